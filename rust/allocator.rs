@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Counted allocators for the kernel crate's `Box` and `Vec`.
+
+use crate::{
+    gfp::Gfp,
+    site::{
+        self,
+        Family,
+        Tag, //
+    }, //
+};
+use core::{
+    alloc::Layout,
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    alloc::{
+        AllocError,
+        Allocator,
+        Flags,
+        NumaNode, //
+    },
+    prelude::*, //
+};
+
+/// The C functions behind an allocator: what differs between kmalloc, kvmalloc and vmalloc.
+///
+/// # Safety
+///
+/// - Blocks are valid for `layout.size()` bytes until given to `free`, or replaced by `realloc`.
+/// - Blocks are aligned to `layout.align()`, if the size is a multiple of it.
+/// - `realloc` preserves the contents up to the lesser size.
+pub unsafe trait Source: Family {
+    /// The alignment that every block has.
+    const MIN_ALIGN: usize;
+
+    /// Allocates `layout`, whose size is not 0 and a multiple of its alignment.
+    fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>>;
+
+    /// Resizes a block to `layout`, whose size is not 0 and a multiple of its alignment.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must be a live block of this source, for `old_size` bytes. It is still, if this fails,
+    /// else it is replaced.
+    unsafe fn realloc(
+        ptr: NonNull<u8>,
+        old_size: usize,
+        layout: Layout,
+        gfp: Gfp,
+        node: NumaNode,
+    ) -> Option<NonNull<u8>>;
+
+    /// Frees a block.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must be a live block of this source.
+    unsafe fn free(ptr: NonNull<u8>);
+
+    /// Returns how many bytes the block at `ptr`, for `size` bytes, takes.
+    fn footprint(ptr: NonNull<u8>, size: usize) -> usize;
+}
+
+/// The allocator of family `F` that counts at site `S`.
+///
+/// Known by the names [`Kmalloc`](crate::kmalloc::Kmalloc), [`KVmalloc`](crate::kmalloc::KVmalloc)
+/// and [`Vmalloc`](crate::vmalloc::Vmalloc).
+pub struct Counted<F, S>(PhantomData<(F, S)>);
+
+// SAFETY: Memory comes from the source and stays valid until given back to it; a pointer from one
+// function is good for every other. Sizes are padded to a multiple of the alignment, so that by
+// the source's guarantees blocks satisfy their layout, and `realloc` keeps the contents. The old
+// block is left alone on failure.
+unsafe impl<F: Source, S: Tag<Family = F>> Allocator for Counted<F, S> {
+    const MIN_ALIGN: usize = F::MIN_ALIGN;
+
+    #[inline(always)]
+    fn alloc(layout: Layout, flags: Flags, node: NumaNode) -> Result<NonNull<[u8]>, AllocError> {
+        let layout = layout.pad_to_align();
+        if layout.size() == 0 {
+            return Ok(dangling(layout));
+        }
+        let Some(ptr) = F::alloc(layout, flags.into(), node) else {
+            site::count_failure::<S>();
+            return Err(AllocError);
+        };
+        site::count_alloc::<S>(layout.size(), F::footprint(ptr, layout.size()));
+        Ok(NonNull::slice_from_raw_parts(ptr, layout.size()))
+    }
+
+    #[inline]
+    unsafe fn realloc(
+        ptr: Option<NonNull<u8>>,
+        layout: Layout,
+        old_layout: Layout,
+        flags: Flags,
+        node: NumaNode,
+    ) -> Result<NonNull<[u8]>, AllocError> {
+        let Some(ptr) = ptr.filter(|_| old_layout.size() != 0) else {
+            return Self::alloc(layout, flags, node);
+        };
+        let layout = layout.pad_to_align();
+        if layout.size() == 0 {
+            // SAFETY: By the requirements of this function.
+            unsafe { Self::free(ptr, old_layout) };
+            return Ok(dangling(layout));
+        }
+        let old_size = old_layout.pad_to_align().size();
+        let old_footprint = F::footprint(ptr, old_size);
+        // SAFETY: `ptr` is a live block of this allocator, and so of its source.
+        let new = unsafe { F::realloc(ptr, old_size, layout, flags.into(), node) };
+        let Some(new) = new else {
+            site::count_failure::<S>();
+            return Err(AllocError);
+        };
+        // A resize is one block allocated and one freed.
+        site::count_alloc::<S>(layout.size(), F::footprint(new, layout.size()));
+        site::count_free::<S>(old_size, old_footprint);
+        Ok(NonNull::slice_from_raw_parts(new, layout.size()))
+    }
+
+    #[inline(always)]
+    unsafe fn free(ptr: NonNull<u8>, layout: Layout) {
+        let size = layout.pad_to_align().size();
+        if size != 0 {
+            site::count_free::<S>(size, F::footprint(ptr, size));
+            // SAFETY: `ptr` is a live block of this allocator, and so of its source.
+            unsafe { F::free(ptr) };
+        }
+    }
+}
+
+/// What stands for a block of no bytes.
+fn dangling(layout: Layout) -> NonNull<[u8]> {
+    let ptr = core::ptr::without_provenance_mut(layout.align());
+    // SAFETY: An alignment is not 0.
+    NonNull::slice_from_raw_parts(unsafe { NonNull::new_unchecked(ptr) }, 0)
+}

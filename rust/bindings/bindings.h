@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * bindgen's input: the headers that the kernel's own bindings crate leaves out,
+ * and the prototypes of the helpers. `parameters` says what is taken from them.
+ */
+
+#include <linux/gfp.h>
+#include <linux/module.h>
+#include <linux/proc_fs.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+/* Constants that are more than a literal to the preprocessor. */
+const gfp_t KALLOC_CONST___GFP_ACCOUNT = __GFP_ACCOUNT;
+const gfp_t KALLOC_CONST___GFP_COMP = __GFP_COMP;
+const gfp_t KALLOC_CONST___GFP_DIRECT_RECLAIM = __GFP_DIRECT_RECLAIM;
+const gfp_t KALLOC_CONST___GFP_DMA = __GFP_DMA;
+const gfp_t KALLOC_CONST___GFP_DMA32 = __GFP_DMA32;
+const gfp_t KALLOC_CONST___GFP_HIGH = __GFP_HIGH;
+const gfp_t KALLOC_CONST___GFP_KSWAPD_RECLAIM = __GFP_KSWAPD_RECLAIM;
+const gfp_t KALLOC_CONST___GFP_NOFAIL = __GFP_NOFAIL;
+const gfp_t KALLOC_CONST___GFP_NORETRY = __GFP_NORETRY;
+const gfp_t KALLOC_CONST___GFP_RECLAIMABLE = __GFP_RECLAIMABLE;
+const gfp_t KALLOC_CONST___GFP_RETRY_MAYFAIL = __GFP_RETRY_MAYFAIL;
+const gfp_t KALLOC_CONST___GFP_THISNODE = __GFP_THISNODE;
+const gfp_t KALLOC_CONST_GFP_NOFS = GFP_NOFS;
+const gfp_t KALLOC_CONST_GFP_NOIO = GFP_NOIO;
+const slab_flags_t KALLOC_CONST_SLAB_ACCOUNT = SLAB_ACCOUNT;
+const slab_flags_t KALLOC_CONST_SLAB_HWCACHE_ALIGN = SLAB_HWCACHE_ALIGN;
+const slab_flags_t KALLOC_CONST_SLAB_NO_MERGE = SLAB_NO_MERGE;
+const slab_flags_t KALLOC_CONST_SLAB_RECLAIM_ACCOUNT = SLAB_RECLAIM_ACCOUNT;
+const unsigned long KALLOC_CONST_VM_MAP = VM_MAP;
+
+#include "../helpers/helpers.c"

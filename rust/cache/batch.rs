@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Objects of a slab cache by the batch.
+//!
+//! Taking and giving back many objects at once costs a fraction of doing it one by one. A
+//! [`Batch`] holds up to `N` reserved slots in place, without any memory of its own: fill it with
+//! one call, use the slots up, or put objects that are done with back for reuse; what is left is
+//! given back with one call when the batch is dropped.
+
+use super::{
+    KmemCache,
+    Object,
+    Slab,
+    Slot, //
+};
+use crate::{
+    bindings,
+    gfp::Gfp,
+    site::{
+        self,
+        Tag, //
+    }, //
+};
+use core::{
+    mem::{
+        ManuallyDrop,
+        MaybeUninit, //
+    },
+    ptr::NonNull, //
+};
+use kernel::{
+    alloc::AllocError,
+    ffi::c_void, //
+};
+
+/// Up to `N` reserved slots of a cache.
+///
+/// # Context
+///
+/// Filling and dropping need interrupts to be enabled.
+///
+/// # Invariants
+///
+/// The first `len` of `slots` are allocated objects of `cache`, not initialised, that nothing else
+/// owns; `len` is at most `N`.
+pub struct Batch<'c, S: Tag<Family = Slab, Object: Sized>, const N: usize> {
+    cache: &'c KmemCache<S>,
+    slots: [MaybeUninit<*mut c_void>; N],
+    len: usize,
+}
+
+// SAFETY: The slots are memory that belongs to no thread; there are no objects in them.
+unsafe impl<S: Tag<Family = Slab, Object: Sized>, const N: usize> Send for Batch<'_, S, N> {}
+// SAFETY: A shared reference only tells the length.
+unsafe impl<S: Tag<Family = Slab, Object: Sized>, const N: usize> Sync for Batch<'_, S, N> {}
+
+impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
+    /// Returns a batch without slots.
+    #[inline]
+    pub fn batch<const N: usize>(&self) -> Batch<'_, S, N> {
+        const { assert!(N > 0, "a batch needs room for a slot") };
+        // INVARIANT: No slots.
+        Batch {
+            cache: self,
+            slots: [const { MaybeUninit::uninit() }; N],
+            len: 0,
+        }
+    }
+}
+
+impl<'c, S: Tag<Family = Slab, Object: Sized>, const N: usize> Batch<'c, S, N> {
+    /// Reserves slots until there are `N`.
+    ///
+    /// # Context
+    ///
+    /// May sleep, if `gfp` allows it. Interrupts must be enabled.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if there is no memory for all of them; the batch is as it was.
+    #[inline]
+    pub fn fill(&mut self, gfp: impl Into<Gfp>) -> Result<(), AllocError> {
+        let missing = N - self.len;
+        if missing == 0 {
+            return Ok(());
+        }
+        let gfp = gfp.into().without_zone().as_raw();
+        // SAFETY: The cache is live; there is room for `missing` pointers behind the first `len`,
+        // and at least one is missing. On failure the call has freed what it had allocated.
+        let done = unsafe {
+            bindings::kmem_cache_alloc_bulk_noprof(
+                self.cache.ptr.as_ptr(),
+                gfp,
+                missing,
+                self.slots.as_mut_ptr().add(self.len).cast(),
+            )
+        };
+        if !done {
+            site::count_failure::<S>();
+            return Err(AllocError);
+        }
+        site::count_units_alloc::<S>(missing);
+        // INVARIANT: The call has filled in the missing ones.
+        self.len = N;
+        Ok(())
+    }
+
+    /// The number of slots.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no slots.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Takes a slot out.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Slot<S, &'c KmemCache<S>>> {
+        self.len = self.len.checked_sub(1)?;
+        // SAFETY: By the invariants, initialised, and not NULL. It is now behind the first `len`.
+        let ptr = unsafe { NonNull::new_unchecked(self.slots.get(self.len)?.assume_init()) };
+        // INVARIANT: The batch owned it.
+        Some(Slot {
+            ptr: ptr.cast(),
+            cache: self.cache,
+        })
+    }
+
+    /// Drops an object and keeps its memory, to be taken out again or given back with the rest.
+    ///
+    /// If the batch has `N` slots already, or is of another cache, the memory is given back now.
+    #[inline]
+    pub fn put(&mut self, object: Object<'_, S>) {
+        let (slot, value) = object.take();
+        drop(value);
+        if self.len == N || !core::ptr::eq(slot.cache, self.cache) {
+            return;
+        }
+        if let Some(to) = self.slots.get_mut(self.len) {
+            to.write(ManuallyDrop::new(slot).ptr.as_ptr().cast());
+            // INVARIANT: Moved from the slot, which is of this cache.
+            self.len += 1;
+        }
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: Sized>, const N: usize> Drop for Batch<'_, S, N> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.len == 0 {
+            return;
+        }
+        site::count_units_free::<S>(self.len);
+        // SAFETY: By the invariants, the first `len` are objects of this cache, and ours. The call
+        // may reorder them.
+        unsafe {
+            bindings::kmem_cache_free_bulk(
+                self.cache.ptr.as_ptr(),
+                self.len,
+                self.slots.as_mut_ptr().cast(),
+            )
+        };
+    }
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Get-free-page flags, page orders and NUMA nodes.
+//!
+//! [`Gfp`] is the C `gfp_t`. Every call of this crate that allocates takes `impl Into<Gfp>`, so
+//! that the flags of the kernel's prelude (`GFP_KERNEL`, `GFP_ATOMIC | __GFP_ZERO`, …) and the
+//! additional ones of this module can be given alike:
+//!
+//! ```ignore
+//! let block = Pages::<Ring>::zeroed(Order::new(2)?, GFP_KERNEL)?;
+//! let huge = Pages::<Ring>::zeroed(Order::MAX, Gfp::KERNEL | Gfp::NORETRY | Gfp::NOWARN)?;
+//! ```
+//!
+//! C header: [`include/linux/gfp_types.h`](srctree/include/linux/gfp_types.h)
+//!
+//! Reference: <https://docs.kernel.org/core-api/memory-allocation.html>
+
+use crate::bindings;
+use kernel::{
+    alloc::{
+        flags,
+        Flags,
+        NumaNode, //
+    },
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
+/// Flags that say how an allocation may be served: the C `gfp_t`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gfp(bindings::gfp_t);
+
+impl Gfp {
+    /// The usual choice in process context. May sleep.
+    pub const KERNEL: Gfp = Gfp(bindings::GFP_KERNEL);
+    /// As [`Gfp::KERNEL`], charged to the caller's memory cgroup. May sleep.
+    pub const KERNEL_ACCOUNT: Gfp = Gfp(bindings::GFP_KERNEL_ACCOUNT);
+    /// Never sleeps and may use emergency reserves: for interrupts and under spinlocks.
+    pub const ATOMIC: Gfp = Gfp(bindings::GFP_ATOMIC);
+    /// Never sleeps, uses no reserves, fails easily and silently.
+    pub const NOWAIT: Gfp = Gfp(bindings::GFP_NOWAIT);
+    /// May sleep, but starts no I/O.
+    pub const NOIO: Gfp = Gfp(bindings::GFP_NOIO);
+    /// May sleep, but calls into no file system.
+    pub const NOFS: Gfp = Gfp(bindings::GFP_NOFS);
+
+    /// The memory comes zeroed.
+    pub const ZERO: Gfp = Gfp(bindings::__GFP_ZERO);
+    /// A failure is not reported in the kernel log.
+    pub const NOWARN: Gfp = Gfp(bindings::__GFP_NOWARN);
+    /// Gives up early rather than invoke the OOM killer.
+    pub const NORETRY: Gfp = Gfp(bindings::__GFP_NORETRY);
+    /// Tries harder than usual, but may still fail.
+    pub const RETRY_MAYFAIL: Gfp = Gfp(bindings::__GFP_RETRY_MAYFAIL);
+    /// Charged to the caller's memory cgroup.
+    pub const ACCOUNT: Gfp = Gfp(bindings::__GFP_ACCOUNT);
+    /// Only memory of the given node will do.
+    pub const THISNODE: Gfp = Gfp(bindings::__GFP_THISNODE);
+    /// Page blocks: memory below 4 GiB.
+    pub const DMA32: Gfp = Gfp(bindings::__GFP_DMA32);
+
+    const NONE: Gfp = Gfp(0);
+    const HIGHMEM: Gfp = Gfp(bindings::__GFP_HIGHMEM);
+    const HIGH: Gfp = Gfp(bindings::__GFP_HIGH);
+    const KSWAPD_RECLAIM: Gfp = Gfp(bindings::__GFP_KSWAPD_RECLAIM);
+
+    /// Returns whether all flags of `other` are set.
+    #[inline]
+    pub const fn contains(self, other: Gfp) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Returns whether an allocation with these flags may sleep.
+    #[inline]
+    pub const fn may_sleep(self) -> bool {
+        self.0 & bindings::__GFP_DIRECT_RECLAIM != 0
+    }
+
+    /// The flags without those that ask the slab allocator or a direct-map block for memory it
+    /// cannot have: the C functions strip them too, but with a stack dump in the log.
+    #[inline]
+    pub(crate) const fn without_zone(self) -> Gfp {
+        Gfp(self.0 & !(bindings::__GFP_HIGHMEM | bindings::__GFP_DMA32))
+    }
+
+    /// The flags without `__GFP_HIGHMEM`, for memory that is used through its direct mapping.
+    #[inline]
+    pub(crate) const fn without_highmem(self) -> Gfp {
+        Gfp(self.0 & !bindings::__GFP_HIGHMEM)
+    }
+
+    /// The C value.
+    #[inline]
+    pub(crate) const fn as_raw(self) -> bindings::gfp_t {
+        self.0
+    }
+}
+
+impl core::ops::BitOr for Gfp {
+    type Output = Gfp;
+
+    #[inline]
+    fn bitor(self, rhs: Gfp) -> Gfp {
+        Gfp(self.0 | rhs.0)
+    }
+}
+
+impl core::ops::BitOr<Gfp> for Flags {
+    type Output = Gfp;
+
+    #[inline]
+    fn bitor(self, rhs: Gfp) -> Gfp {
+        Gfp::from(self) | rhs
+    }
+}
+
+impl From<Flags> for Gfp {
+    /// Converts the kernel crate's flags.
+    ///
+    /// [`Flags`] keeps its value to itself, but says whether it contains other flags. The seven
+    /// public constants and the operators on them can make no finer distinction than the groups
+    /// of bits that are asked for here, so none is lost. With flags known at compile time, as
+    /// they nearly always are, the whole folds into a constant.
+    #[inline(always)]
+    fn from(flags: Flags) -> Gfp {
+        use flags::*;
+
+        // GFP_ATOMIC is HIGH and KSWAPD_RECLAIM; GFP_NOWAIT is KSWAPD_RECLAIM and NOWARN.
+        let kswapd = GFP_ATOMIC & GFP_KERNEL;
+        let pick = |part: Flags, gfp: Gfp| if flags.contains(part) { gfp } else { Gfp::NONE };
+
+        pick(__GFP_ZERO, Gfp::ZERO)
+            | pick(__GFP_HIGHMEM, Gfp::HIGHMEM)
+            | pick(__GFP_NOWARN, Gfp::NOWARN)
+            | pick(GFP_ATOMIC & !kswapd, Gfp::HIGH)
+            | pick(kswapd, Gfp::KSWAPD_RECLAIM)
+            | pick(
+                GFP_KERNEL & !kswapd,
+                Gfp(bindings::GFP_KERNEL & !bindings::__GFP_KSWAPD_RECLAIM),
+            )
+            | pick(GFP_KERNEL_ACCOUNT & !GFP_KERNEL, Gfp::ACCOUNT)
+    }
+}
+
+/// The size of a block of pages, as a power of two: order `n` is `2^n` pages.
+///
+/// # Invariants
+///
+/// The value is at most `MAX_PAGE_ORDER`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Order(u8);
+
+impl Order {
+    /// One page.
+    pub const ZERO: Order = Order(0);
+    /// The largest block the page allocator has (`MAX_PAGE_ORDER`, inclusive).
+    pub const MAX: Order = Order(bindings::MAX_PAGE_ORDER as u8);
+
+    /// Returns order `order`.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if it is above [`Order::MAX`].
+    #[inline]
+    pub const fn new(order: u32) -> Result<Order> {
+        if order > bindings::MAX_PAGE_ORDER {
+            return Err(EINVAL);
+        }
+        // INVARIANT: just checked. CAST: `MAX_PAGE_ORDER` is far below 256.
+        Ok(Order(order as u8))
+    }
+
+    /// Returns order `N`, which is checked when compiling.
+    #[inline]
+    pub const fn of<const N: u32>() -> Order {
+        const { assert!(N <= bindings::MAX_PAGE_ORDER, "order above MAX_PAGE_ORDER") };
+        // INVARIANT: just checked. CAST: `MAX_PAGE_ORDER` is far below 256.
+        Order(N as u8)
+    }
+
+    /// Returns the smallest order whose block holds `bytes` (`get_order()`).
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if no block is that large.
+    pub const fn for_bytes(bytes: usize) -> Result<Order> {
+        let pages = bytes.div_ceil(PAGE_SIZE);
+        if pages > Order::MAX.pages() {
+            return Err(EINVAL);
+        }
+        Order::new(pages.next_power_of_two().trailing_zeros())
+    }
+
+    /// The exponent.
+    #[inline]
+    pub const fn get(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// The number of pages in a block.
+    #[inline]
+    pub const fn pages(self) -> usize {
+        1 << self.0
+    }
+
+    /// The number of bytes in a block.
+    #[inline]
+    pub const fn bytes(self) -> usize {
+        PAGE_SIZE << self.0
+    }
+}
+
+/// Returns the C node id of `node`.
+#[inline]
+pub(crate) fn node_id(node: NumaNode) -> kernel::ffi::c_int {
+    if node == NumaNode::NO_NODE {
+        return bindings::NUMA_NO_NODE;
+    }
+    named_node_id(node)
+}
+
+/// [`NumaNode`] keeps its id to itself, but can be compared.
+#[cold]
+fn named_node_id(node: NumaNode) -> kernel::ffi::c_int {
+    let mut id = 0;
+    while let Ok(candidate) = NumaNode::new(id) {
+        if candidate == node {
+            return id;
+        }
+        id += 1;
+    }
+    bindings::NUMA_NO_NODE
+}

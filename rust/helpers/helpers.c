@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * C macros and inline functions cannot be called from Rust. Each helper wraps
+ * one of them, in a file named after its header, as rust/helpers/ does upstream.
+ */
+
+#include "module.c"
+#include "page.c"
+#include "percpu.c"
+#include "proc_fs.c"
+#include "slab.c"
+#include "vmalloc.c"

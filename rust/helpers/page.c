@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/gfp.h>
+#include <linux/mm.h>
+
+struct page *kalloc_helper_alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
+struct page *kalloc_helper_alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
+{
+	return alloc_pages_node(nid, gfp, order);
+}
+
+unsigned long kalloc_helper_alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct page **pages);
+unsigned long kalloc_helper_alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct page **pages)
+{
+	return alloc_pages_bulk(gfp, nr, pages);
+}
+
+void *kalloc_helper_page_address(const struct page *page);
+void *kalloc_helper_page_address(const struct page *page)
+{
+	return page_address(page);
+}
+
+struct page *kalloc_helper_virt_to_page(const void *addr);
+struct page *kalloc_helper_virt_to_page(const void *addr)
+{
+	return virt_to_page(addr);
+}
+
+unsigned long kalloc_helper_page_to_pfn(const struct page *page);
+unsigned long kalloc_helper_page_to_pfn(const struct page *page)
+{
+	return page_to_pfn(page);
+}
+
+unsigned long kalloc_helper_totalram_pages(void);
+unsigned long kalloc_helper_totalram_pages(void)
+{
+	return totalram_pages();
+}

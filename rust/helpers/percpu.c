@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/cpumask.h>
+#include <linux/percpu.h>
+
+/* Layout of `stats::Counters`; its size is checked there against this one. */
+struct kalloc_counters {
+	u64 value[9];
+};
+
+/*
+ * Where a site counts that is not registered (yet): real memory on every CPU,
+ * so that the allocation path needs no test.
+ */
+DECLARE_PER_CPU_ALIGNED(struct kalloc_counters, kalloc_unregistered);
+#ifndef __BINDGEN__
+DEFINE_PER_CPU_ALIGNED(struct kalloc_counters, kalloc_unregistered);
+#endif
+
+void *kalloc_helper_per_cpu_ptr(void __percpu *ptr, int cpu);
+void *kalloc_helper_per_cpu_ptr(void __percpu *ptr, int cpu)
+{
+	return per_cpu_ptr(ptr, cpu);
+}
+
+void kalloc_helper_this_cpu_add(u64 __percpu *counter, u64 n);
+void kalloc_helper_this_cpu_add(u64 __percpu *counter, u64 n)
+{
+	this_cpu_add(*counter, n);
+}
+
+int kalloc_helper_next_possible_cpu(int cpu);
+int kalloc_helper_next_possible_cpu(int cpu)
+{
+	return cpumask_next(cpu, cpu_possible_mask);
+}
+
+unsigned int kalloc_helper_nr_cpu_ids(void);
+unsigned int kalloc_helper_nr_cpu_ids(void)
+{
+	return nr_cpu_ids;
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's memory allocators as safe Rust, with exact and nearly free statistics.
+//!
+//! | family | owner types | module |
+//! |---|---|---|
+//! | kmalloc, kvmalloc | [`KBox`], [`KVec`], [`KVBox`], [`KVVec`], [`Array`] | [`kmalloc`] |
+//! | slab caches | [`KmemCache`] and its [`Object`](cache::Object)s, [`Batch`](cache::batch::Batch)es | [`cache`] |
+//! | page blocks | [`Pages`], [`FreePages`], [`PageArray`] | [`pages`] |
+//! | vmalloc, vmap | [`VBox`], [`VVec`], [`Array`], [`Mapping`] | [`vmalloc`] |
+//!
+//! Every owner type frees its memory on drop and names, as a type parameter, the *site* that the
+//! memory is counted at. A driver declares its sites with [`sites!`] and [`register`]s them; each
+//! is then a row of `/proc/kallocinfo`, in the format of `/proc/slabinfo`.
+//!
+//! How the parts depend on each other:
+//!
+//! ```text
+//!   sites! ──> Tag ──> Site ◄── counts ── wrappers (kmalloc, cache, pages, vmalloc)
+//!                        ▲                     ▲
+//!   registry (list) ─────┘                 drivers
+//!       ▲
+//!   slabinfo (text) ◄── procfs (file) ◄── reader
+//! ```
+//!
+//! A wrapper knows nothing of the file, the file nothing of the wrappers.
+
+use kernel::prelude::*;
+
+mod allocator;
+pub mod array;
+mod bindings;
+pub mod cache;
+pub mod debugfs;
+pub mod family;
+pub mod gfp;
+pub mod kmalloc;
+pub mod pages;
+pub mod percpu;
+pub mod procfs;
+mod registry;
+pub mod site;
+mod slab;
+mod slabinfo;
+pub mod stats;
+pub mod vmalloc;
+
+pub use crate::{
+    allocator::Counted,
+    array::Array,
+    cache::KmemCache,
+    gfp::{
+        Gfp,
+        Order, //
+    },
+    kmalloc::{
+        KBox,
+        KVBox,
+        KVVec,
+        KVec,
+        KVmalloc,
+        Kmalloc, //
+    },
+    pages::{
+        FreePages,
+        PageArray,
+        Pages, //
+    },
+    registry::register,
+    site::{
+        Site,
+        Tag, //
+    },
+    vmalloc::{
+        Mapping,
+        VBox,
+        VVec,
+        Vmalloc, //
+    },
+};
+
+module! {
+    type: KallocModule,
+    name: "kalloc",
+    authors: ["The kalloc authors"],
+    description: "The kernel's memory allocators as safe Rust, with exact statistics",
+    license: "GPL",
+}
+
+/// What the module is while it is loaded. The order is that in which it goes.
+#[pin_data]
+struct KallocModule {
+    /// `/proc/kallocinfo`.
+    #[pin]
+    kallocinfo: procfs::ProcFile<slabinfo::SlabInfo>,
+    /// `/sys/kernel/debug/kalloc/`.
+    _debugfs: debugfs::Root,
+    /// The list of sites.
+    #[pin]
+    registry: registry::Registry,
+}
+
+impl kernel::InPlaceModule for KallocModule {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            // SAFETY: A module is initialised once, and this is the first thing done.
+            registry <- unsafe { registry::Registry::new() },
+            // SAFETY: Likewise; nobody else can ask for it before this module is loaded.
+            _debugfs: unsafe { debugfs::Root::new() },
+            kallocinfo <- procfs::ProcFile::new(c"kallocinfo", slabinfo::SlabInfo),
+        })
+    }
+}

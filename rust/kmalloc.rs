@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! kmalloc: physically contiguous memory from the size classes, and kvmalloc.
+//!
+//! [`Kmalloc<S>`] and [`KVmalloc<S>`] are allocators in the sense of [`kernel::alloc`], so that
+//! the kernel crate's own `Box` and `Vec` work with them: [`KBox`], [`KVec`], [`KVBox`],
+//! [`KVVec`]. For plain arrays that come zeroed and can be resized there is
+//! [`Array`](crate::Array).
+//!
+//! | C | here |
+//! |---|---|
+//! | `kmalloc(sizeof(T))`, `kfree` | [`KBox::new`](Box::new), drop |
+//! | `kzalloc` | [`KBox::zeroed`](Box::zeroed), or `GFP_KERNEL | __GFP_ZERO` |
+//! | `kmalloc_array`, growing | [`KVec`] |
+//! | `kcalloc`, `krealloc_array` | [`Array::zeroed`](crate::Array::zeroed), [`Array::resize`](crate::Array::resize) |
+//! | `ksize` | [`usable_size`], which promises only what `kmalloc_size_roundup` does |
+//! | `kvmalloc`, `kvfree` | [`KVBox`], [`KVVec`] |
+//!
+//! Memory has the alignment of its type. A size of 0 allocates nothing; one above
+//! [`MAX_SIZE`] fails (kmalloc) or is mapped from single pages (kvmalloc).
+//!
+//! # Context
+//!
+//! Allocating may sleep unless the flags say otherwise (`GFP_ATOMIC`, `GFP_NOWAIT`). Freeing never
+//! sleeps, except a kvmalloc block that was too large for kmalloc, see [`vmalloc`](crate::vmalloc).
+//!
+//! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
+//!
+//! Reference: <https://docs.kernel.org/core-api/memory-allocation.html>
+
+use crate::{
+    allocator::{
+        Counted,
+        Source, //
+    },
+    bindings,
+    gfp::{
+        self,
+        Gfp,
+        Order, //
+    },
+    site::{
+        Family,
+        Shape,
+        Site, //
+    },
+    slab,
+    stats::Totals, //
+};
+use core::{
+    alloc::Layout,
+    ptr::NonNull, //
+};
+use kernel::{
+    ffi::c_ulong,
+    alloc::{
+        Box,
+        NumaNode,
+        Vec, //
+    },
+    page::PAGE_SIZE, //
+};
+
+/// The largest block that kmalloc has (`KMALLOC_MAX_SIZE`).
+pub const MAX_SIZE: usize = bindings::KMALLOC_MAX_SIZE as usize;
+
+/// The largest block that comes from a slab; above it are whole pages (`KMALLOC_MAX_CACHE_SIZE`).
+pub const MAX_SLAB_SIZE: usize = bindings::KMALLOC_MAX_CACHE_SIZE as usize;
+
+const MIN_SIZE: usize = bindings::KMALLOC_MIN_SIZE as usize;
+
+/// The family of [`Kmalloc`].
+pub struct Contiguous;
+
+/// The family of [`KVmalloc`].
+pub struct Either;
+
+impl Family for Contiguous {
+    const NAME: &'static str = "kmalloc";
+
+    fn shape(site: &Site, live: &Totals) -> Shape {
+        shape(site.unit(), live)
+    }
+}
+
+impl Family for Either {
+    const NAME: &'static str = "kvmalloc";
+
+    fn shape(site: &Site, live: &Totals) -> Shape {
+        shape(site.unit(), live)
+    }
+}
+
+/// The shape of the size class that serves `unit` bytes; of what is live, if sizes vary.
+fn shape(unit: usize, live: &Totals) -> Shape {
+    if unit == 0 {
+        return Shape::mixed(live);
+    }
+    if unit <= MAX_SLAB_SIZE {
+        // SAFETY: The classes are made at boot and stay; `class` is in bounds for such a size.
+        let geometry = unsafe { slab::geometry(bindings::kmalloc_caches[0][class(unit)]) };
+        return Shape::packed(geometry, live.live());
+    }
+    let bytes = match Order::for_bytes(unit) {
+        Ok(order) => order.bytes(),
+        Err(_) => unit.next_multiple_of(PAGE_SIZE),
+    };
+    // CAST: Blocks above 4 GiB are shown as just below it.
+    let object = u32::try_from(bytes).unwrap_or(u32::MAX);
+    Shape::packed([object, 1, object.div_ceil(PAGE_SIZE as u32)], live.live())
+}
+
+/// Returns how many bytes of a block for `size` bytes may be used: the size of its class, or of its
+/// pages (`kmalloc_size_roundup()`). A size that kmalloc has no block for is returned as it is.
+///
+/// # Examples
+///
+/// ```ignore
+/// assert_eq!(kmalloc::usable_size(65), 96);
+/// ```
+#[inline]
+pub const fn usable_size(size: usize) -> usize {
+    if size == 0 || size > MAX_SIZE {
+        return size;
+    }
+    class_size(size)
+}
+
+/// [`usable_size`] for sizes from 1 to [`MAX_SIZE`].
+#[inline(always)]
+const fn class_size(size: usize) -> usize {
+    if size > MAX_SLAB_SIZE {
+        return size.next_power_of_two();
+    }
+    match class(size) {
+        1 => 96,
+        2 => 192,
+        class => 1 << class,
+    }
+}
+
+/// Returns the index of the class that serves `size` bytes, from 1 to [`MAX_SLAB_SIZE`].
+///
+/// Classes are powers of two, and 96 and 192 where small ones are: see `__kmalloc_index()`.
+#[inline(always)]
+const fn class(size: usize) -> usize {
+    if size <= MIN_SIZE {
+        return bindings::KMALLOC_SHIFT_LOW as usize;
+    }
+    if MIN_SIZE <= 32 && size > 64 && size <= 96 {
+        return 1;
+    }
+    if MIN_SIZE <= 64 && size > 128 && size <= 192 {
+        return 2;
+    }
+    (usize::BITS - (size - 1).leading_zeros()) as usize
+}
+
+/// Returns the kind of class that serves `gfp`: see `kmalloc_type()`.
+#[inline(always)]
+const fn class_type(gfp: Gfp) -> usize {
+    let gfp = gfp.as_raw();
+    (if cfg!(CONFIG_ZONE_DMA) && gfp & bindings::__GFP_DMA != 0 {
+        bindings::kmalloc_cache_type_KMALLOC_DMA
+    } else if gfp & bindings::__GFP_RECLAIMABLE != 0 {
+        bindings::kmalloc_cache_type_KMALLOC_RECLAIM
+    } else if cfg!(CONFIG_MEMCG) && gfp & bindings::__GFP_ACCOUNT != 0 {
+        bindings::kmalloc_cache_type_KMALLOC_CGROUP
+    } else {
+        bindings::kmalloc_cache_type_KMALLOC_NORMAL
+    }) as usize
+}
+
+/// `kmalloc_node(size, gfp, node)`, with its choice of the class made when compiling wherever the
+/// size and the flags are known then: C gets that from an inline function, which Rust cannot call.
+///
+/// `size` must not be 0, and at most [`MAX_SIZE`].
+#[inline(always)]
+fn kmalloc(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+    let gfp = gfp.without_zone();
+    // In these configurations C does more than choose a class: it hashes the call's place, or
+    // books the block for the kernel's own profiler. Leave it to C.
+    let in_c = cfg!(CONFIG_KMALLOC_PARTITION_CACHES) || cfg!(CONFIG_MEM_ALLOC_PROFILING);
+    let any_node = node == NumaNode::NO_NODE;
+
+    // SAFETY: All of these take any flags and any size from 1 to `MAX_SIZE`. The classes are made
+    // at boot and never change; `class` and `class_type` are in bounds for such sizes.
+    let ptr = unsafe {
+        if in_c || !any_node {
+            bindings::kalloc_helper_kmalloc_node(size, gfp.as_raw(), gfp::node_id(node))
+        } else if size <= MAX_SLAB_SIZE {
+            bindings::__kmalloc_cache_noprof(
+                bindings::kmalloc_caches[class_type(gfp)][class(size)],
+                gfp.as_raw(),
+                size,
+            )
+        } else {
+            bindings::__kmalloc_large_noprof(size, gfp.as_raw())
+        }
+    };
+    NonNull::new(ptr.cast())
+}
+
+// SAFETY: kmalloc memory stays until it is freed. Its alignment is the largest power of two that
+// divides the size, which is a multiple of the layout's alignment; krealloc is told it.
+unsafe impl Source for Contiguous {
+    const MIN_ALIGN: usize = bindings::ARCH_KMALLOC_MINALIGN;
+
+    #[inline(always)]
+    fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+        if layout.size() > MAX_SIZE {
+            return None;
+        }
+        kmalloc(layout.size(), gfp, node)
+    }
+
+    #[inline]
+    unsafe fn realloc(
+        ptr: NonNull<u8>,
+        old_size: usize,
+        layout: Layout,
+        gfp: Gfp,
+        node: NumaNode,
+    ) -> Option<NonNull<u8>> {
+        if layout.size() > MAX_SIZE {
+            return None;
+        }
+        if class_size(layout.size()) < class_size(old_size) {
+            // krealloc would leave the block where it is, with all its memory.
+            let new = kmalloc(layout.size(), gfp, node)?;
+            // SAFETY: Both blocks have that many bytes, the new one being the smaller. `ptr` is a
+            // live block by the requirements of this function.
+            unsafe {
+                ptr.copy_to_nonoverlapping(new, layout.size());
+                bindings::kfree(ptr.as_ptr().cast());
+            }
+            return Some(new);
+        }
+        // SAFETY: `ptr` is a live block by the requirements of this function; the size is neither
+        // 0, which would free it, nor too large.
+        NonNull::new(unsafe {
+            bindings::kalloc_helper_krealloc_node_align(
+                ptr.as_ptr().cast(),
+                layout.size(),
+                layout.align() as c_ulong,
+                gfp.without_zone().as_raw(),
+                gfp::node_id(node),
+            )
+            .cast()
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn free(ptr: NonNull<u8>) {
+        // SAFETY: By the requirements of this function.
+        unsafe { bindings::kfree(ptr.as_ptr().cast()) };
+    }
+
+    #[inline(always)]
+    fn footprint(_: NonNull<u8>, size: usize) -> usize {
+        class_size(size)
+    }
+}
+
+// SAFETY: kvmalloc memory stays until it is freed, and is aligned as asked.
+unsafe impl Source for Either {
+    const MIN_ALIGN: usize = bindings::ARCH_KMALLOC_MINALIGN;
+
+    #[inline]
+    fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+        if layout.size() > crate::vmalloc::max_size() {
+            return None;
+        }
+        // SAFETY: NULL asks for a new block.
+        unsafe { kvrealloc(core::ptr::null(), layout, gfp, node) }
+    }
+
+    #[inline]
+    unsafe fn realloc(
+        ptr: NonNull<u8>,
+        old_size: usize,
+        layout: Layout,
+        gfp: Gfp,
+        node: NumaNode,
+    ) -> Option<NonNull<u8>> {
+        if layout.size() > crate::vmalloc::max_size() {
+            return None;
+        }
+        if !is_vmalloc(ptr) && layout.size() < old_size {
+            // SAFETY: By the requirements of this function; a kvmalloc block outside of the
+            // vmalloc area is a kmalloc block, and a smaller kmalloc block is a kvmalloc block.
+            return unsafe { Contiguous::realloc(ptr, old_size, layout, gfp, node) };
+        }
+        // SAFETY: By the requirements of this function.
+        unsafe { kvrealloc(ptr.as_ptr().cast_const(), layout, gfp, node) }
+    }
+
+    #[inline]
+    unsafe fn free(ptr: NonNull<u8>) {
+        // SAFETY: By the requirements of this function.
+        unsafe { bindings::kvfree(ptr.as_ptr().cast()) };
+    }
+
+    #[inline]
+    fn footprint(ptr: NonNull<u8>, size: usize) -> usize {
+        if is_vmalloc(ptr) {
+            size.next_multiple_of(PAGE_SIZE)
+        } else {
+            class_size(size)
+        }
+    }
+}
+
+#[inline]
+fn is_vmalloc(ptr: NonNull<u8>) -> bool {
+    // SAFETY: Takes any address.
+    unsafe { bindings::is_vmalloc_addr(ptr.as_ptr().cast()) }
+}
+
+/// # Safety
+///
+/// `ptr` must be NULL or a live kvmalloc block; the size of `layout` must not be 0.
+#[inline]
+unsafe fn kvrealloc(
+    ptr: *const u8,
+    layout: Layout,
+    gfp: Gfp,
+    node: NumaNode,
+) -> Option<NonNull<u8>> {
+    // SAFETY: By the requirements of this function.
+    NonNull::new(unsafe {
+        bindings::kalloc_helper_kvrealloc_node_align(
+            ptr.cast(),
+            layout.size(),
+            layout.align() as c_ulong,
+            gfp.without_zone().as_raw(),
+            gfp::node_id(node),
+        )
+        .cast()
+    })
+}
+
+/// The kmalloc allocator, counting at site `S`.
+pub type Kmalloc<S> = Counted<Contiguous, S>;
+/// The kvmalloc allocator, counting at site `S`: kmalloc if there is a block, else vmalloc.
+pub type KVmalloc<S> = Counted<Either, S>;
+
+/// A `T` in kmalloc memory.
+pub type KBox<T, S> = Box<T, Kmalloc<S>>;
+/// A growing array in kmalloc memory.
+pub type KVec<T, S> = Vec<T, Kmalloc<S>>;
+/// A `T` in kvmalloc memory.
+pub type KVBox<T, S> = Box<T, KVmalloc<S>>;
+/// A growing array in kvmalloc memory.
+pub type KVVec<T, S> = Vec<T, KVmalloc<S>>;

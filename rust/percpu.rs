@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Per-CPU memory.
+//!
+//! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
+
+use crate::bindings;
+use crate::gfp::Gfp;
+use core::ptr::NonNull;
+use kernel::{
+    alloc::AllocError,
+    prelude::*, //
+};
+
+/// A zeroed `T` for every possible CPU.
+///
+/// Owns the memory; [`Drop`] frees it.
+///
+/// # Invariants
+///
+/// The pointer is a per-CPU cookie from `alloc_percpu()` for a `T`, and is valid until `self` is
+/// dropped.
+pub struct PerCpu<T>(NonNull<T>);
+
+// SAFETY: The memory belongs to no thread; access to it is up to the holder of the pointers.
+unsafe impl<T: Send> Send for PerCpu<T> {}
+// SAFETY: A shared reference gives out raw pointers only.
+unsafe impl<T: Sync> Sync for PerCpu<T> {}
+
+impl<T: Zeroable> PerCpu<T> {
+    /// Allocates a zeroed `T` for every possible CPU.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if there is no memory.
+    pub fn zeroed() -> Result<Self, AllocError> {
+        // SAFETY: `pcpu_alloc_noprof` takes any size and alignment, and fails on what it cannot
+        // serve.
+        let ptr = unsafe {
+            bindings::pcpu_alloc_noprof(
+                size_of::<T>(),
+                align_of::<T>(),
+                false,
+                Gfp::KERNEL.as_raw(),
+            )
+        };
+        // INVARIANT: The area is `pcpu_alloc_noprof`'s, which zeroes it, and ours alone.
+        NonNull::new(ptr.cast()).map(Self).ok_or(AllocError)
+    }
+}
+
+impl<T> PerCpu<T> {
+    /// The per-CPU cookie: an address only relative to a CPU's per-CPU base.
+    #[inline]
+    pub fn as_ptr(&self) -> *mut T {
+        self.0.as_ptr()
+    }
+}
+
+impl<T> Drop for PerCpu<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the invariants, the area came from `alloc_percpu()` and is ours.
+        unsafe { bindings::free_percpu(self.0.as_ptr().cast()) };
+    }
+}
+
+/// Returns the address of `cpu`'s instance of a per-CPU variable.
+///
+/// # Safety
+///
+/// - `cookie` must be a per-CPU cookie.
+/// - `cpu` must be a possible CPU.
+pub(crate) unsafe fn instance<T>(cookie: *mut T, cpu: i32) -> *mut T {
+    // SAFETY: By the requirements of this function.
+    unsafe { bindings::kalloc_helper_per_cpu_ptr(cookie.cast(), cpu).cast() }
+}
+
+/// Adds `n` to this CPU's instance of the `u64` at `OFFSET` bytes into the per-CPU variable
+/// `cookie`, in one step that neither preemption nor an interrupt can split: `this_cpu_add()`.
+///
+/// # Safety
+///
+/// There must be a `u64` at that offset that is only ever written by this function, and `cookie`
+/// must be valid.
+#[inline(always)]
+pub(crate) unsafe fn this_cpu_add<T, const OFFSET: usize>(cookie: *mut T, n: u64) {
+    #[cfg(all(CONFIG_X86_64, CONFIG_SMP))]
+    {
+        // `n` is known when compiling, or else known not to be 1: one branch remains.
+        if n == 1 {
+            // SAFETY: On x86_64, GS addresses this CPU's instance of a cookie. The memory is
+            // valid by the requirements of this function.
+            unsafe {
+                core::arch::asm!(
+                    "inc qword ptr gs:[{cookie} + {offset}]",
+                    cookie = in(reg) cookie,
+                    offset = const OFFSET,
+                    options(nostack),
+                )
+            };
+        } else {
+            // SAFETY: As above.
+            unsafe {
+                core::arch::asm!(
+                    "add qword ptr gs:[{cookie} + {offset}], {n}",
+                    cookie = in(reg) cookie,
+                    offset = const OFFSET,
+                    n = in(reg) n,
+                    options(nostack),
+                )
+            };
+        }
+    }
+    #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP)))]
+    // SAFETY: By the requirements of this function.
+    unsafe {
+        bindings::kalloc_helper_this_cpu_add(cookie.wrapping_byte_add(OFFSET).cast(), n)
+    };
+}
+
+/// Iterates over the possible CPUs: `for_each_possible_cpu()`.
+pub(crate) fn possible_cpus() -> impl Iterator<Item = i32> {
+    // SAFETY: Both read what is fixed since boot.
+    let (nr, next) = unsafe {
+        (
+            bindings::kalloc_helper_nr_cpu_ids(),
+            bindings::kalloc_helper_next_possible_cpu as unsafe extern "C" fn(i32) -> i32,
+        )
+    };
+    // CAST: The number of CPUs is far below `i32::MAX`.
+    let nr = nr as i32;
+    // SAFETY: `cpumask_next()` takes any CPU number from -1 up to `nr_cpu_ids`.
+    let step = move |cpu: i32| Some(unsafe { next(cpu) }).filter(|&cpu| cpu < nr);
+    core::iter::successors(step(-1), move |&cpu| step(cpu))
+}

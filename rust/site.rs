@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Allocation sites: who holds the memory.
+//!
+//! A *site* is a static with a name, an allocator family and the Rust type that it allocates. Each
+//! owner type of this crate names its site as a type parameter (a [`Tag`]), so that the site of an
+//! allocation is known when compiling, and again when it is freed: nothing is looked up.
+//!
+//! ```ignore
+//! kalloc::sites! {
+//!     /// One for each open file.
+//!     pub Sessions: cache(Session), "drv_session";
+//!     /// Names, of any length.
+//!     pub Names: kmalloc([u8]), "drv_name";
+//! }
+//!
+//! impl kernel::Module for Driver {
+//!     fn init(module: &'static ThisModule) -> Result<Self> {
+//!         kalloc::register(module, SITES)?;
+//!         // …
+//! ```
+//!
+//! A site whose objects all have one size (`kmalloc(T)`, `cache(T)`) has that size as its *unit*,
+//! and counts with one instruction; the others (`[T]`, pages) count bytes as well.
+
+use crate::stats::{
+    self,
+    counter,
+    Counters,
+    Totals, //
+};
+use core::sync::atomic::{
+    AtomicBool,
+    AtomicPtr,
+    AtomicU32,
+    Ordering, //
+};
+use kernel::page::PAGE_SIZE;
+
+/// An allocator family, as a type: what a [`Tag`] is bound to, so that memory of one family cannot
+/// be counted as another's.
+pub trait Family: Send + Sync + 'static {
+    /// The family's name.
+    const NAME: &'static str;
+
+    /// Says what the memory of `site` looks like, given what is live.
+    fn shape(site: &Site, live: &Totals) -> Shape;
+}
+
+/// What the geometry columns of slabinfo say of a site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// Bytes that an object takes.
+    pub object_size: u32,
+    /// Objects in a slab.
+    pub objects_per_slab: u32,
+    /// Pages in a slab.
+    pub pages_per_slab: u32,
+    /// Slabs that the live objects need at least.
+    pub slabs: u64,
+}
+
+impl Shape {
+    /// For objects of one size that come from slabs.
+    pub(crate) fn packed(geometry: [u32; 3], live: u64) -> Shape {
+        let [object_size, objects_per_slab, pages_per_slab] = geometry;
+        Shape {
+            object_size,
+            objects_per_slab,
+            pages_per_slab,
+            slabs: live.div_ceil(u64::from(objects_per_slab.max(1))),
+        }
+    }
+
+    /// For blocks of various sizes: the mean size, and as many single pages as hold them all.
+    pub(crate) fn mixed(live: &Totals) -> Shape {
+        let page = PAGE_SIZE as u64;
+        let bytes = live.live_bytes + live.live_slack;
+        let mean = bytes.div_ceil(live.live().max(1));
+        Shape {
+            object_size: u32::try_from(mean).unwrap_or(u32::MAX),
+            // CAST: At most `PAGE_SIZE`.
+            objects_per_slab: (page / mean.max(1)).clamp(1, page) as u32,
+            pages_per_slab: 1,
+            slabs: bytes.div_ceil(page),
+        }
+    }
+}
+
+/// Names a site at compile time. Made by [`sites!`](crate::sites).
+pub trait Tag: Send + Sync + 'static {
+    /// The allocator family.
+    type Family: Family;
+
+    /// What is allocated: `T`, or `[T]` if the length varies.
+    type Object: ?Sized;
+
+    /// The size of every object in bytes, or 0 if it varies.
+    const UNIT: usize;
+
+    /// The site itself.
+    fn site() -> &'static Site;
+}
+
+/// A named allocation site and its counters.
+///
+/// # Invariants
+///
+/// `counters` is always a per-CPU cookie of [`Counters`] that is valid for as long as code of the
+/// site's module may run: that of the unregistered sites, or the site's own while registered.
+pub struct Site {
+    counters: AtomicPtr<Counters>,
+    name: &'static str,
+    family: &'static str,
+    shape: fn(&Site, &Totals) -> Shape,
+    type_name: fn() -> &'static str,
+    unit: usize,
+    file: &'static str,
+    line: u32,
+    /// Whether a slab cache of this name exists, and its geometry.
+    claimed: AtomicBool,
+    geometry: [AtomicU32; 3],
+}
+
+impl Site {
+    /// Names a site. Called by [`sites!`](crate::sites).
+    ///
+    /// # Panics
+    ///
+    /// When compiling, if `name` would break a line of slabinfo: it must have 1 to 63 printable
+    /// ASCII characters, not all of them digits, and no space, `:`, `#`, `/`, `<`, `>` or `"`.
+    #[doc(hidden)]
+    pub const fn new<S: Tag>(name: &'static str, file: &'static str, line: u32) -> Self {
+        assert!(
+            name_is_valid(name),
+            "a site's name: 1 to 63 printable characters, no space or any of :#/<>\", not a number"
+        );
+        Site {
+            // INVARIANT: `unregistered()` lives in this crate's module, which a module that has
+            // sites depends on.
+            counters: AtomicPtr::new(stats::unregistered()),
+            name,
+            family: S::Family::NAME,
+            shape: S::Family::shape,
+            type_name: core::any::type_name::<S::Object>,
+            unit: S::UNIT,
+            file,
+            line,
+            claimed: AtomicBool::new(false),
+            geometry: [const { AtomicU32::new(0) }; 3],
+        }
+    }
+
+    /// The name, as in `/proc/kallocinfo`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The allocator family's name.
+    pub fn family(&self) -> &'static str {
+        self.family
+    }
+
+    /// The name of the Rust type that is allocated.
+    pub fn type_name(&self) -> &'static str {
+        (self.type_name)()
+    }
+
+    /// The size of every object in bytes, or 0 if it varies.
+    pub fn unit(&self) -> usize {
+        self.unit
+    }
+
+    /// Where the site is declared.
+    pub fn location(&self) -> (&'static str, u32) {
+        (self.file, self.line)
+    }
+
+    /// Returns whether the site is registered, and so has counters of its own.
+    pub fn is_registered(&self) -> bool {
+        self.counters.load(Ordering::Relaxed) != stats::unregistered()
+    }
+
+    /// Reads the site's counters.
+    pub fn totals(&self) -> Totals {
+        // SAFETY: By the invariants; the caller is not running past the end of the site's module.
+        unsafe { Totals::read(self.counters.load(Ordering::Acquire), self.unit) }
+    }
+
+    /// What the site's memory looks like while `live` is live.
+    pub(crate) fn shape(&self, live: &Totals) -> Shape {
+        (self.shape)(self, live)
+    }
+
+    /// Gives the site counters of its own, or takes them away.
+    ///
+    /// # Safety
+    ///
+    /// `counters` must satisfy the type invariants.
+    pub(crate) unsafe fn set_counters(&self, counters: *mut Counters) {
+        // INVARIANT: By the requirement of this function.
+        self.counters.store(counters, Ordering::Release);
+    }
+
+    /// Claims the site's name for a slab cache. Returns false if it is taken.
+    pub(crate) fn claim(&self) -> bool {
+        !self.claimed.swap(true, Ordering::Acquire)
+    }
+
+    /// Gives the name free again.
+    pub(crate) fn unclaim(&self) {
+        self.claimed.store(false, Ordering::Release);
+    }
+
+    /// Notes the geometry of the site's slab cache: object size, objects and pages a slab.
+    pub(crate) fn set_geometry(&self, geometry: [u32; 3]) {
+        for (to, from) in self.geometry.iter().zip(geometry) {
+            to.store(from, Ordering::Relaxed);
+        }
+    }
+
+    /// The geometry noted last.
+    pub(crate) fn geometry(&self) -> [u32; 3] {
+        self.geometry.each_ref().map(|g| g.load(Ordering::Relaxed))
+    }
+
+    #[inline(always)]
+    fn add<const COUNTER: usize>(&self, n: u64) {
+        // SAFETY: By the invariants, the cookie is valid while code of the site's module runs,
+        // and this is such code. A pointer loaded before the site was registered is that of the
+        // unregistered sites, which stays valid.
+        unsafe { stats::add::<COUNTER>(self.counters.load(Ordering::Relaxed), n) };
+    }
+}
+
+/// Counts a block for `size` bytes that was allocated for `S`, and takes `footprint` bytes.
+#[inline(always)]
+pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
+    let site = S::site();
+    if S::UNIT != 0 && size == S::UNIT {
+        site.add::<{ counter::UNIT_ALLOCS }>(1);
+    } else {
+        // Where all blocks are full, this is known when compiling.
+        if footprint != size {
+            site.add::<{ counter::SLACK_IN }>((footprint - size) as u64);
+        }
+        site.add::<{ counter::BYTES_IN }>(size as u64);
+        site.add::<{ counter::ALLOCS }>(1);
+    }
+}
+
+/// Counts a block for `size` bytes of `S`, taking `footprint`, that is about to be freed.
+#[inline(always)]
+pub(crate) fn count_free<S: Tag>(size: usize, footprint: usize) {
+    let site = S::site();
+    if S::UNIT != 0 && size == S::UNIT {
+        site.add::<{ counter::UNIT_FREES }>(1);
+    } else {
+        if footprint != size {
+            site.add::<{ counter::SLACK_OUT }>((footprint - size) as u64);
+        }
+        site.add::<{ counter::BYTES_OUT }>(size as u64);
+        site.add::<{ counter::FREES }>(1);
+    }
+}
+
+/// Counts `n` objects of `S`, each of its unit, that were allocated at once.
+#[inline(always)]
+pub(crate) fn count_units_alloc<S: Tag>(n: usize) {
+    S::site().add::<{ counter::UNIT_ALLOCS }>(n as u64);
+}
+
+/// Counts `n` objects of `S`, each of its unit, that are about to be freed at once.
+#[inline(always)]
+pub(crate) fn count_units_free<S: Tag>(n: usize) {
+    S::site().add::<{ counter::UNIT_FREES }>(n as u64);
+}
+
+/// Counts an allocation for `S` that failed.
+#[cold]
+pub(crate) fn count_failure<S: Tag>() {
+    S::site().add::<{ counter::FAILURES }>(1);
+}
+
+/// Whether slabinfo's readers can take `name` as the first column.
+const fn name_is_valid(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let mut digits = 0;
+    let mut i = 0;
+    while i < bytes.len() {
+        let b = bytes[i];
+        if !b.is_ascii_graphic() || matches!(b, b':' | b'#' | b'/' | b'<' | b'>' | b'"') {
+            return false;
+        }
+        if b.is_ascii_digit() {
+            digits += 1;
+        }
+        i += 1;
+    }
+    0 < bytes.len() && bytes.len() < 64 && digits < bytes.len()
+}
+
+/// Declares allocation sites, and `SITES`, the list of them for [`register`](crate::register).
+///
+/// Each line is `[pub] Tag: family(Type), "name";`. The family is `kmalloc`, `kvmalloc`, `vmalloc`
+/// (the type may be `[T]`, for any number of them), `cache` (one sized type) or `pages` (no type).
+///
+/// # Examples
+///
+/// ```ignore
+/// kalloc::sites! {
+///     /// Nodes of the tree.
+///     Nodes: cache(Node), "tree_node";
+///     /// The log's blocks.
+///     pub(crate) Blocks: pages, "tree_log";
+/// }
+/// ```
+#[macro_export]
+macro_rules! sites {
+    (@object [$t:ty]) => { [$t] };
+    (@object $t:ty) => { $t };
+    (@object) => { [u8] };
+    (@unit [$t:ty]) => { 0 };
+    (@unit $t:ty) => { ::core::mem::size_of::<$t>() };
+    (@unit) => { 0 };
+    ($(
+        $(#[$meta:meta])*
+        $vis:vis $tag:ident: $family:ident $(($($object:tt)+))?, $name:literal;
+    )+) => {
+        $(
+            $(#[$meta])*
+            $vis enum $tag {}
+
+            impl $crate::Tag for $tag {
+                type Family = $crate::family::$family;
+                type Object = $crate::sites!(@object $($($object)+)?);
+                const UNIT: usize = $crate::sites!(@unit $($($object)+)?);
+
+                #[inline(always)]
+                fn site() -> &'static $crate::Site {
+                    static SITE: $crate::Site =
+                        $crate::Site::new::<$tag>($name, ::core::file!(), ::core::line!());
+                    &SITE
+                }
+            }
+        )+
+
+        /// The sites declared here.
+        #[allow(unreachable_pub)]
+        pub static SITES: &[fn() -> &'static $crate::Site] =
+            &[$(<$tag as $crate::Tag>::site),+];
+    };
+}

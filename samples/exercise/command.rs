@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What may be asked for: `WORKLOAD|all [count=N] [size=BYTES] [keep=N]`, or `free`.
+
+#![deny(unsafe_code)]
+
+use super::workload::{
+    self,
+    Workload, //
+};
+use kernel::prelude::*;
+
+/// How much a workload does. All within limits that keep any machine well.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Blocks to allocate and free.
+    pub(crate) count: usize,
+    /// Bytes of a block, where it is not given by a type.
+    pub(crate) size: usize,
+    /// Blocks to leave live.
+    pub(crate) keep: usize,
+}
+
+impl Plan {
+    /// # Errors
+    ///
+    /// [`EINVAL`] if a number is out of range.
+    pub(crate) fn new(count: usize, size: usize, keep: usize) -> Result<Self> {
+        let in_range = (1..=100_000).contains(&count)
+            && (1..=kalloc::kmalloc::MAX_SIZE).contains(&size)
+            && keep <= 1_000
+            && keep * size <= Self::LIVE_BYTES;
+        in_range
+            .then_some(Plan { count, size, keep })
+            .ok_or(EINVAL)
+    }
+
+    /// The most that a workload has live at a time, in bytes.
+    const LIVE_BYTES: usize = 16 << 20;
+
+    /// How many blocks of `size` bytes to have live at a time.
+    pub(crate) fn window(&self, size: usize) -> usize {
+        (Self::LIVE_BYTES / size).clamp(1, 4096).min(self.count)
+    }
+}
+
+/// A command, understood.
+pub(crate) enum Command {
+    /// Runs workloads.
+    Run(&'static [Workload], Plan),
+    /// Frees what was left live.
+    Free,
+}
+
+impl Command {
+    /// Understands one line.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if there is anything in it that is not understood, or out of range.
+    pub(crate) fn parse(line: &str) -> Result<Self> {
+        let mut words = line.split_ascii_whitespace();
+        let name = words.next().ok_or(EINVAL)?;
+        if name == "free" {
+            return words.next().map_or(Ok(Command::Free), |_| Err(EINVAL));
+        }
+        let workloads = workload::by_name(name).ok_or(EINVAL)?;
+
+        let (mut count, mut size, mut keep) = (100, 256, 0);
+        for word in words {
+            let (key, value) = word.split_once('=').ok_or(EINVAL)?;
+            let value: usize = value.parse().map_err(|_| EINVAL)?;
+            match key {
+                "count" => count = value,
+                "size" => size = value,
+                "keep" => keep = value,
+                _ => return Err(EINVAL),
+            }
+        }
+        Ok(Command::Run(workloads, Plan::new(count, size, keep)?))
+    }
+}
