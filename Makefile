@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The commands a person types; what they do is in scripts/, and what the kernel's
+# build system reads is in Kbuild.
+
+help:
+	@echo 'make run              load the modules in a distribution kernel, in a guest; show the result'
+	@echo 'make test             every test'
+	@echo 'make bench            the benchmarks'
+	@echo 'make check            formatting, lints and the rules of this tree'
+	@echo 'make shell            an interactive guest with the modules in it'
+	@echo 'make modules          the modules, for the kernel build tree KDIR (default: the stock kernel)'
+	@echo 'make modules_install  the same, installed under INSTALL_MOD_PATH'
+	@echo 'make rust-analyzer    rust-project.json, for editors'
+	@echo 'make doc              the documentation of the crate, in build/doc'
+	@echo 'make clean            remove build/; scripts/setup --prune is for the cache'
+
+run test bench check doc:
+	@scripts/$@
+
+modules modules_install rust-analyzer:
+	@scripts/modules $@
+
+shell:
+	@scripts/vm --shell
+
+clean:
+	rm -rf build rust-project.json
+
+.PHONY: help run test bench check doc modules modules_install rust-analyzer shell clean

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Boots a kernel, runs one command in it, and returns the command's status."""
+
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from . import userland
+from .initramfs import Archive
+from .kernels import Kernel
+from .paths import BUILD, LOGS
+from .toolchain import toolchain
+
+TIMEOUT, MISTAKE, DEAD = 124, 125, 126
+LOGS_KEPT = 40
+
+INIT = Path(__file__).with_name("guest_init.sh")
+END_MARK = b"kalloc-vm: end"
+
+
+@dataclass
+class Guest:
+    """What to boot and what to run."""
+
+    kernel: Kernel
+    command: str
+    cpus: int = 2
+    memory: int = 1024
+    icount: bool = False
+    kvm: bool = False
+    append: str = ""
+    timeout: float = 300.0
+    boot_seconds: float = 120.0
+    add: list[tuple[Path, str]] = field(default_factory=list)
+    packages: tuple[str, ...] = ()
+    modules: Path | None = None
+    interactive: bool = False
+
+
+@dataclass
+class Result:
+    """How it ended. `status` is the command's own, TIMEOUT or DEAD."""
+
+    status: int
+    log: Path
+    boot_seconds: float
+
+
+def boot(guest: Guest, out: BinaryIO = sys.stdout.buffer, err: BinaryIO = sys.stderr.buffer) -> Result:
+    """Runs the command in a fresh guest; its output goes to `out` and `err` as it comes."""
+    log = _new_log(guest.kernel.name)
+    with tempfile.TemporaryDirectory(prefix="vm-", dir=BUILD) as scratch:
+        initrd = Path(scratch) / "initrd"
+        _write_initrd(guest, initrd)
+        result = _Run(guest, initrd, log, out, err).result()
+    # A serial console ends its lines as a terminal wants them.
+    log.write_bytes(log.read_bytes().replace(b"\r\n", b"\n"))
+    return result
+
+
+def _new_log(name: str) -> Path:
+    """A log file of our own, whoever else boots at the same time; the oldest ones go."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    numbers = sorted(int(match[1]) for path in LOGS.iterdir()
+                     if (match := re.fullmatch(rf"vm-{name}-(\d+)\.log", path.name)))
+    for number in numbers[:-LOGS_KEPT]:
+        (LOGS / f"vm-{name}-{number}.log").unlink(missing_ok=True)
+    number = numbers[-1] if numbers else 0
+    while True:
+        number += 1
+        try:
+            path = LOGS / f"vm-{name}-{number}.log"
+            path.touch(exist_ok=False)
+            return path
+        except FileExistsError:
+            continue
+
+
+def _write_initrd(guest: Guest, initrd: Path) -> None:
+    with initrd.open("wb") as out:
+        for image in (userland.userland(guest.packages), guest.modules):
+            if image:
+                with image.open("rb") as part:
+                    shutil.copyfileobj(part, out, 1 << 20)
+        with Archive(out) as archive:
+            archive.file("init", INIT.read_bytes(), 0o755)
+            archive.file(".vm/command", guest.command.encode())
+            if guest.interactive:
+                columns, lines = shutil.get_terminal_size()
+                archive.file(".vm/terminal", f"TERM={os.environ.get('TERM', 'linux')} "
+                                             f"LINES={lines} COLUMNS={columns}\n".encode())
+            for path, destination in guest.add:
+                archive.copy(path, destination)
+
+
+class _Run:
+    """One QEMU process, and the pipes that its ports write to."""
+
+    def __init__(self, guest: Guest, initrd: Path, log: Path, out: BinaryIO, err: BinaryIO) -> None:
+        self.guest = guest
+        self.log = log
+        self._start = time.monotonic()
+        pipes = [os.pipe() for _ in range(3)]
+        ends = [write for _, write in pipes]
+        argv = toolchain().argv(self._qemu(initrd, ends), binds=[guest.kernel.image])
+        stdin = None if guest.interactive else subprocess.DEVNULL
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(argv, stdin=stdin, stdout=None if guest.interactive else errors,
+                                             stderr=errors, pass_fds=ends)
+        for end in ends:
+            os.close(end)
+        from_out, from_err, self._status = (open(read, "rb", buffering=0) for read, _ in pipes)
+        self._pumps = [threading.Thread(target=_pump, args=pair, daemon=True)
+                       for pair in ((from_out, out), (from_err, err))]
+        for pump in self._pumps:
+            pump.start()
+
+    def _qemu(self, initrd: Path, ends: Sequence[int]) -> list[str]:
+        guest = self.guest
+        append = ("console=ttyS0 console_msg_format=syslog ignore_loglevel panic=-1 oops=panic "
+                  f"no_timer_check {guest.append}").strip()
+        if guest.icount:
+            accelerator = ["-accel", "tcg", "-icount", "shift=0,sleep=off"]
+        else:
+            accelerator = ["-accel", "kvm" if guest.kvm else "tcg,thread=multi"]
+        argv = [
+            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-machine", "pc", *accelerator, "-cpu", "host" if guest.kvm else "max,la57=off",
+            "-smp", str(guest.cpus), "-m", f"{guest.memory}M",
+            "-kernel", str(guest.kernel.image), "-initrd", str(initrd), "-append", append,
+            "-chardev", f"file,id=log,path={self.log},append=on", "-serial", "chardev:log",
+            "-device", "virtio-serial-pci",
+        ]
+        for number, (name, end) in enumerate(zip(("out", "err", "status"), ends), start=1):
+            argv += ["-chardev", f"file,id={name},path=/proc/self/fd/{end}",
+                     "-device", f"virtserialport,chardev={name},nr={number}"]
+        if guest.interactive:
+            argv += ["-chardev", "stdio,id=terminal,signal=off", "-device", "virtconsole,chardev=terminal,nr=0"]
+        return argv
+
+    def result(self) -> Result:
+        """Waits for the command to end, or for the guest to die."""
+        try:
+            status, boot_seconds = self._follow()
+        finally:
+            self._process.kill()
+            self._process.wait()
+        for pump in self._pumps:
+            pump.join()
+        return Result(status, self.log, boot_seconds)
+
+    def _follow(self) -> tuple[int, float]:
+        said = self._read_line(self.guest.boot_seconds)
+        if said != "ready":
+            return DEAD, 0.0
+        boot_seconds = time.monotonic() - self._start
+        said = self._read_line(None if self.guest.interactive else self.guest.timeout)
+        if said is None:
+            return TIMEOUT, boot_seconds
+        if not said.startswith("exit "):
+            return DEAD, boot_seconds
+        self._wait_for_log()
+        return int(said.split()[1]), boot_seconds
+
+    def _read_line(self, seconds: float | None) -> str | None:
+        """The next line of the status port: empty if the guest has gone, None if it is late."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        line = b""
+        while not line.endswith(b"\n"):
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self._status], [], [], left)[0]:
+                return None
+            byte = self._status.read(1)
+            if not byte:
+                return ""
+            line += byte
+        return line.decode().strip()
+
+    def _wait_for_log(self) -> None:
+        """Waits until the kernel's console, which may lag behind, has printed the end mark."""
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with self.log.open("rb") as log:
+                log.seek(max(0, self.log.stat().st_size - 4096))
+                if END_MARK in log.read():
+                    return
+            time.sleep(0.01)
+
+
+def _pump(source: BinaryIO, sink: BinaryIO) -> None:
+    """Copies all that comes; goes on reading when nobody listens any more."""
+    while data := source.read(1 << 16):
+        try:
+            sink.write(data)
+            sink.flush()
+        except (BrokenPipeError, ValueError):
+            sink = open(os.devnull, "wb")

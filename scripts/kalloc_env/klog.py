@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Judges a kernel log: what in it is a warning, or worse, that nobody expected.
+
+A line of a guest's console starts with its level, `<4>`. The kernel's own boot is not
+judged; what comes after the guest's first process has said that a command starts is.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+START = "kalloc-vm: start"
+END = "kalloc-vm: end"
+WARNING = 4
+
+LINE = re.compile(r"^(?:<(\d+)>)?\[ *\d+\.\d+\]\s*(?:\[ *[CT]\d+\]\s*)?(.*)$")
+
+# A splat, at whatever level it is printed.
+SPLAT = re.compile(
+    r"\bWARNING:|\bBUG:|\bBUG at|\bOops\b|\bKASAN\b|\bUBSAN\b|\bKFENCE: |\bkmemleak: \d+ new|"
+    r"possible (?:circular|recursive|irq lock|unsafe|deadlock)|inconsistent lock state|suspicious RCU usage|"
+    r"\bRIP: |\bCall Trace:|general protection fault|unable to handle|panicked at|"
+    r"\bKernel panic|blocked for more than|\bsoft lockup|rcu.*detected.*stall|messages dropped"
+)
+
+# What is expected, each for its reason.
+EXPECTED = [re.compile(pattern) for pattern in (
+    # Modules from outside the kernel's tree taint it, and say so once.
+    r"^kalloc\w*: loading out-of-tree module taints kernel\.$",
+    r"^kalloc\w*: module verification failed: signature and/or required key missing - tainting kernel$",
+    # An emulated processor shares the host's: time passes in jumps.
+    r"^clocksource: ",
+    r"^hrtimer: interrupt took \d+ ns$",
+    r"^workqueue: \S+ hogged CPU for >\d+us",
+    r"^perf: interrupt took too long",
+    r"^sched: DL replenish lagged too much$",
+)]
+
+
+def offending(text: str, allowed: tuple[str, ...] = ()) -> Iterator[str]:
+    """The lines that are a warning or worse, or part of a splat, and not expected."""
+    expected = [*EXPECTED, *map(re.compile, allowed)]
+    lines = text.splitlines()
+    starts = (number for number, line in enumerate(lines) if START in line)
+    for line in lines[next(starts, -1) + 1:]:
+        found = LINE.match(line)
+        level, message = (found[1], found[2]) if found else (None, line)
+        bad = SPLAT.search(message) or (level is not None and int(level) & 7 <= WARNING)
+        if bad and not any(pattern.search(message) for pattern in expected):
+            yield line
+
+
+def judge(log: Path, allowed: tuple[str, ...] = ()) -> list[str]:
+    """The offending lines of a log file."""
+    return list(offending(log.read_text(errors="replace"), allowed))

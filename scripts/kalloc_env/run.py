@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What `make run` does: load, exercise, show, unload, and find nothing to complain of."""
+
+import io
+import sys
+import time
+
+from . import klog, kvm, modules
+from .guest import Guest, boot
+from .say import Failure, say
+from .setup import set_up
+
+# The site of each family of allocations that the exercise leaves objects in.
+FAMILIES = ("exercise_kbox", "exercise_cache", "exercise_pages", "exercise_vbox", "exercise_vmap")
+
+COMMAND = """
+modprobe kalloc_exercise || exit 10
+cat /proc/kallocinfo || exit 11
+rmmod kalloc_exercise kalloc || exit 12
+"""
+MEANING = {
+    10: "the modules do not load",
+    11: "/proc/kallocinfo cannot be read",
+    12: "the modules do not unload",
+    124: "the guest does not answer",
+    126: "the guest died",
+}
+
+
+def main(_: list[str]) -> int:
+    """Does it; fails with a line that says what was not as it should be."""
+    start = time.monotonic()
+    kernel, = set_up("stock")
+    image = modules.image(kernel)
+    accelerated = kvm.usable(kernel)
+    ready = time.monotonic()
+
+    table = io.BytesIO()
+    result = boot(Guest(kernel, COMMAND, modules=image, kvm=accelerated), table)
+    sys.stdout.write(table.getvalue().decode(errors="replace"))
+    sys.stdout.flush()
+
+    if result.status:
+        raise Failure(MEANING.get(result.status, f"the guest's status is {result.status}"), result.log)
+    if missing := [family for family in FAMILIES if active_objects(table.getvalue().decode(), family) == 0]:
+        raise Failure(f"/proc/kallocinfo has no active objects in {' '.join(missing)}", result.log)
+    if found := klog.judge(result.log):
+        raise Failure("the kernel log has warnings:\n" + "\n".join(found), result.log)
+
+    end = time.monotonic()
+    say(f"==> loaded, counted and unloaded on Linux {kernel.release}, with a clean log ({result.log}): "
+        f"set-up {ready - start:.0f} s, boot {result.boot_seconds:.0f} s, total {end - start:.0f} s")
+    return 0
+
+
+def active_objects(table: str, site: str) -> int:
+    """A site's active objects in /proc/kallocinfo; none if it has no row."""
+    for line in table.splitlines():
+        name, _, rest = line.partition(" ")
+        if name == site:
+            return int(rest.split()[0])
+    return 0

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Steps, logs and failures: everything that a person reads on standard error."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+TAIL_LINES = 15
+COMPILE_ERROR = re.compile(r"^error(\[E\d+\])?:|^\S+:\d+:\d+: (fatal )?error:|: error: ")
+
+
+class Failure(Exception):
+    """An obstacle: one line that says what is wrong and what to do."""
+
+    def __init__(self, message: str, log: Path | None = None, status: int = 1) -> None:
+        super().__init__(message)
+        self.log = log
+        self.status = status
+
+
+def say(line: str) -> None:
+    """Prints one line, whole even when several threads speak."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def step(title: str, log: Path) -> Iterator[Path]:
+    """One long step: says what it does and where its log is, then how long it took."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b"")
+    say(f"==> {title} … (log: {log})")
+    start = time.monotonic()
+    yield log
+    say(f"    {title}: done in {time.monotonic() - start:.0f} s")
+
+
+def run(argv: Sequence[str | Path], log: Path, name: str = "", cwd: Path | None = None) -> None:
+    """Runs a program with its output in `log`; a failure is the program's name and the log."""
+    with log.open("ab") as out:
+        out.write(("$ " + " ".join(map(str, argv)) + "\n").encode())
+        out.flush()
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, check=False)
+    if done.returncode:
+        raise Failure(f"{name or Path(argv[0]).name} failed with status {done.returncode}", log)
+
+
+def tail(log: Path) -> str:
+    """The part of a log that tells most: what follows a compiler's first error, or the end."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    errors = [number for number, line in enumerate(lines) if COMPILE_ERROR.search(line)]
+    shown = lines[errors[0]:][:2 * TAIL_LINES] if errors else lines[-TAIL_LINES:]
+    return "\n".join("    | " + line for line in shown)
+
+
+def main(body: Callable[[list[str]], int]) -> NoReturn:
+    """Runs a command's body; turns what it raises into lines and an exit status."""
+    # A killed make must not leave its children behind: die as on Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = body(sys.argv[1:])
+    except Failure as failure:
+        if failure.log:
+            text = tail(failure.log)
+            say(text + f"\nerror: {failure} (log: {failure.log})")
+        else:
+            say(f"error: {failure}")
+        status = failure.status
+    except KeyboardInterrupt:
+        say("error: interrupted; what was finished is kept")
+        status = 130
+    except BrokenPipeError:
+        status = 141
+    sys.stderr.flush()
+    # Not sys.exit(): a worker thread may still wait for a child of ours that
+    # dies with this process.
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    os._exit(status)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Makes what a command needs, the independent parts at the same time."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from .cache import asked_for, remove
+from .kernels import NAMES, Kernel, debian, kernel
+from .paths import CACHE, from_environment
+from .say import say
+from .toolchain import toolchain
+from .userland import userland
+
+# What the names of the cache's entries start with, and of what a killed --prune left.
+OURS = tuple(f"{name}-" for name in ("toolchain", "debian", "busybox", "userland", *NAMES)) + (".trash-",)
+
+
+def set_up(*names: str) -> list[Kernel]:
+    """The kernels of these names, with the tools to build modules for them and to boot them."""
+    parts = [toolchain]
+    if "stock" in names or not from_environment("KSRC"):
+        # Packages are unpacked by one processor: the other one unpacks the source.
+        parts.append(debian)  # type: ignore[arg-type]
+    with ThreadPoolExecutor() as pool:
+        for part in [pool.submit(part) for part in parts]:
+            part.result()
+    return [kernel(name) for name in names]
+
+
+def prune() -> None:
+    """Removes from the cache what no command of this tree would use now.
+
+    Userlands with packages go too: which ones will be asked for is not known.
+    """
+    kernels = (partial(kernel, name) for name in NAMES)
+    used = asked_for(toolchain, debian, partial(userland, ()), *kernels)
+    for path in sorted(CACHE.iterdir()):
+        if path.name not in used and path.name.startswith(OURS):
+            say(f"    removing {path}")
+            remove(path)
