@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! KUnit suites of kalloc, one for each part. They run when the module is loaded.
+
+use kernel::prelude::*;
+
+mod cache;
+mod gfp;
+mod kmalloc;
+mod pages;
+mod site;
+mod vmalloc;
+
+module! {
+    type: KallocKunit,
+    name: "kalloc_kunit",
+    authors: ["The kalloc authors"],
+    description: "KUnit suites of kalloc",
+    license: "GPL",
+}
+
+/// Nothing to keep: the suites are found by KUnit once `init` is done.
+struct KallocKunit;
+
+impl kernel::Module for KallocKunit {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        site::remember(module);
+        for sites in [
+            cache::SITES,
+            kmalloc::SITES,
+            pages::SITES,
+            site::SITES,
+            vmalloc::SITES,
+        ] {
+            kalloc::register(module, sites)?;
+        }
+        Ok(KallocKunit)
+    }
+}
+
+/// What a test did to a site.
+pub(crate) struct Change {
+    site: &'static kalloc::Site,
+    before: kalloc::stats::Totals,
+}
+
+impl Change {
+    /// Starts to watch the site of `S`.
+    pub(crate) fn of<S: kalloc::Tag>() -> Self {
+        let site = S::site();
+        Change {
+            site,
+            before: site.totals(),
+        }
+    }
+
+    /// Allocations, frees and failures since.
+    pub(crate) fn events(&self) -> (u64, u64, u64) {
+        let now = self.site.totals();
+        (
+            now.allocs - self.before.allocs,
+            now.frees - self.before.frees,
+            now.failures - self.before.failures,
+        )
+    }
+
+    /// Blocks and bytes that are live, and what the blocks take beyond those.
+    pub(crate) fn live(&self) -> (u64, u64, u64) {
+        let now = self.site.totals();
+        (now.live(), now.live_bytes, now.live_slack)
+    }
+}
+
+/// Counts how often it is dropped.
+pub(crate) struct Dropped<'a>(pub(crate) &'a core::cell::Cell<u32>);
+
+impl Drop for Dropped<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use kernel::prelude::*;
+
+/// A type whose alignment is more than its size needs.
+#[repr(align(128))]
+pub(crate) struct Aligned(u8);
+
+kalloc::sites! {
+    pub(crate) Words: kmalloc(u64), "kunit_kmalloc_word";
+    pub(crate) Aligneds: kmalloc(Aligned), "kunit_kmalloc_aligned";
+    pub(crate) Bytes: kmalloc([u8]), "kunit_kmalloc_bytes";
+    pub(crate) Either: kvmalloc([u8]), "kunit_kvmalloc_bytes";
+}
+
+#[kunit_tests(kalloc_kmalloc)]
+mod tests {
+    use super::*;
+    use crate::{
+        Change,
+        Dropped, //
+    };
+    use core::cell::Cell;
+    use kalloc::{
+        kmalloc::{
+            usable_size,
+            MAX_SIZE, //
+        },
+        vmalloc,
+        Array,
+        KBox,
+        KVec,
+        KVmalloc,
+        Kmalloc, //
+    };
+    use kernel::{
+        alloc::NumaNode,
+        page::PAGE_SIZE, //
+    };
+
+    type Buffer = Array<u8, Kmalloc<Bytes>>;
+    type Either_ = Array<u8, KVmalloc<Either>>;
+
+    #[test]
+    fn box_counts_its_life() -> Result {
+        let change = Change::of::<Words>();
+        let word = KBox::<u64, Words>::new(7, GFP_KERNEL)?;
+        assert!(*word == 7);
+        assert!(change.events() == (1, 0, 0));
+        assert!(change.live() == (1, 8, 0));
+        drop(word);
+        assert!(change.events() == (1, 1, 0));
+        assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn box_drops_its_value_once() -> Result {
+        let dropped = Cell::new(0);
+        let value = KBox::<_, Bytes>::new(Dropped(&dropped), GFP_KERNEL)?;
+        assert!(dropped.get() == 0);
+        drop(value);
+        assert!(dropped.get() == 1);
+        Ok(())
+    }
+
+    #[test]
+    fn box_is_aligned_as_its_type() -> Result {
+        let change = Change::of::<Aligneds>();
+        let boxes = [
+            KBox::<Aligned, Aligneds>::new(Aligned(1), GFP_KERNEL)?,
+            KBox::<Aligned, Aligneds>::new(Aligned(2), GFP_KERNEL)?,
+        ];
+        for (value, aligned) in boxes.iter().enumerate() {
+            assert!(core::ptr::from_ref(&**aligned).addr() % 128 == 0);
+            assert!(usize::from(aligned.0) == value + 1);
+        }
+        assert!(change.live() == (2, 256, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn box_of_nothing_allocates_nothing() -> Result {
+        let change = Change::of::<Bytes>();
+        drop(KBox::<(), Bytes>::new((), GFP_KERNEL)?);
+        drop(Buffer::zeroed(0, GFP_KERNEL)?);
+        assert!(change.events() == (0, 0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn atomic_flags_work() -> Result {
+        assert!(*KBox::<u64, Words>::new(1, GFP_ATOMIC)? == 1);
+        assert!(*KBox::<u64, Words>::zeroed(GFP_NOWAIT)? == 0);
+        Ok(())
+    }
+
+    #[test]
+    fn vec_counts_each_growth() -> Result {
+        let change = Change::of::<Words>();
+        let mut vec = KVec::<u64, Words>::with_capacity(4, GFP_KERNEL)?;
+        for word in 0..4 {
+            vec.push(word, GFP_KERNEL)?;
+        }
+        assert!(change.events() == (1, 0, 0));
+        assert!(change.live() == (1, 32, 0));
+        vec.push(4, GFP_KERNEL)?;
+        assert!(change.events() == (2, 1, 0));
+        assert!(vec.iter().copied().eq(0..5));
+        assert!(change.live().1 == 8 * vec.capacity() as u64);
+        drop(vec);
+        assert!(change.events() == (2, 2, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn array_resizes_both_ways() -> Result {
+        let change = Change::of::<Bytes>();
+        let mut array = Buffer::zeroed(100, GFP_KERNEL)?;
+        assert!(array.iter().all(|&byte| byte == 0));
+        assert!(change.live() == (1, 100, 28));
+        array.fill(0xa5);
+
+        array.resize(1000, GFP_KERNEL)?;
+        assert!(array.len() == 1000);
+        assert!(array[..100].iter().all(|&byte| byte == 0xa5));
+        assert!(array[100..].iter().all(|&byte| byte == 0));
+        assert!(change.live() == (1, 1000, 24));
+
+        array.resize(10, GFP_KERNEL)?;
+        assert!(array.len() == 10);
+        assert!(array.iter().all(|&byte| byte == 0xa5));
+        assert!(change.live() == (1, 10, 6));
+
+        // What was cut off does not come back.
+        array.resize(16, GFP_KERNEL)?;
+        assert!(array[10..].iter().all(|&byte| byte == 0));
+
+        array.resize(0, GFP_KERNEL)?;
+        assert!(change.live() == (0, 0, 0));
+        array.resize(1, GFP_KERNEL)?;
+        assert!(array[0] == 0);
+        drop(array);
+        assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn array_stays_when_resizing_fails() -> Result {
+        let change = Change::of::<Bytes>();
+        let mut array = Buffer::zeroed(64, GFP_KERNEL)?;
+        array.fill(1);
+        assert!(array.resize(MAX_SIZE + 1, GFP_KERNEL).is_err());
+        assert!(array.resize(usize::MAX, GFP_KERNEL).is_err());
+        assert!(array.len() == 64);
+        assert!(array.iter().all(|&byte| byte == 1));
+        assert!(change.live() == (1, 64, 0));
+        // A length that overflows an address never gets as far as an allocation.
+        assert!(change.events() == (1, 0, 1));
+        Ok(())
+    }
+
+    #[test]
+    fn sizes_overflow_to_an_error() {
+        type Words_ = Array<u64, Kmalloc<Words>>;
+        assert!(Words_::zeroed(usize::MAX / 4, GFP_KERNEL).is_err());
+        assert!(KVec::<u64, Words>::with_capacity(usize::MAX / 4, GFP_KERNEL).is_err());
+    }
+
+    #[test]
+    fn largest_block() -> Result {
+        let change = Change::of::<Bytes>();
+        let flags = GFP_KERNEL | __GFP_NOWARN;
+        let array = Buffer::zeroed(MAX_SIZE, flags)?;
+        assert!(array.len() == MAX_SIZE);
+        assert!(change.live() == (1, MAX_SIZE as u64, 0));
+        assert!(Buffer::zeroed(MAX_SIZE + 1, flags).is_err());
+        assert!(change.events() == (1, 0, 1));
+        Ok(())
+    }
+
+    #[test]
+    fn node_can_be_chosen() -> Result {
+        let array = Buffer::zeroed_on(64, GFP_KERNEL, NumaNode::new(0)?)?;
+        assert!(array.len() == 64);
+        Ok(())
+    }
+
+    #[test]
+    fn usable_sizes_are_those_of_the_classes() {
+        for (size, usable) in [
+            (0, 0),
+            (1, 8),
+            (8, 8),
+            (9, 16),
+            (64, 64),
+            (65, 96),
+            (96, 96),
+            (97, 128),
+            (129, 192),
+            (193, 256),
+            (8192, 8192),
+            (8193, 16384),
+            (MAX_SIZE, MAX_SIZE),
+            (MAX_SIZE + 1, MAX_SIZE + 1),
+        ] {
+            assert!(usable_size(size) == usable);
+        }
+    }
+
+    #[test]
+    fn kvmalloc_goes_beyond_kmalloc() -> Result {
+        let change = Change::of::<Either>();
+        let mut array = Either_::zeroed(100, GFP_KERNEL)?;
+        assert!(vmalloc::pfn_of(&*array, 0).is_err());
+        assert!(change.live() == (1, 100, 28));
+        array.fill(3);
+
+        let large = MAX_SIZE + 1;
+        array.resize(large, GFP_KERNEL)?;
+        assert!(vmalloc::pfn_of(&*array, large - 1).is_ok());
+        assert!(change.live() == (1, large as u64, PAGE_SIZE as u64 - 1));
+        assert!(array[..100].iter().all(|&byte| byte == 3));
+        assert!(array[100..].iter().all(|&byte| byte == 0));
+
+        assert!(array.resize(usize::MAX / 2, GFP_KERNEL).is_err());
+        assert!(array.len() == large);
+        drop(array);
+        assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+}

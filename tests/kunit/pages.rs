@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use kernel::prelude::*;
+
+kalloc::sites! {
+    pub(crate) Blocks: pages, "kunit_pages";
+}
+
+#[kunit_tests(kalloc_pages)]
+mod tests {
+    use super::*;
+    use crate::Change;
+    use kalloc::{
+        FreePages,
+        Gfp,
+        Order,
+        PageArray,
+        Pages, //
+    };
+    use kernel::page::PAGE_SIZE;
+
+    /// Every order there is, as far as the machine has the memory.
+    fn orders() -> impl Iterator<Item = Order> {
+        (0..).map_while(|order| Order::new(order).ok())
+    }
+
+    #[test]
+    fn zeroed_blocks_of_every_order() -> Result {
+        let change = Change::of::<Blocks>();
+        for order in orders() {
+            let mut block = Pages::<Blocks>::zeroed(order, Gfp::KERNEL | Gfp::NOWARN)?;
+            assert!(block.order() == order && block.len() == PAGE_SIZE << order.get());
+            assert!(block.iter().all(|&byte| byte == 0));
+            block.fill(0xff);
+            assert!(change.live() == (1, block.len() as u64, 0));
+        }
+        assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn blocks_by_address_of_every_order() -> Result {
+        let change = Change::of::<Blocks>();
+        for order in orders() {
+            let block = FreePages::<Blocks>::zeroed(order, Gfp::KERNEL | Gfp::NOWARN)?;
+            assert!(block.iter().all(|&byte| byte == 0));
+            // Aligned to its own size.
+            assert!(block.as_ptr().addr() % block.len() == 0);
+            assert!(block.phys() % block.len() as u64 == 0);
+        }
+        assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn uninitialised_blocks_are_filled_first() -> Result {
+        let block = Pages::<Blocks, _>::uninit(Order::of::<1>(), GFP_KERNEL)?.fill(9);
+        assert!(block.iter().all(|&byte| byte == 9));
+        Ok(())
+    }
+
+    #[test]
+    fn blocks_are_distinct() -> Result {
+        let change = Change::of::<Blocks>();
+        let mut blocks = KVec::new();
+        for index in 0..64u8 {
+            let mut block = Pages::<Blocks>::zeroed(Order::ZERO, GFP_KERNEL)?;
+            block.fill(index);
+            blocks.push(block, GFP_KERNEL)?;
+        }
+        for (index, block) in blocks.iter().enumerate() {
+            assert!(block.iter().all(|&byte| usize::from(byte) == index));
+            assert!(blocks.iter().filter(|b| b.pfn() == block.pfn()).count() == 1);
+        }
+        assert!(change.live() == (64, 64 * PAGE_SIZE as u64, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn failures_are_counted() -> Result {
+        let change = Change::of::<Blocks>();
+        // More of the largest blocks than any test machine has.
+        let mut blocks = KVec::new();
+        let flags = Gfp::KERNEL | Gfp::NORETRY | Gfp::NOWARN;
+        let failed = loop {
+            match Pages::<Blocks, _>::uninit(Order::MAX, flags) {
+                Ok(block) => blocks.push(block, GFP_KERNEL)?,
+                Err(_) => break change.events(),
+            }
+        };
+        assert!(failed.2 == 1 && failed.0 == blocks.len() as u64);
+        drop(blocks);
+        assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn atomic_flags_and_zones() -> Result {
+        assert!(Pages::<Blocks>::zeroed(Order::ZERO, GFP_ATOMIC)?.len() == PAGE_SIZE);
+        let low = Pages::<Blocks>::zeroed(Order::ZERO, Gfp::KERNEL | Gfp::DMA32)?;
+        assert!(low.phys() < 1 << 32);
+        assert!(low.node() == 0);
+        Ok(())
+    }
+
+    #[test]
+    fn page_arrays_come_whole() -> Result {
+        let change = Change::of::<Blocks>();
+        let pages = PageArray::<Blocks>::zeroed(33, GFP_KERNEL)?;
+        assert!(pages.len() == 33 && !pages.is_empty());
+        for index in 0..33 {
+            let pfn = pages.pfn(index);
+            assert!(pfn.is_some());
+            assert!((0..index).all(|other| pages.pfn(other) != pfn));
+        }
+        assert!(pages.pfn(33).is_none());
+        assert!(change.live() == (33, 33 * PAGE_SIZE as u64, 0));
+        drop(pages);
+        assert!(change.events() == (33, 33, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn page_arrays_have_limits() {
+        assert!(PageArray::<Blocks>::zeroed(0, GFP_KERNEL).is_err());
+        let too_many = PageArray::<Blocks>::MAX_LEN + 1;
+        assert!(PageArray::<Blocks>::zeroed(too_many, GFP_KERNEL).is_err());
+    }
+}

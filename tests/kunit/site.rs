@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use kernel::{
+    prelude::*,
+    sync::SetOnce, //
+};
+
+kalloc::sites! {
+    pub(crate) Words: kmalloc(u64), "kunit_site_word";
+}
+
+/// Sites that are not registered when the module is loaded.
+mod late {
+    kalloc::sites! {
+        pub(crate) First: kmalloc(u32), "kunit_site_late";
+        pub(crate) Taken: kmalloc(u32), "kunit_site_word";
+    }
+}
+
+/// This module, for the tests that register sites.
+static MODULE: SetOnce<&'static ThisModule> = SetOnce::new();
+
+/// Notes which module this is.
+pub(crate) fn remember(module: &'static ThisModule) {
+    MODULE.populate(module);
+}
+
+#[kunit_tests(kalloc_site)]
+mod tests {
+    use super::*;
+    use crate::Change;
+    use kalloc::{
+        KBox,
+        Tag, //
+    };
+
+    #[test]
+    fn a_site_says_what_it_is() {
+        let site = Words::site();
+        assert!(site.name() == "kunit_site_word");
+        assert!(site.family() == "kmalloc");
+        assert!(site.type_name() == "u64");
+        assert!(site.unit() == 8);
+        assert!(site.location().0.ends_with("site.rs") && site.location().1 > 0);
+        assert!(site.is_registered());
+    }
+
+    #[test]
+    fn other_sizes_count_at_the_same_site() -> Result {
+        let change = Change::of::<Words>();
+        let word = KBox::<u64, Words>::new(1, GFP_KERNEL)?;
+        let bytes = KBox::<[u8; 3], Words>::new([1; 3], GFP_KERNEL)?;
+        assert!(change.live() == (2, 11, 5));
+        drop(word);
+        assert!(change.live() == (1, 3, 5));
+        drop(bytes);
+        assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn a_site_registers_once() -> Result {
+        let module = *MODULE.as_ref().ok_or(ENOENT)?;
+        assert!(kalloc::register(module, SITES) == Err(EEXIST));
+        Ok(())
+    }
+
+    #[test]
+    fn all_sites_register_or_none() -> Result {
+        let module = *MODULE.as_ref().ok_or(ENOENT)?;
+        // The second one's name is taken, so that the first is not registered either.
+        assert!(kalloc::register(module, late::SITES) == Err(EEXIST));
+        assert!(!late::First::site().is_registered());
+        Ok(())
+    }
+
+    #[test]
+    fn memory_of_an_unregistered_site_works() -> Result {
+        let word = KBox::<u32, late::First>::new(5, GFP_KERNEL)?;
+        assert!(*word == 5);
+        Ok(())
+    }
+}

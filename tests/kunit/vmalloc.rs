@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
+/// Two pages and a bit.
+pub(crate) type Large = [u8; 2 * PAGE_SIZE + 1];
+
+kalloc::sites! {
+    pub(crate) Larges: vmalloc(Large), "kunit_vmalloc_large";
+    pub(crate) Bytes: vmalloc([u8]), "kunit_vmalloc_bytes";
+    pub(crate) Mapped: pages, "kunit_vmap";
+}
+
+#[kunit_tests(kalloc_vmalloc)]
+mod tests {
+    use super::*;
+    use crate::Change;
+    use kalloc::{
+        vmalloc::{
+            max_size,
+            pfn_of, //
+        },
+        Array,
+        Mapping,
+        PageArray,
+        VBox,
+        VVec,
+        Vmalloc, //
+    };
+
+    type Buffer = Array<u8, Vmalloc<Bytes>>;
+
+    #[test]
+    fn box_counts_its_life() -> Result {
+        let change = Change::of::<Larges>();
+        let large = VBox::<Large, Larges>::zeroed(GFP_KERNEL)?;
+        assert!(large.iter().all(|&byte| byte == 0));
+        assert!(core::ptr::from_ref(&*large).addr() % PAGE_SIZE == 0);
+        assert!(change.live() == (1, size_of::<Large>() as u64, 0));
+        drop(large);
+        assert!(change.events() == (1, 1, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn every_page_has_a_frame() -> Result {
+        let array = Buffer::zeroed(10 * PAGE_SIZE, GFP_KERNEL)?;
+        for page in 0..10 {
+            let pfn = pfn_of(&*array, page * PAGE_SIZE)?;
+            assert!((0..page).all(|other| pfn_of(&*array, other * PAGE_SIZE) != Ok(pfn)));
+        }
+        assert!(pfn_of(&*array, 10 * PAGE_SIZE) == Err(EINVAL));
+        assert!(pfn_of(&0u8, 0) == Err(EINVAL));
+        Ok(())
+    }
+
+    #[test]
+    fn array_resizes_both_ways() -> Result {
+        let change = Change::of::<Bytes>();
+        let page = PAGE_SIZE as u64;
+        let mut array = Buffer::zeroed(10, GFP_KERNEL)?;
+        assert!(change.live() == (1, 10, page - 10));
+        array.fill(0xa5);
+        array.resize(5 * PAGE_SIZE, GFP_KERNEL)?;
+        assert!(array[..10].iter().all(|&byte| byte == 0xa5));
+        assert!(array[10..].iter().all(|&byte| byte == 0));
+        assert!(change.live() == (1, 5 * page, 0));
+        array.fill(1);
+        array.resize(PAGE_SIZE + 1, GFP_KERNEL)?;
+        assert!(array.iter().all(|&byte| byte == 1));
+        assert!(change.live() == (1, page + 1, page - 1));
+        array.resize(5 * PAGE_SIZE, GFP_KERNEL)?;
+        assert!(array[PAGE_SIZE + 1..].iter().all(|&byte| byte == 0));
+        drop(array);
+        assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn more_than_the_machine_has_is_an_error() -> Result {
+        let change = Change::of::<Bytes>();
+        assert!(Buffer::zeroed(max_size() + 1, GFP_KERNEL).is_err());
+        let mut array = Buffer::zeroed(1, GFP_KERNEL)?;
+        assert!(array.resize(max_size() + 1, GFP_KERNEL).is_err());
+        assert!(array.len() == 1);
+        assert!(change.events() == (1, 0, 2));
+        Ok(())
+    }
+
+    #[test]
+    fn vec_grows() -> Result {
+        let mut vec = VVec::<u32, Bytes>::new();
+        for word in 0..5000 {
+            vec.push(word, GFP_KERNEL)?;
+        }
+        assert!(vec.iter().copied().eq(0..5000));
+        Ok(())
+    }
+
+    #[test]
+    fn mappings_show_their_pages() -> Result {
+        let change = Change::of::<Mapped>();
+        let mut pages = PageArray::<Mapped>::zeroed(3, GFP_KERNEL)?;
+        let mut mapping = Mapping::new(&mut pages)?;
+        assert!(mapping.len() == 3 * PAGE_SIZE);
+        assert!(mapping.iter().all(|&byte| byte == 0));
+        mapping.fill(0x5a);
+        let frames = [0, 1, 2].map(|page| pfn_of(&*mapping, page * PAGE_SIZE).ok());
+        drop(mapping);
+
+        assert!(frames == [pages.pfn(0), pages.pfn(1), pages.pfn(2)]);
+        // Mapped again, they hold what was written.
+        let mapping = Mapping::new(&mut pages)?;
+        assert!(mapping.iter().all(|&byte| byte == 0x5a));
+        drop(mapping);
+        assert!(change.live() == (3, 3 * PAGE_SIZE as u64, 0));
+        drop(pages);
+        assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+}
