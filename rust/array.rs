@@ -69,7 +69,12 @@ impl<T: Zeroable, A: Allocator> Array<T, A> {
     ///
     /// As [`Array::zeroed`].
     pub fn zeroed_on(len: usize, flags: Flags, node: NumaNode) -> Result<Self, AllocError> {
-        const { assert!(!core::mem::needs_drop::<T>(), "elements of an Array cannot need Drop") };
+        const {
+            assert!(
+                !core::mem::needs_drop::<T>(),
+                "elements of an Array cannot need Drop"
+            )
+        };
         let layout = Layout::array::<T>(len).map_err(|_| AllocError)?;
         let ptr = A::alloc(layout, flags | __GFP_ZERO, node)?.cast();
         // INVARIANT: A block for `len` elements; zeroes are valid for `T: Zeroable`.

@@ -10,7 +10,7 @@
 //! | C | here |
 //! |---|---|
 //! | `kmalloc(sizeof(T))`, `kfree` | [`KBox::new`](Box::new), drop |
-//! | `kzalloc` | [`KBox::zeroed`](Box::zeroed), or `GFP_KERNEL | __GFP_ZERO` |
+//! | `kzalloc` | [`KBox::zeroed`](Box::zeroed), or with `__GFP_ZERO` |
 //! | `kmalloc_array`, growing | [`KVec`] |
 //! | `kcalloc`, `krealloc_array` | [`Array::zeroed`](crate::Array::zeroed), [`Array::resize`](crate::Array::resize) |
 //! | `ksize` | [`usable_size`], which promises only what `kmalloc_size_roundup` does |
@@ -52,12 +52,12 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
-    ffi::c_ulong,
     alloc::{
         Box,
         NumaNode,
         Vec, //
     },
+    ffi::c_ulong,
     page::PAGE_SIZE, //
 };
 

@@ -48,8 +48,8 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
-    ffi::c_ulong,
     alloc::AllocError,
+    ffi::c_ulong,
     page::PAGE_SIZE,
     prelude::*, //
 };

@@ -136,30 +136,50 @@ impl<R: Records + 'static> ProcFile<R> {
         }
     }
 
+    /// The position to start at.
+    ///
+    /// # Safety
+    ///
+    /// For seq_file only, as for [`Self::at`].
     unsafe extern "C" fn start(
         m: *mut bindings::seq_file,
         pos: *mut bindings::loff_t,
     ) -> *mut c_void {
-        // SAFETY: Called by seq_file, for our entry.
+        // SAFETY: By the requirements of this function.
         unsafe { Self::at(m, pos) }
     }
 
+    /// The position after `pos`.
+    ///
+    /// # Safety
+    ///
+    /// For seq_file only, as for [`Self::at`].
     unsafe extern "C" fn next(
         m: *mut bindings::seq_file,
         _: *mut c_void,
         pos: *mut bindings::loff_t,
     ) -> *mut c_void {
-        // SAFETY: Called by seq_file, for our entry. The position must grow even at the end.
+        // SAFETY: By the requirements of this function. The position must grow even at the end.
         unsafe {
             *pos += 1;
             Self::at(m, pos)
         }
     }
 
+    /// Nothing is held between calls.
+    ///
+    /// # Safety
+    ///
+    /// None; it is unsafe because seq_file's callbacks are.
     unsafe extern "C" fn stop(_: *mut bindings::seq_file, _: *mut c_void) {}
 
+    /// Shows the record at `pos`.
+    ///
+    /// # Safety
+    ///
+    /// For seq_file only, as for [`Self::at`], with what that returned.
     unsafe extern "C" fn show(m: *mut bindings::seq_file, pos: *mut c_void) -> c_int {
-        // SAFETY: Called by seq_file, for our entry, with what `at` returned, on one thread.
+        // SAFETY: By the requirements of this function; seq_file serves one reader at a time.
         unsafe {
             let pos: bindings::loff_t = *pos.cast();
             Self::records(m).show(pos.unsigned_abs(), SeqFile::from_raw(m));

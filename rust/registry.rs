@@ -21,12 +21,12 @@ use core::{
     ptr, //
 };
 use kernel::{
+    error::to_result,
     ffi::{
         c_int,
         c_ulong,
         c_void, //
     },
-    error::to_result,
     prelude::*,
     types::Opaque, //
 };
@@ -177,6 +177,10 @@ impl PinnedDrop for Registry {
 /// `MODULE_STATE_GOING` comes after the module's exit function has returned, or its init function
 /// has failed: by the kernel's own rules, none of its code runs any more, and all of its memory is
 /// still there.
+///
+/// # Safety
+///
+/// For the module loader only, with the module in question.
 unsafe extern "C" fn on_module_state(
     _: *mut bindings::notifier_block,
     state: c_ulong,
@@ -204,9 +208,7 @@ fn report_leak(entry: &Entry) {
         return;
     }
     // SAFETY: The module's memory is there until the notifier returns.
-    let module = unsafe {
-        CStr::from_char_ptr(bindings::kalloc_helper_module_name(entry.module))
-    };
+    let module = unsafe { CStr::from_char_ptr(bindings::kalloc_helper_module_name(entry.module)) };
     pr_warn!(
         "{}: site {} leaks {} objects, {} bytes; they stay allocated until the next boot\n",
         module,

@@ -17,7 +17,9 @@
 //! impl kernel::Module for Driver {
 //!     fn init(module: &'static ThisModule) -> Result<Self> {
 //!         kalloc::register(module, SITES)?;
-//!         // …
+//!         Ok(Driver)
+//!     }
+//! }
 //! ```
 //!
 //! A site whose objects all have one size (`kmalloc(T)`, `cache(T)`) has that size as its *unit*,
@@ -297,7 +299,8 @@ const fn name_is_valid(name: &str) -> bool {
         }
         i += 1;
     }
-    0 < bytes.len() && bytes.len() < 64 && digits < bytes.len()
+    // More characters than digits: neither empty nor a number.
+    digits < bytes.len() && bytes.len() < 64
 }
 
 /// Declares allocation sites, and `SITES`, the list of them for [`register`](crate::register).

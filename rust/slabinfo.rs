@@ -62,10 +62,10 @@ impl fmt::Display for Row<'_> {
         let live = self.0.totals();
         let shape = self.0.shape(&live);
         let capacity = shape.slabs * u64::from(shape.objects_per_slab);
-        write!(
+        writeln!(
             f,
             "{:<17} {:>6} {:>6} {:>6} {:>4} {:>4} : tunables {:>4} {:>4} {:>4} \
-             : slabdata {:>6} {:>6} {:>6}\n",
+             : slabdata {:>6} {:>6} {:>6}",
             self.0.name(),
             live.live(),
             // Blocks of mixed sizes may be more than their mean suggests.

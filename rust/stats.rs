@@ -10,7 +10,7 @@
 //!
 //! # What a reader sees
 //!
-//! [`Totals::read`] adds up all frees before all allocations. A block is counted as allocated
+//! A [site's totals](crate::Site::totals) add up all frees before all allocations. A block is counted as allocated
 //! before its owner exists, and as freed by that owner, so that every free that is seen was
 //! counted as an allocation earlier: the sums never show more frees than allocations. While
 //! others allocate, the sums are of a moment within the read; when all is quiet, they are exact.

@@ -48,13 +48,13 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
-    ffi::c_ulong,
     alloc::{
         AllocError,
         Box,
         NumaNode,
         Vec, //
     },
+    ffi::c_ulong,
     page::PAGE_SIZE,
     prelude::*, //
 };
@@ -132,7 +132,12 @@ unsafe impl Source for Mapped {
 ///
 /// `ptr` must be NULL or a live vmalloc block.
 #[inline]
-unsafe fn vrealloc(ptr: *const u8, layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+unsafe fn vrealloc(
+    ptr: *const u8,
+    layout: Layout,
+    gfp: Gfp,
+    node: NumaNode,
+) -> Option<NonNull<u8>> {
     if layout.size() > max_size() {
         return None;
     }

@@ -44,7 +44,9 @@ void kalloc_helper_slab_shape(struct kmem_cache *s, unsigned int shape[3])
 #else
 void kalloc_helper_slab_shape(struct kmem_cache *s, unsigned int shape[3])
 {
-	shape[0] = shape[1] = shape[2] = 0;
+	shape[0] = 0;
+	shape[1] = 0;
+	shape[2] = 0;
 }
 #endif
 #endif

@@ -30,9 +30,7 @@ impl Plan {
             && (1..=kalloc::kmalloc::MAX_SIZE).contains(&size)
             && keep <= 1_000
             && keep * size <= Self::LIVE_BYTES;
-        in_range
-            .then_some(Plan { count, size, keep })
-            .ok_or(EINVAL)
+        in_range.then_some(Plan { count, size, keep }).ok_or(EINVAL)
     }
 
     /// The most that a workload has live at a time, in bytes.

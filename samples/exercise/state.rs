@@ -116,7 +116,13 @@ impl State {
             write!(
                 f,
                 "{:<10} {:>6} {:>7} {:>6} {:>9} {:>9} {:>8} ",
-                r.workload.name, r.plan.count, r.plan.size, r.plan.keep, r.allocs, r.frees, r.failures,
+                r.workload.name,
+                r.plan.count,
+                r.plan.size,
+                r.plan.keep,
+                r.allocs,
+                r.frees,
+                r.failures,
             )?;
             match r.result {
                 Ok(()) => f.write_str("ok\n")?,

@@ -306,7 +306,10 @@ fn array<A: kernel::alloc::Allocator>(plan: &Plan, index: usize) -> Result<Array
     let mut array = Array::zeroed(plan.size.div_ceil(2), GFP_KERNEL)?;
     check(array.iter().all(|&byte| byte == 0))?;
     mark(&mut array, index);
-    array.resize(plan.size.saturating_mul(2).min(kalloc::kmalloc::MAX_SIZE), GFP_KERNEL)?;
+    array.resize(
+        plan.size.saturating_mul(2).min(kalloc::kmalloc::MAX_SIZE),
+        GFP_KERNEL,
+    )?;
     check(array.first() == Some(&(index as u8)))?;
     array.resize(plan.size, GFP_KERNEL)?;
     mark(&mut array, index);
@@ -315,12 +318,24 @@ fn array<A: kernel::alloc::Allocator>(plan: &Plan, index: usize) -> Result<Array
 
 fn karray(plan: &Plan, kept: &mut Kept) -> Result {
     let verify = |index, array: &Array<_, _>| marked(array, index);
-    churn(plan, plan.size, &mut kept.arrays, |i| array(plan, i), verify)
+    churn(
+        plan,
+        plan.size,
+        &mut kept.arrays,
+        |i| array(plan, i),
+        verify,
+    )
 }
 
 fn kvarray(plan: &Plan, kept: &mut Kept) -> Result {
     let verify = |index, array: &Array<_, _>| marked(array, index);
-    churn(plan, plan.size, &mut kept.kv_arrays, |i| array(plan, i), verify)
+    churn(
+        plan,
+        plan.size,
+        &mut kept.kv_arrays,
+        |i| array(plan, i),
+        verify,
+    )
 }
 
 fn varray(plan: &Plan, kept: &mut Kept) -> Result {

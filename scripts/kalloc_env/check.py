@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What `make check` does: each tool's word on the sources, and a few rules of our own."""
+
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from . import modules
+from .paths import BUILD, LOGS, TREE
+from .say import Failure, say
+from .setup import set_up
+from .toolchain import toolchain
+
+# The export shim declares what it exports, as the kernel's own (rust/exports.c) does.
+CHECKPATCH_IGNORE = (
+    "FILE_PATH_CHANGES,EXPORT_SYMBOL,MACRO_ARG_REUSE"
+)
+
+
+def files(*patterns: str) -> list[Path]:
+    """The files of this tree, tracked or new, that match."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns],
+        cwd=TREE, capture_output=True, text=True, check=True).stdout
+    return [path for name in listing.split("\0") if name and (path := TREE / name).is_file()]
+
+
+def tool(argv: Iterable[str | Path], log: Path, binds: Iterable[Path] = ()) -> str:
+    """Runs a tool of the toolchain; returns what it printed, and fails if it failed."""
+    call = toolchain().argv(list(argv), binds=list(binds))
+    done = subprocess.run(call, cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", check=False)
+    log.write_text(done.stdout)
+    if done.returncode:
+        raise Failure("not clean", log)
+    return done.stdout
+
+
+def rustfmt(log: Path) -> None:
+    """Rust is formatted as the kernel's is."""
+    debug, = set_up("debug")
+    config = debug.source / ".rustfmt.toml"
+    tool(["rustfmt", "--check", "--edition", "2021", "--config-path", config, *files("*.rs")],
+         log, binds=[debug.source])
+
+
+def lint_tree() -> modules.BuildTree:
+    """The debug kernel's tree: the one that all modules are built for, KUnit's as well."""
+    debug, = set_up("debug")
+    return replace(modules.tree_of(debug), name="check")
+
+
+def clippy(log: Path) -> None:
+    """Everything compiles without a warning under the kernel's lints."""
+    tree = lint_tree()
+    log.write_bytes(b"")
+    # A crate that is up to date would not be looked at again.
+    tool(["rm", "-rf", tree.out], log)
+    tree.make(toolchain(), log, "CLIPPY=1", "modules")
+    if re.search(r"^(warning|error)\b", log.read_text(), re.M):
+        raise Failure("clippy or the compiler warns", log)
+
+
+def rustdoc(log: Path) -> None:
+    """The crate's documentation builds without a warning; it is left in build/doc/kalloc."""
+    tree = lint_tree()
+    command = tree.out / "rust/.kalloc.o.cmd"
+    if not command.exists():
+        tree.make(toolchain(), log, "modules")
+    words = shlex.split(command.read_text().splitlines()[0].split(":=", 1)[1])
+    # What follows the source are other programs, for the object.
+    words = words[:words.index(str(TREE / "rust/kalloc.rs")) + 1]
+    # The compiler's own command line tells flags and crates; rustdoc has its own idea of outputs.
+    dropped = re.compile(r"--emit=.*|--remap.*|-C(?!target|panic).*|--out-dir|rust/|-Z(function|cf|no-j|patch|tune|binary|llvm).*"
+                         r"|-Wclippy::.*|-Aclippy::.*|-Zsanitizer.*|--crate-type|rlib")
+    env = [word for word in words if re.match(r"[A-Z_]+=", word)]
+    flags = [word for word in words[len(env) + 1:] if not dropped.fullmatch(word)]
+    env += ["RUSTC_BOOTSTRAP=1", f"KALLOC_BINDINGS={tree.out}/rust/bindings_generated.rs"]
+    tool(["env", "-C", tree.out, *env, "rustdoc", "-Dwarnings", "--output", BUILD / "doc",
+          "--crate-name", "kalloc", *flags], log, binds=[tree.path, tree.source])
+
+
+def checkpatch(log: Path) -> None:
+    """C sources and build files follow the kernel's coding style."""
+    debug, = set_up("debug")
+    sources = [path.relative_to(TREE) for path in files("*.c", "*.h", "Kbuild")]
+    tool([debug.source / "scripts/checkpatch.pl", "--no-tree", "--no-summary", "--quiet", "--strict",
+          f"--ignore={CHECKPATCH_IGNORE}", "--file", *sources], log, binds=[debug.source])
+
+
+def shellcheck(log: Path) -> None:
+    """Shell scripts have none of the known mistakes."""
+    shell = [path for path in files(".ci/*", "scripts/*", "tests/*")
+             if re.match(rb"#!\S*(/| )(ba|busybox )?sh\b", path.read_bytes()[:40])]
+    tool(["shellcheck", *shell], log)
+
+
+def python(log: Path) -> None:
+    """Python compiles."""
+    ours = [path for path in files("scripts/*", "tests/*", "tools/*")
+            if path.suffix == ".py" or path.read_bytes().startswith(b"#!/usr/bin/env python3")]
+    tool(["python3", "-c", "import sys; [compile(open(f).read(), f, 'exec') for f in sys.argv[1:]]", *ours], log)
+
+
+def spelling(log: Path) -> None:
+    """Texts have none of the common misspellings."""
+    tool(["codespell", "--ignore-words-list", "fpr,ser,crate,inout", *files("*.md", "*.rs", "*.c", "*.py")], log)
+
+
+UNSAFE = re.compile(r"(?<![\w:`])unsafe\s*(\{|impl\b|fn\b|trait\b|extern\b)")
+# What needs an argument of its own. Clippy looks after the `# Safety` of functions.
+CLAIM = re.compile(r"(?<![\w:`])unsafe\s*(\{|impl\b)")
+ARGUED = re.compile(r"// SAFETY:|# Safety")
+COMMENT = re.compile(r"\s*//")
+
+
+def unargued(text: str) -> Iterator[int]:
+    """The numbers of lines with an `unsafe` that no comment right above argues for."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if COMMENT.match(line) or not CLAIM.search(line):
+            continue
+        above = number
+        # Up over the statement it is part of, and its comments and attributes.
+        while above and not ARGUED.search(lines[above]) and number - above < 24 and (
+                above == number or not re.match(r"\s*\}?\s*$", lines[above])):
+            above -= 1
+        if not ARGUED.search(lines[above]):
+            yield number + 1
+
+
+def safety(log: Path) -> None:
+    """Every claim of safety has its argument, and none is outside of the crate."""
+    complaints = []
+    for path in files("*.rs"):
+        name, text = path.relative_to(TREE), path.read_text()
+        complaints += [f"{name}:{line}: unsafe without a SAFETY comment or # Safety section"
+                       for line in unargued(text)]
+        if name.parts[0] in ("samples", "tests"):
+            complaints += [f"{name}:{number}: unsafe outside of rust/"
+                           for number, line in enumerate(text.splitlines(), 1)
+                           if UNSAFE.search(line) and not COMMENT.match(line)]
+    report(complaints, log)
+
+
+def bindings(log: Path) -> None:
+    """C symbols are named in rust/ only."""
+    report([f"{path.relative_to(TREE)}:{number}: reaches the bindings"
+            for path in files("*.rs") if path.relative_to(TREE).parts[0] not in ("rust", "bench")
+            for number, line in enumerate(path.read_text().splitlines(), 1)
+            if re.search(r"\bbindings\b", line) and not COMMENT.match(line)], log)
+
+
+def licence(log: Path) -> None:
+    """Every source says under which licence it is."""
+    report([f"{path.relative_to(TREE)}: no SPDX line" for path in files()
+            if path.name not in ("COPYING", "LICENSE")
+            and "SPDX-License-Identifier:" not in "".join(path.read_text().splitlines()[:4])], log)
+
+
+def report(complaints: list[str], log: Path) -> None:
+    """Fails if there are complaints."""
+    log.write_text("".join(line + "\n" for line in complaints))
+    if complaints:
+        raise Failure(f"{len(complaints)} complaints", log)
+
+
+CHECKS: tuple[Callable[[Path], None], ...] = (
+    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, clippy, rustdoc)
+
+
+def run_checks(names: list[str]) -> int:
+    """Runs the checks of these names, or all; shows what each complains of."""
+    known = {check.__name__: check for check in CHECKS}
+    if unknown := [name for name in names if name not in known]:
+        raise Failure(f"no check {' '.join(unknown)}; there are {' '.join(known)}", status=2)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    failed = []
+    for name, check in known.items():
+        if names and name not in names:
+            continue
+        log = LOGS / f"check-{name}.log"
+        start = time.monotonic()
+        try:
+            check(log)
+            say(f"    {name}: clean ({time.monotonic() - start:.0f} s)")
+        except Failure as failure:
+            shown = (failure.log or log).read_text().splitlines()[:40]
+            say("\n".join(f"    | {line}" for line in shown) + f"\n    {name}: {failure} (log: {failure.log or log})")
+            failed.append(name)
+    if failed:
+        raise Failure(f"not clean: {' '.join(failed)}")
+    return 0
