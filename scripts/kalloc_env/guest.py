@@ -58,6 +58,7 @@ class Result:
 
 def boot(guest: Guest, out: BinaryIO = sys.stdout.buffer, err: BinaryIO = sys.stderr.buffer) -> Result:
     """Runs the command in a fresh guest; its output goes to `out` and `err` as it comes."""
+    BUILD.mkdir(exist_ok=True)
     log = _new_log(guest.kernel.name)
     with tempfile.TemporaryDirectory(prefix="vm-", dir=BUILD) as scratch:
         initrd = Path(scratch) / "initrd"

@@ -20,7 +20,7 @@ DEVICE = "/dev/kvm"
 SECONDS = 15.0
 
 
-def usable(kernel: Kernel) -> bool:
+def usable(image: Path) -> bool:
     """Whether a guest ran under KVM here; tried with this kernel if it is not known yet."""
     if not os.access(DEVICE, os.R_OK | os.W_OK):
         return False
@@ -29,8 +29,9 @@ def usable(kernel: Kernel) -> bool:
     answer = CACHE / ("kvm-" + store.key_of(platform.release(), platform.version(), *processor))
     with store.lock(CACHE / "lock" / answer.name):
         if not answer.exists():
-            ran = boot(Guest(kernel, "exit 42", kvm=True, boot_seconds=SECONDS, timeout=SECONDS),
-                       io.BytesIO(), io.BytesIO()).status == 42
+            probe = Guest(Kernel("kvm-probe", image, Path(), Path()), "exit 42", kvm=True,
+                          boot_seconds=SECONDS, timeout=SECONDS)
+            ran = boot(probe, io.BytesIO(), io.BytesIO()).status == 42
             say(f"    {DEVICE}: {'guests run' if ran else 'there, but a guest does not come up: not used'}")
             answer.write_text("yes" if ran else "no")
         return answer.read_text() == "yes"

@@ -32,7 +32,7 @@ def main(_: list[str]) -> int:
     start = time.monotonic()
     kernel, = set_up("stock")
     image = modules.image(kernel)
-    accelerated = kvm.usable(kernel)
+    accelerated = kvm.usable(kernel.image)
     ready = time.monotonic()
 
     table = io.BytesIO()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 TAIL_LINES = 15
-COMPILE_ERROR = re.compile(r"^error(\[E\d+\])?:|^\S+:\d+:\d+: (fatal )?error:|: error: ")
+TELLING = re.compile(r"^error(\[E\d+\])?:|^\S+:\d+:\d+: (fatal )?error:|: error: |\bBUG: |\bOops: |Kernel panic")
 
 
 class Failure(Exception):
@@ -53,9 +53,9 @@ def run(argv: Sequence[str | Path], log: Path, name: str = "", cwd: Path | None 
 
 
 def tail(log: Path) -> str:
-    """The part of a log that tells most: what follows a compiler's first error, or the end."""
+    """The part of a log that tells most: what follows the first error or panic, or the end."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    errors = [number for number, line in enumerate(lines) if COMPILE_ERROR.search(line)]
+    errors = [number for number, line in enumerate(lines) if TELLING.search(line)]
     shown = lines[errors[0]:][:2 * TAIL_LINES] if errors else lines[-TAIL_LINES:]
     return "\n".join("    | " + line for line in shown)
 

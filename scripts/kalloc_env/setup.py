@@ -4,6 +4,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from . import kvm
 from .cache import asked_for, remove
 from .kernels import NAMES, Kernel, debian, kernel
 from .paths import CACHE, from_environment
@@ -24,7 +25,10 @@ def set_up(*names: str) -> list[Kernel]:
     with ThreadPoolExecutor() as pool:
         for part in [pool.submit(part) for part in parts]:
             part.result()
-    return [kernel(name) for name in names]
+        if "stock" in names:
+            # A guest that hangs under KVM is waited for while the compilers work.
+            pool.submit(kvm.usable, debian() / "vmlinuz")
+        return [kernel(name) for name in names]
 
 
 def prune() -> None:

@@ -105,7 +105,7 @@ def main(words: list[str]) -> int:
         cpus=options.cpus or (1 if options.icount else 2),
         memory=options.memory,
         icount=options.icount,
-        kvm=not options.icount and kvm.usable(kernel),
+        kvm=not options.icount and kvm.usable(kernel.image),
         append=" ".join(options.append),
         timeout=options.timeout,
         add=options.add,
