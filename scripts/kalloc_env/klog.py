@@ -13,7 +13,7 @@ START = "kalloc-vm: start"
 END = "kalloc-vm: end"
 WARNING = 4
 
-LINE = re.compile(r"^(?:<(\d+)>)?\[ *\d+\.\d+\]\s*(?:\[ *[CT]\d+\]\s*)?(.*)$")
+LINE = re.compile(r"^(?:<(\d+)>)?\[ *\d+\.\d+\](?:\[ *[CT]\d+\])? ?(.*)$")
 
 # A splat, at whatever level it is printed.
 SPLAT = re.compile(
@@ -37,15 +37,21 @@ EXPECTED = [re.compile(pattern) for pattern in (
 )]
 
 
-def offending(text: str, allowed: tuple[str, ...] = ()) -> Iterator[str]:
-    """The lines that are a warning or worse, or part of a splat, and not expected."""
-    expected = [*EXPECTED, *map(re.compile, allowed)]
+def after_boot(text: str) -> Iterator[tuple[str, int | None, str]]:
+    """The lines that follow the boot's: whole, their level if they have one, their message."""
     lines = text.splitlines()
     starts = (number for number, line in enumerate(lines) if START in line)
     for line in lines[next(starts, -1) + 1:]:
         found = LINE.match(line)
-        level, message = (found[1], found[2]) if found else (None, line)
-        bad = SPLAT.search(message) or (level is not None and int(level) & 7 <= WARNING)
+        level = int(found[1]) & 7 if found and found[1] else None
+        yield line, level, found[2] if found else line
+
+
+def offending(text: str, allowed: tuple[str, ...] = ()) -> Iterator[str]:
+    """The lines that are a warning or worse, or part of a splat, and not expected."""
+    expected = [*EXPECTED, *map(re.compile, allowed)]
+    for line, level, message in after_boot(text):
+        bad = SPLAT.search(message) or (level is not None and level <= WARNING)
         if bad and not any(pattern.search(message) for pattern in expected):
             yield line
 

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The tests: KUnit on the debug kernel, and the scenarios of tests/scenarios/.
+
+A scenario is an executable file: status 0 is a pass, 77 a skip, all else a failure.
+It finds the tree's commands as scripts/…, in the folder where it starts.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import klog, kvm, modules
+from .guest import Guest, boot
+from .kernels import Kernel
+from .paths import LOGS, TREE
+from .say import Failure, say, tail
+from .setup import set_up
+
+SCENARIOS = TREE / "tests" / "scenarios"
+SKIP = 77
+SCENARIO_SECONDS = 300.0
+# Guests at a time, so that two processors are enough for what a test may take.
+AT_ONCE = 2
+
+# kmemleak looks at an object once it is five seconds old.
+KUNIT_COMMAND = """
+modprobe kalloc_kunit || exit 10
+rmmod kalloc_kunit kalloc || exit 11
+sleep 6
+echo scan >/sys/kernel/debug/kmemleak
+cat /sys/kernel/debug/kmemleak
+"""
+KUNIT_STATUS = {"PASS": "passed", "SKIP": "skipped"}
+
+
+@dataclass
+class Case:
+    """How one test ended: passed, failed or skipped."""
+
+    name: str
+    outcome: str
+    detail: str = ""
+
+
+Job = Callable[[], Iterator[Case]]
+
+
+def run_tests(names: list[str]) -> int:
+    """Runs the named tests, or all; the status is 1 if one failed."""
+    start = time.monotonic()
+    scenarios = {path.name: path for path in sorted(SCENARIOS.iterdir())
+                 if os.access(path, os.X_OK) and path.is_file()}
+    if unknown := set(names) - {"kunit", *scenarios}:
+        raise Failure(f"no test {' or '.join(sorted(unknown))}", status=2)
+
+    stock, debug = set_up("stock", "debug")
+    for kernel in (stock, debug):
+        modules.image(kernel)
+    kvm.usable(stock.image)
+    ready = time.monotonic()
+
+    jobs: list[Job] = []
+    if not names or "kunit" in names:
+        jobs.append(lambda: kunit(debug))
+    jobs += [lambda path=path: scenario(path) for name, path in scenarios.items()  # type: ignore[misc]
+             if not names or name in names]
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for cases in pool.map(_collect, jobs):
+            for case in cases:
+                counts[case.outcome] += 1
+    print(f"set-up {ready - start:.0f} s, tests {time.monotonic() - ready:.0f} s")
+    print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+    return 1 if counts["failed"] or not counts["passed"] else 0
+
+
+def _collect(job: Job) -> list[Case]:
+    """Runs a job, printing each case as it ends."""
+    start = time.monotonic()
+    cases = []
+    for case in job():
+        cases.append(case)
+        took = f" ({time.monotonic() - start:.0f} s)"
+        # One write a case: two jobs speak.
+        sys.stdout.write(f"{case.outcome:8}{case.name}{took if len(cases) == 1 else ''}\n{case.detail}")
+        sys.stdout.flush()
+    return cases
+
+
+def scenario(path: Path) -> Iterator[Case]:
+    """One executable file."""
+    log = LOGS / f"test-{path.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as out:
+        try:
+            status = subprocess.run([path], cwd=TREE, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                    timeout=SCENARIO_SECONDS, check=False).returncode
+        except subprocess.TimeoutExpired:
+            status = -1
+            out.write(f"no end after {SCENARIO_SECONDS:.0f} s\n".encode())
+    if status in (0, SKIP):
+        yield Case(path.name, "skipped" if status else "passed")
+    else:
+        yield Case(path.name, "failed", f"{tail(log)}\n    log: {log}\n")
+
+
+def kunit(kernel: Kernel) -> Iterator[Case]:
+    """Every KUnit case, by the kernel's own parser; then the log, and what kmemleak found."""
+    leaks = io.BytesIO()
+    guest = Guest(kernel, KUNIT_COMMAND, modules=modules.image(kernel), kvm=kvm.usable(kernel.image))
+    result = boot(guest, leaks)
+    text = result.log.read_text(errors="replace")
+    where = f"    log: {result.log}\n"
+
+    ktap, parsed = LOGS / "kunit.ktap", LOGS / "kunit.json"
+    ktap.write_text("".join(message + "\n" for _, _, message in klog.after_boot(text)))
+    parser = kernel.source / "tools/testing/kunit/kunit.py"
+    told = subprocess.run([sys.executable, parser, "parse", "--failed", f"--json={parsed}", ktap],
+                          capture_output=True, text=True, check=False)
+    if result.status or not parsed.exists():
+        yield Case("kunit", "failed", f"    status {result.status}\n{told.stdout}{told.stderr}{where}")
+        return
+    groups = json.loads(parsed.read_text())["sub_groups"]
+    parsed.unlink()
+    for group in groups:
+        for case in group["test_cases"]:
+            outcome = KUNIT_STATUS.get(case["status"], "failed")
+            yield Case(f"kunit {group['name']}.{case['name']}", outcome, where if outcome == "failed" else "")
+    # A suite that dies half-way has no failed case; only the parser's verdict tells.
+    yield _verdict("kunit: the parser's verdict", told.stdout if told.returncode else "", where)
+    yield _verdict("kunit: the kernel log", "\n".join(klog.offending(text)), where)
+    yield _verdict("kunit: kmemleak", leaks.getvalue().decode(errors="replace"), where)
+
+
+def _verdict(name: str, complaint: str, where: str) -> Case:
+    return Case(name, "failed", f"{complaint}\n{where}") if complaint.strip() else Case(name, "passed")
