@@ -10,11 +10,13 @@ import fcntl
 import hashlib
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .paths import CACHE
+from .sandbox import as_root
 from .say import Failure, say
 
 STAMP = ".complete"
@@ -95,9 +97,6 @@ def need_room(gigabytes: float) -> None:
 
 def remove(folder: Path) -> None:
     """Removes a folder of the cache, whoever of our sub-users owns its files."""
-    # Imported late: the toolchain is itself an entry of this cache.
-    from .toolchain import as_root  # pylint: disable=import-outside-toplevel
-
     trash = folder.with_name(f".trash-{folder.name}-{os.getpid()}")
     folder.rename(trash)
-    as_root(["rm", "-rf", "--one-file-system", str(trash)])
+    subprocess.run(as_root(["rm", "-rf", "--one-file-system", str(trash)]), check=True)

@@ -17,7 +17,7 @@ LINE = re.compile(r"^(?:<(\d+)>)?\[ *\d+\.\d+\](?:\[ *[CT]\d+\])? ?(.*)$")
 
 # A splat, at whatever level it is printed.
 SPLAT = re.compile(
-    r"\bWARNING:|\bBUG:|\bBUG at|\bOops\b|\bKASAN\b|\bUBSAN\b|\bKFENCE: |\bkmemleak: \d+ new|"
+    r"\bWARNING:|\bBUG:|\bBUG at|^BUG \S+ \(|\bOops\b|\bKASAN\b|\bUBSAN\b|\bKFENCE: |\bkmemleak: \d+ new|"
     r"possible (?:circular|recursive|irq lock|unsafe|deadlock)|inconsistent lock state|suspicious RCU usage|"
     r"\bRIP: |\bCall Trace:|general protection fault|unable to handle|panicked at|"
     r"\bKernel panic|blocked for more than|\bsoft lockup|rcu.*detected.*stall|messages dropped"

@@ -23,7 +23,7 @@ does it (modprobe kalloc_exercise)."""
 EPILOG = """\
 COMMAND of one word is given to sh -c; of several, it is run as they are.
 The status is the command's own, or 124: it took longer than --timeout; 125: a mistake
-in the call; 126: the guest panicked, or never came up."""
+in the call, or nothing to boot; 126: the guest panicked, or never came up."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -97,9 +97,25 @@ def _parse(words: list[str]) -> argparse.Namespace:
 def main(words: list[str]) -> int:
     """Runs the command; returns the status that scripts/vm exits with."""
     options = _parse(words)
+    try:
+        guest = _guest(options)
+    except Failure as failure:
+        failure.status = MISTAKE
+        raise
+    result = boot(guest)
+    say(f"    kernel log: {result.log}")
+    if result.status in (TIMEOUT, DEAD):
+        why = f"no answer after {options.timeout:g} s" if result.status == TIMEOUT else \
+            "the guest died" if result.boot_seconds else "the guest never came up"
+        say(tail(result.log))
+        say(f"error: {why} (log: {result.log})")
+    return result.status
+
+
+def _guest(options: argparse.Namespace) -> Guest:
     kernel, = set_up(options.kernel)
     command = options.command
-    guest = Guest(
+    return Guest(
         kernel=kernel,
         command=command[0] if len(command) == 1 else shlex.join(command),
         cpus=options.cpus or (1 if options.icount else 2),
@@ -113,11 +129,3 @@ def main(words: list[str]) -> int:
         modules=modules.image(kernel),
         interactive=options.shell,
     )
-    result = boot(guest)
-    say(f"    kernel log: {result.log}")
-    if result.status in (TIMEOUT, DEAD):
-        why = f"no answer after {options.timeout:g} s" if result.status == TIMEOUT else \
-            "the guest died" if result.boot_seconds else "the guest never came up"
-        say(tail(result.log))
-        say(f"error: {why} (log: {result.log})")
-    return result.status
