@@ -81,7 +81,7 @@ unsafe impl<F: Source, S: Tag<Family = F>> Allocator for Counted<F, S> {
     fn alloc(layout: Layout, flags: Flags, node: NumaNode) -> Result<NonNull<[u8]>, AllocError> {
         let layout = layout.pad_to_align();
         if layout.size() == 0 {
-            return Ok(dangling(layout));
+            return Ok(dangling::<F>(layout));
         }
         let Some(ptr) = F::alloc(layout, flags.into(), node) else {
             site::count_failure::<S>();
@@ -106,7 +106,7 @@ unsafe impl<F: Source, S: Tag<Family = F>> Allocator for Counted<F, S> {
         if layout.size() == 0 {
             // SAFETY: By the requirements of this function.
             unsafe { Self::free(ptr, old_layout) };
-            return Ok(dangling(layout));
+            return Ok(dangling::<F>(layout));
         }
         let old_size = old_layout.pad_to_align().size();
         let old_footprint = F::footprint(ptr, old_size);
@@ -134,8 +134,8 @@ unsafe impl<F: Source, S: Tag<Family = F>> Allocator for Counted<F, S> {
 }
 
 /// What stands for a block of no bytes.
-fn dangling(layout: Layout) -> NonNull<[u8]> {
-    let ptr = core::ptr::without_provenance_mut(layout.align());
+fn dangling<F: Source>(layout: Layout) -> NonNull<[u8]> {
+    let ptr = core::ptr::without_provenance_mut(layout.align().max(F::MIN_ALIGN));
     // SAFETY: An alignment is not 0.
     NonNull::slice_from_raw_parts(unsafe { NonNull::new_unchecked(ptr) }, 0)
 }

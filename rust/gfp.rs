@@ -22,6 +22,7 @@ use kernel::{
         Flags,
         NumaNode, //
     },
+    ffi::c_int,
     page::PAGE_SIZE,
     prelude::*, //
 };
@@ -210,24 +211,23 @@ impl Order {
     }
 }
 
-/// Returns the C node id of `node`.
+/// Returns the C node id of `node`; none if the machine has no such node, for which C would follow a
+/// pointer that is not there.
 #[inline]
-pub(crate) fn node_id(node: NumaNode) -> kernel::ffi::c_int {
+pub(crate) fn node_id(node: NumaNode) -> Option<c_int> {
     if node == NumaNode::NO_NODE {
-        return bindings::NUMA_NO_NODE;
+        return Some(bindings::NUMA_NO_NODE);
     }
     named_node_id(node)
 }
 
 /// [`NumaNode`] keeps its id to itself, but can be compared.
 #[cold]
-fn named_node_id(node: NumaNode) -> kernel::ffi::c_int {
-    let mut id = 0;
-    while let Ok(candidate) = NumaNode::new(id) {
-        if candidate == node {
-            return id;
-        }
-        id += 1;
-    }
-    bindings::NUMA_NO_NODE
+fn named_node_id(node: NumaNode) -> Option<c_int> {
+    (0..)
+        .map_while(|id| Some((id, NumaNode::new(id).ok()?)))
+        .find(|&(_, candidate)| candidate == node)
+        .map(|(id, _)| id)
+        // SAFETY: The id is below MAX_NUMNODES, as `NumaNode::new` has seen to.
+        .filter(|&id| unsafe { bindings::kalloc_helper_node_online(id) })
 }

@@ -5,7 +5,7 @@
 //! | family | owner types | module |
 //! |---|---|---|
 //! | kmalloc, kvmalloc | [`KBox`], [`KVec`], [`KVBox`], [`KVVec`], [`Array`] | [`kmalloc`] |
-//! | slab caches | [`KmemCache`] and its [`Object`](cache::Object)s, [`Batch`](cache::batch::Batch)es | [`cache`] |
+//! | slab caches | [`KmemCache`] and its [`Object`](cache::Object)s, [`Batch`](cache::Batch)es | [`cache`] |
 //! | page blocks | [`Pages`], [`FreePages`], [`PageArray`] | [`pages`] |
 //! | vmalloc, vmap | [`VBox`], [`VVec`], [`Array`], [`Mapping`] | [`vmalloc`] |
 //!
@@ -36,8 +36,9 @@ pub mod family;
 pub mod gfp;
 pub mod kmalloc;
 pub mod pages;
-pub mod percpu;
-pub mod procfs;
+mod percpu;
+mod procfs;
+mod reaper;
 mod registry;
 pub mod site;
 mod slab;

@@ -17,7 +17,8 @@
 //! | `kvmalloc`, `kvfree` | [`KVBox`], [`KVVec`] |
 //!
 //! Memory has the alignment of its type. A size of 0 allocates nothing; one above
-//! [`MAX_SIZE`] fails (kmalloc) or is mapped from single pages (kvmalloc).
+//! [`MAX_SIZE`] fails (kmalloc) or is mapped from single pages (kvmalloc). So does a node that the
+//! machine does not have.
 //!
 //! # Context
 //!
@@ -41,6 +42,7 @@ use crate::{
     },
     site::{
         Family,
+        Sealed,
         Shape,
         Site, //
     },
@@ -75,6 +77,8 @@ pub struct Contiguous;
 /// The family of [`KVmalloc`].
 pub struct Either;
 
+impl Sealed for Contiguous {}
+
 impl Family for Contiguous {
     const NAME: &'static str = "kmalloc";
 
@@ -82,6 +86,8 @@ impl Family for Contiguous {
         shape(site.unit(), live)
     }
 }
+
+impl Sealed for Either {}
 
 impl Family for Either {
     const NAME: &'static str = "kvmalloc";
@@ -105,9 +111,7 @@ fn shape(unit: usize, live: &Totals) -> Shape {
         Ok(order) => order.bytes(),
         Err(_) => unit.next_multiple_of(PAGE_SIZE),
     };
-    // CAST: Blocks above 4 GiB are shown as just below it.
-    let object = u32::try_from(bytes).unwrap_or(u32::MAX);
-    Shape::packed([object, 1, object.div_ceil(PAGE_SIZE as u32)], live.live())
+    Shape::pages(bytes, live.live())
 }
 
 /// Returns how many bytes of a block for `size` bytes may be used: the size of its class, or of its
@@ -182,12 +186,14 @@ fn kmalloc(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
     // books the block for the kernel's own profiler. Leave it to C.
     let in_c = cfg!(CONFIG_KMALLOC_PARTITION_CACHES) || cfg!(CONFIG_MEM_ALLOC_PROFILING);
     let any_node = node == NumaNode::NO_NODE;
+    let node = gfp::node_id(node)?;
 
-    // SAFETY: All of these take any flags and any size from 1 to `MAX_SIZE`. The classes are made
-    // at boot and never change; `class` and `class_type` are in bounds for such sizes.
+    // SAFETY: All of these take any flags, any size from 1 to `MAX_SIZE`, and any node that is
+    // online. The classes are made at boot and never change; `class` and `class_type` are in bounds
+    // for such sizes.
     let ptr = unsafe {
         if in_c || !any_node {
-            bindings::kalloc_helper_kmalloc_node(size, gfp.as_raw(), gfp::node_id(node))
+            bindings::kalloc_helper_kmalloc_node(size, gfp.as_raw(), node)
         } else if size <= MAX_SLAB_SIZE {
             bindings::__kmalloc_cache_noprof(
                 bindings::kmalloc_caches[class_type(gfp)][class(size)],
@@ -236,15 +242,16 @@ unsafe impl Source for Contiguous {
             }
             return Some(new);
         }
+        let node = gfp::node_id(node)?;
         // SAFETY: `ptr` is a live block by the requirements of this function; the size is neither
-        // 0, which would free it, nor too large.
+        // 0, which would free it, nor too large; the node is online.
         NonNull::new(unsafe {
-            bindings::kalloc_helper_krealloc_node_align(
+            bindings::krealloc_node_align(
                 ptr.as_ptr().cast(),
                 layout.size(),
                 layout.align() as c_ulong,
                 gfp.without_zone().as_raw(),
-                gfp::node_id(node),
+                node,
             )
             .cast()
         })
@@ -268,9 +275,6 @@ unsafe impl Source for Either {
 
     #[inline]
     fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
-        if layout.size() > crate::vmalloc::max_size() {
-            return None;
-        }
         // SAFETY: NULL asks for a new block.
         unsafe { kvrealloc(core::ptr::null(), layout, gfp, node) }
     }
@@ -283,9 +287,6 @@ unsafe impl Source for Either {
         gfp: Gfp,
         node: NumaNode,
     ) -> Option<NonNull<u8>> {
-        if layout.size() > crate::vmalloc::max_size() {
-            return None;
-        }
         if !is_vmalloc(ptr) && layout.size() < old_size {
             // SAFETY: By the requirements of this function; a kvmalloc block outside of the
             // vmalloc area is a kmalloc block, and a smaller kmalloc block is a kvmalloc block.
@@ -319,7 +320,8 @@ fn is_vmalloc(ptr: NonNull<u8>) -> bool {
 
 /// # Safety
 ///
-/// `ptr` must be NULL or a live kvmalloc block; the size of `layout` must not be 0.
+/// - `ptr` must be NULL or a live kvmalloc block, which is aligned to `layout.align()`.
+/// - The size of `layout` must not be 0, and a multiple of its alignment.
 #[inline]
 unsafe fn kvrealloc(
     ptr: *const u8,
@@ -327,14 +329,20 @@ unsafe fn kvrealloc(
     gfp: Gfp,
     node: NumaNode,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: By the requirements of this function.
+    let size = layout.size();
+    // C warns where this fails.
+    if size > i32::MAX as usize || size > crate::vmalloc::max_size() {
+        return None;
+    }
+    let node = gfp::node_id(node)?;
+    // SAFETY: By the requirements of this function; the node is online.
     NonNull::new(unsafe {
-        bindings::kalloc_helper_kvrealloc_node_align(
+        bindings::kvrealloc_node_align(
             ptr.cast(),
-            layout.size(),
+            size,
             layout.align() as c_ulong,
             gfp.without_zone().as_raw(),
-            gfp::node_id(node),
+            node,
         )
         .cast()
     })

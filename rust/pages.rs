@@ -29,6 +29,7 @@ use crate::{
     site::{
         self,
         Family,
+        Sealed,
         Shape,
         Site,
         Tag, //
@@ -54,8 +55,14 @@ use kernel::{
     prelude::*, //
 };
 
+mod array;
+
+pub use self::array::PageArray;
+
 /// The family of [`Pages`], [`FreePages`] and [`PageArray`].
 pub struct Buddy;
+
+impl Sealed for Buddy {}
 
 impl Family for Buddy {
     const NAME: &'static str = "pages";
@@ -66,36 +73,52 @@ impl Family for Buddy {
 }
 
 /// How a block is held: by its [`struct page`](ByPage) or its [address](ByAddress).
-///
-/// # Safety
-///
-/// `alloc` returns a block of `order` that is mapped at `address` until given to `free`.
-pub unsafe trait Handle: Copy + Send + Sync + sealed::Sealed {
-    /// Allocates a block.
-    #[doc(hidden)]
-    fn alloc(order: Order, gfp: Gfp) -> Option<Self>;
+pub trait Handle: sealed::Raw {}
 
-    /// Frees a block.
+impl<H: sealed::Raw> Handle for H {}
+
+/// What a block's bytes are: `u8`, or `MaybeUninit<u8>` until they are written.
+pub trait Byte: sealed::Byte {}
+
+impl<T: sealed::Byte> Byte for T {}
+
+/// What only this module may call, or implement.
+pub(crate) mod sealed {
+    use super::{
+        bindings,
+        Gfp,
+        MaybeUninit,
+        NonNull,
+        Order, //
+    };
+
+    /// The C functions behind a handle.
     ///
     /// # Safety
     ///
-    /// The block must be live, and of that order.
-    #[doc(hidden)]
-    unsafe fn free(self, order: Order);
+    /// `alloc` returns a block of `order` that is mapped at `address` until given to `free`.
+    pub unsafe trait Raw: Copy + Send + Sync {
+        /// Allocates a block.
+        fn alloc(order: Order, gfp: Gfp) -> Option<Self>;
 
-    /// The address of the block's first byte.
-    #[doc(hidden)]
-    fn address(self) -> NonNull<u8>;
+        /// Frees a block.
+        ///
+        /// # Safety
+        ///
+        /// The block must be live, and of that order.
+        unsafe fn free(self, order: Order);
 
-    /// The first page of the block.
-    #[doc(hidden)]
-    fn page(self) -> NonNull<bindings::page>;
-}
+        /// The address of the block's first byte.
+        fn address(self) -> NonNull<u8>;
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::ByPage {}
-    impl Sealed for super::ByAddress {}
+        /// The first page of the block.
+        fn page(self) -> NonNull<bindings::page>;
+    }
+
+    /// Types of one byte.
+    pub trait Byte {}
+    impl Byte for u8 {}
+    impl Byte for MaybeUninit<u8> {}
 }
 
 /// A block's first `struct page`.
@@ -112,12 +135,18 @@ unsafe impl Send for ByPage {}
 unsafe impl Sync for ByPage {}
 
 // SAFETY: Without `__GFP_HIGHMEM`, a block is in the direct mapping.
-unsafe impl Handle for ByPage {
+unsafe impl sealed::Raw for ByPage {
     #[inline(always)]
     fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
         let gfp = gfp.without_highmem().as_raw();
-        // SAFETY: The order is valid.
-        let page = unsafe { bindings::alloc_pages_noprof(gfp, order.get()) };
+        // SAFETY: The order is valid. The kernel's own profiler needs the call to be made in C.
+        let page = unsafe {
+            if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
+                bindings::alloc_pages(gfp, order.get())
+            } else {
+                bindings::alloc_pages_noprof(gfp, order.get())
+            }
+        };
         // INVARIANT: Not from high memory.
         NonNull::new(page).map(ByPage)
     }
@@ -157,12 +186,18 @@ unsafe impl Send for ByAddress {}
 unsafe impl Sync for ByAddress {}
 
 // SAFETY: `__get_free_pages()` returns the block's address in the direct mapping.
-unsafe impl Handle for ByAddress {
+unsafe impl sealed::Raw for ByAddress {
     #[inline(always)]
     fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
         let gfp = gfp.without_highmem().as_raw();
-        // SAFETY: The order is valid.
-        let address = unsafe { bindings::get_free_pages_noprof(gfp, order.get()) };
+        // SAFETY: The order is valid. The kernel's own profiler needs the call to be made in C.
+        let address = unsafe {
+            if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
+                bindings::kalloc_helper_get_free_pages(gfp, order.get())
+            } else {
+                bindings::get_free_pages_noprof(gfp, order.get())
+            }
+        };
         // INVARIANT: Just returned by it. The direct mapping's provenance is exposed.
         NonNull::new(core::ptr::with_exposed_provenance_mut(address as usize)).map(ByAddress)
     }
@@ -204,7 +239,7 @@ pub type FreePages<S, T = u8> = Block<ByAddress, S, T>;
 ///
 /// - `handle` holds a live block of `order` that nothing else owns.
 /// - Its bytes are valid as `T`s.
-pub struct Block<H: Handle, S: Tag<Family = Buddy>, T = u8> {
+pub struct Block<H: Handle, S: Tag<Family = Buddy>, T: Byte = u8> {
     handle: H,
     order: Order,
     _site: PhantomData<(S, T)>,
@@ -277,7 +312,7 @@ impl<H: Handle, S: Tag<Family = Buddy>> Block<H, S, MaybeUninit<u8>> {
     }
 }
 
-impl<H: Handle, S: Tag<Family = Buddy>, T> Block<H, S, T> {
+impl<H: Handle, S: Tag<Family = Buddy>, T: Byte> Block<H, S, T> {
     /// The block's order.
     #[inline]
     pub fn order(&self) -> Order {
@@ -303,7 +338,7 @@ impl<H: Handle, S: Tag<Family = Buddy>, T> Block<H, S, T> {
     }
 }
 
-impl<H: Handle, S: Tag<Family = Buddy>, T> Deref for Block<H, S, T> {
+impl<H: Handle, S: Tag<Family = Buddy>, T: Byte> Deref for Block<H, S, T> {
     type Target = [T];
 
     #[inline]
@@ -315,7 +350,7 @@ impl<H: Handle, S: Tag<Family = Buddy>, T> Deref for Block<H, S, T> {
     }
 }
 
-impl<H: Handle, S: Tag<Family = Buddy>, T> DerefMut for Block<H, S, T> {
+impl<H: Handle, S: Tag<Family = Buddy>, T: Byte> DerefMut for Block<H, S, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         let start = self.handle.address().cast::<T>().as_ptr();
@@ -324,116 +359,11 @@ impl<H: Handle, S: Tag<Family = Buddy>, T> DerefMut for Block<H, S, T> {
     }
 }
 
-impl<H: Handle, S: Tag<Family = Buddy>, T> Drop for Block<H, S, T> {
+impl<H: Handle, S: Tag<Family = Buddy>, T: Byte> Drop for Block<H, S, T> {
     #[inline(always)]
     fn drop(&mut self) {
         site::count_free::<S>(self.order.bytes(), self.order.bytes());
         // SAFETY: By the invariants, the block is live, ours, and of that order.
         unsafe { self.handle.free(self.order) };
-    }
-}
-
-/// Single zeroed pages, anywhere in memory, counted at site `S`.
-///
-/// # Invariants
-///
-/// `pages` holds `len` live pages of order 0 that nothing else owns and that are initialised.
-pub struct PageArray<S: Tag<Family = Buddy>> {
-    pages: KVec<NonNull<bindings::page>>,
-    _site: PhantomData<S>,
-}
-
-// SAFETY: Pages belong to no thread.
-unsafe impl<S: Tag<Family = Buddy>> Send for PageArray<S> {}
-// SAFETY: As above; a shared reference gives access to no page's content.
-unsafe impl<S: Tag<Family = Buddy>> Sync for PageArray<S> {}
-
-impl<S: Tag<Family = Buddy>> PageArray<S> {
-    /// The largest array: what one [`Mapping`](crate::vmalloc::Mapping) may take.
-    pub const MAX_LEN: usize = i32::MAX as usize / PAGE_SIZE;
-
-    /// Allocates `len` zeroed pages, all or none.
-    ///
-    /// # Context
-    ///
-    /// May sleep.
-    ///
-    /// # Errors
-    ///
-    /// [`AllocError`] if there are not as many pages, or `len` is 0 or above
-    /// [`PageArray::MAX_LEN`].
-    pub fn zeroed(len: usize, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
-        let gfp = (gfp.into() | Gfp::ZERO).without_highmem();
-        if len == 0 || len > Self::MAX_LEN {
-            return Err(AllocError);
-        }
-        // The bulk allocator fills the slots that are NULL.
-        let mut slots: KVec<*mut bindings::page> =
-            KVec::from_elem(core::ptr::null_mut(), len, GFP_KERNEL)?;
-        let mut this = PageArray {
-            pages: KVec::with_capacity(len, GFP_KERNEL)?,
-            _site: PhantomData,
-        };
-        // It may stop early; what it did not fill is asked for again, one page at a time.
-        // SAFETY: There are `len` slots.
-        unsafe {
-            bindings::kalloc_helper_alloc_pages_bulk(
-                gfp.as_raw(),
-                len as c_ulong,
-                slots.as_mut_ptr(),
-            )
-        };
-        for slot in slots {
-            let page = NonNull::new(slot).or_else(|| {
-                // SAFETY: Order 0 is valid.
-                NonNull::new(unsafe { bindings::alloc_pages_noprof(gfp.as_raw(), 0) })
-            });
-            let Some(page) = page else {
-                // Pages filled further on are freed with the array, too.
-                site::count_failure::<S>();
-                continue;
-            };
-            site::count_alloc::<S>(PAGE_SIZE, PAGE_SIZE);
-            // INVARIANT: A new, zeroed page. There is room for `len`.
-            let _ = this.pages.push_within_capacity(page);
-        }
-        if this.len() == len {
-            Ok(this)
-        } else {
-            Err(AllocError)
-        }
-    }
-
-    /// The number of pages.
-    pub fn len(&self) -> usize {
-        self.pages.len()
-    }
-
-    /// Whether there are none: never, for an array that was allocated.
-    pub fn is_empty(&self) -> bool {
-        self.pages.is_empty()
-    }
-
-    /// The page frame number of page `index`.
-    pub fn pfn(&self, index: usize) -> Option<usize> {
-        let page = self.pages.get(index)?;
-        // SAFETY: By the invariants, the page is live.
-        Some(unsafe { bindings::kalloc_helper_page_to_pfn(page.as_ptr()) } as usize)
-    }
-
-    /// The pages, as C takes them.
-    pub(crate) fn as_mut_ptr(&mut self) -> *mut *mut bindings::page {
-        // CAST: `NonNull` is a pointer to C.
-        self.pages.as_mut_ptr().cast()
-    }
-}
-
-impl<S: Tag<Family = Buddy>> Drop for PageArray<S> {
-    fn drop(&mut self) {
-        for page in &self.pages {
-            site::count_free::<S>(PAGE_SIZE, PAGE_SIZE);
-            // SAFETY: By the invariants, a live page of ours, of order 0.
-            unsafe { bindings::__free_pages(page.as_ptr(), 0) };
-        }
     }
 }

@@ -5,7 +5,6 @@
 //! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
 
 use crate::bindings;
-use crate::gfp::Gfp;
 use core::ptr::NonNull;
 use kernel::{
     alloc::AllocError,
@@ -14,18 +13,16 @@ use kernel::{
 
 /// A zeroed `T` for every possible CPU.
 ///
-/// Owns the memory; [`Drop`] frees it.
+/// Owns the memory; [`Drop`] frees it, but drops no `T`.
 ///
 /// # Invariants
 ///
 /// The pointer is a per-CPU cookie from `alloc_percpu()` for a `T`, and is valid until `self` is
 /// dropped.
-pub struct PerCpu<T>(NonNull<T>);
+pub(crate) struct PerCpu<T>(NonNull<T>);
 
 // SAFETY: The memory belongs to no thread; access to it is up to the holder of the pointers.
 unsafe impl<T: Send> Send for PerCpu<T> {}
-// SAFETY: A shared reference gives out raw pointers only.
-unsafe impl<T: Sync> Sync for PerCpu<T> {}
 
 impl<T: Zeroable> PerCpu<T> {
     /// Allocates a zeroed `T` for every possible CPU.
@@ -37,26 +34,18 @@ impl<T: Zeroable> PerCpu<T> {
     /// # Errors
     ///
     /// [`AllocError`] if there is no memory.
-    pub fn zeroed() -> Result<Self, AllocError> {
-        // SAFETY: `pcpu_alloc_noprof` takes any size and alignment, and fails on what it cannot
-        // serve.
-        let ptr = unsafe {
-            bindings::pcpu_alloc_noprof(
-                size_of::<T>(),
-                align_of::<T>(),
-                false,
-                Gfp::KERNEL.as_raw(),
-            )
-        };
-        // INVARIANT: The area is `pcpu_alloc_noprof`'s, which zeroes it, and ours alone.
+    pub(crate) fn zeroed() -> Result<Self, AllocError> {
+        const { assert!(size_of::<T>() > 0 && size_of::<T>() <= 4096 && align_of::<T>() <= 4096) };
+        // SAFETY: The size is not 0, and both are within the limits of the per-CPU allocator.
+        let ptr = unsafe { bindings::kalloc_helper_alloc_percpu(size_of::<T>(), align_of::<T>()) };
+        // INVARIANT: The area is the per-CPU allocator's, which zeroes it, and ours alone.
         NonNull::new(ptr.cast()).map(Self).ok_or(AllocError)
     }
 }
 
 impl<T> PerCpu<T> {
     /// The per-CPU cookie: an address only relative to a CPU's per-CPU base.
-    #[inline]
-    pub fn as_ptr(&self) -> *mut T {
+    pub(crate) fn as_ptr(&self) -> *mut T {
         self.0.as_ptr()
     }
 }
@@ -88,7 +77,7 @@ pub(crate) unsafe fn instance<T>(cookie: *mut T, cpu: i32) -> *mut T {
 /// must be valid.
 #[inline(always)]
 pub(crate) unsafe fn this_cpu_add<T, const OFFSET: usize>(cookie: *mut T, n: u64) {
-    #[cfg(all(CONFIG_X86_64, CONFIG_SMP))]
+    #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
     {
         // `n` is known when compiling, or else known not to be 1: one branch remains.
         if n == 1 {
@@ -115,7 +104,7 @@ pub(crate) unsafe fn this_cpu_add<T, const OFFSET: usize>(cookie: *mut T, n: u64
             };
         }
     }
-    #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP)))]
+    #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
     // SAFETY: By the requirements of this function.
     unsafe {
         bindings::kalloc_helper_this_cpu_add(cookie.wrapping_byte_add(OFFSET).cast(), n)

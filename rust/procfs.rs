@@ -28,7 +28,7 @@ use kernel::{
 ///
 /// A reader may stop anywhere, for as long as it likes, and go on, go back or close: no call holds
 /// on to anything for the next one. Records may come and go between calls.
-pub trait Records: Send + Sync {
+pub(crate) trait Records: Send + Sync {
     /// Returns the position of the first record at or after `pos`, if there is one.
     ///
     /// A file is read from position 0.
@@ -44,7 +44,7 @@ pub trait Records: Send + Sync {
 ///
 /// `entry` is a registered proc entry whose data points to `self.records`.
 #[pin_data(PinnedDrop)]
-pub struct ProcFile<R: Records> {
+pub(crate) struct ProcFile<R: Records> {
     entry: NonNull<bindings::proc_dir_entry>,
     records: R,
     #[pin]
@@ -74,7 +74,7 @@ impl<R: Records + 'static> ProcFile<R> {
     /// # Errors
     ///
     /// [`ENOMEM`] if it cannot be created, also because the name is taken.
-    pub fn new(name: &'static CStr, records: R) -> impl PinInit<Self, Error> {
+    pub(crate) fn new(name: &'static CStr, records: R) -> impl PinInit<Self, Error> {
         // SAFETY: On success the closure initialises all fields, on error none; nothing in it
         // moves the slot.
         unsafe {

@@ -10,15 +10,18 @@
 use crate::{
     bindings,
     percpu::PerCpu,
+    reaper,
     site::Site,
+    slab::Spec,
     stats::{
         self,
         Counters,
         Totals, //
     }, //
 };
-use core::{
-    ptr, //
+use core::ptr::{
+    self,
+    NonNull, //
 };
 use kernel::{
     error::to_result,
@@ -33,12 +36,18 @@ use kernel::{
 
 kernel::sync::global_lock! {
     // SAFETY: `Registry::new`, the first thing that the module does, initialises it.
-    unsafe(uninit) static ENTRIES: Mutex<KVec<Entry>> = KVec::new();
+    unsafe(uninit) static LIST: Mutex<List> = List { entries: KVec::new(), last_id: 0 };
+}
+
+/// The list, sorted by id.
+struct List {
+    entries: KVec<Entry>,
+    last_id: u64,
 }
 
 /// A site on the list.
 struct Entry {
-    /// Grows with every registration, and so sorts the list. Never 0.
+    /// Grows with every registration. Never 0.
     id: u64,
     site: &'static Site,
     module: *mut bindings::module,
@@ -50,8 +59,11 @@ unsafe impl Send for Entry {}
 
 /// Puts sites on the list, until the module that they are part of is unloaded.
 ///
-/// To be called first thing in the module's `init`: what is allocated for a site before, is not
-/// counted as the site's.
+/// To be called first thing in the module's `init`: what is allocated for a site before is not
+/// counted as the site's, but if it is freed afterwards, that is.
+///
+/// As everything of a module, its use of the sites must have ended when its `exit` returns: callbacks
+/// are waited for, work items flushed.
 ///
 /// # Context
 ///
@@ -65,24 +77,29 @@ unsafe impl Send for Entry {}
 ///
 /// No site is registered then.
 pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) -> Result {
-    let mut entries = ENTRIES.lock();
     // All that can fail comes first. Once a site has counters, they must stay: code of the module
     // may be adding to them on another CPU.
     let mut new = KVec::with_capacity(sites.len(), GFP_KERNEL)?;
     for site in sites {
-        let site = site();
-        let taken = |e: &Entry| e.clashes(site);
-        if entries.iter().any(taken) || new.iter().any(taken) {
+        new.push(Entry::new(site(), module)?, GFP_KERNEL)?;
+    }
+
+    let mut list = LIST.lock();
+    let mut before = new.iter();
+    while let Some(entry) = before.next_back() {
+        let clashes = |other: &Entry| other.clashes(entry.site);
+        if list.entries.iter().any(clashes) || before.clone().any(clashes) {
             return Err(EEXIST);
         }
-        let id = new.last().or(entries.last()).map_or(0, |e| e.id) + 1;
-        new.push(Entry::new(id, site, module)?, GFP_KERNEL)?;
     }
-    entries.reserve(new.len(), GFP_KERNEL)?;
+    list.entries.reserve(new.len(), GFP_KERNEL)?;
 
-    for entry in new {
+    for mut entry in new {
+        // OVERFLOW: A registration for each nanosecond since the universe began fits.
+        list.last_id += 1;
+        entry.id = list.last_id;
         let (site, cookie) = (entry.site, entry.counters.as_ptr());
-        entries.push(entry, GFP_KERNEL)?;
+        list.entries.push(entry, GFP_KERNEL)?;
         // SAFETY: The entry owns the counters, and stays on the list until the module's code can
         // no longer run, see `on_module_state`.
         unsafe { site.set_counters(cookie) };
@@ -91,15 +108,15 @@ pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) ->
 }
 
 impl Entry {
-    fn new(id: u64, site: &'static Site, module: &'static ThisModule) -> Result<Self> {
+    fn new(site: &'static Site, module: &'static ThisModule) -> Result<Self> {
         let module = module.as_ptr();
         let addr = ptr::from_ref(site) as c_ulong;
         // SAFETY: `module` is NULL or the caller's, which exists.
-        if !unsafe { bindings::kalloc_helper_within_module(addr, module) } {
+        if !unsafe { bindings::kalloc_helper_within_module_core(addr, module) } {
             return Err(EINVAL);
         }
         Ok(Entry {
-            id,
+            id: 0,
             site,
             module,
             counters: PerCpu::zeroed()?,
@@ -113,16 +130,50 @@ impl Entry {
 
 /// Returns the position of the first entry at or after `id`, if there is one.
 pub(crate) fn seek(id: u64) -> Option<u64> {
-    let entries = ENTRIES.lock();
-    let at = entries.partition_point(|e| e.id < id);
-    entries.get(at).map(|e| e.id)
+    let list = LIST.lock();
+    let at = list.entries.partition_point(|e| e.id < id);
+    list.entries.get(at).map(|e| e.id)
 }
 
 /// Calls `f` on the site with this id, if it is still there. It cannot go away meanwhile.
 pub(crate) fn with<R>(id: u64, f: impl FnOnce(&Site) -> R) -> Option<R> {
-    let entries = ENTRIES.lock();
-    let at = entries.binary_search_by_key(&id, |e| e.id).ok()?;
-    entries.get(at).map(|e| f(e.site))
+    let list = LIST.lock();
+    let at = list.entries.binary_search_by_key(&id, |e| e.id).ok()?;
+    list.entries.get(at).map(|e| f(e.site))
+}
+
+/// Creates the slab cache of a site.
+///
+/// # Safety
+///
+/// As for [`CacheSlot::open`](crate::slab::CacheSlot::open).
+///
+/// # Errors
+///
+/// As [`KmemCache::new`](crate::KmemCache::new).
+pub(crate) unsafe fn open_cache(
+    site: &'static Site,
+    spec: Spec,
+) -> Result<NonNull<bindings::kmem_cache>> {
+    let list = LIST.lock();
+    if !list.entries.iter().any(|e| ptr::eq(e.site, site)) {
+        return Err(EINVAL);
+    }
+    // SAFETY: By the requirements of this function.
+    unsafe { site.cache().open(site, spec) }
+}
+
+/// Has the slab cache of a site destroyed, which has no owner and no objects any more.
+pub(crate) fn orphan_cache(site: &'static Site) {
+    site.cache().orphan();
+    reaper::schedule();
+}
+
+/// Destroys the slab caches that have no owner.
+pub(crate) fn reap_caches() {
+    for entry in &LIST.lock().entries {
+        entry.site.cache().reap(entry.site);
+    }
 }
 
 /// The list's connection to the module loader: exists once, in this crate's module.
@@ -145,7 +196,10 @@ impl Registry {
     /// Must be called once, before anything else in this file.
     pub(crate) unsafe fn new() -> impl PinInit<Self, Error> {
         // SAFETY: Once, and first, by the requirement of this function.
-        unsafe { ENTRIES.init() };
+        unsafe {
+            LIST.init();
+            reaper::init();
+        }
         try_pin_init!(Self {
             notifier <- Opaque::try_ffi_init(|slot: *mut bindings::notifier_block| {
                 // SAFETY: `slot` is valid for writes, and pinned until `drop` unregisters it.
@@ -168,7 +222,8 @@ impl PinnedDrop for Registry {
         // SAFETY: Registered in `new`.
         unsafe { bindings::unregister_module_notifier(self.notifier.get()) };
         // Modules with sites depend on this one, so none is left; but the list has memory.
-        *ENTRIES.lock() = KVec::new();
+        reaper::cancel();
+        LIST.lock().entries = KVec::new();
     }
 }
 
@@ -188,10 +243,12 @@ unsafe extern "C" fn on_module_state(
 ) -> c_int {
     if state == bindings::module_state_MODULE_STATE_GOING as c_ulong {
         let module = module.cast();
-        ENTRIES.lock().retain(|entry| {
+        LIST.lock().entries.retain(|entry| {
             if entry.module != module {
                 return true;
             }
+            // Nobody can allocate any more: a cache that was forgotten can go, if it is empty.
+            entry.site.cache().close(entry.site);
             report_leak(entry);
             // SAFETY: The counters of unregistered sites live as long as this crate.
             unsafe { entry.site.set_counters(stats::unregistered()) };

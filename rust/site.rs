@@ -25,23 +25,24 @@
 //! A site whose objects all have one size (`kmalloc(T)`, `cache(T)`) has that size as its *unit*,
 //! and counts with one instruction; the others (`[T]`, pages) count bytes as well.
 
-use crate::stats::{
-    self,
-    counter,
-    Counters,
-    Totals, //
+use crate::{
+    slab::CacheSlot,
+    stats::{
+        self,
+        counter,
+        Counters,
+        Totals, //
+    }, //
 };
 use core::sync::atomic::{
-    AtomicBool,
     AtomicPtr,
-    AtomicU32,
     Ordering, //
 };
 use kernel::page::PAGE_SIZE;
 
 /// An allocator family, as a type: what a [`Tag`] is bound to, so that memory of one family cannot
-/// be counted as another's.
-pub trait Family: Send + Sync + 'static {
+/// be counted as another's. This crate has them all.
+pub trait Family: Sealed + Send + Sync + 'static {
     /// The family's name.
     const NAME: &'static str;
 
@@ -74,6 +75,19 @@ impl Shape {
         }
     }
 
+    /// For objects of one size that are `bytes` in whole pages each.
+    pub(crate) fn pages(bytes: usize, live: u64) -> Shape {
+        // What does not fit the column is shown as the most that does.
+        let [object_size, pages_per_slab] =
+            [bytes, bytes / PAGE_SIZE].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        Shape {
+            object_size,
+            objects_per_slab: 1,
+            pages_per_slab,
+            slabs: live,
+        }
+    }
+
     /// For blocks of various sizes: the mean size, and as many single pages as hold them all.
     pub(crate) fn mixed(live: &Totals) -> Shape {
         let page = PAGE_SIZE as u64;
@@ -89,19 +103,42 @@ impl Shape {
     }
 }
 
+/// Keeps [`Family`] to this crate.
+pub(crate) mod sealed {
+    /// Implemented for the families.
+    pub trait Sealed {}
+}
+pub(crate) use sealed::Sealed;
+
+/// What a site may allocate: a type, or any number of them.
+pub trait Object {
+    /// The size of every object in bytes, or 0 if it varies.
+    const UNIT: usize;
+}
+
+impl<T> Object for T {
+    const UNIT: usize = size_of::<T>();
+}
+
+impl<T> Object for [T] {
+    const UNIT: usize = 0;
+}
+
 /// Names a site at compile time. Made by [`sites!`](crate::sites).
 pub trait Tag: Send + Sync + 'static {
     /// The allocator family.
     type Family: Family;
 
     /// What is allocated: `T`, or `[T]` if the length varies.
-    type Object: ?Sized;
-
-    /// The size of every object in bytes, or 0 if it varies.
-    const UNIT: usize;
+    type Object: Object + ?Sized;
 
     /// The site itself.
     fn site() -> &'static Site;
+}
+
+/// The size of every object of `S` in bytes, or 0 if it varies.
+pub(crate) const fn unit<S: Tag>() -> usize {
+    <S::Object as Object>::UNIT
 }
 
 /// A named allocation site and its counters.
@@ -119,9 +156,7 @@ pub struct Site {
     unit: usize,
     file: &'static str,
     line: u32,
-    /// Whether a slab cache of this name exists, and its geometry.
-    claimed: AtomicBool,
-    geometry: [AtomicU32; 3],
+    cache: CacheSlot,
 }
 
 impl Site {
@@ -145,11 +180,10 @@ impl Site {
             family: S::Family::NAME,
             shape: S::Family::shape,
             type_name: core::any::type_name::<S::Object>,
-            unit: S::UNIT,
+            unit: unit::<S>(),
             file,
             line,
-            claimed: AtomicBool::new(false),
-            geometry: [const { AtomicU32::new(0) }; 3],
+            cache: CacheSlot::new(),
         }
     }
 
@@ -204,26 +238,9 @@ impl Site {
         self.counters.store(counters, Ordering::Release);
     }
 
-    /// Claims the site's name for a slab cache. Returns false if it is taken.
-    pub(crate) fn claim(&self) -> bool {
-        !self.claimed.swap(true, Ordering::Acquire)
-    }
-
-    /// Gives the name free again.
-    pub(crate) fn unclaim(&self) {
-        self.claimed.store(false, Ordering::Release);
-    }
-
-    /// Notes the geometry of the site's slab cache: object size, objects and pages a slab.
-    pub(crate) fn set_geometry(&self, geometry: [u32; 3]) {
-        for (to, from) in self.geometry.iter().zip(geometry) {
-            to.store(from, Ordering::Relaxed);
-        }
-    }
-
-    /// The geometry noted last.
-    pub(crate) fn geometry(&self) -> [u32; 3] {
-        self.geometry.each_ref().map(|g| g.load(Ordering::Relaxed))
+    /// The site's slab cache, if it has one.
+    pub(crate) fn cache(&self) -> &CacheSlot {
+        &self.cache
     }
 
     #[inline(always)]
@@ -239,7 +256,7 @@ impl Site {
 #[inline(always)]
 pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
     let site = S::site();
-    if S::UNIT != 0 && size == S::UNIT {
+    if unit::<S>() != 0 && size == unit::<S>() {
         site.add::<{ counter::UNIT_ALLOCS }>(1);
     } else {
         // Where all blocks are full, this is known when compiling.
@@ -255,7 +272,7 @@ pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
 #[inline(always)]
 pub(crate) fn count_free<S: Tag>(size: usize, footprint: usize) {
     let site = S::site();
-    if S::UNIT != 0 && size == S::UNIT {
+    if unit::<S>() != 0 && size == unit::<S>() {
         site.add::<{ counter::UNIT_FREES }>(1);
     } else {
         if footprint != size {
@@ -323,9 +340,6 @@ macro_rules! sites {
     (@object [$t:ty]) => { [$t] };
     (@object $t:ty) => { $t };
     (@object) => { [u8] };
-    (@unit [$t:ty]) => { 0 };
-    (@unit $t:ty) => { ::core::mem::size_of::<$t>() };
-    (@unit) => { 0 };
     ($(
         $(#[$meta:meta])*
         $vis:vis $tag:ident: $family:ident $(($($object:tt)+))?, $name:literal;
@@ -337,7 +351,6 @@ macro_rules! sites {
             impl $crate::Tag for $tag {
                 type Family = $crate::family::$family;
                 type Object = $crate::sites!(@object $($($object)+)?);
-                const UNIT: usize = $crate::sites!(@unit $($($object)+)?);
 
                 #[inline(always)]
                 fn site() -> &'static $crate::Site {

@@ -1,9 +1,166 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the slab allocator says of a cache.
+//! The C side of slab caches: creating and destroying them, and what the allocator says of one.
+//!
+//! A site has at most one cache at a time. Whoever drops its owner may be in atomic context, where
+//! a cache cannot be destroyed: it is only marked, and destroyed by the next one to look, at the
+//! latest when the site's module goes (see [`registry`](crate::registry)).
 
-use crate::bindings;
-use kernel::page::PAGE_SIZE;
+use crate::{
+    bindings,
+    site::Site, //
+};
+use core::{
+    ptr::{
+        self,
+        NonNull, //
+    },
+    sync::atomic::{
+        AtomicBool,
+        AtomicPtr,
+        AtomicU32,
+        Ordering, //
+    }, //
+};
+use kernel::{
+    error::from_err_ptr,
+    page::PAGE_SIZE,
+    prelude::*,
+    str::CString, //
+};
+
+/// A site's slab cache.
+///
+/// # Invariants
+///
+/// `cache` is NULL or a live cache. It changes only under the mutex of the list of sites, and
+/// becomes NULL only when no object of the cache is live and nobody can allocate from it: when its
+/// owner is `orphaned`, or its module's code no longer runs.
+pub(crate) struct CacheSlot {
+    cache: AtomicPtr<bindings::kmem_cache>,
+    orphaned: AtomicBool,
+    /// Bytes per object, objects per slab, pages per slab.
+    geometry: [AtomicU32; 3],
+}
+
+/// What a new cache is to be.
+#[derive(Clone, Copy)]
+pub(crate) struct Spec {
+    pub(crate) size: u32,
+    pub(crate) align: u32,
+    pub(crate) flags: bindings::slab_flags_t,
+}
+
+impl CacheSlot {
+    pub(crate) const fn new() -> Self {
+        // INVARIANT: No cache.
+        CacheSlot {
+            cache: AtomicPtr::new(ptr::null_mut()),
+            orphaned: AtomicBool::new(false),
+            geometry: [const { AtomicU32::new(0) }; 3],
+        }
+    }
+
+    /// The geometry of the cache, or of the one there was last.
+    pub(crate) fn geometry(&self) -> [u32; 3] {
+        self.geometry.each_ref().map(|g| g.load(Ordering::Relaxed))
+    }
+
+    /// Creates the cache of `site`, whose slot this is.
+    ///
+    /// To be called with the list of sites locked.
+    ///
+    /// # Safety
+    ///
+    /// `spec.size` must be from 1 to `KMALLOC_MAX_SIZE`, and `spec.align` a power of two.
+    ///
+    /// # Errors
+    ///
+    /// As [`KmemCache::new`](crate::KmemCache::new).
+    pub(crate) unsafe fn open(
+        &self,
+        site: &Site,
+        spec: Spec,
+    ) -> Result<NonNull<bindings::kmem_cache>> {
+        self.reap(site);
+        if !self.cache.load(Ordering::Relaxed).is_null() {
+            return Err(EEXIST);
+        }
+        // The kernel keeps a copy of the name.
+        let name = CString::try_from_fmt(fmt!("{}", site.name()))?;
+        // SAFETY: By the requirements of this function.
+        let cache = unsafe { create(&name, spec)? };
+        // SAFETY: Just created.
+        let geometry = unsafe { geometry(cache.as_ptr()) };
+        for (to, from) in self.geometry.iter().zip(geometry) {
+            to.store(from, Ordering::Relaxed);
+        }
+        // INVARIANT: Live, and the list is locked.
+        self.orphaned.store(false, Ordering::Relaxed);
+        self.cache.store(cache.as_ptr(), Ordering::Relaxed);
+        Ok(cache)
+    }
+
+    /// Marks the cache as without an owner: no object of it is live, and nobody allocates from it
+    /// any more.
+    pub(crate) fn orphan(&self) {
+        self.orphaned.store(true, Ordering::Release);
+    }
+
+    /// Destroys the cache, if it has lost its owner.
+    ///
+    /// To be called with the list of sites locked.
+    pub(crate) fn reap(&self, site: &Site) {
+        if self.orphaned.load(Ordering::Acquire) {
+            self.close(site);
+        }
+    }
+
+    /// Destroys the cache, if there is one. Returns whether it had to be left, for its objects.
+    ///
+    /// To be called with the list of sites locked, when nobody can allocate from the cache.
+    pub(crate) fn close(&self, site: &Site) -> bool {
+        let cache = self.cache.load(Ordering::Relaxed);
+        if cache.is_null() {
+            return false;
+        }
+        if site.totals().live() != 0 {
+            return true;
+        }
+        self.cache.store(ptr::null_mut(), Ordering::Relaxed);
+        self.orphaned.store(false, Ordering::Relaxed);
+        // SAFETY: By the invariants, the cache is live; it has no objects.
+        unsafe { bindings::kmem_cache_destroy(cache) };
+        false
+    }
+}
+
+/// # Safety
+///
+/// As for [`CacheSlot::open`].
+unsafe fn create(name: &CStr, spec: Spec) -> Result<NonNull<bindings::kmem_cache>> {
+    // The kernel would create it, and take the other one's name from sysfs.
+    // SAFETY: The name is a C string.
+    if unsafe { bindings::kalloc_helper_slab_name_taken(name.as_char_ptr()) } {
+        return Err(EEXIST);
+    }
+    let mut args = bindings::kmem_cache_args {
+        align: spec.align,
+        // Rust's functions for copying to and from user space copy initialised bytes of any type
+        // that has no padding: the whole object may be copied.
+        useroffset: 0,
+        usersize: spec.size,
+        ..pin_init::zeroed()
+    };
+    // Merged with another cache, this one would have no row in slabinfo.
+    let flags = spec.flags | bindings::SLAB_NO_MERGE;
+    // SAFETY: The name is that of a site, and so good for a cache; size and alignment are by the
+    // requirements of this function.
+    let cache = from_err_ptr(unsafe {
+        bindings::__kmem_cache_create_args(name.as_char_ptr(), spec.size, &mut args, flags)
+    })?;
+    NonNull::new(cache).ok_or(ENOMEM)
+}
 
 /// Returns a cache's bytes per object, objects per slab, and pages per slab, as
 /// `/proc/slabinfo` has them.

@@ -61,7 +61,9 @@ impl fmt::Display for Row<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let live = self.0.totals();
         let shape = self.0.shape(&live);
-        let capacity = shape.slabs * u64::from(shape.objects_per_slab);
+        let capacity = shape
+            .slabs
+            .saturating_mul(u64::from(shape.objects_per_slab));
         writeln!(
             f,
             "{:<17} {:>6} {:>6} {:>6} {:>4} {:>4} : tunables {:>4} {:>4} {:>4} \

@@ -10,14 +10,18 @@
 //!
 //! # What a reader sees
 //!
-//! A [site's totals](crate::Site::totals) add up all frees before all allocations. A block is counted as allocated
-//! before its owner exists, and as freed by that owner, so that every free that is seen was
-//! counted as an allocation earlier: the sums never show more frees than allocations. While
-//! others allocate, the sums are of a moment within the read; when all is quiet, they are exact.
+//! When nobody allocates: exactly what is. While others do, the sums over all CPUs take a moment to
+//! add up. [`Totals`] then has all frees from before and from after that moment's allocations were
+//! read, and takes them as of the middle, unless they agree, as they mostly do after a few tries. So
+//! `live` is off by at most half of what was freed during the read, and never negative: a free is
+//! never taken to be more than the allocations.
+//!
 //! A counter holds 64 bits: at a thousand million events a second it wraps after 584 years.
 
-use crate::bindings;
-use crate::percpu;
+use crate::{
+    bindings,
+    percpu, //
+};
 use core::sync::atomic::{
     fence,
     Ordering, //
@@ -47,6 +51,10 @@ pub struct Counters {
     slack_in: u64,
     slack_out: u64,
 }
+
+// A read of half a counter would be wrong.
+#[cfg(not(CONFIG_64BIT))]
+compile_error!("kalloc needs a 64-bit kernel");
 
 const _: () = assert!(size_of::<Counters>() == 9 * size_of::<u64>());
 
@@ -97,7 +105,32 @@ pub struct Totals {
     pub live_slack: u64,
 }
 
+/// The sums of one direction: allocations or frees.
+#[derive(Clone, Copy, PartialEq)]
+struct Sums {
+    units: u64,
+    blocks: u64,
+    bytes: u64,
+    slack: u64,
+}
+
+impl Sums {
+    /// The middle between two sums, of which `self` is the earlier one, but at most `limit`.
+    fn middle(self, later: Sums, limit: Sums) -> Sums {
+        let middle = |a: u64, b: u64, limit: u64| (a + (b - a) / 2).min(limit);
+        Sums {
+            units: middle(self.units, later.units, limit.units),
+            blocks: middle(self.blocks, later.blocks, limit.blocks),
+            bytes: middle(self.bytes, later.bytes, limit.bytes),
+            slack: middle(self.slack, later.slack, limit.slack),
+        }
+    }
+}
+
 impl Totals {
+    /// How often a read is repeated to find a moment at which nothing was freed.
+    const TRIES: usize = 8;
+
     /// Adds up the counters of all CPUs for a site whose unit is `unit` bytes.
     ///
     /// # Safety
@@ -116,32 +149,53 @@ impl Totals {
                 sum.wrapping_add(unsafe { counter.read_volatile() })
             })
         };
+        let frees = || {
+            let sums = Sums {
+                units: sum(counter::UNIT_FREES),
+                blocks: sum(counter::FREES),
+                bytes: sum(counter::BYTES_OUT),
+                slack: sum(counter::SLACK_OUT),
+            };
+            fence(Ordering::SeqCst);
+            sums
+        };
+        let allocs = || {
+            let sums = Sums {
+                units: sum(counter::UNIT_ALLOCS),
+                blocks: sum(counter::ALLOCS),
+                bytes: sum(counter::BYTES_IN),
+                slack: sum(counter::SLACK_IN),
+            };
+            fence(Ordering::SeqCst);
+            sums
+        };
 
-        let unit_frees = sum(counter::UNIT_FREES);
-        let frees = sum(counter::FREES);
-        let bytes_out = sum(counter::BYTES_OUT);
-        let slack_out = sum(counter::SLACK_OUT);
-        // Orders the frees read above before the allocations read below.
-        fence(Ordering::Acquire);
-        let unit_allocs = sum(counter::UNIT_ALLOCS);
-        let allocs = sum(counter::ALLOCS);
-        let bytes_in = sum(counter::BYTES_IN);
-        let slack_in = sum(counter::SLACK_IN);
+        let mut before = frees();
+        let mut tries = 0;
+        let (ins, outs) = loop {
+            let ins = allocs();
+            let after = frees();
+            tries += 1;
+            if before == after || tries == Self::TRIES {
+                break (ins, before.middle(after, ins));
+            }
+            before = after;
+        };
 
-        // CAST: `usize` is at most 64 bits.
-        let unit_bytes = unit_allocs.saturating_sub(unit_frees) * unit as u64;
+        // CAST: `usize` is at most 64 bits. OVERFLOW: Live bytes fit into memory; counters do not
+        // wrap.
+        let unit_bytes = (ins.units - outs.units) * unit as u64;
         Totals {
-            allocs: unit_allocs + allocs,
-            frees: unit_frees + frees,
+            allocs: ins.units + ins.blocks,
+            frees: outs.units + outs.blocks,
             failures: sum(counter::FAILURES),
-            live_bytes: unit_bytes + bytes_in.saturating_sub(bytes_out),
-            live_slack: slack_in.saturating_sub(slack_out),
+            live_bytes: unit_bytes + (ins.bytes - outs.bytes),
+            live_slack: ins.slack - outs.slack,
         }
     }
 
     /// Blocks that are allocated and not freed.
     pub fn live(&self) -> u64 {
-        // A site that was registered late may have freed what it did not count as allocated.
-        self.allocs.saturating_sub(self.frees)
+        self.allocs - self.frees
     }
 }

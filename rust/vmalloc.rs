@@ -15,8 +15,8 @@
 //!
 //! # Context
 //!
-//! Process context only: allocating, mapping and freeing may sleep. Allocating with flags that do
-//! not allow sleeping fails where C would have to sleep.
+//! Process context only: allocating, mapping and freeing may sleep. In a hard interrupt, allocating
+//! fails.
 //!
 //! C header: [`include/linux/vmalloc.h`](srctree/include/linux/vmalloc.h)
 
@@ -30,9 +30,13 @@ use crate::{
         self,
         Gfp, //
     },
-    pages::PageArray,
+    pages::{
+        Buddy,
+        PageArray, //
+    },
     site::{
         Family,
+        Sealed,
         Shape,
         Site,
         Tag, //
@@ -61,6 +65,8 @@ use kernel::{
 
 /// The family of [`Vmalloc`].
 pub struct Mapped;
+
+impl Sealed for Mapped {}
 
 impl Family for Mapped {
     const NAME: &'static str = "vmalloc";
@@ -130,7 +136,8 @@ unsafe impl Source for Mapped {
 
 /// # Safety
 ///
-/// `ptr` must be NULL or a live vmalloc block.
+/// - `ptr` must be NULL or a live vmalloc block, which is aligned to `layout.align()`.
+/// - The size of `layout` must not be 0, and a multiple of its alignment.
 #[inline]
 unsafe fn vrealloc(
     ptr: *const u8,
@@ -138,33 +145,34 @@ unsafe fn vrealloc(
     gfp: Gfp,
     node: NumaNode,
 ) -> Option<NonNull<u8>> {
-    if layout.size() > max_size() {
+    // SAFETY: Reads this CPU's state.
+    let in_interrupt = unsafe { bindings::kalloc_helper_in_hardirq_or_nmi() };
+    // C only warns of the former, and gives up the machine for the latter.
+    if layout.size() > max_size() || in_interrupt {
         return None;
     }
+    let node = gfp::node_id(node)?;
     // SAFETY: By the requirements of this function; the size is neither 0, which would free the
-    // block, nor above the machine's memory.
+    // block, nor above the machine's memory; this is no hard interrupt; the node is online.
     NonNull::new(unsafe {
-        bindings::vrealloc_node_align_noprof(
+        bindings::vrealloc_node_align(
             ptr.cast(),
             layout.size(),
             layout.align() as c_ulong,
             gfp.without_zone().as_raw(),
-            gfp::node_id(node),
+            node,
         )
         .cast()
     })
 }
 
-/// Returns the page frame number behind an address in a vmalloc block.
+/// Returns the page frame number behind the byte at `offset` of a vmalloc block.
 ///
 /// # Errors
 ///
-/// [`EINVAL`] if the address is not mapped there.
-pub fn pfn_of<T: ?Sized>(block: &T, offset: usize) -> Result<usize> {
-    if offset >= size_of_val(block) {
-        return Err(EINVAL);
-    }
-    let addr = core::ptr::from_ref(block).cast::<u8>().wrapping_add(offset);
+/// [`EINVAL`] if `offset` is not in the block, or the block is not in the vmalloc area.
+pub fn pfn_of(block: &[u8], offset: usize) -> Result<usize> {
+    let addr = core::ptr::from_ref(block.get(offset).ok_or(EINVAL)?);
     // SAFETY: Takes any address.
     if !unsafe { bindings::is_vmalloc_addr(addr.cast()) } {
         return Err(EINVAL);
@@ -180,23 +188,19 @@ pub fn pfn_of<T: ?Sized>(block: &T, offset: usize) -> Result<usize> {
 
 /// Pages mapped side by side into the vmalloc area: `vmap()`.
 ///
-/// Borrows the pages, which therefore stay allocated, and are reached through nothing else, until
-/// the mapping is gone.
-///
-/// # Invariants
-///
-/// `addr` is the start of a mapping of all of `pages`, made by `vmap()`.
-pub struct Mapping<'p, S: Tag<Family = crate::family::pages>> {
-    addr: NonNull<u8>,
+/// Borrows the pages, which are reached through nothing else meanwhile. Should the mapping be
+/// forgotten, the next one finds it there, and it goes with the pages.
+pub struct Mapping<'p, S: Tag<Family = Buddy>> {
     pages: &'p mut PageArray<S>,
+    addr: NonNull<u8>,
 }
 
 // SAFETY: The mapping is memory like any other, and belongs to no thread.
-unsafe impl<S: Tag<Family = crate::family::pages>> Send for Mapping<'_, S> {}
+unsafe impl<S: Tag<Family = Buddy>> Send for Mapping<'_, S> {}
 // SAFETY: As above; a shared reference only reads.
-unsafe impl<S: Tag<Family = crate::family::pages>> Sync for Mapping<'_, S> {}
+unsafe impl<S: Tag<Family = Buddy>> Sync for Mapping<'_, S> {}
 
-impl<'p, S: Tag<Family = crate::family::pages>> Mapping<'p, S> {
+impl<'p, S: Tag<Family = Buddy>> Mapping<'p, S> {
     /// Maps `pages`, in their order.
     ///
     /// # Context
@@ -207,38 +211,30 @@ impl<'p, S: Tag<Family = crate::family::pages>> Mapping<'p, S> {
     ///
     /// [`AllocError`] if there is no room or no memory for page tables.
     pub fn new(pages: &'p mut PageArray<S>) -> Result<Self, AllocError> {
-        // CAST: `PageArray` limits its length to what fits.
-        let count = pages.len() as u32;
-        // SAFETY: The array has `count` pages, which are allocated.
-        let addr = unsafe { bindings::kalloc_helper_vmap(pages.as_mut_ptr(), count) };
-        // INVARIANT: All pages were mapped, at `addr`.
-        Ok(Mapping {
-            addr: NonNull::new(addr.cast()).ok_or(AllocError)?,
-            pages,
-        })
+        let addr = pages.map()?;
+        Ok(Mapping { pages, addr })
     }
 }
 
-impl<S: Tag<Family = crate::family::pages>> Deref for Mapping<'_, S> {
+impl<S: Tag<Family = Buddy>> Deref for Mapping<'_, S> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: By the invariants, all pages are mapped there; they are initialised, being a
-        // `PageArray`'s, and borrowed by `self` alone.
+        // SAFETY: All pages are mapped there while `self` borrows them, which it does alone; they
+        // are initialised, being a `PageArray`'s.
         unsafe { core::slice::from_raw_parts(self.addr.as_ptr(), self.pages.len() * PAGE_SIZE) }
     }
 }
 
-impl<S: Tag<Family = crate::family::pages>> DerefMut for Mapping<'_, S> {
+impl<S: Tag<Family = Buddy>> DerefMut for Mapping<'_, S> {
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: As for `deref`; `self` is borrowed mutably.
         unsafe { core::slice::from_raw_parts_mut(self.addr.as_ptr(), self.pages.len() * PAGE_SIZE) }
     }
 }
 
-impl<S: Tag<Family = crate::family::pages>> Drop for Mapping<'_, S> {
+impl<S: Tag<Family = Buddy>> Drop for Mapping<'_, S> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants; the pages are freed later, being borrowed.
-        unsafe { bindings::vunmap(self.addr.as_ptr().cast()) };
+        self.pages.unmap();
     }
 }

@@ -8,10 +8,12 @@
 //! given back with one call when the batch is dropped.
 
 use super::{
+    object::{
+        Object,
+        Slot, //
+    },
     KmemCache,
-    Object,
-    Slab,
-    Slot, //
+    Slab, //
 };
 use crate::{
     bindings,
@@ -59,6 +61,7 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
     #[inline]
     pub fn batch<const N: usize>(&self) -> Batch<'_, S, N> {
         const { assert!(N > 0, "a batch needs room for a slot") };
+        const { assert!(N <= 256, "a batch is on the stack: at most 256 slots") };
         // INVARIANT: No slots.
         Batch {
             cache: self,
@@ -88,12 +91,15 @@ impl<'c, S: Tag<Family = Slab, Object: Sized>, const N: usize> Batch<'c, S, N> {
         // SAFETY: The cache is live; there is room for `missing` pointers behind the first `len`,
         // and at least one is missing. On failure the call has freed what it had allocated.
         let done = unsafe {
-            bindings::kmem_cache_alloc_bulk_noprof(
+            let (from, to) = (
                 self.cache.ptr.as_ptr(),
-                gfp,
-                missing,
                 self.slots.as_mut_ptr().add(self.len).cast(),
-            )
+            );
+            if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
+                bindings::kalloc_helper_kmem_cache_alloc_bulk(from, gfp, missing, to)
+            } else {
+                bindings::kmem_cache_alloc_bulk_noprof(from, gfp, missing, to)
+            }
         };
         if !done {
             site::count_failure::<S>();
@@ -133,8 +139,7 @@ impl<'c, S: Tag<Family = Slab, Object: Sized>, const N: usize> Batch<'c, S, N> {
     /// If the batch has `N` slots already, or is of another cache, the memory is given back now.
     #[inline]
     pub fn put(&mut self, object: Object<'_, S>) {
-        let (slot, value) = object.take();
-        drop(value);
+        let slot = object.into_slot();
         if self.len == N || !core::ptr::eq(slot.cache, self.cache) {
             return;
         }

@@ -10,3 +10,4 @@
 #include "proc_fs.c"
 #include "slab.c"
 #include "vmalloc.c"
+#include "workqueue.c"

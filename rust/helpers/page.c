@@ -2,11 +2,12 @@
 
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 
-struct page *kalloc_helper_alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
-struct page *kalloc_helper_alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
+unsigned long kalloc_helper_get_free_pages(gfp_t gfp, unsigned int order);
+unsigned long kalloc_helper_get_free_pages(gfp_t gfp, unsigned int order)
 {
-	return alloc_pages_node(nid, gfp, order);
+	return __get_free_pages(gfp, order);
 }
 
 unsigned long kalloc_helper_alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct page **pages);
@@ -37,4 +38,10 @@ unsigned long kalloc_helper_totalram_pages(void);
 unsigned long kalloc_helper_totalram_pages(void)
 {
 	return totalram_pages();
+}
+
+bool kalloc_helper_node_online(int node);
+bool kalloc_helper_node_online(int node)
+{
+	return node_online(node);
 }

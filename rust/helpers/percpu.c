@@ -17,6 +17,12 @@ DECLARE_PER_CPU_ALIGNED(struct kalloc_counters, kalloc_unregistered);
 DEFINE_PER_CPU_ALIGNED(struct kalloc_counters, kalloc_unregistered);
 #endif
 
+void __percpu *kalloc_helper_alloc_percpu(size_t size, size_t align);
+void __percpu *kalloc_helper_alloc_percpu(size_t size, size_t align)
+{
+	return __alloc_percpu(size, align);
+}
+
 void *kalloc_helper_per_cpu_ptr(void __percpu *ptr, int cpu);
 void *kalloc_helper_per_cpu_ptr(void __percpu *ptr, int cpu)
 {

@@ -9,20 +9,16 @@ void *kalloc_helper_kmalloc_node(size_t size, gfp_t gfp, int node)
 	return kmalloc_node(size, gfp, node);
 }
 
-void *kalloc_helper_krealloc_node_align(const void *p, size_t size, unsigned long align,
-					gfp_t gfp, int node);
-void *kalloc_helper_krealloc_node_align(const void *p, size_t size, unsigned long align,
-					gfp_t gfp, int node)
+void *kalloc_helper_kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp);
+void *kalloc_helper_kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp)
 {
-	return krealloc_node_align(p, size, align, gfp, node);
+	return kmem_cache_alloc(s, gfp);
 }
 
-void *kalloc_helper_kvrealloc_node_align(const void *p, size_t size, unsigned long align,
-					 gfp_t gfp, int node);
-void *kalloc_helper_kvrealloc_node_align(const void *p, size_t size, unsigned long align,
-					 gfp_t gfp, int node)
+bool kalloc_helper_kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr, void **p);
+bool kalloc_helper_kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr, void **p)
 {
-	return kvrealloc_node_align(p, size, align, gfp, node);
+	return kmem_cache_alloc_bulk(s, gfp, nr, p);
 }
 
 /*
@@ -31,6 +27,13 @@ void *kalloc_helper_kvrealloc_node_align(const void *p, size_t size, unsigned lo
  * Without it (a build tree without the kernel's source) all three are 0.
  */
 void kalloc_helper_slab_shape(struct kmem_cache *s, unsigned int shape[3]);
+
+/*
+ * Whether /sys/kernel/slab has an entry of this name: a cache, or an alias of
+ * one. Without the internal header, or sysfs, nobody can tell.
+ */
+bool kalloc_helper_slab_name_taken(const char *name);
+
 #ifndef __BINDGEN__
 #if __has_include("mm/slab.h")
 #include "mm/slab.h"
@@ -47,6 +50,28 @@ void kalloc_helper_slab_shape(struct kmem_cache *s, unsigned int shape[3])
 	shape[0] = 0;
 	shape[1] = 0;
 	shape[2] = 0;
+}
+#endif
+
+#ifdef SLAB_SUPPORTS_SYSFS
+#include <linux/kernfs.h>
+
+bool kalloc_helper_slab_name_taken(const char *name)
+{
+	/* Any cache leads to the folder that all of them are in. */
+	struct kset *slabs = kmalloc_caches[KMALLOC_NORMAL][KMALLOC_SHIFT_HIGH]->kobj.kset;
+	struct kernfs_node *node;
+
+	if (!slabs)
+		return false;
+	node = kernfs_find_and_get(slabs->kobj.sd, name);
+	kernfs_put(node);
+	return node;
+}
+#else
+bool kalloc_helper_slab_name_taken(const char *name)
+{
+	return false;
 }
 #endif
 #endif

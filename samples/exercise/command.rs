@@ -28,10 +28,14 @@ impl Plan {
     pub(crate) fn new(count: usize, size: usize, keep: usize) -> Result<Self> {
         let in_range = (1..=100_000).contains(&count)
             && (1..=kalloc::kmalloc::MAX_SIZE).contains(&size)
+            && count.saturating_mul(size) <= Self::TOTAL_BYTES
             && keep <= 1_000
             && keep * size <= Self::LIVE_BYTES;
         in_range.then_some(Plan { count, size, keep }).ok_or(EINVAL)
     }
+
+    /// The most that a workload allocates in all, in bytes: seconds, not minutes.
+    const TOTAL_BYTES: usize = 1 << 30;
 
     /// The most that a workload has live at a time, in bytes.
     const LIVE_BYTES: usize = 16 << 20;

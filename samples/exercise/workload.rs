@@ -357,6 +357,9 @@ fn cache(plan: &Plan, kept: &mut Kept) -> Result {
     // The same number again from a batch: bulk calls fill it, and take back what it has left.
     let mut batch = cache.batch::<32>();
     for index in 0..plan.count {
+        if kernel::current!().signal_pending() {
+            return Err(EINTR);
+        }
         batch.fill(GFP_KERNEL)?;
         let object = batch.pop().ok_or(EIO)?.write(Payload::new(index));
         check(object.index == index)?;

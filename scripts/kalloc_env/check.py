@@ -15,9 +15,10 @@ from .say import Failure, say
 from .setup import set_up
 from .toolchain import toolchain
 
-# The export shim declares what it exports, as the kernel's own (rust/exports.c) does.
+# The export shim declares what it exports, as the kernel's own (rust/exports.c) does; helpers have
+# a prototype next to their definition, for bindgen and nobody else.
 CHECKPATCH_IGNORE = (
-    "FILE_PATH_CHANGES,EXPORT_SYMBOL,MACRO_ARG_REUSE"
+    "FILE_PATH_CHANGES,EXPORT_SYMBOL,MACRO_ARG_REUSE,AVOID_EXTERNS"
 )
 
 
@@ -96,7 +97,8 @@ def shellcheck(log: Path) -> None:
     """Shell scripts have none of the known mistakes."""
     shell = [path for path in files(".ci/*", "scripts/*", "tests/*")
              if re.match(rb"#!\S*(/| )(ba|busybox )?sh\b", path.read_bytes()[:40])]
-    tool(["shellcheck", *shell], log)
+    # Commands for a guest stand in single quotes: SC2016.
+    tool(["shellcheck", "--exclude=SC2016", *shell], log)
 
 
 def python(log: Path) -> None:

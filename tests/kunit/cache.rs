@@ -30,6 +30,10 @@ kalloc::sites! {
     pub(crate) Nodes: cache(Node), "kunit_cache_node";
     pub(crate) Guards: cache(Guard), "kunit_cache_drop";
     pub(crate) Others: cache(u64), "kunit_cache_other";
+    /// The kernel has a cache of this name.
+    pub(crate) Clash: cache(u64), "vm_area_struct";
+    /// Its cache is forgotten.
+    pub(crate) Forgotten: cache(u64), "kunit_cache_forgotten";
 }
 
 /// A site that nobody registers.
@@ -47,7 +51,10 @@ mod tests {
         cache::Options,
         KmemCache, //
     };
-    use kernel::sync::Arc;
+    use kernel::{
+        new_spinlock,
+        sync::Arc, //
+    };
 
     fn fails() -> Result<[u32; 5]> {
         Err(EPERM)
@@ -96,6 +103,31 @@ mod tests {
         assert!(KmemCache::<Nodes>::new(Options::new()).err() == Some(EEXIST));
         drop(first);
         KmemCache::<Nodes>::new(Options::new().account().reclaimable())?;
+        Ok(())
+    }
+
+    #[test]
+    fn a_name_of_the_kernels_is_refused() {
+        assert!(KmemCache::<Clash>::new(Options::new()).err() == Some(EEXIST));
+    }
+
+    #[test]
+    fn a_forgotten_cache_keeps_its_site() -> Result {
+        // It goes with the module, which a scenario sees to.
+        core::mem::forget(KmemCache::<Forgotten>::new(Options::new())?);
+        assert!(KmemCache::<Forgotten>::new(Options::new()).err() == Some(EEXIST));
+        Ok(())
+    }
+
+    #[test]
+    fn the_last_object_may_go_under_a_spinlock() -> Result {
+        let cache = Arc::new(KmemCache::<Others>::new(Options::new())?, GFP_KERNEL)?;
+        let object = cache.reserve_arc(GFP_KERNEL)?.write(1);
+        drop(cache);
+        let held = KBox::pin_init(new_spinlock!(Some(object)), GFP_KERNEL)?;
+        *held.lock() = None;
+        // The site is free again, whether or not the worker has been there.
+        KmemCache::<Others>::new(Options::new())?;
         Ok(())
     }
 

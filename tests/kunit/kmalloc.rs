@@ -82,7 +82,10 @@ mod tests {
     #[test]
     fn box_of_nothing_allocates_nothing() -> Result {
         let change = Change::of::<Bytes>();
-        drop(KBox::<(), Bytes>::new((), GFP_KERNEL)?);
+        // What stands for it is aligned as every pointer of the allocator is.
+        let nothing = KBox::<(), Bytes>::new((), GFP_KERNEL)?;
+        assert!(core::ptr::from_ref(&*nothing).addr() % 8 == 0);
+        drop(nothing);
         drop(Buffer::zeroed(0, GFP_KERNEL)?);
         assert!(change.events() == (0, 0, 0));
         Ok(())
@@ -187,6 +190,17 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_is_not_there_is_an_error() -> Result {
+        let change = Change::of::<Bytes>();
+        let far = NumaNode::new(5)?;
+        assert!(Buffer::zeroed_on(64, GFP_KERNEL, far).is_err());
+        assert!(Buffer::zeroed_on(1 << 20, GFP_KERNEL, far).is_err());
+        assert!(Either_::zeroed_on(8 << 20, GFP_KERNEL, far).is_err());
+        assert!(change.events() == (0, 0, 2));
+        Ok(())
+    }
+
+    #[test]
     fn usable_sizes_are_those_of_the_classes() {
         for (size, usable) in [
             (0, 0),
@@ -212,18 +226,19 @@ mod tests {
     fn kvmalloc_goes_beyond_kmalloc() -> Result {
         let change = Change::of::<Either>();
         let mut array = Either_::zeroed(100, GFP_KERNEL)?;
-        assert!(vmalloc::pfn_of(&*array, 0).is_err());
+        assert!(vmalloc::pfn_of(&array, 0).is_err());
         assert!(change.live() == (1, 100, 28));
         array.fill(3);
 
         let large = MAX_SIZE + 1;
         array.resize(large, GFP_KERNEL)?;
-        assert!(vmalloc::pfn_of(&*array, large - 1).is_ok());
+        assert!(vmalloc::pfn_of(&array, large - 1).is_ok());
         assert!(change.live() == (1, large as u64, PAGE_SIZE as u64 - 1));
         assert!(array[..100].iter().all(|&byte| byte == 3));
         assert!(array[100..].iter().all(|&byte| byte == 0));
 
         assert!(array.resize(usize::MAX / 2, GFP_KERNEL).is_err());
+        assert!(array.resize(3 << 30, GFP_KERNEL).is_err());
         assert!(array.len() == large);
         drop(array);
         assert!(change.live() == (0, 0, 0));

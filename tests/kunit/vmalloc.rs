@@ -49,11 +49,11 @@ mod tests {
     fn every_page_has_a_frame() -> Result {
         let array = Buffer::zeroed(10 * PAGE_SIZE, GFP_KERNEL)?;
         for page in 0..10 {
-            let pfn = pfn_of(&*array, page * PAGE_SIZE)?;
-            assert!((0..page).all(|other| pfn_of(&*array, other * PAGE_SIZE) != Ok(pfn)));
+            let pfn = pfn_of(&array, page * PAGE_SIZE)?;
+            assert!((0..page).all(|other| pfn_of(&array, other * PAGE_SIZE) != Ok(pfn)));
         }
-        assert!(pfn_of(&*array, 10 * PAGE_SIZE) == Err(EINVAL));
-        assert!(pfn_of(&0u8, 0) == Err(EINVAL));
+        assert!(pfn_of(&array, 10 * PAGE_SIZE) == Err(EINVAL));
+        assert!(pfn_of(&[0u8], 0) == Err(EINVAL));
         Ok(())
     }
 
@@ -108,11 +108,12 @@ mod tests {
         assert!(mapping.len() == 3 * PAGE_SIZE);
         assert!(mapping.iter().all(|&byte| byte == 0));
         mapping.fill(0x5a);
-        let frames = [0, 1, 2].map(|page| pfn_of(&*mapping, page * PAGE_SIZE).ok());
+        let frames = [0, 1, 2].map(|page| pfn_of(&mapping, page * PAGE_SIZE).ok());
         drop(mapping);
 
         assert!(frames == [pages.pfn(0), pages.pfn(1), pages.pfn(2)]);
-        // Mapped again, they hold what was written.
+        // Mapped again, they hold what was written; a mapping that is forgotten is found again.
+        core::mem::forget(Mapping::new(&mut pages)?);
         let mapping = Mapping::new(&mut pages)?;
         assert!(mapping.iter().all(|&byte| byte == 0x5a));
         drop(mapping);

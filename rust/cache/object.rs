@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Objects of a slab cache, and the memory for them.
+
+use super::{
+    KmemCache,
+    Slab, //
+};
+use crate::{
+    bindings,
+    gfp::Gfp,
+    site::{
+        self,
+        Tag, //
+    }, //
+};
+use core::{
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ops::{
+        Deref,
+        DerefMut, //
+    },
+    ptr::NonNull, //
+};
+use kernel::{
+    alloc::AllocError,
+    prelude::*,
+    sync::Arc, //
+};
+
+/// How an object holds on to its cache: by borrowing or by sharing it.
+///
+/// # Safety
+///
+/// `deref` must return the same cache every time, and the cache must be live as long as the holder
+/// is.
+pub unsafe trait Holder<S: Tag<Family = Slab, Object: Sized>>:
+    Deref<Target = KmemCache<S>>
+{
+}
+
+// SAFETY: A reference is to one thing, which is live.
+unsafe impl<S: Tag<Family = Slab, Object: Sized>> Holder<S> for &KmemCache<S> {}
+// SAFETY: As above.
+unsafe impl<S: Tag<Family = Slab, Object: Sized>> Holder<S> for Arc<KmemCache<S>> {}
+
+/// An owned object that borrows its cache.
+pub type Object<'c, S> = Owned<S, &'c KmemCache<S>>;
+
+/// An owned object that shares its cache.
+pub type ArcObject<S> = Owned<S, Arc<KmemCache<S>>>;
+
+/// Memory for an object that is not initialised. Given back to the cache on drop.
+///
+/// # Invariants
+///
+/// `ptr` is an allocated object of `cache` that nothing else owns.
+pub struct Slot<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> {
+    pub(super) ptr: NonNull<S::Object>,
+    pub(super) cache: C,
+}
+
+// SAFETY: The memory belongs to no thread, and holds no object.
+unsafe impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S> + Send> Send for Slot<S, C> {}
+// SAFETY: A shared reference gives access to nothing.
+unsafe impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S> + Sync> Sync for Slot<S, C> {}
+
+impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
+    #[inline(always)]
+    pub(super) fn reserve(cache: C, gfp: Gfp) -> Result<Self, AllocError> {
+        let gfp = gfp.without_zone().as_raw();
+        let from = cache.ptr.as_ptr();
+        // SAFETY: By the invariants of `KmemCache`, the cache is live. The kernel's own profiler
+        // needs the call to be made in C.
+        let ptr = unsafe {
+            if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
+                bindings::kalloc_helper_kmem_cache_alloc(from, gfp)
+            } else {
+                bindings::kmem_cache_alloc_noprof(from, gfp)
+            }
+        };
+        let Some(ptr) = NonNull::new(ptr.cast()) else {
+            site::count_failure::<S>();
+            return Err(AllocError);
+        };
+        site::count_units_alloc::<S>(1);
+        // INVARIANT: A new object of this cache.
+        Ok(Slot { ptr, cache })
+    }
+
+    /// Moves `value` in.
+    #[inline(always)]
+    pub fn write(self, value: S::Object) -> Owned<S, C> {
+        // SAFETY: By the invariants, there is room for it.
+        unsafe { self.ptr.write(value) };
+        // SAFETY: Just initialised.
+        unsafe { self.assume_init() }
+    }
+
+    /// Initialises the object in place.
+    ///
+    /// # Errors
+    ///
+    /// The initialiser's; the memory is given back.
+    pub fn init<E>(self, init: impl Init<S::Object, E>) -> Result<Owned<S, C>, E> {
+        // SAFETY: By the invariants, there is room for it; on error it is not used.
+        unsafe { pin_init::raw_try_init(self.ptr.as_ptr(), init)? };
+        // SAFETY: Just initialised.
+        Ok(unsafe { self.assume_init() })
+    }
+
+    /// Initialises the object in place, where it will stay.
+    ///
+    /// # Errors
+    ///
+    /// The initialiser's; the memory is given back.
+    pub fn pin_init<E>(self, init: impl PinInit<S::Object, E>) -> Result<Pin<Owned<S, C>>, E> {
+        // SAFETY: By the invariants, there is room for it; on error it is not used. It does not
+        // move before it is pinned below.
+        unsafe { pin_init::raw_try_init(self.ptr.as_ptr(), init)? };
+        // SAFETY: Just initialised. An `Owned` never moves what it owns.
+        Ok(unsafe { Pin::new_unchecked(self.assume_init()) })
+    }
+
+    /// Takes the object as initialised.
+    ///
+    /// # Safety
+    ///
+    /// The memory must hold a valid object.
+    #[inline(always)]
+    pub(super) unsafe fn assume_init(self) -> Owned<S, C> {
+        // INVARIANT: Valid by the requirement of this function.
+        Owned {
+            slot: ManuallyDrop::new(self),
+            _owned: PhantomData,
+        }
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Drop for Slot<S, C> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        site::count_units_free::<S>(1);
+        // SAFETY: By the invariants, the object is this cache's, and ours.
+        unsafe { bindings::kmem_cache_free(self.cache.ptr.as_ptr(), self.ptr.as_ptr().cast()) };
+    }
+}
+
+/// An owned object of a slab cache: [`Object`] or [`ArcObject`].
+///
+/// # Invariants
+///
+/// The slot's memory holds a valid object.
+pub struct Owned<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> {
+    slot: ManuallyDrop<Slot<S, C>>,
+    _owned: PhantomData<S::Object>,
+}
+
+impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Owned<S, C> {
+    /// Moves the value out and gives the memory back.
+    pub fn into_inner(self) -> S::Object {
+        self.take().1
+    }
+
+    /// Drops the value and keeps its memory.
+    pub fn into_slot(self) -> Slot<S, C> {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is neither used again nor dropped. By the invariants, the value is valid;
+        // should dropping it panic, slot and value are leaked.
+        unsafe {
+            this.slot.ptr.drop_in_place();
+            ManuallyDrop::take(&mut this.slot)
+        }
+    }
+
+    /// Separates the value from its memory.
+    pub fn take(self) -> (Slot<S, C>, S::Object) {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is neither used again nor dropped, so that slot and value are moved out.
+        // By the invariants, the value is valid.
+        unsafe {
+            let slot = ManuallyDrop::take(&mut this.slot);
+            let value = slot.ptr.read();
+            (slot, value)
+        }
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Deref for Owned<S, C> {
+    type Target = S::Object;
+
+    #[inline]
+    fn deref(&self) -> &S::Object {
+        // SAFETY: By the invariants.
+        unsafe { self.slot.ptr.as_ref() }
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> DerefMut for Owned<S, C> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut S::Object {
+        // SAFETY: By the invariants; `self` is borrowed mutably.
+        unsafe { self.slot.ptr.as_mut() }
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Drop for Owned<S, C> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: By the invariants, the object is valid; neither it nor the slot is used again.
+        unsafe {
+            self.slot.ptr.drop_in_place();
+            ManuallyDrop::drop(&mut self.slot);
+        }
+    }
+}
