@@ -2,7 +2,6 @@
 """What `make check` does: each tool's word on the sources, and a few rules of our own."""
 
 import re
-import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from . import modules
 from .paths import BUILD, LOGS, TREE
+from .saved import call_for
 from .say import Failure, say
 from .setup import set_up
 from .toolchain import toolchain
@@ -69,20 +69,15 @@ def clippy(log: Path) -> None:
 def rustdoc(log: Path) -> None:
     """The crate's documentation builds without a warning; it is left in build/doc/kalloc."""
     tree = lint_tree()
-    command = tree.out / "rust/.kalloc.o.cmd"
-    if not command.exists():
+    if not (tree.out / "rust/kalloc.o").exists():
         tree.make(toolchain(), log, "modules")
-    words = shlex.split(command.read_text().splitlines()[0].split(":=", 1)[1])
-    # What follows the source are other programs, for the object.
-    words = words[:words.index(str(TREE / "rust/kalloc.rs")) + 1]
-    # The compiler's own command line tells flags and crates; rustdoc has its own idea of outputs.
-    dropped = re.compile(r"--emit=.*|--remap.*|-C(?!target|panic).*|--out-dir|rust/|-Z(function|cf|no-j|patch|tune|binary|llvm).*"
-                         r"|-Wclippy::.*|-Aclippy::.*|-Zsanitizer.*|--crate-type|rlib")
-    env = [word for word in words if re.match(r"[A-Z_]+=", word)]
-    flags = [word for word in words[len(env) + 1:] if not dropped.fullmatch(word)]
-    env += ["RUSTC_BOOTSTRAP=1", f"KALLOC_BINDINGS={tree.out}/rust/bindings_generated.rs"]
-    tool(["env", "-C", tree.out, *env, "rustdoc", "-Dwarnings", "--output", BUILD / "doc",
-          "--crate-name", "kalloc", *flags], log, binds=[tree.path, tree.source])
+    call = call_for(tree, "rust/kalloc")
+    # rustdoc makes no code, and does not know all flags about it.
+    code = re.compile(r"--remap.*|-C(?!target|panic).*|-Z(function|cf|no-j|patch|tune|binary|llvm|sanit).*"
+                      r"|-[WA]clippy::.*|--crate-type|rlib")
+    flags = [flag for flag in call.flags if not code.fullmatch(flag)]
+    tool(["env", "-C", tree.out, *call.env, "RUSTC_BOOTSTRAP=1", "rustdoc", "-Dwarnings", "--output", BUILD / "doc",
+          "--crate-name", "kalloc", *flags, TREE / "rust/kalloc.rs"], log, binds=[tree.path, tree.source])
 
 
 def checkpatch(log: Path) -> None:

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H03: a cache of objects without a size.
+//! error: a slab cache cannot have objects of no size
+
+use kalloc::{
+    cache::Options,
+    KmemCache, //
+};
+use kernel::prelude::*;
+
+kalloc::sites! {
+    pub Nothing: cache(()), "compile_nothing";
+}
+
+#[inline(never)]
+pub fn case() -> Result {
+    KmemCache::<Nothing>::new(Options::new()).map(drop)
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H26: memory of one family cannot be booked, or freed, as another's.
+//! error: type mismatch resolving `<Blocks as Tag>::Family == kmalloc`
+
+use kalloc::KBox;
+use kernel::prelude::*;
+
+kalloc::sites! {
+    pub Blocks: pages, "compile_block";
+}
+
+#[inline(never)]
+pub fn case() -> Result {
+    drop(KBox::<u64, Blocks>::new(1, GFP_KERNEL)?);
+    Ok(())
+}
