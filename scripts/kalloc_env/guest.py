@@ -19,6 +19,7 @@ from . import userland
 from .initramfs import Archive
 from .kernels import Kernel
 from .paths import BUILD, LOGS
+from .say import say
 from .toolchain import toolchain
 
 TIMEOUT, MISTAKE, DEAD = 124, 125, 126
@@ -40,7 +41,7 @@ class Guest:
     kvm: bool = False
     append: str = ""
     timeout: float = 300.0
-    boot_seconds: float = 120.0
+    boot_seconds: float = 60.0
     add: list[tuple[Path, str]] = field(default_factory=list)
     packages: tuple[str, ...] = ()
     modules: Path | None = None
@@ -54,6 +55,7 @@ class Result:
     status: int
     log: Path
     boot_seconds: float
+    hung: bool = False
 
 
 def boot(guest: Guest, out: BinaryIO = sys.stdout.buffer, err: BinaryIO = sys.stderr.buffer) -> Result:
@@ -64,6 +66,11 @@ def boot(guest: Guest, out: BinaryIO = sys.stdout.buffer, err: BinaryIO = sys.st
         initrd = Path(scratch) / "initrd"
         _write_initrd(guest, initrd)
         result = _Run(guest, initrd, log, out, err).result()
+        if result.hung and not guest.kvm:
+            # Seen once in a hundred emulated boots on a busy machine; the command has not started.
+            say(f"    the guest hung while it booted ({log}): once more")
+            log = _new_log(guest.kernel.name)
+            result = _Run(guest, initrd, log, out, err).result()
     # A serial console ends its lines as a terminal wants them.
     log.write_bytes(log.read_bytes().replace(b"\r\n", b"\n"))
     return result
@@ -137,7 +144,7 @@ class _Run:
         argv = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-machine", "pc", *accelerator, "-cpu", "host" if guest.kvm else "max,la57=off",
-            "-smp", str(guest.cpus), "-m", f"{guest.memory}M",
+            "-smp", str(guest.cpus), "-m", f"{guest.memory + 2 * (initrd.stat().st_size >> 20)}M",
             "-kernel", str(guest.kernel.image), "-initrd", str(initrd), "-append", append,
             "-chardev", f"file,id=log,path={self.log},append=on", "-serial", "chardev:log",
             "-device", "virtio-serial-pci",
@@ -153,12 +160,13 @@ class _Run:
         """Waits for the command to end, or for the guest to die."""
         try:
             status, boot_seconds = self._follow()
+            hung = not boot_seconds and self._process.poll() is None
         finally:
             self._process.kill()
             self._process.wait()
         for pump in self._pumps:
             pump.join()
-        return Result(status, self.log, boot_seconds)
+        return Result(status, self.log, boot_seconds, hung)
 
     def _follow(self) -> tuple[int, float]:
         said = self._read_line(self.guest.boot_seconds)

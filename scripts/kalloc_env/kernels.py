@@ -153,10 +153,15 @@ def check_release(tree: Path, release: str) -> None:
 
 
 def fragment(name: str) -> str:
-    """The options asked for, without comments."""
-    text = (FRAGMENTS / "base.config").read_text() + (FRAGMENTS / f"{name}.config").read_text()
-    return "".join(line + "\n" for line in text.splitlines()
-                   if line.startswith("CONFIG_") or line.endswith(" is not set"))
+    """The options asked for, one a line: base.config's, as far as the kernel's own does not overrule it."""
+    options: dict[str, str] = {}
+    for file in ("base", name):
+        for line in (FRAGMENTS / f"{file}.config").read_text().splitlines():
+            if option := re.fullmatch(r"CONFIG_(\w+)=.*", line):
+                options[option[1]] = line
+            elif option := re.fullmatch(r"# CONFIG_(\w+) is not set", line):
+                options.pop(option[1], None)
+    return "".join(f"{line}\n" for line in sorted(options.values()))
 
 
 def _own(name: str) -> Kernel:
@@ -186,9 +191,5 @@ def _make_own(folder: Path, name: str, source: Path, asked: str, tools: Toolchai
 
 def _check_fragment(asked: str, config: Path) -> None:
     """Fails if an option asked for did not survive: a dependency of it is missing."""
-    has = set(config.read_text().splitlines())
-    lost = [line for line in asked.splitlines() if line.startswith("CONFIG_") and line not in has]
-    # A later fragment may overrule base.config, saying so.
-    lost = [line for line in lost if f"# {line.split('=')[0]} is not set" not in asked]
-    if lost:
-        raise Failure(f"options that did not take ({config}): {' '.join(lost)}")
+    if lost := set(asked.splitlines()) - set(config.read_text().splitlines()):
+        raise Failure(f"options that did not take ({config}): {' '.join(sorted(lost))}")

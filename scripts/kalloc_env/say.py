@@ -78,6 +78,9 @@ def main(body: Callable[[list[str]], int]) -> NoReturn:
         status = 130
     except BrokenPipeError:
         status = 141
+    except OSError as error:
+        say(f"error: {error.filename or sys.argv[0]}: {error.strerror}")
+        status = 1
     sys.stderr.flush()
     # Not sys.exit(): a worker thread may still wait for a child of ours that
     # dies with this process.
