@@ -10,6 +10,8 @@ $box mkdir -p /proc /sys /dev /tmp /run /root
 $box mount -t proc proc /proc
 $box mount -t sysfs sys /sys
 $box mount -t devtmpfs dev /dev
+$box ln -s /proc/self/fd /dev/fd
+for fd in 0:stdin 1:stdout 2:stderr; do $box ln -s "fd/${fd%:*}" "/dev/${fd#*:}"; done
 $box mkdir -p /dev/pts /dev/shm
 $box mount -t devpts -o mode=620,ptmxmode=666 pts /dev/pts
 $box chmod 1777 /tmp
@@ -39,7 +41,7 @@ if [ -e /.vm/terminal ]; then
     eval "$($box cat /.vm/terminal)"
     export TERM
     $box stty rows "$LINES" cols "$COLUMNS" </dev/hvc0
-    $box setsid -c sh -l </dev/hvc0 >/dev/hvc0 2>&1
+    $box setsid -c sh -l </dev/hvc0 >/dev/hvc0 2>&1 3>&-
     end $?
 fi
 
@@ -47,7 +49,7 @@ fi
 $box mkfifo /run/out /run/err
 $box cat /run/out >/dev/vport0p1 & out=$!
 $box cat /run/err >/dev/vport0p2 & err=$!
-$box setsid sh -c "$($box cat /.vm/command)" </dev/null >/run/out 2>/run/err &
+$box setsid sh -c "$($box cat /.vm/command)" </dev/null >/run/out 2>/run/err 3>&- &
 command=$!
 wait $command
 status=$?
