@@ -10,8 +10,9 @@ from .guest import Guest, boot
 from .say import Failure, say
 from .setup import set_up
 
-# The site of each family of allocations that the exercise leaves objects in.
-FAMILIES = ("exercise_kbox", "exercise_cache", "exercise_pages", "exercise_vbox", "exercise_vmap")
+# The site of each wrapper, in which the exercise leaves objects.
+SITES = tuple(f"exercise_{wrapper}" for wrapper in
+              "kbox kvec karray kvarray cache pages fpages vmap vbox varray".split())
 
 COMMAND = """
 modprobe kalloc_exercise || exit 10
@@ -42,7 +43,7 @@ def main(_: list[str]) -> int:
 
     if result.status:
         raise Failure(MEANING.get(result.status, f"the guest's status is {result.status}"), result.log)
-    if missing := [family for family in FAMILIES if active_objects(table.getvalue().decode(), family) == 0]:
+    if missing := [site for site in SITES if active_objects(table.getvalue().decode(), site) == 0]:
         raise Failure(f"/proc/kallocinfo has no active objects in {' '.join(missing)}", result.log)
     if found := klog.judge(result.log):
         raise Failure("the kernel log has warnings:\n" + "\n".join(found), result.log)
