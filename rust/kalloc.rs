@@ -41,6 +41,7 @@ mod procfs;
 mod reaper;
 mod registry;
 pub mod site;
+mod sites;
 mod slab;
 mod slabinfo;
 pub mod stats;
@@ -94,6 +95,9 @@ struct KallocModule {
     /// `/proc/kallocinfo`.
     #[pin]
     kallocinfo: procfs::ProcFile<slabinfo::SlabInfo>,
+    /// `/sys/kernel/debug/kalloc/sites`.
+    #[pin]
+    sites: kernel::debugfs::File<()>,
     /// `/sys/kernel/debug/kalloc/`.
     _debugfs: debugfs::Root,
     /// The list of sites.
@@ -108,6 +112,9 @@ impl kernel::InPlaceModule for KallocModule {
             registry <- unsafe { registry::Registry::new() },
             // SAFETY: Likewise; nobody else can ask for it before this module is loaded.
             _debugfs: unsafe { debugfs::Root::new() },
+            sites <- debugfs::dir()
+                .ok_or(ENODEV)?
+                .read_callback_file(c"sites", (), &|(), f| sites::show(f)),
             kallocinfo <- procfs::ProcFile::new(c"kallocinfo", slabinfo::SlabInfo),
         })
     }
