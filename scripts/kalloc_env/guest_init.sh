@@ -20,7 +20,11 @@ $box mount -t debugfs debug /sys/kernel/debug
 $box test -d /sys/fs/cgroup && $box mount -t cgroup2 cgroup /sys/fs/cgroup
 $box test -d /sys/class/net/lo && $box ip link set lo up
 $box hostname "$($box cat /proc/sys/kernel/osrelease)"
-# The ports are named by their order: output, errors, status.
+# The ports are named by their order: output, errors, status. They come when the host has
+# answered, which may be after us; a name opened too early would become a plain file.
+for port in /dev/vport0p1 /dev/vport0p2 /dev/vport0p3; do
+    until $box test -c $port && (: >$port) 2>/dev/null; do $box usleep 10000; done
+done
 exec 3>/dev/vport0p3
 cd /
 
