@@ -19,7 +19,7 @@ $box mount -t tmpfs -o mode=1777 shm /dev/shm
 $box mount -t debugfs debug /sys/kernel/debug
 $box test -d /sys/fs/cgroup && $box mount -t cgroup2 cgroup /sys/fs/cgroup
 $box test -d /sys/class/net/lo && $box ip link set lo up
-$box hostname "$($box cat /proc/sys/kernel/osrelease)"
+$box hostname kalloc
 # The ports are named by their order: output, errors, status. They come when the host has
 # answered, which may be after us; a name opened too early would become a plain file.
 for port in /dev/vport0p1 /dev/vport0p2 /dev/vport0p3; do
@@ -44,8 +44,7 @@ echo ready >&3
 if [ -e /.vm/terminal ]; then
     eval "$($box cat /.vm/terminal)"
     export TERM
-    $box stty rows "$LINES" cols "$COLUMNS" </dev/hvc0
-    $box setsid -c sh -l </dev/hvc0 >/dev/hvc0 2>&1 3>&-
+    $box setsid -c sh -c "$box stty rows $LINES cols $COLUMNS; exec sh -l" </dev/hvc0 >/dev/hvc0 2>&1 3>&-
     end $?
 fi
 
