@@ -181,13 +181,3 @@ def install(tree: BuildTree) -> list[Path]:
     with step(f"installing the modules into {folder}", LOGS / "modules_install.log") as log:
         tree.make(toolchain(), log, f"INSTALL_MOD_PATH={root}", "modules_install", binds=[folder])
     return sorted((folder / "updates").glob("kalloc*"))
-
-
-def rust_analyzer(tree: BuildTree) -> list[Path]:
-    """Makes rust-project.json, which tells an editor what the crates are."""
-    build(tree)
-    with step("describing the crates for rust-analyzer", LOGS / "rust-analyzer.log") as log:
-        tree.make(toolchain(), log, "rust-analyzer")
-    made = tree.out / "rust-project.json"
-    shutil.copy(made, TREE)
-    return [TREE / made.name]
