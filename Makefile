@@ -15,8 +15,11 @@ help:
 	@echo 'make doc              the documentation of the crate, in build/doc'
 	@echo 'make clean            remove build/; scripts/setup --prune is for the cache'
 
-run test bench check doc:
+run test bench check:
 	@scripts/$@
+
+doc:
+	@scripts/check rustdoc
 
 modules modules_install rust-analyzer:
 	@scripts/modules $@

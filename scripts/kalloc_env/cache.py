@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from .paths import CACHE
@@ -23,7 +23,11 @@ STAMP = ".complete"
 
 
 class Missing(Exception):
-    """An entry that is not there, when one only looks."""
+    """An entry that is not there, when one only looks; and the gigabytes that it will take."""
+
+    def __init__(self, gigabytes: float) -> None:
+        super().__init__()
+        self.gigabytes = gigabytes
 
 
 class _Use:
@@ -63,7 +67,7 @@ def entry(name: str, key: str, make: Callable[[Path], None], *,
     if stamp.exists() and not always:
         return folder
     if _Use.look_only:
-        raise Missing
+        raise Missing(gigabytes)
     with lock(CACHE / "lock" / folder.name):
         if stamp.exists() and not always:
             return folder
@@ -76,17 +80,22 @@ def entry(name: str, key: str, make: Callable[[Path], None], *,
     return folder
 
 
-def asked_for(*questions: Callable[[], object]) -> set[str]:
-    """The names of the entries that these would use, without making any."""
+def look(*questions: Callable[[], object]) -> tuple[set[str], float]:
+    """The entries that these would use, and the gigabytes that the missing ones will take; makes none."""
+    gigabytes = 0.0
     _Use.look_only = True
     for question in questions:
-        with suppress(Missing):
+        try:
             question()
-    return _Use.names
+        except Missing as missing:
+            gigabytes += missing.gigabytes
+    _Use.look_only = False
+    return _Use.names, gigabytes
 
 
 def need_room(gigabytes: float) -> None:
     """Fails if the cache's disk has less than this left."""
+    CACHE.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(CACHE).free / 1e9
     if free < gigabytes:
         raise Failure(

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from . import kvm
-from .cache import asked_for, remove
+from .cache import look, need_room, remove
 from .kernels import NAMES, Kernel, debian, kernel
 from .paths import CACHE, from_environment
 from .say import say
@@ -22,6 +22,8 @@ def set_up(*names: str) -> list[Kernel]:
     if "stock" in names or not from_environment("KSRC"):
         # Packages are unpacked by one processor: the other one unpacks the source.
         parts.append(debian)  # type: ignore[arg-type]
+    # Each looks for room as well, but not for what the other will have taken.
+    need_room(look(*parts)[1])
     with ThreadPoolExecutor() as pool:
         for part in [pool.submit(part) for part in parts]:
             part.result()
@@ -37,7 +39,7 @@ def prune() -> None:
     Userlands with packages go too: which ones will be asked for is not known.
     """
     kernels = (partial(kernel, name) for name in NAMES)
-    used = asked_for(toolchain, debian, partial(userland, ()), *kernels)
+    used, _ = look(toolchain, debian, partial(userland, ()), *kernels)
     for path in sorted(CACHE.iterdir()):
         if path.name not in used and path.name.startswith(OURS):
             say(f"    removing {path}")

@@ -21,7 +21,7 @@ PACKAGES = (
     "libelf-dev libssl-dev lld llvm make pahole perl python3 python3-ply qemu-system-x86 "
     "rsync rust-clippy rust-src rustc rustfmt shellcheck xz-utils zstd"
 ).split()
-GIGABYTES = 3.0
+GIGABYTES = 2.6
 
 # What a host must have to be used instead, with the oldest version that serves.
 HOST_TOOLS = (

@@ -18,7 +18,7 @@ GROUP = b"root:x:0:\nnogroup:x:65534:\n"
 PROFILE = b"PS1='\\h:\\w# '\n"
 # Without these a real userland could not load a module.
 ALWAYS = ("kmod",)
-GIGABYTES = 1.5
+GIGABYTES = 1.0
 
 
 def userland(packages: tuple[str, ...]) -> Path:
