@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The C side: the functions of `bench/c/`, each as safe to call as what it does is.
+
+use crate::fixture::Fixture;
+use kernel::{
+    error::to_result,
+    ffi::{
+        c_int,
+        c_ulong, //
+    },
+    prelude::*, //
+};
+
+/// Declares C functions that do something `n` times, with a parameter.
+macro_rules! runs {
+    ($($(#[$doc:meta])* $name:ident = $symbol:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub(crate) fn $name(_: &Fixture, n: usize, param: usize) -> Result {
+                extern "C" {
+                    fn $symbol(n: c_ulong, param: c_ulong) -> c_int;
+                }
+                // SAFETY: Takes any numbers, and frees what it allocates. The cache that some of
+                // them use exists as long as a `Fixture`, which has a `Caches`.
+                to_result(unsafe { $symbol(n, param) })
+            }
+        )*
+    };
+}
+
+runs! {
+    /// An empty loop.
+    empty_loop = kalloc_bench_loop;
+    /// `kmalloc` of a size that is known when compiling, `kfree`.
+    kmalloc = kalloc_bench_kmalloc;
+    /// Many `kmalloc`s, then as many `kfree`s.
+    kmalloc_many = kalloc_bench_kmalloc_many;
+    /// `kmalloc` of a size that is not known when compiling, `kfree`.
+    kmalloc_sized = kalloc_bench_kmalloc_sized;
+    /// An array that grows by `krealloc`.
+    push = kalloc_bench_push;
+    /// `kmem_cache_alloc`, `kmem_cache_free`.
+    cache = kalloc_bench_cache;
+    /// As many `kmem_cache_alloc`s as the parameter says, then as many `kmem_cache_free`s.
+    cache_one_by_one = kalloc_bench_cache_one_by_one;
+    /// `kmem_cache_alloc_bulk`, `kmem_cache_free_bulk`.
+    cache_bulk = kalloc_bench_cache_bulk;
+    /// `alloc_pages`, `__free_pages`.
+    pages = kalloc_bench_pages;
+    /// Many `alloc_pages`, then as many `__free_pages`.
+    pages_many = kalloc_bench_pages_many;
+    /// `alloc_pages_bulk`, then `__free_page` for each.
+    pages_bulk = kalloc_bench_pages_bulk;
+    /// `__get_free_pages`, `free_pages`.
+    free_pages = kalloc_bench_free_pages;
+    /// `vmalloc`, `vfree`.
+    vmalloc = kalloc_bench_vmalloc;
+}
+
+/// Has ranges of vmalloc that were freed lately given up now.
+pub(crate) fn settle_vmalloc() {
+    extern "C" {
+        fn kalloc_bench_vmalloc_settle();
+    }
+    // SAFETY: May be called whenever sleeping is allowed, as it is in all of this module.
+    unsafe { kalloc_bench_vmalloc_settle() };
+}
+
+/// What the C functions need to exist.
+pub(crate) struct Caches(());
+
+impl Caches {
+    /// Creates it; called once.
+    pub(crate) fn new() -> Result<Self> {
+        extern "C" {
+            fn kalloc_bench_cache_create() -> c_int;
+        }
+        // SAFETY: Called once, before the functions that use the cache.
+        to_result(unsafe { kalloc_bench_cache_create() })?;
+        Ok(Caches(()))
+    }
+}
+
+impl Drop for Caches {
+    fn drop(&mut self) {
+        extern "C" {
+            fn kalloc_bench_cache_destroy();
+        }
+        // SAFETY: Created in `new`, and used by functions only that were shown the fixture.
+        unsafe { kalloc_bench_cache_destroy() };
+    }
+}

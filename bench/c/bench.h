@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The C side of the benchmarks: plain C as a driver would write it. Rust calls
+ * each function by this one signature: do it @n times, with that parameter.
+ */
+#ifndef KALLOC_BENCH_H
+#define KALLOC_BENCH_H
+
+#include <linux/compiler.h>
+#include <linux/types.h>
+
+/* What is allocated is used: a byte is written, as on the Rust side. */
+static __always_inline void touch(void *block)
+{
+	WRITE_ONCE(*(u8 *)block, 0);
+}
+
+int kalloc_bench_loop(unsigned long n, unsigned long param);
+int kalloc_bench_kmalloc(unsigned long n, unsigned long size);
+int kalloc_bench_kmalloc_many(unsigned long n, unsigned long size);
+int kalloc_bench_kmalloc_sized(unsigned long n, unsigned long size);
+int kalloc_bench_push(unsigned long n, unsigned long len);
+
+int kalloc_bench_cache_create(void);
+void kalloc_bench_cache_destroy(void);
+int kalloc_bench_cache(unsigned long n, unsigned long param);
+int kalloc_bench_cache_one_by_one(unsigned long n, unsigned long count);
+int kalloc_bench_cache_bulk(unsigned long n, unsigned long count);
+
+int kalloc_bench_pages(unsigned long n, unsigned long order);
+int kalloc_bench_pages_many(unsigned long n, unsigned long order);
+int kalloc_bench_pages_bulk(unsigned long n, unsigned long count);
+int kalloc_bench_free_pages(unsigned long n, unsigned long order);
+
+int kalloc_bench_vmalloc(unsigned long n, unsigned long pages);
+void kalloc_bench_vmalloc_settle(void);
+
+#endif

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a loop of the C side costs by itself, with the byte that it writes.
+ */
+
+#include "bench.h"
+
+static u8 byte;
+
+int kalloc_bench_loop(unsigned long n, unsigned long param)
+{
+	while (n--)
+		touch(&byte);
+	return 0;
+}

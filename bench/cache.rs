@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Slab caches: one by one, and by the batch.
+
+use crate::{
+    c,
+    case::{
+        Case,
+        Side, //
+    },
+    touch::touch, //
+};
+use core::mem::MaybeUninit;
+use kalloc::{
+    cache::Options,
+    KmemCache, //
+};
+use kernel::prelude::*;
+
+/// As large as a `struct sk_buff`.
+type Payload = MaybeUninit<[u64; 32]>;
+
+kalloc::sites! {
+    /// The cache's objects.
+    pub(crate) Objects: cache(Payload), "bench_cache";
+}
+
+/// A cache as that of the C side.
+pub(crate) fn create() -> Result<KmemCache<Objects>> {
+    KmemCache::new(Options::new().hwcache_align())
+}
+
+#[inline(never)]
+fn pairs(cache: &KmemCache<Objects>, n: usize) -> Result {
+    for _ in 0..n {
+        let slot = cache.reserve(GFP_KERNEL)?;
+        touch(&mut *slot.write(MaybeUninit::uninit()));
+    }
+    Ok(())
+}
+
+/// Allocates `N` objects, then frees them, one by one.
+#[inline(never)]
+fn one_by_one<const N: usize>(cache: &KmemCache<Objects>, n: usize) -> Result {
+    for _ in 0..n {
+        let mut objects = [const { None }; N];
+        for place in &mut objects {
+            let mut object = cache.reserve(GFP_KERNEL)?.write(MaybeUninit::uninit());
+            touch(&mut *object);
+            *place = Some(object);
+        }
+    }
+    Ok(())
+}
+
+/// Fills a batch of `N`, takes all objects out, puts them back, and drops it.
+#[inline(never)]
+fn batch<const N: usize>(cache: &KmemCache<Objects>, n: usize) -> Result {
+    for _ in 0..n {
+        let mut batch = cache.batch::<N>();
+        batch.fill(GFP_KERNEL)?;
+        let mut objects = [const { None }; N];
+        for place in &mut objects {
+            let mut object = batch.pop().ok_or(EINVAL)?.write(MaybeUninit::uninit());
+            touch(&mut *object);
+            *place = Some(object);
+        }
+        for object in objects.into_iter().flatten() {
+            batch.put(object);
+        }
+    }
+    Ok(())
+}
+
+const FASTPATH: &str = "kmem fastpath reuse";
+const FALLBACK: &str = "kmem bulk_fallback";
+const BULK: &str = "kmem bulk_quick_reuse";
+
+macro_rules! counts {
+    ($($count:literal)*) => {
+        /// By the number of objects in a batch.
+        pub(crate) const CASES: &[Case] = &[
+            Case::new(FASTPATH, Side::C, 1, c::cache),
+            Case::new(FASTPATH, Side::Kalloc, 1, |f, n, _| pairs(&f.cache, n)),
+            $(
+                Case::new(FALLBACK, Side::C, $count, c::cache_one_by_one).times(100).of($count),
+                Case::new(FALLBACK, Side::Kalloc, $count, |f, n, _| one_by_one::<$count>(&f.cache, n))
+                    .times(100)
+                    .of($count),
+                Case::new(BULK, Side::C, $count, c::cache_bulk).times(100).of($count),
+                Case::new(BULK, Side::Kalloc, $count, |f, n, _| batch::<$count>(&f.cache, n))
+                    .times(100)
+                    .of($count),
+            )*
+        ];
+    };
+}
+
+// Brouer's, but for the last one: its objects would not fit on the stack twice.
+counts! { 1 2 3 4 8 16 30 32 34 48 64 }

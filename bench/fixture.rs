@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What exists while anything is measured.
+
+use crate::{
+    c::Caches,
+    cache::{
+        self,
+        Objects, //
+    }, //
+};
+use kalloc::KmemCache;
+use kernel::prelude::*;
+
+/// The slab caches of both sides.
+pub(crate) struct Fixture {
+    pub(crate) cache: KmemCache<Objects>,
+    _c: Caches,
+}
+
+impl Fixture {
+    /// Creates them; called once.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Fixture {
+            cache: cache::create()?,
+            _c: Caches::new()?,
+        })
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the file remembers between a write and a read.
+
+use crate::{
+    case::{
+        self,
+        Case, //
+    },
+    fixture::Fixture,
+    measure::Figures, //
+};
+use kernel::{
+    fmt,
+    prelude::*,
+    uaccess::UserSliceReader, //
+};
+
+/// The results of the last write.
+pub(crate) struct State {
+    fixture: Fixture,
+    results: KVec<(&'static Case, Figures)>,
+}
+
+impl State {
+    /// No results.
+    pub(crate) fn new(fixture: Fixture) -> Self {
+        State {
+            fixture,
+            results: KVec::new(),
+        }
+    }
+
+    /// Runs the group that was written.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`] if there is no group of that name.
+    /// - A case's own.
+    pub(crate) fn command(&mut self, input: &mut UserSliceReader) -> Result {
+        let mut line = [0; 32];
+        let line = line.get_mut(..input.len()).ok_or(EINVAL)?;
+        input.read_slice(line)?;
+        let name = core::str::from_utf8(line).map_err(|_| EINVAL)?.trim();
+
+        self.results.clear();
+        for case in case::group(name).ok_or(EINVAL)? {
+            let figures = Figures::of(&self.fixture, case).inspect_err(|e| {
+                pr_err!(
+                    "{} {} {}: {:?}\n",
+                    case.scenario,
+                    case.side.name(),
+                    case.param,
+                    e
+                )
+            })?;
+            self.results.push((case, figures), GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the results, one a line, or the names of the groups.
+    pub(crate) fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.results.is_empty() {
+            f.write_str("# write one of:")?;
+            for name in case::groups() {
+                write!(f, " {name}")?;
+            }
+            f.write_str("\n")?;
+        }
+        f.write_str("#     param side            least       median scenario\n")?;
+        for (case, figures) in &self.results {
+            write!(f, "{:>11} {:<9} ", case.param, case.side.name())?;
+            for hundredths in [figures.least, figures.median] {
+                write!(f, "{:>9}.{:02} ", hundredths / 100, hundredths % 100)?;
+            }
+            writeln!(f, "{}", case.scenario)?;
+        }
+        Ok(())
+    }
+}

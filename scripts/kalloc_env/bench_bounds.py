@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The bounds that kalloc is to keep, and whether it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .bench import Result
+
+PAIRS = "2. Kmalloc: alloc/free test"
+FASTPATH = "kmem fastpath reuse"
+ONE_BY_ONE = "kmem bulk_fallback"
+BULK = "kmem bulk_quick_reuse"
+FIXED = "accounting, fixed size"
+# The code around it is the same then, to the instruction.
+KNOWN = "accounting, any size, known"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A bound and what was measured, at the parameter where it is worst."""
+
+    what: str
+    limit: float
+    measured: float
+    unit: str
+    param: int
+    ok: bool
+
+
+def cost(results: Iterable[Result], scenario: str, side: str, profiling: bool = False) -> dict[int, float]:
+    """By parameter, what a scenario takes on a side."""
+    return {r.param: r.least for r in results
+            if (r.scenario, r.side, r.profiling) == (scenario, side, profiling)}
+
+
+def ratio(ours: float, theirs: float) -> float:
+    """How much more ours takes."""
+    return ours / theirs
+
+
+def difference(ours: float, theirs: float) -> float:
+    """How many instructions more ours takes."""
+    return ours - theirs
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A scenario of ours against one of theirs, over a range of parameters."""
+
+    what: str
+    limit: float
+    ours: tuple[str, str]
+    theirs: tuple[str, str]
+    params: range
+    by: Callable[[float, float], float] = ratio
+
+    def judge(self, results: list[Result]) -> Iterable[Verdict]:
+        """The verdict; none if it was not measured."""
+        ours, theirs = cost(results, *self.ours), cost(results, *self.theirs)
+        measured = [(self.by(ours[param], theirs[param]), param)
+                    for param in sorted(ours.keys() & theirs.keys()) if param in self.params]
+        if measured:
+            worst, param = max(measured)
+            unit = "times" if self.by is ratio else "instructions"
+            yield Verdict(self.what, self.limit, round(worst, 4), unit, param, worst <= self.limit)
+
+
+@dataclass(frozen=True)
+class Share:
+    """The cost of our accounting as a share of what the kernel's own adds, in the same boot."""
+
+    what: str
+    limit: float
+
+    def judge(self, results: list[Result]) -> Iterable[Verdict]:
+        """The verdict; none on a kernel without the profiler."""
+        on, off = (cost(results, FIXED, "c", state).get(64) for state in (True, False))
+        ours, plain = (cost(results, FIXED, side).get(64) for side in ("kalloc", "uncounted"))
+        if None not in (on, off, ours, plain):
+            share = (ours - plain) / (on - off)  # type: ignore[operator]
+            yield Verdict(self.what, self.limit, round(share, 4), "of it", 64, share <= self.limit)
+
+
+SIZES, ORDERS, VMALLOC = range(8, 8193), range(0, 4), range(1, 1025)
+BOUNDS: tuple[Bound | Share, ...] = (
+    Bound("KBox, 8 to 8192 bytes, against C", 1.03, (PAIRS, "kalloc"), (PAIRS, "c"), SIZES),
+    Bound("KBox, 8 to 8192 bytes, against upstream", 0.60, (PAIRS, "kalloc"), (PAIRS, "upstream"), SIZES),
+    Bound("KVec<u64>, push 1024, against upstream", 1.00, ("push", "kalloc"), ("push", "upstream"), range(1024, 1025)),
+    Bound("slab cache, against C", 1.03, (FASTPATH, "kalloc"), (FASTPATH, "c"), range(1, 2)),
+    Bound("slab batch of 32, against C in bulk", 1.05, (BULK, "kalloc"), (BULK, "c"), range(32, 33)),
+    Bound("slab batch of 32, against C one by one", 0.60, (BULK, "kalloc"), (ONE_BY_ONE, "c"), range(32, 33)),
+    Bound("pages of order 0 to 3 by page, against C", 1.01, ("alloc_pages", "kalloc"), ("alloc_pages", "c"), ORDERS),
+    Bound("pages of order 0 to 3 by address, against C", 1.01,
+          ("__get_free_pages", "kalloc"), ("__get_free_pages", "c"), ORDERS),
+    Bound("vmalloc, 1 to 1024 pages, against C", 1.01,
+          ("fix_size_alloc_test", "kalloc"), ("fix_size_alloc_test", "c"), VMALLOC),
+    Bound("accounting alone, fixed size", 4, (FIXED, "kalloc"), (FIXED, "uncounted"), SIZES, difference),
+    Bound("accounting alone, any size", 8,
+          (KNOWN, "kalloc"), (KNOWN, "uncounted"), SIZES, difference),
+    Share("accounting alone, against MEM_ALLOC_PROFILING", 0.05),
+)
