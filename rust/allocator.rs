@@ -39,6 +39,12 @@ pub unsafe trait Source: Family {
     /// Allocates `layout`, whose size is not 0 and a multiple of its alignment.
     fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>>;
 
+    /// As [`alloc`](Self::alloc), where the size is not known when compiling.
+    #[inline(always)]
+    fn alloc_any(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+        Self::alloc(layout, gfp, node)
+    }
+
     /// Resizes a block to `layout`, whose size is not 0 and a multiple of its alignment.
     ///
     /// # Safety
@@ -79,16 +85,7 @@ unsafe impl<F: Source, S: Tag<Family = F>> Allocator for Counted<F, S> {
 
     #[inline(always)]
     fn alloc(layout: Layout, flags: Flags, node: NumaNode) -> Result<NonNull<[u8]>, AllocError> {
-        let layout = layout.pad_to_align();
-        if layout.size() == 0 {
-            return Ok(dangling::<F>(layout));
-        }
-        let Some(ptr) = F::alloc(layout, flags.into(), node) else {
-            site::count_failure::<S>();
-            return Err(AllocError);
-        };
-        site::count_alloc::<S>(layout.size(), F::footprint(ptr, layout.size()));
-        Ok(NonNull::slice_from_raw_parts(ptr, layout.size()))
+        Self::alloc_with(layout, |layout| F::alloc(layout, flags.into(), node))
     }
 
     #[inline]
@@ -100,7 +97,7 @@ unsafe impl<F: Source, S: Tag<Family = F>> Allocator for Counted<F, S> {
         node: NumaNode,
     ) -> Result<NonNull<[u8]>, AllocError> {
         let Some(ptr) = ptr.filter(|_| old_layout.size() != 0) else {
-            return Self::alloc(layout, flags, node);
+            return Self::alloc_with(layout, |layout| F::alloc_any(layout, flags.into(), node));
         };
         let layout = layout.pad_to_align();
         if layout.size() == 0 {
@@ -130,6 +127,26 @@ unsafe impl<F: Source, S: Tag<Family = F>> Allocator for Counted<F, S> {
             // SAFETY: `ptr` is a live block of this allocator, and so of its source.
             unsafe { F::free(ptr) };
         }
+    }
+}
+
+impl<F: Source, S: Tag<Family = F>> Counted<F, S> {
+    /// Allocates `layout` by `alloc`, and counts it.
+    #[inline(always)]
+    fn alloc_with(
+        layout: Layout,
+        alloc: impl FnOnce(Layout) -> Option<NonNull<u8>>,
+    ) -> Result<NonNull<[u8]>, AllocError> {
+        let layout = layout.pad_to_align();
+        if layout.size() == 0 {
+            return Ok(dangling::<F>(layout));
+        }
+        let Some(ptr) = alloc(layout) else {
+            site::count_failure::<S>();
+            return Err(AllocError);
+        };
+        site::count_alloc::<S>(layout.size(), F::footprint(ptr, layout.size()));
+        Ok(NonNull::slice_from_raw_parts(ptr, layout.size()))
     }
 }
 

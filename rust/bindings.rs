@@ -9,6 +9,18 @@ pub(crate) use kernel::bindings::*;
 
 pub(crate) use generated::*;
 
+/// `alloc_pages_noprof()`, which is an inline function in C where there is one node only.
+///
+/// # Safety
+///
+/// `order` must be at most `MAX_PAGE_ORDER`.
+#[cfg(not(CONFIG_NUMA))]
+#[inline(always)]
+pub(crate) unsafe fn alloc_pages_noprof(gfp: gfp_t, order: kernel::ffi::c_uint) -> *mut page {
+    // SAFETY: By the requirements of this function; node 0 exists.
+    unsafe { alloc_pages_node_noprof(0, gfp, order) }
+}
+
 #[allow(
     dead_code,
     improper_ctypes,

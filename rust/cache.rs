@@ -38,7 +38,10 @@ use crate::{
         Tag, //
     },
     slab::Spec,
-    stats::Totals, //
+    stats::{
+        Cookie,
+        Totals, //
+    }, //
 };
 use core::{
     marker::PhantomData,
@@ -120,6 +123,8 @@ pub struct KmemCache<S: Tag<Family = Slab, Object: Sized>> {
     ptr: NonNull<bindings::kmem_cache>,
     /// Where the cache was opened.
     site: &'static Site,
+    /// The site's counters, at hand where the cache is.
+    cookie: Cookie,
     _site: PhantomData<fn() -> S>,
 }
 
@@ -164,6 +169,7 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
         Ok(KmemCache {
             ptr,
             site,
+            cookie: site.cookie(),
             _site: PhantomData,
         })
     }

@@ -175,6 +175,10 @@ const fn class_type(gfp: Gfp) -> usize {
     }) as usize
 }
 
+/// Configurations in which C does more than choose a class: it hashes the call's place, or books
+/// the block for the kernel's own profiler. It is left to C then.
+const BOOKED_BY_C: bool = cfg!(CONFIG_KMALLOC_PARTITION_CACHES) || cfg!(CONFIG_MEM_ALLOC_PROFILING);
+
 /// `kmalloc_node(size, gfp, node)`, with its choice of the class made when compiling wherever the
 /// size and the flags are known then: C gets that from an inline function, which Rust cannot call.
 ///
@@ -182,9 +186,6 @@ const fn class_type(gfp: Gfp) -> usize {
 #[inline(always)]
 fn kmalloc(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
     let gfp = gfp.without_zone();
-    // In these configurations C does more than choose a class: it hashes the call's place, or
-    // books the block for the kernel's own profiler. Leave it to C.
-    let in_c = cfg!(CONFIG_KMALLOC_PARTITION_CACHES) || cfg!(CONFIG_MEM_ALLOC_PROFILING);
     let any_node = node == NumaNode::NO_NODE;
     let node = gfp::node_id(node)?;
 
@@ -192,7 +193,7 @@ fn kmalloc(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
     // online. The classes are made at boot and never change; `class` and `class_type` are in bounds
     // for such sizes.
     let ptr = unsafe {
-        if in_c || !any_node {
+        if BOOKED_BY_C || !any_node {
             bindings::kalloc_helper_kmalloc_node(size, gfp.as_raw(), node)
         } else if size <= MAX_SLAB_SIZE {
             bindings::__kmalloc_cache_noprof(
@@ -218,6 +219,19 @@ unsafe impl Source for Contiguous {
             return None;
         }
         kmalloc(layout.size(), gfp, node)
+    }
+
+    // With these caches, C's function takes another parameter.
+    #[cfg(not(CONFIG_KMALLOC_PARTITION_CACHES))]
+    #[inline(always)]
+    fn alloc_any(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+        if BOOKED_BY_C || node != NumaNode::NO_NODE || layout.size() > MAX_SIZE {
+            return Self::alloc(layout, gfp, node);
+        }
+        // The table of classes is C's own.
+        // SAFETY: Takes any flags, and any size from 1 to `MAX_SIZE`.
+        let ptr = unsafe { bindings::__kmalloc_noprof(layout.size(), gfp.without_zone().as_raw()) };
+        NonNull::new(ptr.cast())
     }
 
     #[inline]

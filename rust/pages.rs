@@ -121,6 +121,27 @@ pub(crate) mod sealed {
     impl Byte for MaybeUninit<u8> {}
 }
 
+/// `page_address()` of a page in the direct mapping, which is arithmetic.
+///
+/// # Safety
+///
+/// `page` must be a live page.
+#[inline(always)]
+unsafe fn page_address(page: *mut bindings::page) -> *mut u8 {
+    #[cfg(all(CONFIG_X86_64, CONFIG_SPARSEMEM_VMEMMAP))]
+    {
+        // SAFETY: Both are set at boot and stay.
+        let (map, direct) = unsafe { (bindings::vmemmap_base, bindings::page_offset_base) };
+        let pfn = (page as usize - map) / size_of::<bindings::page>();
+        core::ptr::with_exposed_provenance_mut(direct + pfn * PAGE_SIZE)
+    }
+    #[cfg(not(all(CONFIG_X86_64, CONFIG_SPARSEMEM_VMEMMAP)))]
+    // SAFETY: By the requirements of this function.
+    unsafe {
+        bindings::kalloc_helper_page_address(page).cast()
+    }
+}
+
 /// A block's first `struct page`.
 ///
 /// # Invariants
@@ -159,11 +180,8 @@ unsafe impl sealed::Raw for ByPage {
 
     #[inline]
     fn address(self) -> NonNull<u8> {
-        // SAFETY: A live page in the direct mapping has an address.
-        unsafe {
-            let address = bindings::kalloc_helper_page_address(self.0.as_ptr());
-            NonNull::new_unchecked(address.cast())
-        }
+        // SAFETY: A live page in the direct mapping has an address, which is not NULL.
+        unsafe { NonNull::new_unchecked(page_address(self.0.as_ptr())) }
     }
 
     #[inline]

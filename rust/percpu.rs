@@ -78,36 +78,45 @@ pub(crate) unsafe fn instance<T>(cookie: *mut T, cpu: i32) -> *mut T {
 #[inline(always)]
 pub(crate) unsafe fn this_cpu_add<T, const OFFSET: usize>(cookie: *mut T, n: u64) {
     #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
-    {
-        // `n` is known when compiling, or else known not to be 1: one branch remains.
-        if n == 1 {
-            // SAFETY: On x86_64, GS addresses this CPU's instance of a cookie. The memory is
-            // valid by the requirements of this function.
-            unsafe {
-                core::arch::asm!(
-                    "inc qword ptr gs:[{cookie} + {offset}]",
-                    cookie = in(reg) cookie,
-                    offset = const OFFSET,
-                    options(nostack),
-                )
-            };
-        } else {
-            // SAFETY: As above.
-            unsafe {
-                core::arch::asm!(
-                    "add qword ptr gs:[{cookie} + {offset}], {n}",
-                    cookie = in(reg) cookie,
-                    offset = const OFFSET,
-                    n = in(reg) n,
-                    options(nostack),
-                )
-            };
-        }
-    }
+    // SAFETY: On x86_64, GS addresses this CPU's instance of a cookie. The memory is valid by the
+    // requirements of this function.
+    unsafe {
+        core::arch::asm!(
+            "add qword ptr gs:[{cookie} + {offset}], {n}",
+            cookie = in(reg) cookie,
+            offset = const OFFSET,
+            n = in(reg) n,
+            options(nostack),
+        )
+    };
     #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
     // SAFETY: By the requirements of this function.
     unsafe {
         bindings::kalloc_helper_this_cpu_add(cookie.wrapping_byte_add(OFFSET).cast(), n)
+    };
+}
+
+/// Adds 1, likewise: `this_cpu_inc()`, which needs no register for the number.
+///
+/// # Safety
+///
+/// As for [`this_cpu_add`].
+#[inline(always)]
+pub(crate) unsafe fn this_cpu_inc<T, const OFFSET: usize>(cookie: *mut T) {
+    #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
+    // SAFETY: As in `this_cpu_add`.
+    unsafe {
+        core::arch::asm!(
+            "inc qword ptr gs:[{cookie} + {offset}]",
+            cookie = in(reg) cookie,
+            offset = const OFFSET,
+            options(nostack),
+        )
+    };
+    #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
+    // SAFETY: By the requirements of this function.
+    unsafe {
+        this_cpu_add::<T, OFFSET>(cookie, 1)
     };
 }
 

@@ -30,6 +30,7 @@ use crate::{
     stats::{
         self,
         counter,
+        Cookie,
         Counters,
         Totals, //
     }, //
@@ -243,62 +244,50 @@ impl Site {
         &self.cache
     }
 
+    /// The site's counters now: its own, once it is registered.
     #[inline(always)]
-    fn add<const COUNTER: usize>(&self, n: u64) {
-        // SAFETY: By the invariants, the cookie is valid while code of the site's module runs,
-        // and this is such code. A pointer loaded before the site was registered is that of the
+    pub(crate) fn cookie(&self) -> Cookie {
+        // SAFETY: By the invariants. A pointer loaded before the site was registered is that of the
         // unregistered sites, which stays valid.
-        unsafe { stats::add::<COUNTER>(self.counters.load(Ordering::Relaxed), n) };
+        unsafe { Cookie::new(self.counters.load(Ordering::Relaxed)) }
     }
 }
 
 /// Counts a block for `size` bytes that was allocated for `S`, and takes `footprint` bytes.
 #[inline(always)]
 pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
-    let site = S::site();
+    let cookie = S::site().cookie();
     if unit::<S>() != 0 && size == unit::<S>() {
-        site.add::<{ counter::UNIT_ALLOCS }>(1);
+        cookie.count::<{ counter::UNIT_ALLOCS }>();
     } else {
         // Where all blocks are full, this is known when compiling.
         if footprint != size {
-            site.add::<{ counter::SLACK_IN }>((footprint - size) as u64);
+            cookie.add::<{ counter::SLACK_IN }>((footprint - size) as u64);
         }
-        site.add::<{ counter::BYTES_IN }>(size as u64);
-        site.add::<{ counter::ALLOCS }>(1);
+        cookie.add::<{ counter::BYTES_IN }>(size as u64);
+        cookie.count::<{ counter::ALLOCS }>();
     }
 }
 
 /// Counts a block for `size` bytes of `S`, taking `footprint`, that is about to be freed.
 #[inline(always)]
 pub(crate) fn count_free<S: Tag>(size: usize, footprint: usize) {
-    let site = S::site();
+    let cookie = S::site().cookie();
     if unit::<S>() != 0 && size == unit::<S>() {
-        site.add::<{ counter::UNIT_FREES }>(1);
+        cookie.count::<{ counter::UNIT_FREES }>();
     } else {
         if footprint != size {
-            site.add::<{ counter::SLACK_OUT }>((footprint - size) as u64);
+            cookie.add::<{ counter::SLACK_OUT }>((footprint - size) as u64);
         }
-        site.add::<{ counter::BYTES_OUT }>(size as u64);
-        site.add::<{ counter::FREES }>(1);
+        cookie.add::<{ counter::BYTES_OUT }>(size as u64);
+        cookie.count::<{ counter::FREES }>();
     }
-}
-
-/// Counts `n` objects of `S`, each of its unit, that were allocated at once.
-#[inline(always)]
-pub(crate) fn count_units_alloc<S: Tag>(n: usize) {
-    S::site().add::<{ counter::UNIT_ALLOCS }>(n as u64);
-}
-
-/// Counts `n` objects of `S`, each of its unit, that are about to be freed at once.
-#[inline(always)]
-pub(crate) fn count_units_free<S: Tag>(n: usize) {
-    S::site().add::<{ counter::UNIT_FREES }>(n as u64);
 }
 
 /// Counts an allocation for `S` that failed.
 #[cold]
 pub(crate) fn count_failure<S: Tag>() {
-    S::site().add::<{ counter::FAILURES }>(1);
+    S::site().cookie().count::<{ counter::FAILURES }>();
 }
 
 /// Whether slabinfo's readers can take `name` as the first column.

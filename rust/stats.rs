@@ -79,15 +79,42 @@ pub(crate) const fn unregistered() -> *mut Counters {
     (&raw const bindings::kalloc_unregistered).cast_mut()
 }
 
-/// Adds `n` to this CPU's counter at `COUNTER`, one of [`counter`]'s.
+/// The counters of a site.
 ///
-/// # Safety
+/// # Invariants
 ///
-/// `counters` must be a per-CPU cookie of [`Counters`].
-#[inline(always)]
-pub(crate) unsafe fn add<const COUNTER: usize>(counters: *mut Counters, n: u64) {
-    // SAFETY: By the requirements of this function; nothing else writes counters.
-    unsafe { percpu::this_cpu_add::<_, COUNTER>(counters, n) };
+/// A per-CPU cookie of [`Counters`] that is valid while code of the site's module runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Cookie(*mut Counters);
+
+// SAFETY: A cookie is the same on every thread; each adds to its own CPU's instance.
+unsafe impl Send for Cookie {}
+// SAFETY: As above.
+unsafe impl Sync for Cookie {}
+
+impl Cookie {
+    /// # Safety
+    ///
+    /// `cookie` must satisfy the type invariants.
+    #[inline(always)]
+    pub(crate) unsafe fn new(cookie: *mut Counters) -> Self {
+        // INVARIANT: By the requirement of this function.
+        Cookie(cookie)
+    }
+
+    /// Adds 1 to this CPU's counter at `COUNTER`, one of [`counter`]'s.
+    #[inline(always)]
+    pub(crate) fn count<const COUNTER: usize>(self) {
+        // SAFETY: By the invariants; nothing else writes counters.
+        unsafe { percpu::this_cpu_inc::<_, COUNTER>(self.0) };
+    }
+
+    /// Adds `n` to this CPU's counter at `COUNTER`, one of [`counter`]'s.
+    #[inline(always)]
+    pub(crate) fn add<const COUNTER: usize>(self, n: u64) {
+        // SAFETY: By the invariants; nothing else writes counters.
+        unsafe { percpu::this_cpu_add::<_, COUNTER>(self.0, n) };
+    }
 }
 
 /// The sums over all CPUs.

@@ -106,8 +106,17 @@ unsafe impl Source for Mapped {
 
     #[inline]
     fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
-        // SAFETY: NULL asks for a new block.
-        unsafe { vrealloc(core::ptr::null(), layout, gfp, node) }
+        let booked_by_c = cfg!(CONFIG_MEM_ALLOC_PROFILING);
+        if layout.align() > PAGE_SIZE || node != NumaNode::NO_NODE || booked_by_c {
+            // SAFETY: NULL asks for a new block.
+            return unsafe { vrealloc(core::ptr::null(), layout, gfp, node) };
+        }
+        if !possible(layout) {
+            return None;
+        }
+        // SAFETY: Not above the machine's memory, and this is no hard interrupt.
+        let ptr = unsafe { bindings::__vmalloc_noprof(layout.size(), gfp.without_zone().as_raw()) };
+        NonNull::new(ptr.cast())
     }
 
     #[inline]
@@ -134,6 +143,14 @@ unsafe impl Source for Mapped {
     }
 }
 
+/// Whether C may be asked: it only warns of too large a size, and gives up the machine in a hard
+/// interrupt.
+#[inline]
+fn possible(layout: Layout) -> bool {
+    // SAFETY: Reads this CPU's state.
+    layout.size() <= max_size() && !unsafe { bindings::kalloc_helper_in_hardirq_or_nmi() }
+}
+
 /// # Safety
 ///
 /// - `ptr` must be NULL or a live vmalloc block, which is aligned to `layout.align()`.
@@ -145,10 +162,7 @@ unsafe fn vrealloc(
     gfp: Gfp,
     node: NumaNode,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: Reads this CPU's state.
-    let in_interrupt = unsafe { bindings::kalloc_helper_in_hardirq_or_nmi() };
-    // C only warns of the former, and gives up the machine for the latter.
-    if layout.size() > max_size() || in_interrupt {
+    if !possible(layout) {
         return None;
     }
     let node = gfp::node_id(node)?;

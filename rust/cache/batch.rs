@@ -21,7 +21,8 @@ use crate::{
     site::{
         self,
         Tag, //
-    }, //
+    },
+    stats::counter, //
 };
 use core::{
     mem::{
@@ -105,7 +106,9 @@ impl<'c, S: Tag<Family = Slab, Object: Sized>, const N: usize> Batch<'c, S, N> {
             site::count_failure::<S>();
             return Err(AllocError);
         }
-        site::count_units_alloc::<S>(missing);
+        self.cache
+            .cookie
+            .add::<{ counter::UNIT_ALLOCS }>(missing as u64);
         // INVARIANT: The call has filled in the missing ones.
         self.len = N;
         Ok(())
@@ -119,6 +122,16 @@ impl<'c, S: Tag<Family = Slab, Object: Sized>, const N: usize> Batch<'c, S, N> {
     /// Whether there are no slots.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// The slots' memory, to be used where it is.
+    #[inline]
+    pub fn slots_mut(&mut self) -> impl Iterator<Item = &mut MaybeUninit<S::Object>> {
+        self.slots.iter().take(self.len).map(|slot| {
+            // SAFETY: By the invariants, initialised, and an object's memory that nothing else
+            // owns; each is given out once while `self` is borrowed.
+            unsafe { &mut *slot.assume_init().cast() }
+        })
     }
 
     /// Takes a slot out.
@@ -157,7 +170,9 @@ impl<S: Tag<Family = Slab, Object: Sized>, const N: usize> Drop for Batch<'_, S,
         if self.len == 0 {
             return;
         }
-        site::count_units_free::<S>(self.len);
+        self.cache
+            .cookie
+            .add::<{ counter::UNIT_FREES }>(self.len as u64);
         // SAFETY: By the invariants, the first `len` are objects of this cache, and ours. The call
         // may reorder them.
         unsafe {

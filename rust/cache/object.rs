@@ -12,7 +12,8 @@ use crate::{
     site::{
         self,
         Tag, //
-    }, //
+    },
+    stats::counter, //
 };
 use core::{
     marker::PhantomData,
@@ -84,7 +85,7 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
             site::count_failure::<S>();
             return Err(AllocError);
         };
-        site::count_units_alloc::<S>(1);
+        cache.cookie.count::<{ counter::UNIT_ALLOCS }>();
         // INVARIANT: A new object of this cache.
         Ok(Slot { ptr, cache })
     }
@@ -141,7 +142,7 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
 impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Drop for Slot<S, C> {
     #[inline(always)]
     fn drop(&mut self) {
-        site::count_units_free::<S>(1);
+        self.cache.cookie.count::<{ counter::UNIT_FREES }>();
         // SAFETY: By the invariants, the object is this cache's, and ours.
         unsafe { bindings::kmem_cache_free(self.cache.ptr.as_ptr(), self.ptr.as_ptr().cast()) };
     }

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from . import cache as store
 from . import modules
 from .paths import BUILD, LOGS, TREE
 from .saved import call_for
@@ -172,6 +173,11 @@ CHECKS: tuple[Callable[[Path], None], ...] = (
 
 def run_checks(names: list[str]) -> int:
     """Runs the checks of these names, or all; shows what each complains of."""
+    with store.lock(BUILD / "check.lock"):
+        return _run(names)
+
+
+def _run(names: list[str]) -> int:
     known = {check.__name__: check for check in CHECKS}
     if unknown := [name for name in names if name not in known]:
         raise Failure(f"no check {' '.join(unknown)}; there are {' '.join(known)}", status=2)
