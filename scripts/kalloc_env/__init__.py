@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the commands in scripts/ share: tools, kernels, modules and guests.
+"""What the commands in scripts/ share.
 
     say        steps, logs and failures: everything a person reads
     paths      where things are, and what the environment chooses
     cache      keyed entries, made once and shared by every clone
+    sandbox    namespaces: root where there is none, and a root folder entered
     toolchain  the compilers and tools: the host's, or a root of our own
     archive    packages from the distribution's signed archive
     kernels    stock, debug and bench: an image and a build tree of each
+    setup      all of that for a command, the independent parts at the same time
     modules    our modules, built for one of those trees and checked against it
+    userland   what a guest runs on
     initramfs  the guest's files, as a cpio archive
     guest      boots a kernel, runs a command in it, returns its status
     kvm        may the guest use KVM: found out once, by a boot
     klog       judges a kernel log
+
+The bodies of the commands are in modules of the same names.
 """
