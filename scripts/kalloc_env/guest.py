@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -62,18 +64,28 @@ def boot(guest: Guest, out: BinaryIO = sys.stdout.buffer, err: BinaryIO = sys.st
     """Runs the command in a fresh guest; its output goes to `out` and `err` as it comes."""
     BUILD.mkdir(exist_ok=True)
     log = _new_log(guest.kernel.name)
-    with tempfile.TemporaryDirectory(prefix="vm-", dir=BUILD) as scratch:
+    with tempfile.TemporaryDirectory(prefix="vm-", dir=BUILD) as scratch, _terminal_kept(guest.interactive):
         initrd = Path(scratch) / "initrd"
         _write_initrd(guest, initrd)
         result = _Run(guest, initrd, log, out, err).result()
         if result.hung and not guest.kvm:
-            # Seen once in a hundred emulated boots on a busy machine; the command has not started.
+            # Seen once in some hundred emulated boots, on a busy machine. No command has started.
             say(f"    the guest hung while it booted ({log}): once more")
-            log = _new_log(guest.kernel.name)
-            result = _Run(guest, initrd, log, out, err).result()
-    # A serial console ends its lines as a terminal wants them.
-    log.write_bytes(log.read_bytes().replace(b"\r\n", b"\n"))
+            result = _Run(guest, initrd, _new_log(guest.kernel.name), out, err).result()
     return result
+
+
+@contextmanager
+def _terminal_kept(interactive: bool) -> Iterator[None]:
+    """QEMU makes the terminal raw for a shell, and is killed before it can set it right."""
+    if not interactive:
+        yield
+        return
+    settings = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)
 
 
 def _new_log(name: str) -> Path:
@@ -159,27 +171,28 @@ class _Run:
     def result(self) -> Result:
         """Waits for the command to end, or for the guest to die."""
         try:
-            status, boot_seconds = self._follow()
-            hung = not boot_seconds and self._process.poll() is None
+            result = self._follow()
         finally:
             self._process.kill()
             self._process.wait()
         for pump in self._pumps:
             pump.join()
-        return Result(status, self.log, boot_seconds, hung)
+        # A serial console ends its lines as a terminal wants them.
+        self.log.write_bytes(self.log.read_bytes().replace(b"\r\n", b"\n"))
+        return result
 
-    def _follow(self) -> tuple[int, float]:
+    def _follow(self) -> Result:
         said = self._read_line(self.guest.boot_seconds)
         if said != "ready":
-            return DEAD, 0.0
+            return Result(DEAD, self.log, 0.0, hung=said is None)
         boot_seconds = time.monotonic() - self._start
         said = self._read_line(None if self.guest.interactive else self.guest.timeout)
         if said is None:
-            return TIMEOUT, boot_seconds
+            return Result(TIMEOUT, self.log, boot_seconds)
         if not said.startswith("exit "):
-            return DEAD, boot_seconds
+            return Result(DEAD, self.log, boot_seconds)
         self._wait_for_log()
-        return int(said.split()[1]), boot_seconds
+        return Result(int(said.split()[1]), self.log, boot_seconds)
 
     def _read_line(self, seconds: float | None) -> str | None:
         """The next line of the status port: empty if the guest has gone, None if it is late."""
