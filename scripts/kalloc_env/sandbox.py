@@ -56,9 +56,10 @@ def require_namespaces() -> None:
                            capture_output=True, text=True, check=False)
     if probe.returncode == 0:
         return
+    reason = probe.stderr.strip() or "no reason given"
     if os.geteuid() == 0:
-        raise Failure("this root may not make mount namespaces (a container without privileges?): "
-                      "give it CAP_SYS_ADMIN, or install the tools and set KALLOC_TOOLCHAIN=host")
+        raise Failure(f"this root may not mount in a namespace ({reason}): in a container, "
+                      "give it CAP_SYS_ADMIN")
     user = os.environ.get("USER") or str(os.geteuid())
     if not shutil.which("newuidmap"):
         raise Failure("not root, and no newuidmap: as root, apt-get install uidmap")
@@ -67,9 +68,8 @@ def require_namespaces() -> None:
                    for line in Path(file).read_text().splitlines()):
             raise Failure(f"not root, and {user} has no line in {file}: as root, usermod "
                           f"--add-subuids 100000-165535 --add-subgids 100000-165535 {user}")
-    raise Failure("not root, and user namespaces are refused "
-                  f"({probe.stderr.strip() or 'no reason given'}): "
-                  "as root, sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000")
+    raise Failure(f"not root, and user namespaces are refused ({reason}): as root, "
+                  "sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000")
 
 
 def as_root(argv: Sequence[str]) -> list[str]:
