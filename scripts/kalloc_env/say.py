@@ -44,10 +44,13 @@ def step(title: str, log: Path) -> Iterator[Path]:
 
 def run(argv: Sequence[str | Path], log: Path, name: str = "", cwd: Path | None = None) -> None:
     """Runs a program with its output in `log`; a failure is the program's name and the log."""
+    words = [str(word) for word in argv]
+    # What comes before a sandbox's last "--" is how it is entered.
+    shown = words[-words[::-1].index("--"):] if "--" in words else words
     with log.open("ab") as out:
-        out.write(("$ " + " ".join(map(str, argv)) + "\n").encode())
+        out.write(f"$ {' '.join(shown)}\n".encode())
         out.flush()
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, check=False)
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, check=False)
     if done.returncode:
         raise Failure(f"{name or Path(argv[0]).name} failed with status {done.returncode}", log)
 
