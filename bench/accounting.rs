@@ -81,4 +81,4 @@ macro_rules! sizes {
     };
 }
 
-sizes! { 64 96 4096 }
+sizes! { 64 96 100 4096 }

@@ -53,9 +53,20 @@ fn one_by_one<const N: usize>(cache: &KmemCache<Objects>, n: usize) -> Result {
     Ok(())
 }
 
-/// Fills a batch of `N`, takes all objects out, puts them back, and drops it.
+/// Fills a batch of `N`, uses all of its slots in place, and drops it.
 #[inline(never)]
 fn batch<const N: usize>(cache: &KmemCache<Objects>, n: usize) -> Result {
+    for _ in 0..n {
+        let mut batch = cache.batch::<N>();
+        batch.fill(GFP_KERNEL)?;
+        batch.slots_mut().for_each(touch);
+    }
+    Ok(())
+}
+
+/// Fills a batch of `N`, takes all objects out, puts them back, and drops it.
+#[inline(never)]
+fn take<const N: usize>(cache: &KmemCache<Objects>, n: usize) -> Result {
     for _ in 0..n {
         let mut batch = cache.batch::<N>();
         batch.fill(GFP_KERNEL)?;
@@ -75,6 +86,7 @@ fn batch<const N: usize>(cache: &KmemCache<Objects>, n: usize) -> Result {
 const FASTPATH: &str = "kmem fastpath reuse";
 const FALLBACK: &str = "kmem bulk_fallback";
 const BULK: &str = "kmem bulk_quick_reuse";
+const TAKEN: &str = "batch, taken out and put back";
 
 macro_rules! counts {
     ($($count:literal)*) => {
@@ -89,6 +101,9 @@ macro_rules! counts {
                     .of($count),
                 Case::new(BULK, Side::C, $count, c::cache_bulk).times(100).of($count),
                 Case::new(BULK, Side::Kalloc, $count, |f, n, _| batch::<$count>(&f.cache, n))
+                    .times(100)
+                    .of($count),
+                Case::new(TAKEN, Side::Kalloc, $count, |f, n, _| take::<$count>(&f.cache, n))
                     .times(100)
                     .of($count),
             )*

@@ -9,7 +9,7 @@
 
 /* The size of a struct sk_buff, which such benchmarks take for an example. */
 #define OBJECT_SIZE	256
-#define MOST		128
+#define MOST		64
 
 static struct kmem_cache *cache;
 
@@ -40,13 +40,12 @@ int kalloc_bench_cache(unsigned long n, unsigned long param)
 	return 0;
 }
 
-int kalloc_bench_cache_one_by_one(unsigned long n, unsigned long count)
+/* How many is known when compiling, as it is on the Rust side. */
+static __always_inline int one_by_one(unsigned long n, unsigned long count)
 {
 	struct kmem_cache *s = cache;
 	void *objects[MOST];
 
-	if (count > MOST)
-		return -EINVAL;
 	while (n--) {
 		unsigned long i, live;
 		int ret = 0;
@@ -68,13 +67,40 @@ int kalloc_bench_cache_one_by_one(unsigned long n, unsigned long count)
 	return 0;
 }
 
-int kalloc_bench_cache_bulk(unsigned long n, unsigned long count)
+int kalloc_bench_cache_one_by_one(unsigned long n, unsigned long count)
+{
+	switch (count) {
+	case 1:
+		return one_by_one(n, 1);
+	case 2:
+		return one_by_one(n, 2);
+	case 3:
+		return one_by_one(n, 3);
+	case 4:
+		return one_by_one(n, 4);
+	case 8:
+		return one_by_one(n, 8);
+	case 16:
+		return one_by_one(n, 16);
+	case 30:
+		return one_by_one(n, 30);
+	case 32:
+		return one_by_one(n, 32);
+	case 34:
+		return one_by_one(n, 34);
+	case 48:
+		return one_by_one(n, 48);
+	case 64:
+		return one_by_one(n, 64);
+	}
+	return -EINVAL;
+}
+
+static __always_inline int bulk(unsigned long n, unsigned long count)
 {
 	struct kmem_cache *s = cache;
 	void *objects[MOST];
 
-	if (count > MOST)
-		return -EINVAL;
 	while (n--) {
 		unsigned long i;
 
@@ -85,4 +111,33 @@ int kalloc_bench_cache_bulk(unsigned long n, unsigned long count)
 		kmem_cache_free_bulk(s, count, objects);
 	}
 	return 0;
+}
+
+int kalloc_bench_cache_bulk(unsigned long n, unsigned long count)
+{
+	switch (count) {
+	case 1:
+		return bulk(n, 1);
+	case 2:
+		return bulk(n, 2);
+	case 3:
+		return bulk(n, 3);
+	case 4:
+		return bulk(n, 4);
+	case 8:
+		return bulk(n, 8);
+	case 16:
+		return bulk(n, 16);
+	case 30:
+		return bulk(n, 30);
+	case 32:
+		return bulk(n, 32);
+	case 34:
+		return bulk(n, 34);
+	case 48:
+		return bulk(n, 48);
+	case 64:
+		return bulk(n, 64);
+	}
+	return -EINVAL;
 }

@@ -36,6 +36,8 @@ int kalloc_bench_kmalloc(unsigned long n, unsigned long size)
 		return pairs(n, 64);
 	case 96:
 		return pairs(n, 96);
+	case 100:
+		return pairs(n, 100);
 	case 128:
 		return pairs(n, 128);
 	case 192:
