@@ -29,11 +29,13 @@ SCENARIO_SECONDS = 300.0
 # Guests at a time, so that two processors are enough for what a test may take.
 AT_ONCE = 2
 
-# kmemleak looks at an object once it is five seconds old.
+# kmemleak looks at an object once it is five seconds old, and reports it if it has not changed since
+# the scan before.
 KUNIT_COMMAND = """
 modprobe kalloc_kunit || exit 10
 rmmod kalloc_kunit kalloc || exit 11
 sleep 6
+echo scan >/sys/kernel/debug/kmemleak
 echo scan >/sys/kernel/debug/kmemleak
 cat /sys/kernel/debug/kmemleak
 """
