@@ -19,6 +19,7 @@ from .toolchain import Toolchain, toolchain
 # Where modules come from; a change below restarts the kernel's build system.
 SOURCES = ("Kbuild", "rust", "samples", "bench", "tests")
 SUFFIXES = (".rs", ".c", ".h", ".S")
+FOREIGN = "kdir-"
 OLDEST = (6, 13)  # knows MO=, a folder for the objects of external modules
 
 
@@ -54,8 +55,10 @@ class BuildTree:
     def make(self, tools: Toolchain, log: Path, *words: str, binds: Iterable[Path] = ()) -> None:
         """Runs a target of the kernel's build system on our tree."""
         compiler = ["LLVM=1"] if self.config("CC_IS_CLANG") else []
+        # Nobody who brings a kernel of his own wants the benchmarks installed in it.
+        bench = [] if self.name.startswith(FOREIGN) else ["KALLOC_BENCH=1"]
         self.out.mkdir(parents=True, exist_ok=True)
-        run(tools.argv(["make", "-C", self.path, f"M={TREE}", f"MO={self.out}", *compiler, JOBS, *words],
+        run(tools.argv(["make", "-C", self.path, f"M={TREE}", f"MO={self.out}", *compiler, *bench, JOBS, *words],
                        binds=[self.path, self.source, *binds]), log, "make")
 
 
@@ -67,7 +70,7 @@ def tree_of(kernel: Kernel) -> BuildTree:
 def foreign_tree(path: Path) -> BuildTree:
     """A build tree that a person brings (KDIR), checked for all that a Rust module needs."""
     tools = toolchain()
-    tree = BuildTree(f"kdir-{store.key_of(str(path))}", path)
+    tree = BuildTree(f"{FOREIGN}{store.key_of(str(path))}", path)
 
     def demand(condition: object, problem: str) -> None:
         if not condition:
