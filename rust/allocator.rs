@@ -3,7 +3,10 @@
 //! Counted allocators for the kernel crate's `Box` and `Vec`.
 
 use crate::{
-    gfp::Gfp,
+    gfp::{
+        self,
+        Gfp, //
+    },
     site::{
         self,
         Family,
@@ -66,6 +69,11 @@ pub unsafe trait Source: Family {
     /// `ptr` must be a live block of this source.
     unsafe fn free(ptr: NonNull<u8>);
 
+    /// Returns whether no such block can be had here and now, however much memory there is.
+    fn refuses(layout: Layout, node: NumaNode) -> bool {
+        layout.size() > Self::MAX_SIZE || gfp::node_id(node).is_none()
+    }
+
     /// Returns how many bytes the block at `ptr`, for `size` bytes, takes.
     fn footprint(ptr: NonNull<u8>, size: usize) -> usize;
 }
@@ -85,7 +93,7 @@ unsafe impl<F: Source, S: Tag<Family = F>> Allocator for Counted<F, S> {
 
     #[inline(always)]
     fn alloc(layout: Layout, flags: Flags, node: NumaNode) -> Result<NonNull<[u8]>, AllocError> {
-        Self::alloc_with(layout, |layout| F::alloc(layout, flags.into(), node))
+        Self::alloc_with(F::alloc, layout, flags.into(), node)
     }
 
     #[inline]
@@ -97,26 +105,10 @@ unsafe impl<F: Source, S: Tag<Family = F>> Allocator for Counted<F, S> {
         node: NumaNode,
     ) -> Result<NonNull<[u8]>, AllocError> {
         let Some(ptr) = ptr.filter(|_| old_layout.size() != 0) else {
-            return Self::alloc_with(layout, |layout| F::alloc_any(layout, flags.into(), node));
+            return Self::alloc_with(F::alloc_any, layout, flags.into(), node);
         };
-        let layout = layout.pad_to_align();
-        if layout.size() == 0 {
-            // SAFETY: By the requirements of this function.
-            unsafe { Self::free(ptr, old_layout) };
-            return Ok(dangling::<F>(layout));
-        }
-        let old_size = old_layout.pad_to_align().size();
-        let old_footprint = F::footprint(ptr, old_size);
-        // SAFETY: `ptr` is a live block of this allocator, and so of its source.
-        let new = unsafe { F::realloc(ptr, old_size, layout, flags.into(), node) };
-        let Some(new) = new else {
-            site::count_failure::<S>();
-            return Err(AllocError);
-        };
-        // A resize is one block allocated and one freed.
-        site::count_alloc::<S>(layout.size(), F::footprint(new, layout.size()));
-        site::count_free::<S>(old_size, old_footprint);
-        Ok(NonNull::slice_from_raw_parts(new, layout.size()))
+        // SAFETY: By the requirements of this function.
+        unsafe { Self::resize(ptr, layout, old_layout, flags.into(), node) }
     }
 
     #[inline(always)]
@@ -134,19 +126,58 @@ impl<F: Source, S: Tag<Family = F>> Counted<F, S> {
     /// Allocates `layout` by `alloc`, and counts it.
     #[inline(always)]
     fn alloc_with(
+        alloc: impl FnOnce(Layout, Gfp, NumaNode) -> Option<NonNull<u8>>,
         layout: Layout,
-        alloc: impl FnOnce(Layout) -> Option<NonNull<u8>>,
+        gfp: Gfp,
+        node: NumaNode,
     ) -> Result<NonNull<[u8]>, AllocError> {
         let layout = layout.pad_to_align();
         if layout.size() == 0 {
             return Ok(dangling::<F>(layout));
         }
-        let Some(ptr) = alloc(layout) else {
-            site::count_failure::<S>();
-            return Err(AllocError);
+        let Some(ptr) = alloc(layout, gfp, node) else {
+            return Err(Self::failure(layout, gfp, node));
         };
         site::count_alloc::<S>(layout.size(), F::footprint(ptr, layout.size()));
         Ok(NonNull::slice_from_raw_parts(ptr, layout.size()))
+    }
+
+    /// Resizes a block, and counts that as one allocated and one freed. Not inlined: loops that push
+    /// to a vector get here rarely.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Allocator::realloc`]; `old_layout`'s size is not 0.
+    #[inline(never)]
+    unsafe fn resize(
+        ptr: NonNull<u8>,
+        layout: Layout,
+        old_layout: Layout,
+        gfp: Gfp,
+        node: NumaNode,
+    ) -> Result<NonNull<[u8]>, AllocError> {
+        let layout = layout.pad_to_align();
+        if layout.size() == 0 {
+            // SAFETY: By the requirements of this function.
+            unsafe { Self::free(ptr, old_layout) };
+            return Ok(dangling::<F>(layout));
+        }
+        let old_size = old_layout.pad_to_align().size();
+        let old_footprint = F::footprint(ptr, old_size);
+        // SAFETY: `ptr` is a live block of this allocator, and so of its source.
+        let Some(new) = (unsafe { F::realloc(ptr, old_size, layout, gfp, node) }) else {
+            return Err(Self::failure(layout, gfp, node));
+        };
+        site::count_alloc::<S>(layout.size(), F::footprint(new, layout.size()));
+        site::count_free::<S>(old_size, old_footprint);
+        Ok(NonNull::slice_from_raw_parts(new, layout.size()))
+    }
+
+    /// Counts a failure.
+    #[cold]
+    fn failure(layout: Layout, gfp: Gfp, node: NumaNode) -> AllocError {
+        site::count_failure::<S>(gfp, F::refuses(layout, node));
+        AllocError
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) unsafe fn alloc_pages_noprof(gfp: gfp_t, order: kernel::ffi::c_uint) 
 mod generated {
     // The type of `kalloc_unregistered`, which is written down twice: here by name, in
     // `rust/helpers/percpu.c` for C.
-    use crate::stats::Counters as kalloc_counters;
+    use crate::stats::SizedCounters as kalloc_counters;
     use kernel::{
         bindings::*,
         ffi, //

@@ -73,6 +73,12 @@ impl Sealed for Slab {}
 
 impl Family for Slab {
     const NAME: &'static str = "cache";
+    const MAX_SIZE: usize = crate::kmalloc::MAX_SIZE;
+
+    fn unit_footprint(site: &Site) -> usize {
+        let [size, ..] = site.cache().geometry();
+        size as usize
+    }
 
     fn shape(site: &Site, live: &Totals) -> Shape {
         Shape::packed(site.cache().geometry(), live.live())

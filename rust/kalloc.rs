@@ -30,16 +30,20 @@ use kernel::prelude::*;
 mod allocator;
 pub mod array;
 mod bindings;
+mod bucket;
 pub mod cache;
 pub mod debugfs;
 pub mod family;
 pub mod gfp;
+#[doc(hidden)]
+pub mod here;
 pub mod kmalloc;
 pub mod pages;
 mod percpu;
 mod procfs;
 mod reaper;
 mod registry;
+mod sampler;
 pub mod site;
 mod sites;
 mod slab;
@@ -87,6 +91,12 @@ module! {
     authors: ["The kalloc authors"],
     description: "The kernel's memory allocators as safe Rust, with exact statistics",
     license: "GPL",
+    params: {
+        sample_ms: u32 {
+            default: 1000,
+            description: "How often to look for high-water marks, in ms; 0: only when a file is read",
+        },
+    },
 }
 
 /// What the module is while it is loaded. The order is that in which it goes.
@@ -98,6 +108,9 @@ struct KallocModule {
     /// `/sys/kernel/debug/kalloc/sites`.
     #[pin]
     sites: kernel::debugfs::File<()>,
+    /// `/sys/kernel/debug/kalloc/sites.json`.
+    #[pin]
+    sites_json: kernel::debugfs::File<()>,
     /// `/sys/kernel/debug/kalloc/`.
     _debugfs: debugfs::Root,
     /// The list of sites.
@@ -115,7 +128,11 @@ impl kernel::InPlaceModule for KallocModule {
             sites <- debugfs::dir()
                 .ok_or(ENODEV)?
                 .read_callback_file(c"sites", (), &|(), f| sites::show(f)),
+            sites_json <- debugfs::dir()
+                .ok_or(ENODEV)?
+                .read_callback_file(c"sites.json", (), &|(), f| sites::show_json(f)),
             kallocinfo <- procfs::ProcFile::new(c"kallocinfo", slabinfo::SlabInfo),
+            _: { sampler::start(module_parameters::sample_ms.value()) },
         })
     }
 }

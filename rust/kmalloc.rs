@@ -81,6 +81,12 @@ impl Sealed for Contiguous {}
 
 impl Family for Contiguous {
     const NAME: &'static str = "kmalloc";
+    const MAX_SIZE: usize = MAX_SIZE;
+    const CLASS_SIZE: Option<fn(usize) -> usize> = Some(usable_size);
+
+    fn unit_footprint(site: &Site) -> usize {
+        usable_size(site.unit())
+    }
 
     fn shape(site: &Site, live: &Totals) -> Shape {
         shape(site.unit(), live)
@@ -91,6 +97,12 @@ impl Sealed for Either {}
 
 impl Family for Either {
     const NAME: &'static str = "kvmalloc";
+    const MAX_SIZE: usize = i32::MAX as usize;
+    const VARIES: bool = true;
+
+    fn unit_footprint(site: &Site) -> usize {
+        site.unit()
+    }
 
     fn shape(site: &Site, live: &Totals) -> Shape {
         shape(site.unit(), live)
@@ -316,6 +328,10 @@ unsafe impl Source for Either {
         unsafe { bindings::kvfree(ptr.as_ptr().cast()) };
     }
 
+    fn refuses(layout: Layout, node: NumaNode) -> bool {
+        layout.size() > max_kvmalloc_size() || gfp::node_id(node).is_none()
+    }
+
     #[inline]
     fn footprint(ptr: NonNull<u8>, size: usize) -> usize {
         if is_vmalloc(ptr) {
@@ -324,6 +340,12 @@ unsafe impl Source for Either {
             class_size(size)
         }
     }
+}
+
+/// The largest block that kvmalloc has.
+#[inline]
+fn max_kvmalloc_size() -> usize {
+    Either::MAX_SIZE.min(crate::vmalloc::max_size())
 }
 
 #[inline]
@@ -345,7 +367,7 @@ unsafe fn kvrealloc(
 ) -> Option<NonNull<u8>> {
     let size = layout.size();
     // C warns where this fails.
-    if size > i32::MAX as usize || size > crate::vmalloc::max_size() {
+    if size > max_kvmalloc_size() {
         return None;
     }
     let node = gfp::node_id(node)?;

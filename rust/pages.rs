@@ -66,6 +66,11 @@ impl Sealed for Buddy {}
 
 impl Family for Buddy {
     const NAME: &'static str = "pages";
+    const MAX_SIZE: usize = Order::MAX.bytes();
+
+    fn unit_footprint(site: &Site) -> usize {
+        site.unit()
+    }
 
     fn shape(_: &Site, live: &Totals) -> Shape {
         Shape::mixed(live)
@@ -292,8 +297,9 @@ impl<H: Handle, S: Tag<Family = Buddy>> Block<H, S, MaybeUninit<u8>> {
     /// [`AllocError`] if there is no such block.
     #[inline(always)]
     pub fn uninit(order: Order, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
-        let Some(handle) = H::alloc(order, gfp.into()) else {
-            site::count_failure::<S>();
+        let gfp = gfp.into();
+        let Some(handle) = H::alloc(order, gfp) else {
+            site::count_failure::<S>(gfp, false);
             return Err(AllocError);
         };
         site::count_alloc::<S>(order.bytes(), order.bytes());

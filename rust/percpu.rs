@@ -120,6 +120,31 @@ pub(crate) unsafe fn this_cpu_inc<T, const OFFSET: usize>(cookie: *mut T) {
     };
 }
 
+/// Adds 1 to the `nth` `u64` from `OFFSET` on, likewise.
+///
+/// # Safety
+///
+/// As for [`this_cpu_add`], for that `u64`.
+#[inline(always)]
+pub(crate) unsafe fn this_cpu_inc_nth<T, const OFFSET: usize>(cookie: *mut T, nth: usize) {
+    #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
+    // SAFETY: As in `this_cpu_add`.
+    unsafe {
+        core::arch::asm!(
+            "inc qword ptr gs:[{cookie} + {nth} * 8 + {offset}]",
+            cookie = in(reg) cookie,
+            nth = in(reg) nth,
+            offset = const OFFSET,
+            options(nostack),
+        )
+    };
+    #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
+    // SAFETY: By the requirements of this function.
+    unsafe {
+        this_cpu_inc::<u64, OFFSET>(cookie.cast::<u64>().wrapping_add(nth))
+    };
+}
+
 /// Iterates over the possible CPUs: `for_each_possible_cpu()`.
 pub(crate) fn possible_cpus() -> impl Iterator<Item = i32> {
     // SAFETY: Both read what is fixed since boot.

@@ -11,11 +11,13 @@ use crate::{
     bindings,
     percpu::PerCpu,
     reaper,
+    sampler,
     site::Site,
     slab::Spec,
     stats::{
         self,
         Counters,
+        SizedCounters,
         Totals, //
     }, //
 };
@@ -36,12 +38,12 @@ use kernel::{
 
 kernel::sync::global_lock! {
     // SAFETY: `Registry::new`, the first thing that the module does, initialises it.
-    unsafe(uninit) static LIST: Mutex<List> = List { entries: KVec::new(), last_id: 0 };
+    unsafe(uninit) static LIST: Mutex<List> = List { entries: KVVec::new(), last_id: 0 };
 }
 
 /// The list, sorted by id.
 struct List {
-    entries: KVec<Entry>,
+    entries: KVVec<Entry>,
     last_id: u64,
 }
 
@@ -51,11 +53,37 @@ struct Entry {
     id: u64,
     site: &'static Site,
     module: *mut bindings::module,
-    counters: PerCpu<Counters>,
+    counters: Area,
+    peak: Peak,
 }
 
 // SAFETY: `module` is compared and, while the module exists, read; it belongs to no thread.
 unsafe impl Send for Entry {}
+
+/// The memory of a site's counters.
+enum Area {
+    /// Of a site that has a unit.
+    Fixed(PerCpu<Counters>),
+    /// Of one that has none.
+    Sized(PerCpu<SizedCounters>),
+}
+
+/// The most that was live whenever somebody looked: a reader of a file, or the [`sampler`].
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Peak {
+    pub(crate) live: u64,
+    pub(crate) bytes: u64,
+    pub(crate) allocated: u64,
+}
+
+/// A site on the list, as it is now.
+pub(crate) struct Record<'a> {
+    pub(crate) site: &'a Site,
+    /// The name of its module.
+    pub(crate) module: &'a str,
+    pub(crate) totals: Totals,
+    pub(crate) peak: Peak,
+}
 
 /// Puts sites on the list, until the module that they are part of is unloaded.
 ///
@@ -79,18 +107,19 @@ unsafe impl Send for Entry {}
 pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) -> Result {
     // All that can fail comes first. Once a site has counters, they must stay: code of the module
     // may be adding to them on another CPU.
-    let mut new = KVec::with_capacity(sites.len(), GFP_KERNEL)?;
+    let mut new = KVVec::with_capacity(sites.len(), GFP_KERNEL)?;
     for site in sites {
         new.push(Entry::new(site(), module)?, GFP_KERNEL)?;
     }
 
     let mut list = LIST.lock();
-    let mut before = new.iter();
-    while let Some(entry) = before.next_back() {
-        let clashes = |other: &Entry| other.clashes(entry.site);
-        if list.entries.iter().any(clashes) || before.clone().any(clashes) {
-            return Err(EEXIST);
-        }
+    let mut names = KVVec::with_capacity(list.entries.len() + new.len(), GFP_KERNEL)?;
+    for entry in Iterator::chain(list.entries.iter(), &new) {
+        names.push(entry.site.name(), GFP_KERNEL)?;
+    }
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair.first() == pair.last()) {
+        return Err(EEXIST);
     }
     list.entries.reserve(new.len(), GFP_KERNEL)?;
 
@@ -98,7 +127,7 @@ pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) ->
         // OVERFLOW: A registration for each nanosecond since the universe began fits.
         list.last_id += 1;
         entry.id = list.last_id;
-        let (site, cookie) = (entry.site, entry.counters.as_ptr());
+        let (site, cookie) = (entry.site, entry.cookie());
         list.entries.push(entry, GFP_KERNEL)?;
         // SAFETY: The entry owns the counters, and stays on the list until the module's code can
         // no longer run, see `on_module_state`.
@@ -119,12 +148,42 @@ impl Entry {
             id: 0,
             site,
             module,
-            counters: PerCpu::zeroed()?,
+            counters: match site.unit() {
+                0 => Area::Sized(PerCpu::zeroed()?),
+                _ => Area::Fixed(PerCpu::zeroed()?),
+            },
+            peak: Peak::default(),
         })
     }
 
-    fn clashes(&self, site: &Site) -> bool {
-        ptr::eq(self.site, site) || self.site.name() == site.name()
+    /// The counters' cookie.
+    fn cookie(&self) -> *mut Counters {
+        match &self.counters {
+            Area::Fixed(counters) => counters.as_ptr(),
+            // These begin with those.
+            Area::Sized(counters) => counters.as_ptr().cast(),
+        }
+    }
+
+    /// The name of the site's module.
+    fn module(&self) -> &str {
+        // SAFETY: A module's memory is there until the entry has left the list.
+        let name = unsafe { CStr::from_char_ptr(bindings::kalloc_helper_module_name(self.module)) };
+        name.to_str().unwrap_or("?")
+    }
+
+    /// Looks at the counters.
+    fn look(&mut self) -> Totals {
+        let totals = self.site.totals();
+        let Peak {
+            live,
+            bytes,
+            allocated,
+        } = &mut self.peak;
+        *live = totals.live().max(*live);
+        *bytes = totals.live_bytes.max(*bytes);
+        *allocated = totals.live_allocated.max(*allocated);
+        totals
     }
 }
 
@@ -136,10 +195,30 @@ pub(crate) fn seek(id: u64) -> Option<u64> {
 }
 
 /// Calls `f` on the site with this id, if it is still there. It cannot go away meanwhile.
-pub(crate) fn with<R>(id: u64, f: impl FnOnce(&Site) -> R) -> Option<R> {
-    let list = LIST.lock();
+pub(crate) fn with<R>(id: u64, f: impl FnOnce(&Record<'_>) -> R) -> Option<R> {
+    let mut list = LIST.lock();
     let at = list.entries.binary_search_by_key(&id, |e| e.id).ok()?;
-    list.entries.get(at).map(|e| f(e.site))
+    let entry = list.entries.get_mut(at)?;
+    let totals = entry.look();
+    Some(f(&Record {
+        site: entry.site,
+        module: entry.module(),
+        totals,
+        peak: entry.peak,
+    }))
+}
+
+/// Looks at the sites that come after `id`, `count` of them at most. Returns the last one's id, if
+/// there are more.
+pub(crate) fn look(id: u64, count: usize) -> Option<u64> {
+    let mut list = LIST.lock();
+    let from = list.entries.partition_point(|e| e.id <= id);
+    let rest = list.entries.get_mut(from..)?;
+    let last = rest.get(count).and(rest.get(count - 1)).map(|e| e.id);
+    for entry in rest.iter_mut().take(count) {
+        entry.look();
+    }
+    last
 }
 
 /// Creates the slab cache of a site.
@@ -199,6 +278,7 @@ impl Registry {
         unsafe {
             LIST.init();
             reaper::init();
+            sampler::init();
         }
         try_pin_init!(Self {
             notifier <- Opaque::try_ffi_init(|slot: *mut bindings::notifier_block| {
@@ -223,7 +303,8 @@ impl PinnedDrop for Registry {
         unsafe { bindings::unregister_module_notifier(self.notifier.get()) };
         // Modules with sites depend on this one, so none is left; but the list has memory.
         reaper::cancel();
-        LIST.lock().entries = KVec::new();
+        sampler::cancel();
+        LIST.lock().entries = KVVec::new();
     }
 }
 
@@ -264,11 +345,9 @@ fn report_leak(entry: &Entry) {
     if totals.live() == 0 {
         return;
     }
-    // SAFETY: The module's memory is there until the notifier returns.
-    let module = unsafe { CStr::from_char_ptr(bindings::kalloc_helper_module_name(entry.module)) };
     pr_warn!(
         "{}: site {} leaks {} objects, {} bytes; they stay allocated until the next boot\n",
-        module,
+        entry.module(),
         entry.site.name(),
         totals.live(),
         totals.live_bytes,

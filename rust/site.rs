@@ -23,21 +23,28 @@
 //! ```
 //!
 //! A site whose objects all have one size (`kmalloc(T)`, `cache(T)`) has that size as its *unit*,
-//! and counts with one instruction; the others (`[T]`, pages) count bytes as well.
+//! and counts with one instruction; the others (`[T]`, pages) count bytes and sizes as well.
 
 use crate::{
+    bucket::Bucket,
+    gfp::Gfp,
     slab::CacheSlot,
     stats::{
         self,
         counter,
         Cookie,
         Counters,
+        Scheme,
+        Sizes,
         Totals, //
     }, //
 };
-use core::sync::atomic::{
-    AtomicPtr,
-    Ordering, //
+use core::{
+    panic::Location,
+    sync::atomic::{
+        AtomicPtr,
+        Ordering, //
+    }, //
 };
 use kernel::page::PAGE_SIZE;
 
@@ -46,6 +53,19 @@ use kernel::page::PAGE_SIZE;
 pub trait Family: Sealed + Send + Sync + 'static {
     /// The family's name.
     const NAME: &'static str;
+
+    /// No block is larger.
+    const MAX_SIZE: usize;
+
+    /// Returns how many bytes a block takes, where that follows from its size alone, and is the same
+    /// for all sizes of a [`Bucket`]; then, blocks of various sizes are counted by bucket only.
+    const CLASS_SIZE: Option<fn(usize) -> usize> = None;
+
+    /// Whether two blocks of one size may take different numbers of bytes.
+    const VARIES: bool = false;
+
+    /// How many bytes an object of the site's unit takes, unless that varies.
+    fn unit_footprint(site: &Site) -> usize;
 
     /// Says what the memory of `site` looks like, given what is live.
     fn shape(site: &Site, live: &Totals) -> Shape;
@@ -92,7 +112,7 @@ impl Shape {
     /// For blocks of various sizes: the mean size, and as many single pages as hold them all.
     pub(crate) fn mixed(live: &Totals) -> Shape {
         let page = PAGE_SIZE as u64;
-        let bytes = live.live_bytes + live.live_slack;
+        let bytes = live.live_allocated;
         let mean = bytes.div_ceil(live.live().max(1));
         Shape {
             object_size: u32::try_from(mean).unwrap_or(u32::MAX),
@@ -146,17 +166,18 @@ pub(crate) const fn unit<S: Tag>() -> usize {
 ///
 /// # Invariants
 ///
-/// `counters` is always a per-CPU cookie of [`Counters`] that is valid for as long as code of the
+/// `counters` is always a per-CPU cookie as [`Cookie`] needs it, valid for as long as code of the
 /// site's module may run: that of the unregistered sites, or the site's own while registered.
 pub struct Site {
     counters: AtomicPtr<Counters>,
     name: &'static str,
     family: &'static str,
     shape: fn(&Site, &Totals) -> Shape,
+    unit_footprint: fn(&Site) -> usize,
+    class_size: Option<fn(usize) -> usize>,
     type_name: fn() -> &'static str,
     unit: usize,
-    file: &'static str,
-    line: u32,
+    location: fn() -> &'static Location<'static>,
     cache: CacheSlot,
 }
 
@@ -168,7 +189,10 @@ impl Site {
     /// When compiling, if `name` would break a line of slabinfo: it must have 1 to 63 printable
     /// ASCII characters, not all of them digits, and no space, `:`, `#`, `/`, `<`, `>` or `"`.
     #[doc(hidden)]
-    pub const fn new<S: Tag>(name: &'static str, file: &'static str, line: u32) -> Self {
+    pub const fn new<S: Tag>(
+        name: &'static str,
+        location: fn() -> &'static Location<'static>,
+    ) -> Self {
         assert!(
             name_is_valid(name),
             "a site's name: 1 to 63 printable characters, no space or any of :#/<>\", not a number"
@@ -180,10 +204,11 @@ impl Site {
             name,
             family: S::Family::NAME,
             shape: S::Family::shape,
+            unit_footprint: S::Family::unit_footprint,
+            class_size: S::Family::CLASS_SIZE,
             type_name: core::any::type_name::<S::Object>,
             unit: unit::<S>(),
-            file,
-            line,
+            location,
             cache: CacheSlot::new(),
         }
     }
@@ -209,8 +234,8 @@ impl Site {
     }
 
     /// Where the site is declared.
-    pub fn location(&self) -> (&'static str, u32) {
-        (self.file, self.line)
+    pub fn location(&self) -> &'static Location<'static> {
+        (self.location)()
     }
 
     /// Returns whether the site is registered, and so has counters of its own.
@@ -220,8 +245,24 @@ impl Site {
 
     /// Reads the site's counters.
     pub fn totals(&self) -> Totals {
+        let scheme = Scheme {
+            unit: self.unit,
+            // CAST: `usize` has 64 bits.
+            unit_footprint: (self.unit_footprint)(self) as u64,
+            class_size: self.class_size,
+        };
         // SAFETY: By the invariants; the caller is not running past the end of the site's module.
-        unsafe { Totals::read(self.counters.load(Ordering::Acquire), self.unit) }
+        unsafe { Totals::read(self.counters.load(Ordering::Acquire), &scheme) }
+    }
+
+    /// Reads how many blocks there were of which size, by powers of two. A site that has a unit
+    /// does not count that.
+    pub fn sizes(&self) -> impl Iterator<Item = Sizes> + '_ {
+        let counters = (self.unit == 0).then(|| self.counters.load(Ordering::Acquire));
+        // SAFETY: By the invariants, as above; the site has no unit.
+        counters
+            .into_iter()
+            .flat_map(|c| unsafe { stats::sizes(c) })
     }
 
     /// What the site's memory looks like while `live` is live.
@@ -253,41 +294,71 @@ impl Site {
     }
 }
 
-/// Counts a block for `size` bytes that was allocated for `S`, and takes `footprint` bytes.
+/// Counts a block for `size` bytes, not 0, that was allocated for `S` and takes `footprint` bytes.
 #[inline(always)]
 pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
     let cookie = S::site().cookie();
-    if unit::<S>() != 0 && size == unit::<S>() {
-        cookie.count::<{ counter::UNIT_ALLOCS }>();
-    } else {
-        // Where all blocks are full, this is known when compiling.
-        if footprint != size {
+    if unit::<S>() == 0 {
+        // SAFETY: The site has no unit.
+        unsafe { cookie.count_sized::<{ counter::SIZED_ALLOCS }>(bucket::<S>(size)) };
+    } else if size == unit::<S>() {
+        if S::Family::VARIES {
             cookie.add::<{ counter::SLACK_IN }>((footprint - size) as u64);
         }
-        cookie.add::<{ counter::BYTES_IN }>(size as u64);
+        return cookie.count::<{ counter::UNIT_ALLOCS }>();
+    } else {
         cookie.count::<{ counter::ALLOCS }>();
     }
+    // Where all blocks are full, this is known when compiling.
+    if (unit::<S>() != 0 || S::Family::CLASS_SIZE.is_none()) && footprint != size {
+        cookie.add::<{ counter::SLACK_IN }>((footprint - size) as u64);
+    }
+    cookie.add::<{ counter::BYTES_IN }>(size as u64);
 }
 
 /// Counts a block for `size` bytes of `S`, taking `footprint`, that is about to be freed.
 #[inline(always)]
 pub(crate) fn count_free<S: Tag>(size: usize, footprint: usize) {
     let cookie = S::site().cookie();
-    if unit::<S>() != 0 && size == unit::<S>() {
-        cookie.count::<{ counter::UNIT_FREES }>();
-    } else {
-        if footprint != size {
+    if unit::<S>() == 0 {
+        // SAFETY: The site has no unit.
+        unsafe { cookie.count_sized::<{ counter::SIZED_FREES }>(bucket::<S>(size)) };
+    } else if size == unit::<S>() {
+        if S::Family::VARIES {
             cookie.add::<{ counter::SLACK_OUT }>((footprint - size) as u64);
         }
-        cookie.add::<{ counter::BYTES_OUT }>(size as u64);
+        return cookie.count::<{ counter::UNIT_FREES }>();
+    } else {
         cookie.count::<{ counter::FREES }>();
+    }
+    if (unit::<S>() != 0 || S::Family::CLASS_SIZE.is_none()) && footprint != size {
+        cookie.add::<{ counter::SLACK_OUT }>((footprint - size) as u64);
+    }
+    cookie.add::<{ counter::BYTES_OUT }>(size as u64);
+}
+
+/// The bucket of a block's size.
+#[inline(always)]
+fn bucket<S: Tag>(size: usize) -> Bucket {
+    if S::Family::MAX_SIZE > Bucket::MAX_SIZE {
+        Bucket::of(size.min(Bucket::MAX_SIZE))
+    } else {
+        Bucket::of(size)
     }
 }
 
-/// Counts an allocation for `S` that failed.
+/// Counts an allocation for `S` that failed: one that could not be, if `invalid`, else for want of
+/// memory.
 #[cold]
-pub(crate) fn count_failure<S: Tag>() {
-    S::site().cookie().count::<{ counter::FAILURES }>();
+pub(crate) fn count_failure<S: Tag>(gfp: Gfp, invalid: bool) {
+    let cookie = S::site().cookie();
+    if invalid {
+        cookie.count::<{ counter::INVALID }>();
+    } else if gfp.may_sleep() {
+        cookie.count::<{ counter::NO_MEMORY }>();
+    } else {
+        cookie.count::<{ counter::NO_WAIT }>();
+    }
 }
 
 /// Whether slabinfo's readers can take `name` as the first column.
@@ -331,11 +402,19 @@ macro_rules! sites {
     (@object) => { [u8] };
     ($(
         $(#[$meta:meta])*
-        $vis:vis $tag:ident: $family:ident $(($($object:tt)+))?, $name:literal;
+        $vis:vis $tag:ident: $family:tt $(($($object:tt)+))?, $name:literal;
     )+) => {
         $(
             $(#[$meta])*
             $vis enum $tag {}
+
+            impl $crate::here::Here for $tag {
+                #[inline]
+                fn here() -> &'static ::core::panic::Location<'static> {
+                    use $crate::here::words::*;
+                    $crate::here::coerce($family)
+                }
+            }
 
             impl $crate::Tag for $tag {
                 type Family = $crate::family::$family;
@@ -344,7 +423,7 @@ macro_rules! sites {
                 #[inline(always)]
                 fn site() -> &'static $crate::Site {
                     static SITE: $crate::Site =
-                        $crate::Site::new::<$tag>($name, ::core::file!(), ::core::line!());
+                        $crate::Site::new::<$tag>($name, <$tag as $crate::here::Here>::here);
                     &SITE
                 }
             }

@@ -1,45 +1,144 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The text of `/sys/kernel/debug/kalloc/sites`: all that is counted, a line for each site.
+//! The text of `/sys/kernel/debug/kalloc/sites` and `sites.json`: all that is counted, a line for
+//! each site. The first is to be read, and has a header line and columns of one word each; the
+//! second has a JSON object a line.
 
-use crate::{
-    registry,
-    site::Site, //
+use crate::registry::{
+    self,
+    Record, //
 };
-use kernel::fmt;
+use kernel::fmt::{
+    self,
+    Write, //
+};
 
-/// Writes a header line, then a line of columns for each site.
+/// Writes the file to be read.
 pub(crate) fn show(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str(
-        "# name family unit live allocs frees failures live_bytes live_slack type location\n",
+        "# name family unit live allocs frees no_memory no_wait invalid live_bytes \
+         live_allocated peak peak_bytes peak_allocated sizes module location type\n",
     )?;
+    each(|record| line(record, f))
+}
+
+/// Writes the file for programs.
+pub(crate) fn show_json(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    each(|record| object(record, f))
+}
+
+/// Calls `f` on all sites, one after the other: some may come or go in between.
+fn each(mut f: impl FnMut(&Record<'_>) -> fmt::Result) -> fmt::Result {
     let mut next = 0;
     while let Some(id) = registry::seek(next) {
-        registry::with(id, |site| line(site, f)).unwrap_or(Ok(()))?;
+        registry::with(id, &mut f).unwrap_or(Ok(()))?;
         next = id + 1;
     }
     Ok(())
 }
 
-fn line(site: &Site, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let totals = site.totals();
-    let (file, line) = site.location();
+fn line(record: &Record<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Record {
+        site, totals, peak, ..
+    } = record;
     write!(
         f,
-        "{} {} {} {} {} {} {} {} {} ",
+        "{} {} {} {} {} {} {} {} {} {} {} {} {} {} ",
         site.name(),
         site.family(),
         site.unit(),
         totals.live(),
         totals.allocs,
         totals.frees,
-        totals.failures,
+        totals.failures.no_memory,
+        totals.failures.no_wait,
+        totals.failures.invalid,
         totals.live_bytes,
-        totals.live_slack,
+        totals.live_allocated,
+        peak.live,
+        peak.bytes,
+        peak.allocated,
     )?;
-    // One word a column: types such as `[u8; 4]` have spaces.
+    let mut separator = "";
+    for sizes in site.sizes() {
+        let live = sizes.allocs - sizes.frees;
+        write!(f, "{separator}{}:{live}/{}", sizes.up_to, sizes.allocs)?;
+        separator = ",";
+    }
+    if separator.is_empty() {
+        f.write_char('-')?;
+    }
+    let location = site.location();
+    write!(
+        f,
+        " {} {}:{} ",
+        record.module,
+        location.file(),
+        location.line()
+    )?;
+    // Types such as `[u8; 4]` have blanks.
     for word in site.type_name().split_ascii_whitespace() {
         f.write_str(word)?;
     }
-    writeln!(f, " {file}:{line}")
+    f.write_char('\n')
+}
+
+fn object(record: &Record<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Record {
+        site, totals, peak, ..
+    } = record;
+    let location = site.location();
+    write!(
+        f,
+        "{{\"name\":{},\"family\":{},\"type\":{},\"module\":\"{}\",\"file\":{},\"line\":{},\
+         \"unit\":{},\"live\":{},\"allocs\":{},\"frees\":{},\
+         \"failures\":{{\"no_memory\":{},\"no_wait\":{},\"invalid\":{}}},\
+         \"live_bytes\":{},\"live_allocated\":{},\
+         \"peak\":{},\"peak_bytes\":{},\"peak_allocated\":{},\"sizes\":[",
+        Quoted(site.name()),
+        Quoted(site.family()),
+        Quoted(site.type_name()),
+        record.module,
+        Quoted(location.file()),
+        location.line(),
+        site.unit(),
+        totals.live(),
+        totals.allocs,
+        totals.frees,
+        totals.failures.no_memory,
+        totals.failures.no_wait,
+        totals.failures.invalid,
+        totals.live_bytes,
+        totals.live_allocated,
+        peak.live,
+        peak.bytes,
+        peak.allocated,
+    )?;
+    let mut separator = "";
+    for sizes in site.sizes() {
+        write!(
+            f,
+            "{separator}{{\"up_to\":{},\"allocs\":{},\"frees\":{}}}",
+            sizes.up_to, sizes.allocs, sizes.frees
+        )?;
+        separator = ",";
+    }
+    f.write_str("]}\n")
+}
+
+/// A JSON string.
+struct Quoted<'a>(&'a str);
+
+impl core::fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for c in self.0.chars() {
+            match c {
+                '"' | '\\' => write!(f, "\\{c}")?,
+                c if c < ' ' => write!(f, "\\u{:04x}", u32::from(c))?,
+                c => f.write_char(c)?,
+            }
+        }
+        f.write_char('"')
+    }
 }

@@ -9,8 +9,10 @@
 
 use crate::{
     procfs::Records,
-    registry,
-    site::Site, //
+    registry::{
+        self,
+        Record, //
+    }, //
 };
 use kernel::{
     fmt,
@@ -37,7 +39,7 @@ impl Records for SlabInfo {
         if pos == HEADER {
             seq_print!(out, "{}", Header);
         } else {
-            registry::with(pos, |site| seq_print!(out, "{}", Row(site)));
+            registry::with(pos, |record| seq_print!(out, "{}", Row(record)));
         }
     }
 }
@@ -55,12 +57,12 @@ impl fmt::Display for Header {
     }
 }
 
-struct Row<'a>(&'a Site);
+struct Row<'a>(&'a Record<'a>);
 
 impl fmt::Display for Row<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let live = self.0.totals();
-        let shape = self.0.shape(&live);
+        let live = self.0.totals;
+        let shape = self.0.site.shape(&live);
         let capacity = shape
             .slabs
             .saturating_mul(u64::from(shape.objects_per_slab));
@@ -68,7 +70,7 @@ impl fmt::Display for Row<'_> {
             f,
             "{:<17} {:>6} {:>6} {:>6} {:>4} {:>4} : tunables {:>4} {:>4} {:>4} \
              : slabdata {:>6} {:>6} {:>6}",
-            self.0.name(),
+            self.0.site.name(),
             live.live(),
             // Blocks of mixed sizes may be more than their mean suggests.
             capacity.max(live.live()),

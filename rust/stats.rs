@@ -20,6 +20,7 @@
 
 use crate::{
     bindings,
+    bucket::Bucket,
     percpu, //
 };
 use core::sync::atomic::{
@@ -29,8 +30,6 @@ use core::sync::atomic::{
 use kernel::prelude::*;
 
 /// One CPU's counters of a site.
-///
-/// Laid out as `struct kalloc_counters` in `rust/helpers/percpu.c`.
 #[repr(C)]
 #[derive(Zeroable)]
 pub struct Counters {
@@ -38,29 +37,48 @@ pub struct Counters {
     unit_allocs: u64,
     /// Objects freed whose size is the site's unit.
     unit_frees: u64,
-    /// Blocks of any other size allocated.
+    /// Blocks of any other size allocated and freed, at a site that has a unit.
     allocs: u64,
-    /// Blocks of any other size freed.
     frees: u64,
-    /// Bytes requested for the blocks in `allocs`, and of those in `frees`.
+    /// Bytes requested for the blocks that are not units, and of those freed.
     bytes_in: u64,
     bytes_out: u64,
-    /// Allocations that failed.
-    failures: u64,
-    /// What the blocks in `allocs`, and those in `frees`, take beyond what was requested.
+    /// What those blocks take beyond what was requested, unless their buckets tell.
     slack_in: u64,
     slack_out: u64,
+    /// Allocations that failed, by reason.
+    no_memory: u64,
+    no_wait: u64,
+    invalid: u64,
+}
+
+/// One CPU's counters of a site that has no unit: blocks by the bucket of their size, too.
+///
+/// Laid out as `struct kalloc_counters` in `rust/helpers/percpu.c`.
+#[repr(C)]
+#[derive(Zeroable)]
+pub struct SizedCounters {
+    counters: Counters,
+    /// Blocks allocated and freed.
+    allocs: [u64; Bucket::COUNT],
+    frees: [u64; Bucket::COUNT],
 }
 
 // A read of half a counter would be wrong.
 #[cfg(not(CONFIG_64BIT))]
 compile_error!("kalloc needs a 64-bit kernel");
 
-const _: () = assert!(size_of::<Counters>() == 9 * size_of::<u64>());
+const _: () = assert!(
+    size_of::<SizedCounters>() == bindings::KALLOC_COUNTERS as usize * size_of::<u64>(),
+    "the C declaration has another size"
+);
 
-/// The counters by name, for [`add`].
+/// The counters by name, for [`Cookie`].
 pub(crate) mod counter {
-    use super::Counters;
+    use super::{
+        Counters,
+        SizedCounters, //
+    };
     use core::mem::offset_of;
 
     pub(crate) const UNIT_ALLOCS: usize = offset_of!(Counters, unit_allocs);
@@ -71,19 +89,26 @@ pub(crate) mod counter {
     pub(crate) const BYTES_OUT: usize = offset_of!(Counters, bytes_out);
     pub(crate) const SLACK_IN: usize = offset_of!(Counters, slack_in);
     pub(crate) const SLACK_OUT: usize = offset_of!(Counters, slack_out);
-    pub(crate) const FAILURES: usize = offset_of!(Counters, failures);
+    pub(crate) const NO_MEMORY: usize = offset_of!(Counters, no_memory);
+    pub(crate) const NO_WAIT: usize = offset_of!(Counters, no_wait);
+    pub(crate) const INVALID: usize = offset_of!(Counters, invalid);
+
+    /// The first of an array, by bucket.
+    pub(crate) const SIZED_ALLOCS: usize = offset_of!(SizedCounters, allocs);
+    pub(crate) const SIZED_FREES: usize = offset_of!(SizedCounters, frees);
 }
 
 /// The counters of sites that are not registered, in the per-CPU area of this module.
 pub(crate) const fn unregistered() -> *mut Counters {
-    (&raw const bindings::kalloc_unregistered).cast_mut()
+    (&raw const bindings::kalloc_unregistered).cast_mut().cast()
 }
 
 /// The counters of a site.
 ///
 /// # Invariants
 ///
-/// A per-CPU cookie of [`Counters`] that is valid while code of the site's module runs.
+/// A per-CPU cookie that is valid while code of the site's module runs: of [`SizedCounters`], or of
+/// [`Counters`] alone if the site has a unit.
 #[derive(Clone, Copy)]
 pub(crate) struct Cookie(*mut Counters);
 
@@ -102,19 +127,45 @@ impl Cookie {
         Cookie(cookie)
     }
 
-    /// Adds 1 to this CPU's counter at `COUNTER`, one of [`counter`]'s.
+    /// Adds 1 to this CPU's counter at `COUNTER`, one of [`Counters`]'.
     #[inline(always)]
     pub(crate) fn count<const COUNTER: usize>(self) {
+        const { assert!(COUNTER < size_of::<Counters>()) };
         // SAFETY: By the invariants; nothing else writes counters.
         unsafe { percpu::this_cpu_inc::<_, COUNTER>(self.0) };
     }
 
-    /// Adds `n` to this CPU's counter at `COUNTER`, one of [`counter`]'s.
+    /// Adds `n` to this CPU's counter at `COUNTER`, one of [`Counters`]'.
     #[inline(always)]
     pub(crate) fn add<const COUNTER: usize>(self, n: u64) {
+        const { assert!(COUNTER < size_of::<Counters>()) };
         // SAFETY: By the invariants; nothing else writes counters.
         unsafe { percpu::this_cpu_add::<_, COUNTER>(self.0, n) };
     }
+
+    /// Adds 1 to this CPU's counter for `bucket`, at `COUNTER`, one of the arrays of
+    /// [`SizedCounters`].
+    ///
+    /// # Safety
+    ///
+    /// The site must have no unit.
+    #[inline(always)]
+    pub(crate) unsafe fn count_sized<const COUNTER: usize>(self, bucket: Bucket) {
+        // SAFETY: By the invariants, as the site has no unit; an array has a counter for every
+        // bucket. Nothing else writes counters.
+        unsafe { percpu::this_cpu_inc_nth::<_, COUNTER>(self.0, bucket.index()) };
+    }
+}
+
+/// What a site's counters are to be read as.
+#[derive(Clone, Copy)]
+pub(crate) struct Scheme {
+    /// The size of every object, or 0 if it varies.
+    pub(crate) unit: usize,
+    /// How many bytes an object of that size takes.
+    pub(crate) unit_footprint: u64,
+    /// How many bytes a block of a size takes, where that is the same for all sizes of a bucket.
+    pub(crate) class_size: Option<fn(usize) -> usize>,
 }
 
 /// The sums over all CPUs.
@@ -125,23 +176,78 @@ pub struct Totals {
     /// Blocks freed.
     pub frees: u64,
     /// Allocations that failed.
-    pub failures: u64,
+    pub failures: Failures,
     /// Bytes requested for the blocks that are live.
     pub live_bytes: u64,
-    /// What those blocks take beyond that, where sizes vary: the rest of a size class, of a page.
-    pub live_slack: u64,
+    /// Bytes that those blocks take: with the rest of a size class, of a slab's slot, of a page.
+    pub live_allocated: u64,
+}
+
+/// Allocations that failed, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failures {
+    /// There was no memory, although the caller might sleep (`ENOMEM`).
+    pub no_memory: u64,
+    /// There was none at hand, and the caller could not wait (`ENOMEM`).
+    pub no_wait: u64,
+    /// No such block can be: too large, on a node that is not there, not from this context. The
+    /// kernel's allocator was not asked.
+    pub invalid: u64,
+}
+
+impl Failures {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.no_memory + self.no_wait + self.invalid
+    }
 }
 
 /// The sums of one direction: allocations or frees.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Default, PartialEq)]
 struct Sums {
     units: u64,
     blocks: u64,
     bytes: u64,
-    slack: u64,
+    footprint: u64,
 }
 
 impl Sums {
+    /// Adds one CPU's counters of allocations, or if `OUT` of frees. They may be growing.
+    ///
+    /// # Safety
+    ///
+    /// `at` must point to counters of a site with that scheme.
+    #[inline(always)]
+    unsafe fn add<const OUT: bool>(&mut self, at: *const Counters, scheme: &Scheme) {
+        let pick = |ins, outs| if OUT { outs } else { ins };
+        // SAFETY: The counters are valid and aligned. Their CPU may be writing them: the read is
+        // volatile, and an aligned word is not torn.
+        let read = |offset: usize| unsafe { at.byte_add(offset).cast::<u64>().read_volatile() };
+
+        let bytes = read(pick(counter::BYTES_IN, counter::BYTES_OUT));
+        self.units += read(pick(counter::UNIT_ALLOCS, counter::UNIT_FREES));
+        self.blocks += read(pick(counter::ALLOCS, counter::FREES));
+        self.bytes += bytes;
+        self.footprint += read(pick(counter::SLACK_IN, counter::SLACK_OUT));
+        if scheme.unit != 0 {
+            self.footprint += bytes;
+            return;
+        }
+        let sized = pick(counter::SIZED_ALLOCS, counter::SIZED_FREES);
+        for bucket in Bucket::all() {
+            let blocks = read(sized + bucket.index() * size_of::<u64>());
+            if blocks != 0 {
+                self.blocks += blocks;
+                if let Some(class_size) = scheme.class_size {
+                    self.footprint += blocks * class_size(bucket.up_to()) as u64;
+                }
+            }
+        }
+        if scheme.class_size.is_none() {
+            self.footprint += bytes;
+        }
+    }
+
     /// The middle between two sums, of which `self` is the earlier one, but at most `limit`.
     fn middle(self, later: Sums, limit: Sums) -> Sums {
         let middle = |a: u64, b: u64, limit: u64| (a + (b - a) / 2).min(limit);
@@ -149,7 +255,7 @@ impl Sums {
             units: middle(self.units, later.units, limit.units),
             blocks: middle(self.blocks, later.blocks, limit.blocks),
             bytes: middle(self.bytes, later.bytes, limit.bytes),
-            slack: middle(self.slack, later.slack, limit.slack),
+            footprint: middle(self.footprint, later.footprint, limit.footprint),
         }
     }
 }
@@ -158,41 +264,27 @@ impl Totals {
     /// How often a read is repeated to find a moment at which nothing was freed.
     const TRIES: usize = 8;
 
-    /// Adds up the counters of all CPUs for a site whose unit is `unit` bytes.
+    /// Adds up the counters of all CPUs.
     ///
     /// # Safety
     ///
-    /// `counters` must be a per-CPU cookie of [`Counters`], valid during the call.
-    pub(crate) unsafe fn read(counters: *mut Counters, unit: usize) -> Totals {
-        let sum = |counter: usize| {
-            percpu::possible_cpus().fold(0u64, |sum, cpu| {
-                // SAFETY: `cpu` is possible, and the cookie is valid by the requirements of this
-                // function.
-                let counter: *const u64 = unsafe { percpu::instance(counters, cpu) }
-                    .wrapping_byte_add(counter)
-                    .cast();
-                // SAFETY: The counter is valid and aligned. Its CPU may be writing it: the read
-                // is volatile, and an aligned word is not torn.
-                sum.wrapping_add(unsafe { counter.read_volatile() })
-            })
-        };
+    /// `counters` must be as for [`Cookie`], valid during the call, and of a site with that scheme.
+    pub(crate) unsafe fn read(counters: *mut Counters, scheme: &Scheme) -> Totals {
         let frees = || {
-            let sums = Sums {
-                units: sum(counter::UNIT_FREES),
-                blocks: sum(counter::FREES),
-                bytes: sum(counter::BYTES_OUT),
-                slack: sum(counter::SLACK_OUT),
-            };
+            let mut sums = Sums::default();
+            for cpu in percpu::possible_cpus() {
+                // SAFETY: `cpu` is possible; the rest is by the requirements of this function.
+                unsafe { sums.add::<true>(percpu::instance(counters, cpu), scheme) };
+            }
             fence(Ordering::SeqCst);
             sums
         };
         let allocs = || {
-            let sums = Sums {
-                units: sum(counter::UNIT_ALLOCS),
-                blocks: sum(counter::ALLOCS),
-                bytes: sum(counter::BYTES_IN),
-                slack: sum(counter::SLACK_IN),
-            };
+            let mut sums = Sums::default();
+            for cpu in percpu::possible_cpus() {
+                // SAFETY: As above.
+                unsafe { sums.add::<false>(percpu::instance(counters, cpu), scheme) };
+            }
             fence(Ordering::SeqCst);
             sums
         };
@@ -211,18 +303,88 @@ impl Totals {
 
         // CAST: `usize` is at most 64 bits. OVERFLOW: Live bytes fit into memory; counters do not
         // wrap.
-        let unit_bytes = (ins.units - outs.units) * unit as u64;
+        let units = ins.units - outs.units;
+        let live_bytes = units * scheme.unit as u64 + (ins.bytes - outs.bytes);
+        let live_allocated = units * scheme.unit_footprint + (ins.footprint - outs.footprint);
         Totals {
             allocs: ins.units + ins.blocks,
             frees: outs.units + outs.blocks,
-            failures: sum(counter::FAILURES),
-            live_bytes: unit_bytes + (ins.bytes - outs.bytes),
-            live_slack: ins.slack - outs.slack,
+            failures: Failures {
+                // SAFETY: By the requirements of this function.
+                no_memory: unsafe { sum(counters, counter::NO_MEMORY) },
+                // SAFETY: As above.
+                no_wait: unsafe { sum(counters, counter::NO_WAIT) },
+                // SAFETY: As above.
+                invalid: unsafe { sum(counters, counter::INVALID) },
+            },
+            live_bytes,
+            // They are counted one after the other.
+            live_allocated: live_allocated.max(live_bytes),
         }
+    }
+
+    /// What the live blocks take beyond what was requested for them: internal fragmentation.
+    pub fn live_slack(&self) -> u64 {
+        self.live_allocated - self.live_bytes
     }
 
     /// Blocks that are allocated and not freed.
     pub fn live(&self) -> u64 {
         self.allocs - self.frees
     }
+}
+
+/// Blocks of similar size: above half of `up_to` bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// The largest size, a power of two.
+    pub up_to: u64,
+    /// Blocks allocated.
+    pub allocs: u64,
+    /// Blocks freed, never more.
+    pub frees: u64,
+}
+
+/// Reads a histogram of the sizes of a site's blocks, by powers of two; sizes that there never were
+/// are left out.
+///
+/// # Safety
+///
+/// `counters` must be as for [`Cookie`], of a site without a unit, and valid while the iterator is.
+pub(crate) unsafe fn sizes(counters: *mut Counters) -> impl Iterator<Item = Sizes> {
+    Bucket::powers_of_two().filter_map(move |(up_to, buckets)| {
+        let sum = |counter: usize| {
+            let of = |bucket: Bucket| {
+                // SAFETY: By the requirements of this function; an array has all buckets.
+                unsafe { sum(counters, counter + bucket.index() * size_of::<u64>()) }
+            };
+            buckets.clone().map(of).sum()
+        };
+        // Frees first: each comes after its allocation.
+        let frees = sum(counter::SIZED_FREES);
+        fence(Ordering::SeqCst);
+        let allocs = sum(counter::SIZED_ALLOCS);
+        (allocs != 0).then_some(Sizes {
+            up_to,
+            allocs,
+            frees: frees.min(allocs),
+        })
+    })
+}
+
+/// The sum of one counter over all CPUs.
+///
+/// # Safety
+///
+/// `counters` must be as for [`Cookie`], and have a counter at that offset.
+unsafe fn sum(counters: *mut Counters, offset: usize) -> u64 {
+    percpu::possible_cpus()
+        // SAFETY: By the requirements of this function; `cpu` is possible. For volatile, see above.
+        .map(|cpu| unsafe {
+            percpu::instance(counters, cpu)
+                .byte_add(offset)
+                .cast::<u64>()
+                .read_volatile()
+        })
+        .sum()
 }

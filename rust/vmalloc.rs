@@ -70,6 +70,11 @@ impl Sealed for Mapped {}
 
 impl Family for Mapped {
     const NAME: &'static str = "vmalloc";
+    const MAX_SIZE: usize = usize::MAX;
+
+    fn unit_footprint(site: &Site) -> usize {
+        site.unit().next_multiple_of(PAGE_SIZE)
+    }
 
     fn shape(site: &Site, live: &Totals) -> Shape {
         match site.unit() {
@@ -135,6 +140,10 @@ unsafe impl Source for Mapped {
     unsafe fn free(ptr: NonNull<u8>) {
         // SAFETY: By the requirements of this function.
         unsafe { bindings::vfree(ptr.as_ptr().cast()) };
+    }
+
+    fn refuses(layout: Layout, node: NumaNode) -> bool {
+        !possible(layout) || gfp::node_id(node).is_none()
     }
 
     #[inline]

@@ -88,7 +88,7 @@ impl<'c, S: Tag<Family = Slab, Object: Sized>, const N: usize> Batch<'c, S, N> {
         if missing == 0 {
             return Ok(());
         }
-        let gfp = gfp.into().without_zone().as_raw();
+        let gfp = gfp.into().without_zone();
         // SAFETY: The cache is live; there is room for `missing` pointers behind the first `len`,
         // and at least one is missing. On failure the call has freed what it had allocated.
         let done = unsafe {
@@ -97,13 +97,13 @@ impl<'c, S: Tag<Family = Slab, Object: Sized>, const N: usize> Batch<'c, S, N> {
                 self.slots.as_mut_ptr().add(self.len).cast(),
             );
             if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
-                bindings::kalloc_helper_kmem_cache_alloc_bulk(from, gfp, missing, to)
+                bindings::kalloc_helper_kmem_cache_alloc_bulk(from, gfp.as_raw(), missing, to)
             } else {
-                bindings::kmem_cache_alloc_bulk_noprof(from, gfp, missing, to)
+                bindings::kmem_cache_alloc_bulk_noprof(from, gfp.as_raw(), missing, to)
             }
         };
         if !done {
-            site::count_failure::<S>();
+            site::count_failure::<S>(gfp, false);
             return Err(AllocError);
         }
         self.cache

@@ -70,19 +70,19 @@ unsafe impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S> + Sync> Sync for 
 impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
     #[inline(always)]
     pub(super) fn reserve(cache: C, gfp: Gfp) -> Result<Self, AllocError> {
-        let gfp = gfp.without_zone().as_raw();
+        let gfp = gfp.without_zone();
         let from = cache.ptr.as_ptr();
         // SAFETY: By the invariants of `KmemCache`, the cache is live. The kernel's own profiler
         // needs the call to be made in C.
         let ptr = unsafe {
             if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
-                bindings::kalloc_helper_kmem_cache_alloc(from, gfp)
+                bindings::kalloc_helper_kmem_cache_alloc(from, gfp.as_raw())
             } else {
-                bindings::kmem_cache_alloc_noprof(from, gfp)
+                bindings::kmem_cache_alloc_noprof(from, gfp.as_raw())
             }
         };
         let Some(ptr) = NonNull::new(ptr.cast()) else {
-            site::count_failure::<S>();
+            site::count_failure::<S>(gfp, false);
             return Err(AllocError);
         };
         cache.cookie.count::<{ counter::UNIT_ALLOCS }>();

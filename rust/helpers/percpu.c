@@ -3,9 +3,11 @@
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
 
-/* Layout of `stats::Counters`; its size is checked there against this one. */
+/* Layout of `stats::SizedCounters`, whose size is checked there against this one. */
+#define KALLOC_COUNTERS (11 + 2 * 64)
+
 struct kalloc_counters {
-	u64 value[9];
+	u64 value[KALLOC_COUNTERS];
 };
 
 /*

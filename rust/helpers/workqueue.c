@@ -13,3 +13,15 @@ void kalloc_helper_schedule_work(struct work_struct *work)
 {
 	schedule_work(work);
 }
+
+void kalloc_helper_init_deferrable_work(struct delayed_work *work, work_func_t func);
+void kalloc_helper_init_deferrable_work(struct delayed_work *work, work_func_t func)
+{
+	INIT_DEFERRABLE_WORK(work, func);
+}
+
+void kalloc_helper_schedule_delayed_work(struct delayed_work *work, unsigned int ms);
+void kalloc_helper_schedule_delayed_work(struct delayed_work *work, unsigned int ms)
+{
+	schedule_delayed_work(work, msecs_to_jiffies(ms));
+}

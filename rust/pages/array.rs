@@ -94,7 +94,7 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
                 // SAFETY: Order 0 is valid.
                 *slot = unsafe { bindings::alloc_pages(gfp.as_raw(), 0) };
                 if slot.is_null() {
-                    site::count_failure::<S>();
+                    site::count_failure::<S>(gfp, false);
                     return Err(AllocError);
                 }
                 site::count_alloc::<S>(PAGE_SIZE, PAGE_SIZE);

@@ -69,7 +69,7 @@ impl State {
                 plan: *plan,
                 allocs: after.allocs - before.allocs,
                 frees: after.frees - before.frees,
-                failures: after.failures - before.failures,
+                failures: after.failures.total() - before.failures.total(),
                 result,
             },
             GFP_KERNEL,

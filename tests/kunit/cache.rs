@@ -72,7 +72,8 @@ mod tests {
         let mut object = cache.alloc(node(1), GFP_KERNEL)?;
         object.key += 1;
         assert!(object.key == 2 && object.value == [7; 5]);
-        assert!(change.live() == (1, size_of::<Node>() as u64, 0));
+        let (live, bytes, _) = change.live();
+        assert!((live, bytes) == (1, size_of::<Node>() as u64));
         drop(object);
         assert!(change.events() == (1, 1, 0));
         Ok(())

@@ -9,6 +9,7 @@ mod gfp;
 mod kmalloc;
 mod pages;
 mod site;
+mod stats;
 mod vmalloc;
 
 module! {
@@ -30,6 +31,7 @@ impl kernel::Module for KallocKunit {
             kmalloc::SITES,
             pages::SITES,
             site::SITES,
+            stats::SITES,
             vmalloc::SITES,
         ] {
             kalloc::register(module, sites)?;
@@ -60,14 +62,14 @@ impl Change {
         (
             now.allocs - self.before.allocs,
             now.frees - self.before.frees,
-            now.failures - self.before.failures,
+            now.failures.total() - self.before.failures.total(),
         )
     }
 
     /// Blocks and bytes that are live, and what the blocks take beyond those.
     pub(crate) fn live(&self) -> (u64, u64, u64) {
         let now = self.site.totals();
-        (now.live(), now.live_bytes, now.live_slack)
+        (now.live(), now.live_bytes, now.live_slack())
     }
 }
 

@@ -192,7 +192,10 @@ mod tests {
     #[test]
     fn a_node_that_is_not_there_is_an_error() -> Result {
         let change = Change::of::<Bytes>();
-        let far = NumaNode::new(5)?;
+        let Ok(far) = NumaNode::new(5) else {
+            // A kernel without NUMA knows of no such node.
+            return Ok(());
+        };
         assert!(Buffer::zeroed_on(64, GFP_KERNEL, far).is_err());
         assert!(Buffer::zeroed_on(1 << 20, GFP_KERNEL, far).is_err());
         assert!(Either_::zeroed_on(8 << 20, GFP_KERNEL, far).is_err());

@@ -5,8 +5,13 @@ use kernel::{
     sync::SetOnce, //
 };
 
+/// The line on which `Words` is declared.
+const WORDS_LINE: u32 = line!() + 3;
+
 kalloc::sites! {
     pub(crate) Words: kmalloc(u64), "kunit_site_word";
+    /// Each site has a line of its own, whatever is written before the family.
+    #[allow(dead_code)] pub(crate) Pairs: cache([u32; 2]), "kunit_site_pair";
 }
 
 /// Sites that are not registered when the module is loaded.
@@ -41,7 +46,9 @@ mod tests {
         assert!(site.family() == "kmalloc");
         assert!(site.type_name() == "u64");
         assert!(site.unit() == 8);
-        assert!(site.location().0.ends_with("site.rs") && site.location().1 > 0);
+        assert!(site.location().file() == file!());
+        assert!(site.location().line() == WORDS_LINE);
+        assert!(Pairs::site().location().line() == WORDS_LINE + 2);
         assert!(site.is_registered());
     }
 

@@ -39,7 +39,7 @@ mod tests {
         let large = VBox::<Large, Larges>::zeroed(GFP_KERNEL)?;
         assert!(large.iter().all(|&byte| byte == 0));
         assert!(core::ptr::from_ref(&*large).addr() % PAGE_SIZE == 0);
-        assert!(change.live() == (1, size_of::<Large>() as u64, 0));
+        assert!(change.live() == (1, 2 * PAGE_SIZE as u64 + 1, PAGE_SIZE as u64 - 1));
         drop(large);
         assert!(change.events() == (1, 1, 0));
         Ok(())

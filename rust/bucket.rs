@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Buckets of sizes: two for every power of two.
+//!
+//! The sizes above a power of two and up to the next one are split in the middle. That is fine
+//! enough to tell all size classes of kmalloc apart, with 96 and 192 between the powers of two, so
+//! that one counter a bucket gives both a histogram and how many bytes the blocks really take; and it
+//! takes a handful of instructions to find.
+
+/// A bucket of sizes.
+///
+/// # Invariants
+///
+/// The number is less than [`Bucket::COUNT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bucket(usize);
+
+impl Bucket {
+    /// The number of buckets, a power of two.
+    pub(crate) const COUNT: usize = 64;
+
+    /// The first bucket has all sizes up to this.
+    const FIRST: usize = 8;
+
+    /// What the first bucket's numbers, see `of`, come to: it is the upper half of 4 to 8.
+    const BIAS: usize = 2 * 2 + 3;
+
+    /// The largest size that has a bucket; what is larger may be counted as this.
+    pub(crate) const MAX_SIZE: usize = Bucket(Self::COUNT - 1).up_to();
+
+    /// Returns the bucket of `size` bytes, from 1 to [`MAX_SIZE`](Self::MAX_SIZE).
+    #[inline(always)]
+    pub(crate) const fn of(size: usize) -> Bucket {
+        // One less than a power of two belongs with it.
+        let last = size.wrapping_sub(1) | (Self::FIRST - 1);
+        let log = last.ilog2();
+        // The two uppermost bits: 2 or 3.
+        let half = last >> (log - 1);
+        // INVARIANT: Masked. For sizes as required the mask has no effect, but is cheap.
+        Bucket((2 * log as usize + half - Self::BIAS) & (Self::COUNT - 1))
+    }
+
+    /// The largest size in the bucket.
+    #[inline]
+    pub(crate) const fn up_to(self) -> usize {
+        let n = self.0 + Self::BIAS;
+        let half = 2 + n % 2;
+        (half + 1) << ((n - half) / 2 - 1)
+    }
+
+    /// The number of the bucket.
+    #[inline(always)]
+    pub(crate) const fn index(self) -> usize {
+        self.0
+    }
+
+    /// All buckets, by size.
+    pub(crate) fn all() -> impl Iterator<Item = Bucket> {
+        // INVARIANT: Less than `COUNT`.
+        (0..Self::COUNT).map(Bucket)
+    }
+
+    /// The powers of two from `FIRST` on, each with the buckets for the sizes above half of it.
+    pub(crate) fn powers_of_two(
+    ) -> impl Iterator<Item = (u64, impl Iterator<Item = Bucket> + Clone)> {
+        (0..=Self::COUNT / 2).map(|n| {
+            let buckets = (2 * n).saturating_sub(1)..(2 * n + 1).min(Self::COUNT);
+            // INVARIANT: Less than `COUNT`. CAST: `usize` has 64 bits.
+            ((Self::FIRST << n) as u64, buckets.map(Bucket))
+        })
+    }
+}
+
+// Every bucket is found again by its largest size, and the next size is in another one; but for
+// number 1, since `of` takes all sizes from 9 to 16 as 16.
+const _: () = {
+    let mut i = 0;
+    while i < Bucket::COUNT {
+        let up_to = Bucket(i).up_to();
+        assert!(i == 1 || Bucket::of(up_to).0 == i);
+        assert!(Bucket::of(up_to + 1).0 != i);
+        i += 1;
+    }
+    assert!(Bucket::of(1).0 == 0);
+};

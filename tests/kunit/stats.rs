@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+
+kalloc::sites! {
+    Bytes: kmalloc([u8]), "kunit_stats_byte";
+    Triples: kmalloc([u8; 24]), "kunit_stats_triple";
+    Either_: kvmalloc([u8; 70000]), "kunit_stats_either";
+    Mapped: vmalloc([u8]), "kunit_stats_mapped";
+    Blocks: pages, "kunit_stats_block";
+}
+
+use kernel::prelude::*;
+
+#[kunit_tests(kalloc_stats)]
+mod tests {
+    use super::*;
+    use crate::Change;
+    use kalloc::{
+        kmalloc,
+        stats::{
+            Failures,
+            Sizes, //
+        },
+        vmalloc,
+        Array,
+        Gfp,
+        KBox,
+        KVBox,
+        Kmalloc,
+        Order,
+        Pages,
+        Tag,
+        Vmalloc, //
+    };
+    use kernel::{
+        alloc::NumaNode,
+        page::PAGE_SIZE, //
+    };
+
+    type Buffer = Array<u8, Kmalloc<Bytes>>;
+
+    /// The histogram entry of a site for sizes up to `up_to`.
+    fn sizes<S: Tag>(up_to: u64) -> Sizes {
+        let site = S::site();
+        let found = site.sizes().find(|sizes| sizes.up_to == up_to);
+        found.unwrap_or(Sizes {
+            up_to,
+            ..Default::default()
+        })
+    }
+
+    #[test]
+    fn every_size_takes_what_its_class_has() -> Result {
+        let change = Change::of::<Bytes>();
+        // Where classes begin and end, above the small ones.
+        for size in (1..=kmalloc::MAX_SLAB_SIZE + 1).filter(|size| *size < 256 || size % 256 < 2) {
+            let block = Buffer::zeroed(size, GFP_KERNEL)?;
+            let slack = (kmalloc::usable_size(size) - size) as u64;
+            assert!(change.live() == (1, size as u64, slack));
+            drop(block);
+        }
+        assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn units_take_what_their_class_has() -> Result {
+        let change = Change::of::<Triples>();
+        let triple = KBox::<[u8; 24], Triples>::new([0; 24], GFP_KERNEL)?;
+        assert!(change.live() == (1, 24, 8));
+        drop(triple);
+        assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn kvmalloc_units_take_what_they_really_do() -> Result {
+        let change = Change::of::<Either_>();
+        let block = KVBox::<[u8; 70000], Either_>::zeroed(GFP_KERNEL)?;
+        let takes = match vmalloc::pfn_of(&*block, 0) {
+            Ok(_) => 18 * PAGE_SIZE,
+            Err(_) => 128 << 10,
+        };
+        assert!(change.live() == (1, 70000, takes as u64 - 70000));
+        drop(block);
+        assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn sizes_are_told_apart_by_powers_of_two() -> Result {
+        let before = [64, 128, 256].map(sizes::<Bytes>);
+        let blocks = [64, 65, 96, 97, 128, 129].map(|size| Buffer::zeroed(size, GFP_KERNEL));
+        let after = [64, 128, 256].map(sizes::<Bytes>);
+        for ((before, after), count) in before.iter().zip(&after).zip([1, 4, 1]) {
+            assert!(after.allocs == before.allocs + count && after.frees == before.frees);
+        }
+        drop(blocks);
+        for (before, after) in after.iter().zip([64, 128, 256].map(sizes::<Bytes>)) {
+            assert!(after.allocs == before.allocs && after.frees == after.allocs);
+        }
+        // A site with a unit has no histogram.
+        assert!(Triples::site().sizes().next().is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn large_sizes_have_buckets_too() -> Result {
+        let mapped = Array::<u8, Vmalloc<Mapped>>::zeroed((8 << 20) + 1, GFP_KERNEL)?;
+        assert!(sizes::<Mapped>(16 << 20).allocs == 1);
+        drop(mapped);
+        assert!(sizes::<Mapped>(16 << 20).frees == 1);
+        let block = Pages::<Blocks>::zeroed(Order::new(3)?, GFP_KERNEL)?;
+        assert!(sizes::<Blocks>(8 * PAGE_SIZE as u64).allocs == 1);
+        drop(block);
+        Ok(())
+    }
+
+    #[test]
+    fn failures_have_reasons() -> Result {
+        let failures = || Bytes::site().totals().failures;
+        let before = failures();
+        // More than kmalloc has, and more than anything has.
+        assert!(Buffer::zeroed(kmalloc::MAX_SIZE + 1, GFP_KERNEL).is_err());
+        assert!(
+            failures()
+                == Failures {
+                    invalid: before.invalid + 1,
+                    ..before
+                }
+        );
+
+        // A kernel without NUMA knows of no such node.
+        if let Ok(far) = NumaNode::new(5) {
+            assert!(Buffer::zeroed_on(64, GFP_KERNEL, far).is_err());
+            assert!(failures().invalid == before.invalid + 2);
+        }
+
+        // All the memory there is, in blocks of 4 MiB.
+        for (flags, waits) in [(Gfp::KERNEL | Gfp::NORETRY, true), (Gfp::NOWAIT, false)] {
+            let before = Blocks::site().totals().failures;
+            let mut blocks = KVec::new();
+            while let Ok(block) = Pages::<Blocks, _>::uninit(Order::MAX, flags | Gfp::NOWARN) {
+                blocks.push(block, GFP_KERNEL)?;
+            }
+            let after = Blocks::site().totals().failures;
+            assert!(after.no_memory == before.no_memory + u64::from(waits));
+            assert!(after.no_wait == before.no_wait + u64::from(!waits));
+            assert!(after.invalid == before.invalid);
+        }
+        Ok(())
+    }
+}
