@@ -142,13 +142,12 @@ impl<F: Source, S: Tag<Family = F>> Counted<F, S> {
         Ok(NonNull::slice_from_raw_parts(ptr, layout.size()))
     }
 
-    /// Resizes a block, and counts that as one allocated and one freed. Not inlined: loops that push
-    /// to a vector get here rarely.
+    /// Resizes a block, and counts that as one allocated and one freed.
     ///
     /// # Safety
     ///
     /// As for [`Allocator::realloc`]; `old_layout`'s size is not 0.
-    #[inline(never)]
+    #[inline]
     unsafe fn resize(
         ptr: NonNull<u8>,
         layout: Layout,

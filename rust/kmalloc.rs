@@ -257,30 +257,12 @@ unsafe impl Source for Contiguous {
         if layout.size() > MAX_SIZE {
             return None;
         }
-        if class_size(layout.size()) < class_size(old_size) {
-            // krealloc would leave the block where it is, with all its memory.
-            let new = kmalloc(layout.size(), gfp, node)?;
-            // SAFETY: Both blocks have that many bytes, the new one being the smaller. `ptr` is a
-            // live block by the requirements of this function.
-            unsafe {
-                ptr.copy_to_nonoverlapping(new, layout.size());
-                bindings::kfree(ptr.as_ptr().cast());
-            }
-            return Some(new);
+        if layout.size() < old_size {
+            // SAFETY: By the requirements of this function.
+            return unsafe { shrink(ptr, old_size, layout, gfp, node) };
         }
-        let node = gfp::node_id(node)?;
-        // SAFETY: `ptr` is a live block by the requirements of this function; the size is neither
-        // 0, which would free it, nor too large; the node is online.
-        NonNull::new(unsafe {
-            bindings::krealloc_node_align(
-                ptr.as_ptr().cast(),
-                layout.size(),
-                layout.align() as c_ulong,
-                gfp.without_zone().as_raw(),
-                node,
-            )
-            .cast()
-        })
+        // SAFETY: By the requirements of this function.
+        unsafe { krealloc(ptr, layout, gfp, node) }
     }
 
     #[inline(always)]
@@ -293,6 +275,58 @@ unsafe impl Source for Contiguous {
     fn footprint(_: NonNull<u8>, size: usize) -> usize {
         class_size(size)
     }
+}
+
+/// Resizes a block to fewer bytes. Out of the way of loops that grow.
+///
+/// # Safety
+///
+/// As for [`Source::realloc`]; the size is less than `old_size`.
+#[cold]
+unsafe fn shrink(
+    ptr: NonNull<u8>,
+    old_size: usize,
+    layout: Layout,
+    gfp: Gfp,
+    node: NumaNode,
+) -> Option<NonNull<u8>> {
+    if class_size(layout.size()) == class_size(old_size) {
+        // SAFETY: By the requirements of this function.
+        return unsafe { krealloc(ptr, layout, gfp, node) };
+    }
+    // krealloc would leave the block where it is, with all its memory.
+    let new = kmalloc(layout.size(), gfp, node)?;
+    // SAFETY: Both blocks have that many bytes, the new one being the smaller. `ptr` is a live block
+    // by the requirements of this function.
+    unsafe {
+        ptr.copy_to_nonoverlapping(new, layout.size());
+        bindings::kfree(ptr.as_ptr().cast());
+    }
+    Some(new)
+}
+
+/// # Safety
+///
+/// `ptr` must be a live kmalloc block; the size of `layout` must not be 0, nor too large.
+#[inline]
+unsafe fn krealloc(
+    ptr: NonNull<u8>,
+    layout: Layout,
+    gfp: Gfp,
+    node: NumaNode,
+) -> Option<NonNull<u8>> {
+    let node = gfp::node_id(node)?;
+    // SAFETY: By the requirements of this function; the node is online.
+    NonNull::new(unsafe {
+        bindings::krealloc_node_align(
+            ptr.as_ptr().cast(),
+            layout.size(),
+            layout.align() as c_ulong,
+            gfp.without_zone().as_raw(),
+            node,
+        )
+        .cast()
+    })
 }
 
 // SAFETY: kvmalloc memory stays until it is freed, and is aligned as asked.

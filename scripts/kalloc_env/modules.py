@@ -56,9 +56,9 @@ class BuildTree:
         """Runs a target of the kernel's build system on our tree."""
         compiler = ["LLVM=1"] if self.config("CC_IS_CLANG") else []
         # Nobody who brings a kernel of his own wants the benchmarks installed in it.
-        bench = [] if self.name.startswith(FOREIGN) else ["KALLOC_BENCH=1"]
+        tests = [] if self.name.startswith(FOREIGN) else ["KALLOC_TESTS=1"]
         self.out.mkdir(parents=True, exist_ok=True)
-        run(tools.argv(["make", "-C", self.path, f"M={TREE}", f"MO={self.out}", *compiler, *bench, JOBS, *words],
+        run(tools.argv(["make", "-C", self.path, f"M={TREE}", f"MO={self.out}", *compiler, *tests, JOBS, *words],
                        binds=[self.path, self.source, *binds]), log, "make")
 
 

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The blocks that workers hold, of every family.
+
+use core::mem::MaybeUninit;
+use kalloc::{
+    cache::{
+        ArcObject,
+        Options, //
+    },
+    kmalloc,
+    vmalloc, //
+    Array,
+    FreePages,
+    KBox,
+    KVmalloc,
+    Kmalloc,
+    KmemCache,
+    Order,
+    Pages,
+    Vmalloc,
+};
+use kernel::{
+    alloc::{
+        AllocError,
+        Flags, //
+    },
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::Arc, //
+};
+
+kalloc::sites! {
+    pub(crate) Words: kmalloc([u64; 3]), "stress_word";
+    pub(crate) Bytes: kmalloc([u8]), "stress_byte";
+    pub(crate) Either: kvmalloc([u8]), "stress_either";
+    pub(crate) Objects: cache([u64; 5]), "stress_object";
+    pub(crate) Blocks: pages, "stress_page";
+    pub(crate) FreeBlocks: pages, "stress_free_page";
+    pub(crate) Mapped: vmalloc([u8]), "stress_mapped";
+}
+
+/// What to allocate: the number of a site.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind(pub(crate) usize);
+
+impl Kind {
+    /// Any site; the costly ones more rarely.
+    pub(crate) fn any(random: u32) -> Kind {
+        match random % 64 {
+            0 => Kind(6),
+            1..4 => Kind(2),
+            n => Kind([0, 1, 3, 4, 5][n as usize % 5]),
+        }
+    }
+
+    /// A site that can be used in atomic context.
+    pub(crate) fn atomic(random: u32) -> Kind {
+        Kind([0, 1, 3, 4, 5][random as usize % 5])
+    }
+}
+
+/// A block. Some are only held to be dropped.
+#[expect(dead_code)]
+pub(crate) enum Held {
+    Word(KBox<[u64; 3], Words>),
+    /// Another size at a site that has a unit.
+    Odd(KBox<[u8; 5], Words>),
+    Bytes(Array<u8, Kmalloc<Bytes>>),
+    Either(Array<u8, KVmalloc<Either>>),
+    Object(ArcObject<Objects>),
+    Block(Pages<Blocks, MaybeUninit<u8>>),
+    FreeBlock(FreePages<FreeBlocks, MaybeUninit<u8>>),
+    Mapped(Array<u8, Vmalloc<Mapped>>),
+}
+
+/// What a block counts as.
+#[derive(Clone, Copy)]
+pub(crate) struct Cost {
+    pub(crate) site: usize,
+    pub(crate) bytes: usize,
+    /// Not known here for slab objects: their cache's is the kernel's affair.
+    pub(crate) allocated: usize,
+}
+
+impl Held {
+    pub(crate) fn cost(&self) -> Cost {
+        let whole_pages = |len: usize| len.next_multiple_of(PAGE_SIZE);
+        let (site, bytes, allocated) = match self {
+            Held::Word(_) => (0, 24, 32),
+            Held::Odd(_) => (0, 5, 8),
+            Held::Bytes(b) => (1, b.len(), kmalloc::usable_size(b.len())),
+            Held::Either(b) if vmalloc::pfn_of(b, 0).is_ok() => (2, b.len(), whole_pages(b.len())),
+            Held::Either(b) => (2, b.len(), kmalloc::usable_size(b.len())),
+            Held::Object(_) => (3, 40, 40),
+            Held::Block(b) => (4, b.len(), b.len()),
+            Held::FreeBlock(b) => (5, b.len(), b.len()),
+            Held::Mapped(b) => (6, b.len(), whole_pages(b.len())),
+        };
+        Cost {
+            site,
+            bytes,
+            allocated,
+        }
+    }
+
+    /// Resizes the block, if it can be. Returns whether that was tried, and came to pass.
+    pub(crate) fn resize(&mut self, random: u32) -> Option<Result<(), AllocError>> {
+        let len = 1 + random as usize % 1800;
+        match self {
+            Held::Bytes(b) => Some(b.resize(len, GFP_KERNEL)),
+            Held::Either(b) => Some(b.resize(len * 5, GFP_KERNEL)),
+            Held::Mapped(b) => Some(b.resize(len * 5, GFP_KERNEL)),
+            _ => None,
+        }
+    }
+}
+
+/// Where blocks come from.
+pub(crate) struct Source(Arc<KmemCache<Objects>>);
+
+impl Source {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Source(Arc::new(
+            KmemCache::new(Options::new())?,
+            GFP_KERNEL,
+        )?))
+    }
+
+    /// Allocates a block of a kind; sometimes one that is larger than can be.
+    pub(crate) fn alloc(&self, kind: Kind, random: u32, flags: Flags) -> Result<Held, AllocError> {
+        let flags = flags | __GFP_NOWARN;
+        let size = match random % 128 {
+            0 => kmalloc::MAX_SIZE + 1,
+            n => 1 + n as usize * (random >> 7) as usize % 700,
+        };
+        let order = Order::new(random >> 7 & 1).map_err(|_| AllocError)?;
+        Ok(match kind.0 {
+            0 if random % 2 == 0 => Held::Odd(KBox::new([1; 5], flags)?),
+            0 => Held::Word(KBox::new([1; 3], flags)?),
+            1 => Held::Bytes(Array::zeroed(size, flags)?),
+            2 => Held::Either(Array::zeroed(1 + random as usize % 9000, flags)?),
+            3 => Held::Object(self.0.reserve_arc(flags)?.write([1; 5])),
+            4 => Held::Block(Pages::uninit(order, flags)?),
+            5 => Held::FreeBlock(FreePages::uninit(order, flags)?),
+            _ => Held::Mapped(Array::zeroed(1 + random as usize % 9000, flags)?),
+        })
+    }
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Checks that the counters are exact: workers on all CPUs allocate, resize and free through every
+//! family, in process context, softirqs and a timer interrupt, and keep their own tally; when they
+//! have come to rest, it must be the sites' to the last byte.
+//!
+//! The work is done while the module loads, so that loading fails if a number is wrong. Meanwhile
+//! user space may read the files and take CPUs away.
+
+#![deny(unsafe_code)]
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            ordering,
+            Atomic, //
+        },
+        new_mutex,
+        Arc,
+        Completion,
+        Mutex, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+    workqueue, //
+};
+
+mod held;
+mod tally;
+mod tick;
+
+use self::{
+    held::{
+        Held,
+        Kind,
+        Source, //
+    },
+    tally::{
+        Tallies,
+        Tally, //
+    }, //
+};
+
+module! {
+    type: Stress,
+    name: "kalloc_stress",
+    authors: ["The kalloc authors"],
+    description: "Checks that the counters of kalloc are exact",
+    license: "GPL",
+    params: {
+        workers: u32 {
+            default: 8,
+            description: "Workers in process context; half as many again in softirqs",
+        },
+        ops: u32 {
+            default: 100000,
+            description: "Operations of all workers together",
+        },
+    },
+}
+
+/// How many blocks are live at most, but for those in the hands of workers.
+const SLOTS: usize = 1024;
+
+/// Operations after which a worker is queued anew, maybe on another CPU.
+const CHUNK: u32 = 1000;
+
+/// What all workers share.
+#[pin_data]
+struct Shared {
+    tallies: Tallies,
+    source: Source,
+    /// Blocks that any worker may free.
+    #[pin]
+    slots: Mutex<KVec<Option<Held>>>,
+    running: Atomic<i32>,
+    #[pin]
+    done: Completion,
+}
+
+/// A worker, between two chunks.
+struct Worker {
+    shared: Arc<Shared>,
+    random: u32,
+    left: u32,
+    /// In softirqs: the blocks that it holds itself.
+    own: Option<[Option<Held>; 8]>,
+}
+
+impl Worker {
+    /// The next random number (xorshift).
+    fn random(&mut self) -> u32 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 17;
+        self.random ^= self.random << 5;
+        self.random
+    }
+
+    /// Does some of the work and queues the rest; the last one to have none left tells.
+    fn run(mut self) {
+        let mut tally = Tally::default();
+        for _ in 0..self.left.min(CHUNK) {
+            self.step(&mut tally);
+        }
+        self.left -= self.left.min(CHUNK);
+        if self.left == 0 {
+            for held in self.own.iter_mut().flatten().filter_map(Option::take) {
+                tally.free(&held);
+            }
+        }
+        self.shared.tallies.add(&tally);
+
+        let shared = self.shared.clone();
+        let queue = match self.own {
+            Some(_) => workqueue::system_bh(),
+            None => workqueue::system_unbound(),
+        };
+        // A worker that cannot be queued has lost its blocks: nothing would be exact any more.
+        if self.left > 0 && queue.try_spawn(GFP_ATOMIC, move || self.run()).is_ok() {
+            return;
+        }
+        if shared.running.fetch_sub(1, ordering::Full) == 1 {
+            shared.done.complete_all();
+        }
+    }
+
+    /// Allocates a block in place of another one, or resizes that.
+    fn step(&mut self, tally: &mut Tally) {
+        let (kind, size, slot) = (self.random(), self.random(), self.random() as usize);
+        let shared = self.shared.clone();
+        if let Some(own) = &mut self.own {
+            let kind = Kind::atomic(kind);
+            let new = tally.alloc(kind, || shared.source.alloc(kind, size, GFP_ATOMIC));
+            let old = core::mem::replace(&mut own[slot % own.len()], new);
+            old.inspect(|old| tally.free(old));
+            return;
+        }
+        let swap = |new| {
+            shared
+                .slots
+                .lock()
+                .get_mut(slot % SLOTS)
+                .and_then(|s| core::mem::replace(s, new))
+        };
+        let kind = Kind::any(kind);
+        let new = tally.alloc(kind, || shared.source.alloc(kind, size, GFP_KERNEL));
+        if let Some(mut old) = swap(new) {
+            tally.resize(&mut old, size);
+            tally.free(&old);
+        }
+    }
+}
+
+struct Stress;
+
+impl kernel::Module for Stress {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let (workers, ops) = (
+            module_parameters::workers.value(),
+            module_parameters::ops.value(),
+        );
+        if !(1..=1024).contains(&workers) {
+            return Err(EINVAL);
+        }
+        kalloc::register(module, held::SITES)?;
+        kalloc::register(module, tick::SITES)?;
+
+        let mut slots = KVec::new();
+        for _ in 0..SLOTS {
+            slots.push(None, GFP_KERNEL)?;
+        }
+        let source = Source::new()?;
+        let softirq_workers = workers.div_ceil(2);
+        let all = workers + softirq_workers;
+        let shared = Arc::pin_init(
+            pin_init!(Shared {
+                tallies: Tallies::new(),
+                source,
+                slots <- new_mutex!(slots),
+                // CAST: At most 1536.
+                running: Atomic::new(all as i32),
+                done <- Completion::new(),
+            }),
+            GFP_KERNEL,
+        )?;
+
+        let tick = tick::start()?;
+        for number in 0..all {
+            let worker = Worker {
+                shared: shared.clone(),
+                random: 0x9e37_79b9 ^ (number + 1),
+                left: ops / all,
+                own: (number >= workers).then(Default::default),
+            };
+            let queue = workqueue::system_unbound();
+            queue.try_spawn(GFP_KERNEL, move || worker.run())?;
+        }
+        shared.done.wait_for_completion();
+        let ticks = tick.stop();
+        // The last worker may still be on its way out of this module's code.
+        fsleep(Delta::from_millis(100));
+
+        let mut wrong = shared.tallies.differences("with blocks live");
+        wrong += tick::differences(ticks);
+        let mut last = Tally::default();
+        for held in shared.slots.lock().iter_mut().filter_map(Option::take) {
+            last.free(&held);
+        }
+        shared.tallies.add(&last);
+        wrong += shared.tallies.differences("at rest");
+        wrong += shared.tallies.live();
+
+        pr_info!(
+            "{ops} operations by {all} workers, {} interrupts: {wrong} numbers wrong\n",
+            ticks[0]
+        );
+        if wrong != 0 {
+            return Err(EIO);
+        }
+        Ok(Stress)
+    }
+}

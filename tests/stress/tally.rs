@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the workers say that they did, and whether the sites say the same.
+
+use super::held::{
+    Cost,
+    Held,
+    Kind,
+    SITES, //
+};
+use kernel::{
+    alloc::AllocError,
+    prelude::*,
+    sync::atomic::{
+        ordering,
+        Atomic, //
+    }, //
+};
+
+/// The number of sites.
+pub(crate) const COUNT: usize = 7;
+
+const _: () = assert!(SITES.len() == COUNT);
+
+/// The site of slab objects, whose footprint the tally does not know.
+const OBJECTS: usize = 3;
+
+/// What is tallied of a site: allocations, frees, failures, live bytes, and what those take.
+const NAMES: [&str; 5] = [
+    "allocs",
+    "frees",
+    "failures",
+    "live_bytes",
+    "live_allocated",
+];
+
+/// One worker's tally.
+#[derive(Default)]
+pub(crate) struct Tally([[i64; NAMES.len()]; COUNT]);
+
+impl Tally {
+    fn count(&mut self, cost: Cost, sign: i64) {
+        if let Some([allocs, frees, _, bytes, allocated]) = self.0.get_mut(cost.site) {
+            *(if sign > 0 { allocs } else { frees }) += 1;
+            *bytes += sign * cost.bytes as i64;
+            *allocated += sign * cost.allocated as i64;
+        }
+    }
+
+    fn fail(&mut self, site: usize) {
+        if let Some([_, _, failures, ..]) = self.0.get_mut(site) {
+            *failures += 1;
+        }
+    }
+
+    /// Tallies what `alloc` does.
+    pub(crate) fn alloc(
+        &mut self,
+        kind: Kind,
+        alloc: impl FnOnce() -> Result<Held, AllocError>,
+    ) -> Option<Held> {
+        match alloc() {
+            Ok(held) => {
+                self.count(held.cost(), 1);
+                Some(held)
+            }
+            Err(AllocError) => {
+                self.fail(kind.0);
+                None
+            }
+        }
+    }
+
+    /// Tallies a resize: a block allocated and one freed.
+    pub(crate) fn resize(&mut self, held: &mut Held, random: u32) {
+        let old = held.cost();
+        match held.resize(random) {
+            None => {}
+            Some(Ok(())) => {
+                self.count(held.cost(), 1);
+                self.count(old, -1);
+            }
+            Some(Err(AllocError)) => self.fail(old.site),
+        }
+    }
+
+    /// Tallies a block that is about to be freed.
+    pub(crate) fn free(&mut self, held: &Held) {
+        self.count(held.cost(), -1);
+    }
+}
+
+/// All workers' tallies.
+pub(crate) struct Tallies([[Atomic<i64>; NAMES.len()]; COUNT]);
+
+impl Tallies {
+    pub(crate) fn new() -> Self {
+        Tallies([const { [const { Atomic::new(0) }; NAMES.len()] }; COUNT])
+    }
+
+    /// Adds a worker's.
+    pub(crate) fn add(&self, tally: &Tally) {
+        for (sums, numbers) in self.0.iter().zip(&tally.0) {
+            for (sum, number) in sums.iter().zip(numbers) {
+                sum.add(*number, ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Counts, and says in the log, which numbers of the sites are not the tallies'.
+    pub(crate) fn differences(&self, when: &str) -> u32 {
+        let mut wrong = 0;
+        for (index, (sums, site)) in self.0.iter().zip(SITES).enumerate() {
+            let site = site();
+            let totals = site.totals();
+            let counted = [
+                totals.allocs,
+                totals.frees,
+                totals.failures.total(),
+                totals.live_bytes,
+                totals.live_allocated,
+            ];
+            for ((name, sum), counted) in NAMES.iter().zip(sums).zip(counted) {
+                let tallied = sum.load(ordering::Relaxed);
+                let unknown = index == OBJECTS && *name == "live_allocated";
+                if !unknown && tallied != counted as i64 {
+                    pr_err!(
+                        "{} {when}: {name} is {counted}, not {tallied}\n",
+                        site.name()
+                    );
+                    wrong += 1;
+                }
+            }
+            // The sizes add up to the same.
+            let sized = site
+                .sizes()
+                .fold([0, 0], |[a, f], s| [a + s.allocs, f + s.frees]);
+            if site.unit() == 0 && sized != [totals.allocs, totals.frees] {
+                pr_err!("{} {when}: the sizes' sums are {sized:?}\n", site.name());
+                wrong += 1;
+            }
+        }
+        wrong
+    }
+
+    /// Counts the sites that still have something live.
+    pub(crate) fn live(&self) -> u32 {
+        SITES
+            .iter()
+            .filter(|site| site().totals().live() != 0)
+            .count() as u32
+    }
+}
