@@ -11,6 +11,7 @@
     setup      all of that for a command, the independent parts at the same time
     modules    our modules, built for one of those trees and checked against it
     userland   what a guest runs on
+    clients    programs that read slabinfo, for guests
     initramfs  the guest's files, as a cpio archive
     guest      boots a kernel, runs a command in it, returns its status
     kvm        may the guest use KVM: found out once, by a boot

@@ -4,7 +4,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from . import kvm
+from . import clients, kvm
 from .cache import look, need_room, remove
 from .kernels import NAMES, Kernel, debian, kernel
 from .paths import CACHE, from_environment
@@ -13,7 +13,7 @@ from .toolchain import toolchain
 from .userland import userland
 
 # What the names of the cache's entries start with, and of what a killed --prune left.
-OURS = tuple(f"{name}-" for name in ("toolchain", "debian", "busybox", "userland", *NAMES)) + (".trash-",)
+OURS = tuple(f"{name}-" for name in ("toolchain", "debian", "busybox", "userland", "slabtop", *NAMES)) + (".trash-",)
 
 
 def set_up(*names: str) -> list[Kernel]:
@@ -36,10 +36,10 @@ def set_up(*names: str) -> list[Kernel]:
 def prune() -> None:
     """Removes from the cache what no command of this tree would use now.
 
-    Userlands with packages go too: which ones will be asked for is not known.
+    Userlands with packages go too, but the tests' own: which ones will be asked for is not known.
     """
     kernels = (partial(kernel, name) for name in NAMES)
-    used, _ = look(toolchain, debian, partial(userland, ()), *kernels)
+    used, _ = look(toolchain, debian, partial(userland, ()), *clients.PARTS, *kernels)
     for path in sorted(CACHE.iterdir()):
         if path.name not in used and path.name.startswith(OURS):
             say(f"    removing {path}")
