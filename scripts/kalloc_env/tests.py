@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import klog, kvm, modules
+from . import clients, klog, kvm, modules
 from .guest import Guest, boot
 from .kernels import Kernel
 from .paths import LOGS, TREE
@@ -24,6 +24,8 @@ from .say import Failure, say, tail
 from .setup import set_up
 
 SCENARIOS = TREE / "tests" / "scenarios"
+# The scenario that wants more than a kernel.
+CLIENTS = "clients"
 SKIP = 77
 SCENARIO_SECONDS = 300.0
 # Guests at a time, so that two processors are enough for what a test may take.
@@ -66,6 +68,8 @@ def run_tests(names: list[str]) -> int:
     for kernel in (stock, debug):
         modules.image(kernel)
     kvm.usable(stock.image)
+    if not names or CLIENTS in names:
+        clients.set_up()
     ready = time.monotonic()
 
     jobs: list[Job] = []

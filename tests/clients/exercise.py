@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0
+"""kalloc_exercise as the source of rows: loads it, and has it hold what tells the columns apart."""
+
+import subprocess
+
+import slabinfo
+
+FILE = "/proc/kallocinfo"
+CONTROL = "/sys/kernel/debug/kalloc/exercise"
+WORKLOADS = "kbox kvec karray kvarray cache pages fpages vmap vbox varray".split()
+# How many blocks each keeps, and of which size where it may choose.
+KEPT = (70, 3, 40, 9, 130, 5, 2, 30, 6, 12)
+SIZES = (64, 8, 700, 3000, 64, 9000, 4096, 4096, 64, 20000)
+
+
+def modprobe(*words: str) -> None:
+    """Loads a module."""
+    subprocess.run(["modprobe", *words], check=True)
+
+
+def rmmod(*names: str) -> None:
+    """Unloads modules; fails if it has to wait for long."""
+    subprocess.run(["rmmod", *names], check=True, timeout=60)
+
+
+def read(path: str = FILE) -> str:
+    """The whole file."""
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+def rows(path: str = FILE) -> list[slabinfo.Row]:
+    """The rows of the file."""
+    return slabinfo.table(read(path))
+
+
+def hold(more: int = 0) -> list[slabinfo.Row]:
+    """Has every workload hold its blocks, and so many more; returns the rows that say so."""
+    for name, kept, size in zip(WORKLOADS, KEPT, SIZES):
+        with open(CONTROL, "w", encoding="ascii", buffering=1) as control:
+            control.write(f"{name} count=1 size={size} keep={kept + more}\n")
+    found = rows()
+    assert {row.name: row.active for row in found} == {
+        f"exercise_{name}": kept + more for name, kept in zip(WORKLOADS, KEPT)}, found
+    return found

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs in a guest: programs that read /proc/slabinfo get our file instead, and must not notice."""
+
+import subprocess
+import time
+
+import exercise
+import exporter
+import seeking
+import slabtops
+import unloading
+
+PARTS = (exporter, slabtops, seeking, unloading)
+
+
+def main() -> None:
+    """One after the other; the first that fails ends it."""
+    exercise.modprobe("kalloc_exercise")
+    subprocess.run(["mount", "--bind", exercise.FILE, "/proc/slabinfo"], check=True)
+    assert exercise.rows("/proc/slabinfo") == exercise.rows()
+    metrics = exporter.start()
+    try:
+        for part in PARTS:
+            start = time.monotonic()
+            part.check()
+            print(f"{part.__name__}: {time.monotonic() - start:.1f} s", flush=True)
+            if part is exporter:
+                metrics.terminate()
+                metrics.wait(10)
+    finally:
+        metrics.kill()
+
+
+main()

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A program on a pseudo-terminal: its keyboard, its screen, and how it ends."""
+
+import fcntl
+import os
+import select
+import signal
+import struct
+import time
+from collections.abc import Callable
+
+from screen import COLUMNS, LINES, Screen
+
+# python3-minimal has no termios.
+TIOCSWINSZ = 0x5414
+PATIENCE = 30.0
+
+
+class Terminal:
+    """Runs a program until it ends, or the block that it serves is left."""
+
+    def __init__(self, *argv: str) -> None:
+        self.argv = argv
+        self._screen = Screen()
+        self._open = True
+        self._keyboard, end = os.openpty()
+        fcntl.ioctl(end, TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        self._child = os.fork()
+        if not self._child:
+            try:
+                os.close(self._keyboard)
+                os.login_tty(end)
+                os.execvpe(argv[0], argv, os.environ | {"TERM": "vt100"})
+            finally:
+                os._exit(127)
+        os.close(end)
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child:
+            os.kill(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
+        os.close(self._keyboard)
+
+    def type(self, keys: str) -> None:
+        """Presses keys."""
+        os.write(self._keyboard, keys.encode())
+
+    def until(self, what: str, seen: Callable[[list[str]], bool]) -> list[str]:
+        """Waits until the screen is as it should be, and returns it; fails if that takes too long."""
+        deadline = time.monotonic() + PATIENCE
+        while not seen(lines := self._screen.lines()):
+            if time.monotonic() > deadline or not self._open:
+                shown = "\n".join(line for line in lines if line)
+                raise AssertionError(f"{' '.join(self.argv)}: never shown: {what}\n{shown}")
+            self._read(0.2)
+        return lines
+
+    def end(self) -> int:
+        """Waits for the program to end; returns its exit status."""
+        deadline = time.monotonic() + PATIENCE
+        while self._open and time.monotonic() < deadline:
+            self._read(0.2)
+        if self._open:
+            raise AssertionError(f"{' '.join(self.argv)} does not end")
+        _, status = os.waitpid(self._child, 0)
+        self._child = 0
+        return os.waitstatus_to_exitcode(status)
+
+    def _read(self, seconds: float) -> None:
+        if not select.select([self._keyboard], [], [], seconds)[0]:
+            return
+        try:
+            data = os.read(self._keyboard, 1 << 16)
+        except OSError:
+            # What a terminal says when the last program has left it.
+            data = b""
+        self._open = bool(data)
+        self._screen.feed(data)
