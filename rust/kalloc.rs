@@ -44,11 +44,13 @@ mod procfs;
 mod reaper;
 mod registry;
 mod sampler;
+mod seq;
 pub mod site;
 mod sites;
 mod slab;
 mod slabinfo;
 pub mod stats;
+mod text;
 pub mod vmalloc;
 
 pub use crate::{
@@ -107,10 +109,10 @@ struct KallocModule {
     kallocinfo: procfs::ProcFile<slabinfo::SlabInfo>,
     /// `/sys/kernel/debug/kalloc/sites`.
     #[pin]
-    sites: kernel::debugfs::File<()>,
+    sites: debugfs::SeqFile<sites::Text>,
     /// `/sys/kernel/debug/kalloc/sites.json`.
     #[pin]
-    sites_json: kernel::debugfs::File<()>,
+    sites_json: debugfs::SeqFile<sites::Json>,
     /// `/sys/kernel/debug/kalloc/`.
     _debugfs: debugfs::Root,
     /// The list of sites.
@@ -125,12 +127,8 @@ impl kernel::InPlaceModule for KallocModule {
             registry <- unsafe { registry::Registry::new() },
             // SAFETY: Likewise; nobody else can ask for it before this module is loaded.
             _debugfs: unsafe { debugfs::Root::new() },
-            sites <- debugfs::dir()
-                .ok_or(ENODEV)?
-                .read_callback_file(c"sites", (), &|(), f| sites::show(f)),
-            sites_json <- debugfs::dir()
-                .ok_or(ENODEV)?
-                .read_callback_file(c"sites.json", (), &|(), f| sites::show_json(f)),
+            sites <- debugfs::SeqFile::new(c"sites", sites::Text),
+            sites_json <- debugfs::SeqFile::new(c"sites.json", sites::Json),
             kallocinfo <- procfs::ProcFile::new(c"kallocinfo", slabinfo::SlabInfo),
             _: { sampler::start(module_parameters::sample_ms.value()) },
         })

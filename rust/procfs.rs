@@ -2,12 +2,16 @@
 
 //! Files in `/proc` that show a sequence of records.
 //!
-//! C header: [`include/linux/proc_fs.h`](srctree/include/linux/proc_fs.h),
-//! [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
-//!
-//! Reference: <https://docs.kernel.org/filesystems/seq_file.html>
+//! C header: [`include/linux/proc_fs.h`](srctree/include/linux/proc_fs.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    seq::{
+        Callbacks,
+        Keeper,
+        Records, //
+    }, //
+};
 use core::{
     marker::PhantomPinned,
     ptr::{
@@ -16,26 +20,19 @@ use core::{
     }, //
 };
 use kernel::{
-    ffi::{
-        c_int,
-        c_void, //
-    },
-    prelude::*,
-    seq_file::SeqFile, //
+    ffi::c_void,
+    prelude::*, //
 };
 
-/// What a file shows: records, each with a position.
-///
-/// A reader may stop anywhere, for as long as it likes, and go on, go back or close: no call holds
-/// on to anything for the next one. Records may come and go between calls.
-pub(crate) trait Records: Send + Sync {
-    /// Returns the position of the first record at or after `pos`, if there is one.
-    ///
-    /// A file is read from position 0.
-    fn seek(&self, pos: u64) -> Option<u64>;
+/// Files in `/proc`, as [`Keeper`]s of what they show.
+struct Proc;
 
-    /// Writes the record at `pos`; nothing, if it is gone.
-    fn show(&self, pos: u64, out: &SeqFile);
+// SAFETY: An entry has its records as its data. `proc_remove` waits until callbacks have returned.
+unsafe impl Keeper for Proc {
+    unsafe fn find(m: *mut bindings::seq_file) -> *mut c_void {
+        // SAFETY: By the requirements of this function.
+        unsafe { bindings::kalloc_helper_seq_pde_data(m) }
+    }
 }
 
 /// A file in `/proc`, read-only for root. It is there until this is dropped.
@@ -57,14 +54,6 @@ unsafe impl<R: Records> Send for ProcFile<R> {}
 unsafe impl<R: Records> Sync for ProcFile<R> {}
 
 impl<R: Records + 'static> ProcFile<R> {
-    const OPS: bindings::seq_operations = bindings::seq_operations {
-        start: Some(Self::start),
-        next: Some(Self::next),
-        stop: Some(Self::stop),
-        show: Some(Self::show),
-    };
-    const OPS_REF: &'static bindings::seq_operations = &Self::OPS;
-
     /// Creates `/proc/name` with mode 0400.
     ///
     /// # Context
@@ -86,7 +75,7 @@ impl<R: Records + 'static> ProcFile<R> {
                     name.as_char_ptr(),
                     0o400,
                     ptr::null_mut(),
-                    Self::OPS_REF,
+                    Callbacks::<R, Proc>::TABLE,
                     0,
                     data.cast(),
                 );
@@ -103,88 +92,6 @@ impl<R: Records + 'static> ProcFile<R> {
                 }
             })
         }
-    }
-
-    /// Returns the records of the file behind `m`.
-    ///
-    /// # Safety
-    ///
-    /// `m` must be a seq file of an entry created by `Self::new`, in one of its callbacks.
-    unsafe fn records<'a>(m: *mut bindings::seq_file) -> &'a R {
-        // SAFETY: `proc_remove` waits until callbacks have returned, so that by the type
-        // invariants the entry's data is valid during this one.
-        unsafe { &*bindings::kalloc_helper_seq_pde_data(m).cast::<R>() }
-    }
-
-    /// Moves `*pos` to the next record there is, and returns `pos` itself as the iterator, so that
-    /// `show` finds the position in it.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Self::records`]; `pos` must be valid.
-    unsafe fn at(m: *mut bindings::seq_file, pos: *mut bindings::loff_t) -> *mut c_void {
-        // SAFETY: By the requirements of this function.
-        let (records, from) = unsafe { (Self::records(m), *pos) };
-        match records.seek(from.unsigned_abs()) {
-            // OVERFLOW: Positions grow by one for a record; 2^63 of them there never are.
-            Some(found) => {
-                // SAFETY: By the requirements of this function.
-                unsafe { *pos = found as bindings::loff_t };
-                pos.cast()
-            }
-            None => ptr::null_mut(),
-        }
-    }
-
-    /// The position to start at.
-    ///
-    /// # Safety
-    ///
-    /// For seq_file only, as for [`Self::at`].
-    unsafe extern "C" fn start(
-        m: *mut bindings::seq_file,
-        pos: *mut bindings::loff_t,
-    ) -> *mut c_void {
-        // SAFETY: By the requirements of this function.
-        unsafe { Self::at(m, pos) }
-    }
-
-    /// The position after `pos`.
-    ///
-    /// # Safety
-    ///
-    /// For seq_file only, as for [`Self::at`].
-    unsafe extern "C" fn next(
-        m: *mut bindings::seq_file,
-        _: *mut c_void,
-        pos: *mut bindings::loff_t,
-    ) -> *mut c_void {
-        // SAFETY: By the requirements of this function. The position must grow even at the end.
-        unsafe {
-            *pos += 1;
-            Self::at(m, pos)
-        }
-    }
-
-    /// Nothing is held between calls.
-    ///
-    /// # Safety
-    ///
-    /// None; it is unsafe because seq_file's callbacks are.
-    unsafe extern "C" fn stop(_: *mut bindings::seq_file, _: *mut c_void) {}
-
-    /// Shows the record at `pos`.
-    ///
-    /// # Safety
-    ///
-    /// For seq_file only, as for [`Self::at`], with what that returned.
-    unsafe extern "C" fn show(m: *mut bindings::seq_file, pos: *mut c_void) -> c_int {
-        // SAFETY: By the requirements of this function; seq_file serves one reader at a time.
-        unsafe {
-            let pos: bindings::loff_t = *pos.cast();
-            Self::records(m).show(pos.unsigned_abs(), SeqFile::from_raw(m));
-        }
-        0
     }
 }
 

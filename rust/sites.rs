@@ -4,40 +4,63 @@
 //! each site. The first is to be read, and has a header line and columns of one word each; the
 //! second has a JSON object a line.
 
-use crate::registry::{
-    self,
-    Record, //
+use crate::{
+    registry::{
+        self,
+        Record, //
+    },
+    seq::{
+        Output,
+        Records, //
+    }, //
 };
 use kernel::fmt::{
     self,
     Write, //
 };
 
-/// Writes the file to be read.
-pub(crate) fn show(f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str(
-        "# name family unit live allocs frees no_memory no_wait invalid live_bytes \
-         live_allocated peak peak_bytes peak_allocated sizes module location type\n",
-    )?;
-    each(|record| line(record, f))
-}
+/// Where the header is; sites have positions above it.
+const HEADER: u64 = 0;
 
-/// Writes the file for programs.
-pub(crate) fn show_json(f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    each(|record| object(record, f))
-}
+/// The file to be read.
+pub(crate) struct Text;
 
-/// Calls `f` on all sites, one after the other: some may come or go in between.
-fn each(mut f: impl FnMut(&Record<'_>) -> fmt::Result) -> fmt::Result {
-    let mut next = 0;
-    while let Some(id) = registry::seek(next) {
-        registry::with(id, &mut f).unwrap_or(Ok(()))?;
-        next = id + 1;
+impl Records for Text {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        if pos == HEADER {
+            Some(HEADER)
+        } else {
+            registry::seek(pos)
+        }
     }
-    Ok(())
+
+    fn show(&self, pos: u64, out: &mut Output) {
+        if pos == HEADER {
+            out.write(
+                b"# name family unit live allocs frees no_memory no_wait invalid live_bytes \
+                  live_allocated peak peak_bytes peak_allocated sizes module location type\n",
+            );
+        } else {
+            // An output takes what it is given.
+            registry::with(pos, |record| line(record, out).unwrap_or(()));
+        }
+    }
 }
 
-fn line(record: &Record<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// The file for programs.
+pub(crate) struct Json;
+
+impl Records for Json {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        registry::seek(pos)
+    }
+
+    fn show(&self, pos: u64, out: &mut Output) {
+        registry::with(pos, |record| object(record, out).unwrap_or(()));
+    }
+}
+
+fn line(record: &Record<'_>, f: &mut Output) -> fmt::Result {
     let Record {
         site, totals, peak, ..
     } = record;
@@ -83,7 +106,7 @@ fn line(record: &Record<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_char('\n')
 }
 
-fn object(record: &Record<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn object(record: &Record<'_>, f: &mut Output) -> fmt::Result {
     let Record {
         site, totals, peak, ..
     } = record;

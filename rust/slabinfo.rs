@@ -8,16 +8,15 @@
 //! Reference: `slabinfo(5)`
 
 use crate::{
-    procfs::Records,
     registry::{
         self,
         Record, //
-    }, //
-};
-use kernel::{
-    fmt,
-    seq_file::SeqFile,
-    seq_print, //
+    },
+    seq::{
+        Output,
+        Records, //
+    },
+    text::Line, //
 };
 
 /// The registered sites as rows of slabinfo.
@@ -35,54 +34,53 @@ impl Records for SlabInfo {
         }
     }
 
-    fn show(&self, pos: u64, out: &SeqFile) {
+    fn show(&self, pos: u64, out: &mut Output) {
         if pos == HEADER {
-            seq_print!(out, "{}", Header);
+            out.write(
+                b"slabinfo - version: 2.1\n\
+                  # name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> \
+                  : tunables <limit> <batchcount> <sharedfactor> \
+                  : slabdata <active_slabs> <num_slabs> <sharedavail>\n",
+            );
         } else {
-            registry::with(pos, |record| seq_print!(out, "{}", Row(record)));
+            registry::with(pos, |record| out.write(row(record).get()));
         }
     }
 }
 
-struct Header;
+/// The width of a name's column.
+const NAME: usize = 17;
 
-impl fmt::Display for Header {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "slabinfo - version: 2.1\n\
-             # name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> \
-             : tunables <limit> <batchcount> <sharedfactor> \
-             : slabdata <active_slabs> <num_slabs> <sharedavail>\n",
-        )
-    }
-}
+/// The longest name, the three words, and eleven numbers with a blank each.
+type Row = Line<{ 64 + 32 + 11 * 21 }>;
 
-struct Row<'a>(&'a Record<'a>);
+fn row(record: &Record<'_>) -> Row {
+    let live = record.totals;
+    let shape = record.site.shape(&live);
+    let capacity = shape
+        .slabs
+        .saturating_mul(u64::from(shape.objects_per_slab));
+    // Blocks of mixed sizes may be more than their mean suggests.
+    let capacity = capacity.max(live.live());
+    let name = record.site.name();
 
-impl fmt::Display for Row<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let live = self.0.totals;
-        let shape = self.0.site.shape(&live);
-        let capacity = shape
-            .slabs
-            .saturating_mul(u64::from(shape.objects_per_slab));
-        writeln!(
-            f,
-            "{:<17} {:>6} {:>6} {:>6} {:>4} {:>4} : tunables {:>4} {:>4} {:>4} \
-             : slabdata {:>6} {:>6} {:>6}",
-            self.0.site.name(),
-            live.live(),
-            // Blocks of mixed sizes may be more than their mean suggests.
-            capacity.max(live.live()),
-            shape.object_size,
-            shape.objects_per_slab,
-            shape.pages_per_slab,
-            0,
-            0,
-            0,
-            shape.slabs,
-            shape.slabs,
-            0,
-        )
-    }
+    let mut row = Row::new();
+    row.text(name.as_bytes())
+        .blanks(NAME.saturating_sub(name.len()))
+        .blanks(1)
+        .number(6, live.live())
+        .blanks(1)
+        .number(6, capacity)
+        .blanks(1)
+        .number(6, u64::from(shape.object_size))
+        .blanks(1)
+        .number(4, u64::from(shape.objects_per_slab))
+        .blanks(1)
+        .number(4, u64::from(shape.pages_per_slab))
+        .text(b" : tunables    0    0    0 : slabdata ")
+        .number(6, shape.slabs)
+        .blanks(1)
+        .number(6, shape.slabs)
+        .text(b"      0\n");
+    row
 }

@@ -4,6 +4,7 @@
  * one of them, in a file named after its header, as rust/helpers/ does upstream.
  */
 
+#include "debugfs.c"
 #include "module.c"
 #include "page.c"
 #include "percpu.c"

@@ -21,7 +21,8 @@ from .paths import BUILD
 from .say import Failure, say
 from .setup import set_up
 
-GROUPS = ("kmalloc", "vec", "cache", "pages", "vmalloc", "accounting")
+READ = "reading"
+GROUPS = ("kmalloc", "vec", "cache", "pages", "vmalloc", "accounting", READ)
 # No randomness, and no zeroing of what is allocated, which would hide what the calls cost.
 # The last one lets the kernel's own profiler be turned on later, where there is one.
 APPEND = "nokaslr init_on_alloc=0 sysctl.vm.mem_profiling=0"
@@ -43,11 +44,35 @@ if [ -e {profiler} ]; then
     measure on
 fi
 cd /
-rmmod kalloc_bench kalloc || exit 12
+rmmod kalloc_bench || exit 12
+{reading}
+rmmod kalloc || exit 12
+"""
+# What a row costs a reader: many reads by one process, and as many of a file with no rows, each
+# between two marks in the kernel's log, whose clock counts microseconds, a thousand instructions.
+READING = """
+for sites in 10 100 1000 10000; do
+    modprobe kalloc_many sites=$sites || exit 14
+    for file in /proc/kallocinfo /sys/kernel/debug/kalloc/sites.json; do
+        files=; nothing=; i=0
+        while [ $i -lt $((20000 / sites)) ]; do
+            files="$files $file"; nothing="$nothing /dev/null"; i=$((i + 1)); [ $i = 1000 ] && break
+        done
+        echo "mark $sites $i $file" >/dev/kmsg
+        cat $files >/dev/null
+        echo "mark 0 0 -" >/dev/kmsg
+        cat $nothing >/dev/null
+        echo "mark 0 0 end" >/dev/kmsg
+    done
+    rmmod kalloc_many || exit 12
+done
+echo "= reading off"
+dmesg | sed -n 's/^\\[ *\\([0-9.]*\\).*] mark /mark \\1 /p'
 """
 MEANING = {10: "the module does not load", 11: "a scenario failed", 12: "the module does not unload",
-           13: "the kernel's profiler cannot be turned on",
+           13: "the kernel's profiler cannot be turned on", 14: "the module of many sites does not load",
            124: "the guest takes too long", 126: "the guest died"}
+MARK = re.compile(r"mark ([\d.]+) (\d+) (\d+) (\S+)")
 LINE = re.compile(r"\s*(\d+) (c|kalloc|uncounted|upstream)\s+(-?[\d.]+)\s+(-?[\d.]+) (.+)")
 
 
@@ -64,6 +89,16 @@ class Result:
     profiling: bool
 
 
+def reading(text: str) -> Iterable[Result]:
+    """What a row costs, from the marks in a guest's log."""
+    marks = [(float(at), int(sites), int(reads), file) for at, sites, reads, file in MARK.findall(text)]
+    for start, middle, end in zip(marks[::3], marks[1::3], marks[2::3]):
+        _, sites, reads, file = start
+        seconds = (middle[0] - start[0]) - (end[0] - middle[0])
+        row = seconds * 1e9 / (sites * reads)
+        yield Result("reading", f"a row of {file}", sites, "kalloc", row, row, False)
+
+
 def parse(text: str) -> Iterable[Result]:
     """The results that a guest printed."""
     group, profiling = "", False
@@ -78,13 +113,16 @@ def parse(text: str) -> Iterable[Result]:
 
 def measure(target: Kernel, groups: Iterable[str], timeout: float) -> list[Result]:
     """Boots and measures."""
-    command = COMMAND.format(groups=" ".join(groups), profiler=PROFILER)
+    wanted = [group for group in groups if group != READ]
+    command = COMMAND.format(groups=" ".join(wanted), profiler=PROFILER,
+                             reading=READING if READ in groups and target.name == modules.MANY_SITES else "")
     text = io.BytesIO()
     ended = boot(Guest(target, command, cpus=1, icount=True, append=APPEND, timeout=timeout,
                        modules=modules.image(target)), text)
     if ended.status:
         raise Failure(MEANING.get(ended.status, f"the guest's status is {ended.status}"), ended.log)
-    results = list(parse(text.getvalue().decode()))
+    said = text.getvalue().decode()
+    results = [*parse(said), *reading(said)]
     if not results:
         raise Failure("the guest printed no results", ended.log)
     return results

@@ -87,8 +87,27 @@ class Share:
             yield Verdict(self.what, self.limit, round(share, 4), "of it", 64, share <= self.limit)
 
 
+@dataclass(frozen=True)
+class Row:
+    """What a row costs a reader: in itself, and as a multiple of what it does with fewer rows."""
+
+    what: str
+    limit: float
+    scenario: str
+    rows: int
+    fewer: int = 0
+
+    def judge(self, results: list[Result]) -> Iterable[Verdict]:
+        """The verdict; none if it was not measured."""
+        costs = cost(results, self.scenario, "kalloc")
+        if self.rows in costs:
+            measured = costs[self.rows] / costs[self.fewer] if self.fewer else costs[self.rows]
+            unit = "times" if self.fewer else "instructions"
+            yield Verdict(self.what, self.limit, round(measured, 3), unit, self.rows, measured <= self.limit)
+
+
 SIZES, ORDERS, VMALLOC = range(8, 8193), range(0, 4), range(1, 1025)
-BOUNDS: tuple[Bound | Share, ...] = (
+BOUNDS: tuple[Bound | Share | Row, ...] = (
     Bound("KBox, 8 to 8192 bytes, against C", 1.03, (PAIRS, "kalloc"), (PAIRS, "c"), SIZES),
     Bound("KBox, 8 to 8192 bytes, against upstream", 0.60, (PAIRS, "kalloc"), (PAIRS, "upstream"), SIZES),
     Bound("KVec<u64>, push 1024, against upstream", 1.00, ("push", "kalloc"), ("push", "upstream"), range(1024, 1025)),
@@ -104,5 +123,7 @@ BOUNDS: tuple[Bound | Share, ...] = (
     Bound("accounting alone, any size, known when compiling", 8,
           (KNOWN, "kalloc"), (KNOWN, "uncounted"), SIZES, difference),
     Bound("accounting alone, any size", 8, (SIZED, "kalloc"), (SIZED, "uncounted"), SIZES, difference),
+    Row("reading a row of /proc/kallocinfo, of 10000", 3000, "a row of /proc/kallocinfo", 10_000),
+    Row("the same, against 1000 rows", 1.10, "a row of /proc/kallocinfo", 10_000, 1000),
     Share("accounting alone, against MEM_ALLOC_PROFILING", 0.05),
 )

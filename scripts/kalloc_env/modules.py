@@ -20,6 +20,7 @@ from .toolchain import Toolchain, toolchain
 SOURCES = ("Kbuild", "rust", "samples", "bench", "tests")
 SUFFIXES = (".rs", ".c", ".h", ".S")
 FOREIGN = "kdir-"
+MANY_SITES = "bench"  # alone: ten thousand sites take a minute to compile
 OLDEST = (6, 13)  # knows MO=, a folder for the objects of external modules
 
 
@@ -57,6 +58,8 @@ class BuildTree:
         compiler = ["LLVM=1"] if self.config("CC_IS_CLANG") else []
         # Nobody who brings a kernel of his own wants the benchmarks installed in it.
         tests = [] if self.name.startswith(FOREIGN) else ["KALLOC_TESTS=1"]
+        if self.name == MANY_SITES:
+            tests.append("KALLOC_MANY=1")
         self.out.mkdir(parents=True, exist_ok=True)
         run(tools.argv(["make", "-C", self.path, f"M={TREE}", f"MO={self.out}", *compiler, *tests, JOBS, *words],
                        binds=[self.path, self.source, *binds]), log, "make")

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sequences of records that a file shows.
+//!
+//! C header: [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
+//!
+//! Reference: <https://docs.kernel.org/filesystems/seq_file.html>
+
+use crate::bindings;
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
+use kernel::{
+    ffi::{
+        c_int,
+        c_void, //
+    },
+    fmt, //
+};
+
+/// What a file shows: records, each with a position.
+///
+/// A reader may stop anywhere, for as long as it likes, and go on, go back or close: no call holds
+/// on to anything for the next one. Records may come and go between calls.
+pub(crate) trait Records: Send + Sync {
+    /// Returns the position of the first record at or after `pos`, if there is one.
+    ///
+    /// A file is read from position 0.
+    fn seek(&self, pos: u64) -> Option<u64>;
+
+    /// Writes the record at `pos`; nothing, if it is gone.
+    fn show(&self, pos: u64, out: &mut Output);
+}
+
+/// What a record is written to. What does not fit is not lost: the record is asked for again, with
+/// more room.
+///
+/// # Invariants
+///
+/// The pointer is to a seq file that calls [`Records::show`] now.
+pub(crate) struct Output(*mut bindings::seq_file);
+
+impl Output {
+    /// Writes `text`.
+    pub(crate) fn write(&mut self, text: &[u8]) {
+        // SAFETY: By the invariants. A full file says so to seq_file itself.
+        unsafe { bindings::seq_write(self.0, text.as_ptr().cast(), text.len()) };
+    }
+}
+
+impl fmt::Write for Output {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.write(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Where a kind of file keeps the records that it shows.
+///
+/// # Safety
+///
+/// In a callback of seq_file, `find` must return what the file was created with, which is valid
+/// until the callback returns.
+pub(crate) unsafe trait Keeper {
+    /// Returns the records of the file behind `m`.
+    ///
+    /// # Safety
+    ///
+    /// `m` must be the seq file of a file of this kind, in one of its callbacks.
+    unsafe fn find(m: *mut bindings::seq_file) -> *mut c_void;
+}
+
+/// seq_file's callbacks for records `R` that `K` keeps.
+pub(crate) struct Callbacks<R, K>(PhantomData<(R, K)>);
+
+impl<R: Records + 'static, K: Keeper + 'static> Callbacks<R, K> {
+    /// The table, for files that are created with a pointer to an `R`.
+    pub(crate) const TABLE: &'static bindings::seq_operations = &bindings::seq_operations {
+        start: Some(Self::start),
+        next: Some(Self::next),
+        stop: Some(Self::stop),
+        show: Some(Self::show),
+    };
+
+    /// Returns the records of the file behind `m`.
+    ///
+    /// # Safety
+    ///
+    /// `m` must be the seq file of a file that was created with this table, in one of its callbacks.
+    unsafe fn records<'a>(m: *mut bindings::seq_file) -> &'a R {
+        // SAFETY: By the requirements of this function, and those of `Keeper`.
+        unsafe { &*K::find(m).cast::<R>() }
+    }
+
+    /// Moves `*pos` to the next record there is, and returns `pos` itself as the iterator, so that
+    /// `show` finds the position in it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::records`]; `pos` must be valid.
+    unsafe fn at(m: *mut bindings::seq_file, pos: *mut bindings::loff_t) -> *mut c_void {
+        // SAFETY: By the requirements of this function.
+        let (records, from) = unsafe { (Self::records(m), *pos) };
+        match records.seek(from.unsigned_abs()) {
+            // OVERFLOW: Positions grow by one for a record; 2^63 of them there never are.
+            Some(found) => {
+                // SAFETY: By the requirements of this function.
+                unsafe { *pos = found as bindings::loff_t };
+                pos.cast()
+            }
+            None => ptr::null_mut(),
+        }
+    }
+
+    /// The position to start at.
+    ///
+    /// # Safety
+    ///
+    /// For seq_file only, as for [`Self::at`].
+    unsafe extern "C" fn start(
+        m: *mut bindings::seq_file,
+        pos: *mut bindings::loff_t,
+    ) -> *mut c_void {
+        // SAFETY: By the requirements of this function.
+        unsafe { Self::at(m, pos) }
+    }
+
+    /// The position after `pos`.
+    ///
+    /// # Safety
+    ///
+    /// For seq_file only, as for [`Self::at`].
+    unsafe extern "C" fn next(
+        m: *mut bindings::seq_file,
+        _: *mut c_void,
+        pos: *mut bindings::loff_t,
+    ) -> *mut c_void {
+        // SAFETY: By the requirements of this function. The position must grow even at the end.
+        unsafe {
+            *pos += 1;
+            Self::at(m, pos)
+        }
+    }
+
+    /// Nothing is held between calls.
+    ///
+    /// # Safety
+    ///
+    /// None; it is unsafe because seq_file's callbacks are.
+    unsafe extern "C" fn stop(_: *mut bindings::seq_file, _: *mut c_void) {}
+
+    /// Shows the record at `pos`.
+    ///
+    /// # Safety
+    ///
+    /// For seq_file only, as for [`Self::at`], with what that returned.
+    unsafe extern "C" fn show(m: *mut bindings::seq_file, pos: *mut c_void) -> c_int {
+        // SAFETY: By the requirements of this function; seq_file serves one reader at a time, and the
+        // output is gone when this returns.
+        unsafe {
+            let pos: bindings::loff_t = *pos.cast();
+            Self::records(m).show(pos.unsigned_abs(), &mut Output(m));
+        }
+        0
+    }
+}
