@@ -50,7 +50,6 @@ mod sites;
 mod slab;
 mod slabinfo;
 pub mod stats;
-mod text;
 pub mod vmalloc;
 
 pub use crate::{

@@ -47,6 +47,19 @@ struct List {
     last_id: u64,
 }
 
+impl List {
+    /// Returns where the first entry at or after `id` is, or would be.
+    fn position(&self, id: u64) -> usize {
+        // Where no module has gone yet, ids count the entries.
+        let first = self.entries.first().map_or(0, |e| e.id);
+        let guess = id.saturating_sub(first) as usize;
+        match self.entries.get(guess) {
+            Some(entry) if entry.id == id => guess,
+            _ => self.entries.partition_point(|e| e.id < id),
+        }
+    }
+}
+
 /// A site on the list.
 struct Entry {
     /// Grows with every registration. Never 0.
@@ -190,15 +203,15 @@ impl Entry {
 /// Returns the position of the first entry at or after `id`, if there is one.
 pub(crate) fn seek(id: u64) -> Option<u64> {
     let list = LIST.lock();
-    let at = list.entries.partition_point(|e| e.id < id);
+    let at = list.position(id);
     list.entries.get(at).map(|e| e.id)
 }
 
 /// Calls `f` on the site with this id, if it is still there. It cannot go away meanwhile.
 pub(crate) fn with<R>(id: u64, f: impl FnOnce(&Record<'_>) -> R) -> Option<R> {
     let mut list = LIST.lock();
-    let at = list.entries.binary_search_by_key(&id, |e| e.id).ok()?;
-    let entry = list.entries.get_mut(at)?;
+    let at = list.position(id);
+    let entry = list.entries.get_mut(at).filter(|e| e.id == id)?;
     let totals = entry.look();
     Some(f(&Record {
         site: entry.site,
@@ -212,7 +225,7 @@ pub(crate) fn with<R>(id: u64, f: impl FnOnce(&Record<'_>) -> R) -> Option<R> {
 /// there are more.
 pub(crate) fn look(id: u64, count: usize) -> Option<u64> {
     let mut list = LIST.lock();
-    let from = list.entries.partition_point(|e| e.id <= id);
+    let from = list.position(id + 1);
     let rest = list.entries.get_mut(from..)?;
     let last = rest.get(count).and(rest.get(count - 1)).map(|e| e.id);
     for entry in rest.iter_mut().take(count) {

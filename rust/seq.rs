@@ -49,6 +49,39 @@ impl Output {
     }
 }
 
+/// Columns of numbers. The general machinery for formatting takes several times as long for a number
+/// as it takes to find it out, and a table may have ten thousand rows.
+impl Output {
+    /// The widest column.
+    const WIDEST: usize = 24;
+
+    /// Writes a blank and `number`, behind as many blanks as make it `width` wide, if it is not
+    /// wider.
+    pub(crate) fn column(&mut self, width: usize, mut number: u64) {
+        let mut text = [b' '; Self::WIDEST];
+        let mut start = Self::WIDEST;
+        // The largest number has 20 digits.
+        for digit in text.iter_mut().rev() {
+            // CAST: A digit.
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+            start -= 1;
+            if number == 0 {
+                break;
+            }
+        }
+        let start = start.min(Self::WIDEST.saturating_sub(width));
+        self.write(text.get(start - 1..).unwrap_or_default());
+    }
+
+    /// Writes `text` in a column of `width`, on the left; at most 24 blanks follow it.
+    pub(crate) fn left(&mut self, width: usize, text: &str) {
+        self.write(text.as_bytes());
+        let blanks = width.saturating_sub(text.len());
+        self.write([b' '; Self::WIDEST].get(..blanks).unwrap_or_default());
+    }
+}
+
 impl fmt::Write for Output {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.write(text.as_bytes());

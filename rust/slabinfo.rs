@@ -15,8 +15,7 @@ use crate::{
     seq::{
         Output,
         Records, //
-    },
-    text::Line, //
+    }, //
 };
 
 /// The registered sites as rows of slabinfo.
@@ -43,44 +42,27 @@ impl Records for SlabInfo {
                   : slabdata <active_slabs> <num_slabs> <sharedavail>\n",
             );
         } else {
-            registry::with(pos, |record| out.write(row(record).get()));
+            registry::with(pos, |record| row(record, out));
         }
     }
 }
 
-/// The width of a name's column.
-const NAME: usize = 17;
-
-/// The longest name, the three words, and eleven numbers with a blank each.
-type Row = Line<{ 64 + 32 + 11 * 21 }>;
-
-fn row(record: &Record<'_>) -> Row {
+fn row(record: &Record<'_>, out: &mut Output) {
     let live = record.totals;
     let shape = record.site.shape(&live);
     let capacity = shape
         .slabs
         .saturating_mul(u64::from(shape.objects_per_slab));
-    // Blocks of mixed sizes may be more than their mean suggests.
-    let capacity = capacity.max(live.live());
-    let name = record.site.name();
 
-    let mut row = Row::new();
-    row.text(name.as_bytes())
-        .blanks(NAME.saturating_sub(name.len()))
-        .blanks(1)
-        .number(6, live.live())
-        .blanks(1)
-        .number(6, capacity)
-        .blanks(1)
-        .number(6, u64::from(shape.object_size))
-        .blanks(1)
-        .number(4, u64::from(shape.objects_per_slab))
-        .blanks(1)
-        .number(4, u64::from(shape.pages_per_slab))
-        .text(b" : tunables    0    0    0 : slabdata ")
-        .number(6, shape.slabs)
-        .blanks(1)
-        .number(6, shape.slabs)
-        .text(b"      0\n");
-    row
+    out.left(17, record.site.name());
+    out.column(6, live.live());
+    // Blocks of mixed sizes may be more than their mean suggests.
+    out.column(6, capacity.max(live.live()));
+    out.column(6, u64::from(shape.object_size));
+    out.column(4, u64::from(shape.objects_per_slab));
+    out.column(4, u64::from(shape.pages_per_slab));
+    out.write(b" : tunables    0    0    0 : slabdata");
+    out.column(6, shape.slabs);
+    out.column(6, shape.slabs);
+    out.write(b"      0\n");
 }

@@ -196,6 +196,19 @@ pub struct Failures {
 }
 
 impl Failures {
+    /// Adds one CPU's counters, which may be growing.
+    ///
+    /// # Safety
+    ///
+    /// `at` must point to a site's counters.
+    unsafe fn add(&mut self, at: *const Counters) {
+        // SAFETY: By the requirements of this function; for volatile, see `Sums::add`.
+        let read = |offset: usize| unsafe { at.byte_add(offset).cast::<u64>().read_volatile() };
+        self.no_memory += read(counter::NO_MEMORY);
+        self.no_wait += read(counter::NO_WAIT);
+        self.invalid += read(counter::INVALID);
+    }
+
     /// All of them.
     pub fn total(&self) -> u64 {
         self.no_memory + self.no_wait + self.invalid
@@ -280,23 +293,27 @@ impl Totals {
             sums
         };
         let allocs = || {
-            let mut sums = Sums::default();
+            let (mut sums, mut failures) = (Sums::default(), Failures::default());
             for cpu in percpu::possible_cpus() {
                 // SAFETY: As above.
-                unsafe { sums.add::<false>(percpu::instance(counters, cpu), scheme) };
+                unsafe {
+                    let at = percpu::instance(counters, cpu);
+                    sums.add::<false>(at, scheme);
+                    failures.add(at);
+                }
             }
             fence(Ordering::SeqCst);
-            sums
+            (sums, failures)
         };
 
         let mut before = frees();
         let mut tries = 0;
-        let (ins, outs) = loop {
-            let ins = allocs();
+        let (ins, outs, failures) = loop {
+            let (ins, failures) = allocs();
             let after = frees();
             tries += 1;
             if before == after || tries == Self::TRIES {
-                break (ins, before.middle(after, ins));
+                break (ins, before.middle(after, ins), failures);
             }
             before = after;
         };
@@ -309,14 +326,7 @@ impl Totals {
         Totals {
             allocs: ins.units + ins.blocks,
             frees: outs.units + outs.blocks,
-            failures: Failures {
-                // SAFETY: By the requirements of this function.
-                no_memory: unsafe { sum(counters, counter::NO_MEMORY) },
-                // SAFETY: As above.
-                no_wait: unsafe { sum(counters, counter::NO_WAIT) },
-                // SAFETY: As above.
-                invalid: unsafe { sum(counters, counter::INVALID) },
-            },
+            failures,
             live_bytes,
             // They are counted one after the other.
             live_allocated: live_allocated.max(live_bytes),

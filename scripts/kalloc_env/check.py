@@ -81,6 +81,16 @@ def rustdoc(log: Path) -> None:
           "--crate-name", "kalloc", *flags, TREE / "rust/kalloc.rs"], log, binds=[tree.path, tree.source])
 
 
+def documents(log: Path) -> None:
+    """The texts are well-formed; the manual page is left in build/doc/kallocinfo.5."""
+    out = BUILD / "doc"
+    out.mkdir(parents=True, exist_ok=True)
+    strict = ["--report=info", "--halt=warning"]
+    for path in files("Documentation/*.rst"):
+        tool(["rst2html", *strict, path, "/dev/null"], log)
+    tool(["rst2man", *strict, TREE / "Documentation/kallocinfo.rst", out / "kallocinfo.5"], log)
+
+
 def checkpatch(log: Path) -> None:
     """C sources and build files follow the kernel's coding style."""
     debug, = set_up("debug")
@@ -168,7 +178,7 @@ def report(complaints: list[str], log: Path) -> None:
 
 
 CHECKS: tuple[Callable[[Path], None], ...] = (
-    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, clippy, rustdoc)
+    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, documents, clippy, rustdoc)
 
 
 def run_checks(names: list[str]) -> int:

@@ -18,7 +18,7 @@ from .say import Failure, run, step
 
 PACKAGES = (
     "bc bindgen bison busybox-static ca-certificates clang codespell cpio file flex gcc git kmod libc6-dev "
-    "libelf-dev libssl-dev lld llvm make pahole perl python3 python3-ply qemu-system-x86 "
+    "libelf-dev libssl-dev lld llvm make pahole perl python3 python3-docutils python3-ply qemu-system-x86 "
     "rsync rust-clippy rust-src rustc rustfmt shellcheck xz-utils zstd"
 ).split()
 GIGABYTES = 2.6
