@@ -38,6 +38,8 @@ pub mod gfp;
 #[doc(hidden)]
 pub mod here;
 pub mod kmalloc;
+pub mod layout;
+pub mod memory;
 pub mod pages;
 mod percpu;
 mod procfs;

@@ -13,7 +13,7 @@
 //! | `kzalloc` | [`KBox::zeroed`](Box::zeroed), or with `__GFP_ZERO` |
 //! | `kmalloc_array`, growing | [`KVec`] |
 //! | `kcalloc`, `krealloc_array` | [`Array::zeroed`](crate::Array::zeroed), [`Array::resize`](crate::Array::resize) |
-//! | `ksize` | [`usable_size`], which promises only what `kmalloc_size_roundup` does |
+//! | `ksize` | [`block_size`]; [`usable_size`], which promises only what `kmalloc_size_roundup` does |
 //! | `kvmalloc`, `kvfree` | [`KVBox`], [`KVVec`] |
 //!
 //! Memory has the alignment of its type. A size of 0 allocates nothing; one above
@@ -44,7 +44,8 @@ use crate::{
         Family,
         Sealed,
         Shape,
-        Site, //
+        Site,
+        Tag, //
     },
     slab,
     stats::Totals, //
@@ -60,7 +61,8 @@ use kernel::{
         Vec, //
     },
     ffi::c_ulong,
-    page::PAGE_SIZE, //
+    page::PAGE_SIZE,
+    prelude::Zeroable, //
 };
 
 /// The largest block that kmalloc has (`KMALLOC_MAX_SIZE`).
@@ -69,7 +71,8 @@ pub const MAX_SIZE: usize = bindings::KMALLOC_MAX_SIZE as usize;
 /// The largest block that comes from a slab; above it are whole pages (`KMALLOC_MAX_CACHE_SIZE`).
 pub const MAX_SLAB_SIZE: usize = bindings::KMALLOC_MAX_CACHE_SIZE as usize;
 
-const MIN_SIZE: usize = bindings::KMALLOC_MIN_SIZE as usize;
+/// The smallest block that comes from a slab (`KMALLOC_MIN_SIZE`).
+pub const MIN_SIZE: usize = bindings::KMALLOC_MIN_SIZE as usize;
 
 /// The family of [`Kmalloc`].
 pub struct Contiguous;
@@ -140,6 +143,19 @@ pub const fn usable_size(size: usize) -> usize {
         return size;
     }
     class_size(size)
+}
+
+/// Returns how many bytes the allocator has set aside for the block of an array (`ksize()`): as it
+/// tells when asked about the block, not as it follows from a size. Bytes beyond what
+/// [`usable_size`] says are not to be used. An array without bytes has no block, and so 0.
+pub fn block_size<T: Zeroable, S: Tag<Family = Contiguous>>(
+    array: &crate::Array<T, Kmalloc<S>>,
+) -> usize {
+    if size_of_val::<[T]>(array) == 0 {
+        return 0;
+    }
+    // SAFETY: An array that has bytes is a live kmalloc block, and starts where that does.
+    unsafe { bindings::ksize(array.as_ptr().cast()) }
 }
 
 /// [`usable_size`] for sizes from 1 to [`MAX_SIZE`].

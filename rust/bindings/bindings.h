@@ -5,6 +5,7 @@
  */
 
 #include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/proc_fs.h>
 #include <linux/slab.h>
@@ -30,5 +31,30 @@ const slab_flags_t KALLOC_CONST_SLAB_HWCACHE_ALIGN = SLAB_HWCACHE_ALIGN;
 const slab_flags_t KALLOC_CONST_SLAB_NO_MERGE = SLAB_NO_MERGE;
 const slab_flags_t KALLOC_CONST_SLAB_RECLAIM_ACCOUNT = SLAB_RECLAIM_ACCOUNT;
 const unsigned long KALLOC_CONST_VM_MAP = VM_MAP;
+
+#ifdef CONFIG_X86_64
+#include <asm/fixmap.h>
+#include <asm/vsyscall.h>
+
+/*
+ * The parts of the address space that stay where they are. Signed, since bindgen
+ * makes constants of numbers up to 63 bits.
+ */
+const long KALLOC_CONST_AREA_CPU_ENTRY = CPU_ENTRY_AREA_BASE;
+const long KALLOC_CONST_AREA_EFI_END = EFI_VA_START;
+const long KALLOC_CONST_AREA_EFI_START = EFI_VA_END;
+const long KALLOC_CONST_AREA_ESPFIX = ESPFIX_BASE_ADDR;
+const long KALLOC_CONST_AREA_FIXMAP = FIXADDR_START;
+#ifdef CONFIG_X86_VSYSCALL_EMULATION
+const long KALLOC_CONST_AREA_FIXMAP_END = VSYSCALL_ADDR;
+#else
+const long KALLOC_CONST_AREA_FIXMAP_END = FIXADDR_TOP + PAGE_SIZE;
+#endif
+const long KALLOC_CONST_AREA_KERNEL = __START_KERNEL_map;
+const long KALLOC_CONST_AREA_MODULES = MODULES_VADDR;
+const long KALLOC_CONST_AREA_MODULES_END = MODULES_END;
+const long KALLOC_CONST_AREA_VSYSCALL = VSYSCALL_ADDR;
+const long KALLOC_CONST_P4D_ENTRY_SIZE = P4D_SIZE;
+#endif
 
 #include "../helpers/helpers.c"

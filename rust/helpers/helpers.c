@@ -5,9 +5,11 @@
  */
 
 #include "debugfs.c"
+#include "memory.c"
 #include "module.c"
 #include "page.c"
 #include "percpu.c"
+#include "pgtable.c"
 #include "proc_fs.c"
 #include "slab.c"
 #include "vmalloc.c"

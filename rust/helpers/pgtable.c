@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/kasan.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/vmalloc.h>
+
+/* What is a constant, a variable or a choice, as the architecture has it. */
+unsigned int kalloc_helper_pgtable_levels(void);
+unsigned int kalloc_helper_pgtable_levels(void)
+{
+	return (PGDIR_SHIFT - PAGE_SHIFT) / (PAGE_SHIFT - 3) + 1;
+}
+
+unsigned long kalloc_helper_task_size_max(void);
+unsigned long kalloc_helper_task_size_max(void)
+{
+	return TASK_SIZE_MAX;
+}
+
+unsigned long kalloc_helper_page_offset(void);
+unsigned long kalloc_helper_page_offset(void)
+{
+	return PAGE_OFFSET;
+}
+
+unsigned long kalloc_helper_vmalloc_start(void);
+unsigned long kalloc_helper_vmalloc_start(void)
+{
+	return VMALLOC_START;
+}
+
+/* One architecture's is the last address, another's the one after it: rounded up, they agree. */
+unsigned long kalloc_helper_vmalloc_end(void);
+unsigned long kalloc_helper_vmalloc_end(void)
+{
+	return PAGE_ALIGN(VMALLOC_END);
+}
+
+#ifdef CONFIG_X86_64
+unsigned long kalloc_helper_guard_hole(void);
+unsigned long kalloc_helper_guard_hole(void)
+{
+	return GUARD_HOLE_BASE_ADDR;
+}
+
+unsigned long kalloc_helper_pgdir_size(void);
+unsigned long kalloc_helper_pgdir_size(void)
+{
+	return PGDIR_SIZE;
+}
+
+#ifdef CONFIG_KASAN
+unsigned long kalloc_helper_kasan_start(void);
+unsigned long kalloc_helper_kasan_start(void)
+{
+	return KASAN_SHADOW_START;
+}
+
+unsigned long kalloc_helper_kasan_end(void);
+unsigned long kalloc_helper_kasan_end(void)
+{
+	return KASAN_SHADOW_END;
+}
+#endif
+#endif

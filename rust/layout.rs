@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's address space as it is on the running machine.
+//!
+//! [`areas`] lists all of it, from the first address to the last, in the manner of
+//! `Documentation/arch/x86/x86_64/mm.rst`, but with the addresses that the kernel's own variables
+//! have: they depend on the paging levels, on the memory there is, and on what was randomised at
+//! boot. Whoever knows them knows what KASLR hides: show them to root only.
+//!
+//! Other architectures than x86_64 get the areas that all have; the rest is [`HOLE`].
+//!
+//! # Context
+//!
+//! Any.
+//!
+//! C header: [`arch/x86/include/asm/pgtable_64_types.h`](srctree/arch/x86/include/asm/pgtable_64_types.h)
+
+use crate::bindings;
+use kernel::page::PAGE_SIZE;
+
+/// The name of addresses that nothing has been given.
+pub const HOLE: &str = "hole";
+/// The name of the area that maps all memory, page frame by page frame.
+pub const DIRECT_MAP: &str = "direct_map";
+/// The name of the area between `VMALLOC_START` and `VMALLOC_END`.
+pub const VMALLOC: &str = "vmalloc";
+
+/// A part of the address space.
+///
+/// # Invariants
+///
+/// `start` is not above `last`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    name: &'static str,
+    start: usize,
+    last: usize,
+}
+
+impl Area {
+    /// The area from `start` up to, but not including, `end`, which is none if there is nothing in
+    /// it. An `end` of 0 is the end of the address space.
+    fn new(name: &'static str, start: usize, end: usize) -> Option<Self> {
+        let last = end.wrapping_sub(1);
+        // INVARIANT: Checked here.
+        (start <= last).then_some(Area { name, start, last })
+    }
+
+    /// What the area is for.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The first address.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// The last address.
+    pub fn last(&self) -> usize {
+        self.last
+    }
+
+    /// The number of bytes.
+    pub fn size(&self) -> usize {
+        // OVERFLOW: By the invariants, `last` is not below; no area is the whole address space.
+        (self.last - self.start).saturating_add(1)
+    }
+
+    /// Whether `addr` is in the area.
+    pub fn contains(&self, addr: usize) -> bool {
+        (self.start..=self.last).contains(&addr)
+    }
+}
+
+/// Returns all areas in ascending order, and between them what is left: there is no address that is
+/// in none, or in two.
+///
+/// # Examples
+///
+/// ```ignore
+/// for area in layout::areas() {
+///     pr_info!("{:x}-{:x} {}\n", area.start(), area.last(), area.name());
+/// }
+/// ```
+pub fn areas() -> impl Iterator<Item = Area> {
+    // The first address that was not shown yet.
+    let mut next = Some(0);
+    known()
+        .map(Some)
+        .chain([None])
+        .flat_map(move |area| {
+            let Some(from) = next else {
+                return [None, None];
+            };
+            let Some(area) = area else {
+                return [Area::new(HOLE, from, 0), None];
+            };
+            let start = area.start.max(from);
+            let hole = (from < start).then(|| Area::new(HOLE, from, start));
+            let rest = Area::new(area.name, start, area.last.wrapping_add(1));
+            if let Some(rest) = rest {
+                next = rest.last.checked_add(1);
+            }
+            [hole.flatten(), rest]
+        })
+        .flatten()
+}
+
+/// Returns the area that `addr` is in.
+pub fn area_of(addr: usize) -> Area {
+    areas().find(|area| area.contains(addr)).unwrap_or(Area {
+        name: HOLE,
+        start: addr,
+        last: addr,
+    })
+}
+
+/// Returns the first area of that name.
+pub fn area(name: &str) -> Option<Area> {
+    areas().find(|area| area.name == name)
+}
+
+/// Returns how many levels the kernel's page tables have.
+pub fn paging_levels() -> u32 {
+    // SAFETY: Reads what was set at boot.
+    unsafe { bindings::kalloc_helper_pgtable_levels() }
+}
+
+/// The areas that have a name, in ascending order.
+#[cfg(CONFIG_X86_64)]
+fn known() -> impl Iterator<Item = Area> {
+    // SAFETY: All of these read what was set at boot, but `high_memory`, which grows when memory is
+    // plugged in, and is one word.
+    let (user, guard, entry, direct, direct_end, start, end, map) = unsafe {
+        (
+            bindings::kalloc_helper_task_size_max(),
+            bindings::kalloc_helper_guard_hole(),
+            bindings::kalloc_helper_pgdir_size(),
+            bindings::kalloc_helper_page_offset(),
+            bindings::high_memory.addr(),
+            bindings::kalloc_helper_vmalloc_start(),
+            bindings::kalloc_helper_vmalloc_end(),
+            bindings::vmemmap_base,
+        )
+    };
+    // CAST: An address counted down from the top.
+    let at = |below: isize| below as usize;
+    let map_end = map + (direct_end - direct) / PAGE_SIZE * size_of::<bindings::page>();
+    [
+        Area::new("user", 0, user),
+        Area::new("user_guard", user, user + PAGE_SIZE),
+        Area::new("noncanonical", user + PAGE_SIZE, guard),
+        // Left to hypervisors; the page tables' entry after it is for the LDT.
+        Area::new("guard_hole", guard, guard + 16 * entry),
+        #[cfg(CONFIG_MODIFY_LDT_SYSCALL)]
+        Area::new("ldt_remap", guard + 16 * entry, guard + 17 * entry),
+        Area::new(DIRECT_MAP, direct, direct_end),
+        Area::new(VMALLOC, start, end),
+        Area::new("vmemmap", map, map_end),
+        #[cfg(CONFIG_KASAN)]
+        // SAFETY: These read what was set at boot.
+        unsafe {
+            Area::new(
+                "kasan_shadow",
+                bindings::kalloc_helper_kasan_start(),
+                bindings::kalloc_helper_kasan_end(),
+            )
+        },
+        Area::new(
+            "cpu_entry",
+            at(bindings::AREA_CPU_ENTRY),
+            at(bindings::AREA_CPU_ENTRY + bindings::P4D_ENTRY_SIZE),
+        ),
+        #[cfg(CONFIG_X86_ESPFIX64)]
+        Area::new(
+            "espfix",
+            at(bindings::AREA_ESPFIX),
+            at(bindings::AREA_ESPFIX + bindings::P4D_ENTRY_SIZE),
+        ),
+        #[cfg(CONFIG_EFI)]
+        Area::new(
+            "efi",
+            at(bindings::AREA_EFI_START),
+            at(bindings::AREA_EFI_END),
+        ),
+        Area::new(
+            "kernel_text",
+            at(bindings::AREA_KERNEL),
+            at(bindings::AREA_MODULES),
+        ),
+        Area::new(
+            "modules",
+            at(bindings::AREA_MODULES),
+            at(bindings::AREA_MODULES_END),
+        ),
+        Area::new(
+            "fixmap",
+            at(bindings::AREA_FIXMAP),
+            at(bindings::AREA_FIXMAP_END),
+        ),
+        #[cfg(CONFIG_X86_VSYSCALL_EMULATION)]
+        Area::new(
+            "vsyscall",
+            at(bindings::AREA_VSYSCALL),
+            at(bindings::AREA_VSYSCALL) + PAGE_SIZE,
+        ),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The areas that all architectures have, in ascending order.
+#[cfg(not(CONFIG_X86_64))]
+fn known() -> impl Iterator<Item = Area> {
+    // SAFETY: All of these read what was set at boot, but `high_memory`, which grows when memory is
+    // plugged in, and is one word.
+    let [mut direct, mut vmalloc, user] = unsafe {
+        [
+            Area::new(
+                DIRECT_MAP,
+                bindings::kalloc_helper_page_offset(),
+                bindings::high_memory.addr(),
+            ),
+            Area::new(
+                VMALLOC,
+                bindings::kalloc_helper_vmalloc_start(),
+                bindings::kalloc_helper_vmalloc_end(),
+            ),
+            Area::new("user", 0, bindings::kalloc_helper_task_size_max()),
+        ]
+    };
+    if direct.map(|area| area.start) > vmalloc.map(|area| area.start) {
+        core::mem::swap(&mut direct, &mut vmalloc);
+    }
+    [user, direct, vmalloc].into_iter().flatten()
+}

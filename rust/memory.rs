@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where blocks lie: page frames, zones, slabs; and what the page allocator has left.
+//!
+//! What is asked about is borrowed, so that it stays where it is, and its pages in the machine.
+//!
+//! | C | here |
+//! |---|---|
+//! | `virt_to_page`, `vmalloc_to_page`, `page_to_pfn` | [`pfn_of`] |
+//! | `page_zone` | [`zone_of`], [`zone_of_page`] |
+//! | `folio_test_slab` | [`is_slab`] |
+//! | `ksize` | [`kmalloc::block_size`](crate::kmalloc::block_size) |
+//!
+//! # Context
+//!
+//! Any.
+//!
+//! C header: [`include/linux/mm.h`](srctree/include/linux/mm.h)
+
+use crate::{
+    bindings,
+    gfp::Gfp, //
+};
+use kernel::{
+    page::{
+        Page,
+        PAGE_SIZE, //
+    },
+    prelude::*,
+    str::CStr, //
+};
+
+/// Returns the page behind the byte at `offset` of a block in the direct mapping or the vmalloc area.
+fn page_of(block: &[u8], offset: usize) -> Result<*mut bindings::page> {
+    let addr = core::ptr::from_ref(block.get(offset).ok_or(EINVAL)?).cast();
+    // SAFETY: These take any address. A vmalloc address is in a block that is borrowed, and so stays
+    // mapped; a valid one of the direct mapping has a page.
+    let page = unsafe {
+        if bindings::is_vmalloc_addr(addr) {
+            bindings::vmalloc_to_page(addr)
+        } else if bindings::kalloc_helper_virt_addr_valid(addr) {
+            bindings::kalloc_helper_virt_to_page(addr)
+        } else {
+            core::ptr::null_mut()
+        }
+    };
+    (!page.is_null()).then_some(page).ok_or(EINVAL)
+}
+
+/// Returns the page frame number behind the byte at `offset` of a block.
+///
+/// # Errors
+///
+/// [`EINVAL`] if `offset` is not in the block, or the block neither in the direct mapping nor in the
+/// vmalloc area.
+///
+/// # Examples
+///
+/// ```ignore
+/// let block = Array::<u8, Kmalloc<Blocks>>::zeroed(2 * PAGE_SIZE, GFP_KERNEL)?;
+/// assert_eq!(memory::pfn_of(&block, PAGE_SIZE)?, memory::pfn_of(&block, 0)? + 1);
+/// ```
+pub fn pfn_of(block: &[u8], offset: usize) -> Result<usize> {
+    let page = page_of(block, offset)?;
+    // SAFETY: The page is live: `block` is borrowed.
+    Ok(unsafe { bindings::kalloc_helper_page_to_pfn(page) } as usize)
+}
+
+/// Returns the name of the zone that the byte at `offset` of a block is in, as in `/proc/zoneinfo`.
+///
+/// # Errors
+///
+/// As [`pfn_of`].
+pub fn zone_of(block: &[u8], offset: usize) -> Result<&'static CStr> {
+    let page = page_of(block, offset)?;
+    // SAFETY: The page is live: `block` is borrowed.
+    Ok(unsafe { zone_name(page) })
+}
+
+/// Returns the name of the zone that `page` is in. The page need not be mapped.
+pub fn zone_of_page(page: &Page) -> &'static CStr {
+    // SAFETY: The page is live, being borrowed.
+    unsafe { zone_name(page.as_ptr()) }
+}
+
+/// # Safety
+///
+/// `page` must be a live page.
+unsafe fn zone_name(page: *const bindings::page) -> &'static CStr {
+    // SAFETY: By the requirement of this function. The names are literals of the kernel's.
+    unsafe { CStr::from_char_ptr(bindings::kalloc_helper_zone_name(page)) }
+}
+
+/// Returns whether the slab allocator has the block's first page, rather than the page allocator
+/// or nobody. A vmalloc block is never its.
+///
+/// # Errors
+///
+/// As [`pfn_of`].
+pub fn is_slab(block: &[u8]) -> Result<bool> {
+    page_of(block, 0)?;
+    let addr = block.as_ptr().cast();
+    // SAFETY: The first takes any address. What is not in the vmalloc area has just been found in the
+    // direct mapping.
+    Ok(unsafe { !bindings::is_vmalloc_addr(addr) && bindings::kalloc_helper_is_slab(addr) })
+}
+
+/// Returns how many bytes are mapped from the start of a vmalloc block on: all that its pages have,
+/// which may be more than what was asked for.
+///
+/// # Errors
+///
+/// [`EINVAL`] if the block is not in the vmalloc area, or has no bytes.
+pub fn mapped(block: &[u8]) -> Result<usize> {
+    let start = block.first().ok_or(EINVAL).map(core::ptr::from_ref)?;
+    // SAFETY: Takes any address.
+    if !unsafe { bindings::is_vmalloc_addr(start.cast()) } {
+        return Err(EINVAL);
+    }
+    // From page to page; the last is the one after the block's, a guard that is part of its area.
+    let mut bytes = PAGE_SIZE - start.addr() % PAGE_SIZE;
+    while bytes < block.len().saturating_add(PAGE_SIZE) {
+        // SAFETY: An address in the block's own area, which stays while `block` is borrowed.
+        if unsafe { bindings::vmalloc_to_page(start.wrapping_add(bytes).cast()) }.is_null() {
+            break;
+        }
+        bytes += PAGE_SIZE;
+    }
+    Ok(bytes)
+}
+
+/// Returns how many bytes are free in all zones, roughly.
+pub fn free() -> usize {
+    // SAFETY: Reads counters.
+    let pages = unsafe { bindings::kalloc_helper_nr_free_pages() } as usize;
+    pages.saturating_mul(PAGE_SIZE)
+}
+
+/// Returns whether memory that is allocated with these flags comes zeroed: they ask for it, or the
+/// kernel was told to do it always (`init_on_alloc=1`).
+pub fn comes_zeroed(gfp: impl Into<Gfp>) -> bool {
+    // SAFETY: Reads the setting.
+    unsafe { bindings::kalloc_helper_want_init_on_alloc(gfp.into().as_raw()) }
+}
+
+/// Returns whether the caller may be preempted, and so may sleep. A kernel that cannot tell
+/// (without `CONFIG_PREEMPT_COUNT`) says no.
+pub fn preemptible() -> bool {
+    // SAFETY: Reads this CPU's state.
+    unsafe { bindings::kalloc_helper_preemptible() }
+}
