@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The APIs whose blocks can have any size, behind one trait for the probes.
+
+#![deny(unsafe_code)]
+
+use super::{
+    claims,
+    sites::{
+        FreeBlocks,
+        Kmallocs,
+        PageBlocks,
+        Vmallocs, //
+    }, //
+};
+use core::{
+    mem::MaybeUninit,
+    ops::DerefMut, //
+};
+use kalloc::{
+    kmalloc,
+    memory,
+    vmalloc,
+    Array,
+    FreePages,
+    KVec as CountedVec,
+    Kmalloc,
+    Order,
+    Pages,
+    VVec,
+    Vmalloc, //
+};
+use kernel::{
+    alloc::Flags,
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
+/// An API, and what the probes want of it.
+pub(crate) trait Api {
+    /// Its name in the table.
+    const NAME: &'static str;
+
+    /// A zeroed block: as many bytes as were asked for at least.
+    type Block: DerefMut<Target = [u8]>;
+
+    /// Allocates a zeroed block for `size` bytes; none if there is none.
+    fn zeroed(size: usize, flags: Flags) -> Option<Self::Block>;
+
+    /// How many bytes the allocator has set aside for a block.
+    fn set_aside(block: &Self::Block) -> Result<usize>;
+
+    /// The largest block that there can be.
+    fn limit() -> usize;
+
+    /// Allocates a page's worth of bytes, and frees them; neither writes to them.
+    fn pair() -> Result;
+}
+
+/// `vmalloc`, `vfree`.
+pub(crate) enum VmallocApi {}
+
+impl Api for VmallocApi {
+    const NAME: &'static str = claims::VMALLOC;
+    type Block = Array<u8, Vmalloc<Vmallocs>>;
+
+    fn zeroed(size: usize, flags: Flags) -> Option<Self::Block> {
+        Array::zeroed(size, flags).ok()
+    }
+
+    fn set_aside(block: &Self::Block) -> Result<usize> {
+        memory::mapped(block)
+    }
+
+    fn limit() -> usize {
+        vmalloc::max_size()
+    }
+
+    fn pair() -> Result {
+        VVec::<u8, Vmallocs>::with_capacity(PAGE_SIZE, GFP_KERNEL)?;
+        Ok(())
+    }
+}
+
+/// `kmalloc`, `kcalloc`, `krealloc`, `kfree`.
+pub(crate) enum KmallocApi {}
+
+impl Api for KmallocApi {
+    const NAME: &'static str = claims::KMALLOC;
+    type Block = Array<u8, Kmalloc<Kmallocs>>;
+
+    fn zeroed(size: usize, flags: Flags) -> Option<Self::Block> {
+        Array::zeroed(size, flags).ok()
+    }
+
+    fn set_aside(block: &Self::Block) -> Result<usize> {
+        Ok(kmalloc::block_size(block))
+    }
+
+    fn limit() -> usize {
+        kmalloc::MAX_SIZE
+    }
+
+    fn pair() -> Result {
+        CountedVec::<u8, Kmallocs>::with_capacity(PAGE_SIZE, GFP_KERNEL)?;
+        Ok(())
+    }
+}
+
+/// `__get_free_pages`, `free_pages`.
+pub(crate) enum FreePagesApi {}
+
+impl Api for FreePagesApi {
+    const NAME: &'static str = claims::FREE_PAGES;
+    type Block = FreePages<FreeBlocks>;
+
+    fn zeroed(size: usize, flags: Flags) -> Option<Self::Block> {
+        FreePages::zeroed(Order::for_bytes(size).ok()?, flags).ok()
+    }
+
+    fn set_aside(block: &Self::Block) -> Result<usize> {
+        Ok(block.len())
+    }
+
+    fn limit() -> usize {
+        Order::MAX.bytes()
+    }
+
+    fn pair() -> Result {
+        FreePages::<FreeBlocks, MaybeUninit<u8>>::uninit(Order::ZERO, GFP_KERNEL)?;
+        Ok(())
+    }
+}
+
+/// `alloc_pages`, `__free_pages`.
+pub(crate) enum PagesApi {}
+
+impl Api for PagesApi {
+    const NAME: &'static str = claims::PAGES;
+    type Block = Pages<PageBlocks>;
+
+    fn zeroed(size: usize, flags: Flags) -> Option<Self::Block> {
+        Pages::zeroed(Order::for_bytes(size).ok()?, flags).ok()
+    }
+
+    fn set_aside(block: &Self::Block) -> Result<usize> {
+        Ok(block.len())
+    }
+
+    fn limit() -> usize {
+        Order::MAX.bytes()
+    }
+
+    fn pair() -> Result {
+        Pages::<PageBlocks, MaybeUninit<u8>>::uninit(Order::ZERO, GFP_KERNEL)?;
+        Ok(())
+    }
+}

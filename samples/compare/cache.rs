@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Slab caches: an object's size is a type, so that there is a cache for each.
+
+#![deny(unsafe_code)]
+
+use super::{
+    claims::CACHE,
+    cost,
+    probe,
+    seen::Seen,
+    sites::*,
+    table::Table,
+    value::Value, //
+};
+use kalloc::{
+    cache::{
+        Object,
+        Options, //
+    },
+    family,
+    FreePages,
+    Gfp,
+    KmemCache,
+    Order,
+    Tag, //
+};
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
+/// Measures what every API is asked, and what only caches are.
+///
+/// # Errors
+///
+/// As [`probe::api`].
+pub(crate) fn measure(table: &mut Table) -> Result {
+    let mut seen = Seen::nothing();
+    let sizes = [
+        objects::<Cache1, _>(&mut seen)?,
+        objects::<Cache24, _>(&mut seen)?,
+        objects::<Cache64, _>(&mut seen)?,
+        objects::<Cache100, _>(&mut seen)?,
+        objects::<Cache4K, _>(&mut seen)?,
+        objects::<Cache16K, _>(&mut seen)?,
+    ];
+    let smallest = sizes.iter().copied().min().unwrap_or(0);
+    // What divides all of them.
+    let unit = 1
+        << sizes
+            .iter()
+            .fold(0, |all, size| all | size)
+            .trailing_zeros();
+    let page_is_page = sizes.contains(&PAGE_SIZE);
+
+    table.add(CACHE, "smallest", Value::Bytes(smallest))?;
+    table.add(CACHE, "largest", largest(page_is_page, &mut seen)?)?;
+    table.add(CACHE, "unit", Value::Rounded(unit))?;
+    seen.report(table, CACHE)?;
+    table.add(CACHE, "zeroed_asked", zeroed()?)?;
+    probe::flags(table, CACHE)?;
+    table.add(CACHE, "preempt_off", preempt_off()?)?;
+    table.add(CACHE, "cost_ns", Value::Count(cost_of::<Cache4K>()?))?;
+    table.add(CACHE, "cost_ns_64B", Value::Count(cost_of::<Cache64>()?))?;
+    table.add(CACHE, "free_gives_back", free_gives_back()?)
+}
+
+/// Looks at objects of a cache, two slabs' worth of them, and returns the distance between
+/// neighbours: the bytes that an object takes.
+fn objects<S, const N: usize>(seen: &mut Seen) -> Result<usize>
+where
+    S: Tag<Family = family::cache, Object = [u8; N]>,
+{
+    // A slab of small objects is a page, else 8 pages at most, if as many hold an object.
+    let pages = if N <= PAGE_SIZE / 16 { 2 } else { 16 };
+    let count = pages * PAGE_SIZE / N.max(size_of::<usize>());
+    let cache = KmemCache::<S>::new(Options::new())?;
+    let mut objects = KVVec::with_capacity(count, GFP_KERNEL)?;
+    for _ in 0..count {
+        objects.push(cache.zeroed(GFP_KERNEL)?, GFP_KERNEL)?;
+    }
+    let mut places = KVVec::with_capacity(count, GFP_KERNEL)?;
+    for object in &objects {
+        seen.look_at(&object[..], N)?;
+        places.push(object.as_ptr().addr(), GFP_KERNEL)?;
+    }
+    places.sort_unstable();
+    let distances = places.iter().zip(places.iter().skip(1)).map(|(a, b)| b - a);
+    distances.min().ok_or(EIO)
+}
+
+/// The largest object that can be had.
+///
+/// With metadata around objects the largest one fits no slab, and C would say so with a stack dump:
+/// it is not tried then.
+fn largest(no_metadata: bool, seen: &mut Seen) -> Result<Value> {
+    let mut had = SEVERAL_PAGES;
+    for (size, look) in [
+        (
+            256 << 10,
+            one::<Cache256K, _> as fn(&mut Seen) -> Result<bool>,
+        ),
+        (1 << 20, one::<Cache1M, _>),
+        (kalloc::kmalloc::MAX_SIZE, one::<CacheMax, _>),
+    ] {
+        let possible = size < kalloc::kmalloc::MAX_SIZE || no_metadata;
+        if !possible || size > probe::budget() || !look(seen)? {
+            return Ok(Value::Reached(had));
+        }
+        had = size;
+    }
+    Ok(Value::Bytes(had))
+}
+
+/// Looks at one object, if it can be had.
+fn one<S, const N: usize>(seen: &mut Seen) -> Result<bool>
+where
+    S: Tag<Family = family::cache, Object = [u8; N]>,
+{
+    let cache = KmemCache::<S>::new(Options::new())?;
+    let Ok(object) = cache.zeroed(Gfp::KERNEL | Gfp::NOWARN | Gfp::NORETRY) else {
+        return Ok(false);
+    };
+    seen.look_at(&object[..], N)?;
+    Ok(true)
+}
+
+/// Whether an object that was written to comes zeroed, when asked for.
+fn zeroed() -> Result<Value> {
+    let cache = KmemCache::<Cache64>::new(Options::new())?;
+    let mut zeroed = true;
+    for _ in 0..100 {
+        let mut object = cache.zeroed(GFP_KERNEL)?;
+        zeroed &= object.iter().all(|&byte| byte == 0);
+        object.fill(0xa5);
+    }
+    Ok(Value::Flag(zeroed))
+}
+
+/// Whether an object can be had while preemption is off.
+fn preempt_off() -> Result<Value> {
+    let cache = KmemCache::<Cache64>::new(Options::new())?;
+    probe::without_preemption(|| cache.zeroed(probe::atomic()).ok())
+}
+
+/// What taking an object out and putting it back costs. Nothing is written to it.
+fn cost_of<S: Tag<Family = family::cache, Object: Sized>>() -> Result<u64> {
+    let cache = KmemCache::<S>::new(Options::new())?;
+    cost::of(|| {
+        cache.reserve(GFP_KERNEL)?;
+        Ok(())
+    })
+}
+
+/// Whether the memory of a cache's only object leaves the cache when the object is freed: the page
+/// allocator gives it out then, soon.
+///
+/// It has not left if the next object is in the same place, though the page allocator has given out
+/// pages meanwhile, all of which are still held. A cache that keeps freed objects back, to find out
+/// who uses them, leaves it open.
+fn free_gives_back() -> Result<Value> {
+    let cache = KmemCache::<Cache64>::new(Options::new())?;
+    let place = |object: &Object<'_, Cache64>| object.as_ptr().addr();
+    // A move to another CPU, which has other objects and pages at hand, spoils an attempt.
+    for _ in 0..20 {
+        let before = place(&cache.zeroed(GFP_KERNEL)?);
+        let mut pages = KVec::with_capacity(16, GFP_KERNEL)?;
+        for _ in 0..16 {
+            let page = FreePages::<FreeBlocks>::zeroed(Order::ZERO, GFP_KERNEL)?;
+            if page
+                .as_ptr_range()
+                .contains(&core::ptr::without_provenance(before))
+            {
+                return Ok(Value::Flag(true));
+            }
+            pages.push(page, GFP_KERNEL)?;
+        }
+        if place(&cache.zeroed(GFP_KERNEL)?) == before {
+            return Ok(Value::Flag(false));
+        }
+    }
+    Ok(Value::Unknown)
+}

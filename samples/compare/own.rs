@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The measurements that only one API has, and what the machine is.
+
+#![deny(unsafe_code)]
+
+use super::{
+    api::{
+        Api,
+        FreePagesApi,
+        KmallocApi,
+        PagesApi,
+        VmallocApi, //
+    },
+    claims::{
+        FREE_PAGES,
+        KMALLOC,
+        PAGES,
+        VMALLOC, //
+    },
+    cost,
+    probe,
+    sites::Kmallocs,
+    table::Table,
+    value::Value, //
+};
+use kalloc::{
+    kmalloc,
+    layout,
+    memory,
+    vmalloc,
+    Array,
+    KVec as CountedVec,
+    Kmalloc,
+    Order, //
+};
+use kernel::{
+    alloc::flags::{
+        __GFP_HIGHMEM,
+        __GFP_NOWARN, //
+    },
+    page::{
+        Page,
+        PAGE_SIZE, //
+    },
+    prelude::*, //
+};
+
+/// The zone that textbooks of 32-bit machines speak of.
+const HIGH: &CStr = c"HighMem";
+
+/// What the numbers of the others depend on.
+pub(crate) fn machine(table: &mut Table) -> Result {
+    let levels = u64::from(layout::paging_levels());
+    table.add("machine", "memory", Value::Bytes(vmalloc::max_size()))?;
+    table.add("machine", "page_size", Value::Bytes(PAGE_SIZE))?;
+    table.add("machine", "paging_levels", Value::Count(levels))?;
+    table.add("machine", "clock_tick_ns", Value::Count(cost::tick()))
+}
+
+/// What is measured of vmalloc only. A pair costs `cost_ns`.
+pub(crate) fn vmalloc(table: &mut Table, cost_ns: u64) -> Result {
+    let area = layout::area(layout::VMALLOC).ok_or(ENODEV)?;
+    let direct = layout::area(layout::DIRECT_MAP).ok_or(ENODEV)?;
+    let gap = match area.start().checked_sub(direct.last()) {
+        Some(distance) => Value::Bytes(distance - 1),
+        None => Value::Unknown,
+    };
+    // The page after it, or C's refusal, is not reached.
+    let limit = VmallocApi::limit();
+    let refused = VmallocApi::zeroed(limit + PAGE_SIZE, GFP_KERNEL | __GFP_NOWARN).is_none();
+    let limit = match refused {
+        true => Value::Bytes(limit.min(area.size())),
+        false => Value::Reached(limit),
+    };
+    let kmalloc_ns = cost::of(KmallocApi::pair)?;
+
+    table.add(VMALLOC, "limit", limit)?;
+    table.add(VMALLOC, "area_size", Value::Bytes(area.size()))?;
+    table.add(VMALLOC, "gap_below", gap)?;
+    table.add(VMALLOC, "hardirq", Value::Forbidden)?;
+    let tenths = cost_ns * 10 / kmalloc_ns;
+    table.add(VMALLOC, "cost_vs_kmalloc", Value::Tenths(tenths))
+}
+
+/// What is measured of kmalloc only.
+pub(crate) fn kmalloc(table: &mut Table) -> Result {
+    let sizes = probe::sizes::<KmallocApi>()?;
+    let mut slab = 0;
+    for &size in &sizes {
+        let block = KmallocApi::zeroed(size, GFP_KERNEL | __GFP_NOWARN).ok_or(ENOMEM)?;
+        if memory::is_slab(&block)? {
+            slab = size;
+        }
+    }
+    let cost = cost::of(|| {
+        CountedVec::<u8, Kmallocs>::with_capacity(64, GFP_KERNEL)?;
+        Ok(())
+    })?;
+
+    table.add(KMALLOC, "cost_ns_64B", Value::Count(cost))?;
+    table.add(KMALLOC, "classes", Value::Sizes(sizes))?;
+    table.add(KMALLOC, "slab_up_to", Value::Bytes(slab))?;
+    table.add(KMALLOC, "krealloc_keeps", Value::Flag(krealloc_keeps()?))?;
+    for (name, constant) in [
+        ("KMALLOC_MIN_SIZE", kmalloc::MIN_SIZE),
+        ("KMALLOC_MAX_CACHE_SIZE", kmalloc::MAX_SLAB_SIZE),
+        ("KMALLOC_MAX_SIZE", kmalloc::MAX_SIZE),
+    ] {
+        table.add(KMALLOC, name, Value::Bytes(constant))?;
+    }
+    Ok(())
+}
+
+/// Whether a block has its contents after it grew, and after it shrank.
+fn krealloc_keeps() -> Result<bool> {
+    let mut array = Array::<u8, Kmalloc<Kmallocs>>::zeroed(100, GFP_KERNEL)?;
+    array.fill(0xa5);
+    array.resize(5000, GFP_KERNEL)?;
+    let grown = array.iter().position(|&byte| byte != 0xa5) == Some(100);
+    array.resize(10, GFP_KERNEL)?;
+    Ok(grown && array.len() == 10 && array.iter().all(|&byte| byte == 0xa5))
+}
+
+/// What is measured of page blocks only.
+pub(crate) fn pages(table: &mut Table) -> Result {
+    let page = Page::alloc_page(GFP_KERNEL | __GFP_HIGHMEM)?;
+    let high = memory::zone_of_page(&page) == HIGH;
+    table.add(PAGES, "largest_pages", most_pages::<PagesApi>()?)?;
+    table.add(PAGES, "highmem", Value::Flag(high))?;
+    let order = u64::from(Order::MAX.get());
+    table.add(PAGES, "max_order", Value::Count(order))
+}
+
+/// What is measured of page blocks by address only.
+pub(crate) fn free_pages(table: &mut Table) -> Result {
+    let block = FreePagesApi::zeroed(PAGE_SIZE, GFP_KERNEL | __GFP_HIGHMEM).ok_or(ENOMEM)?;
+    let high = memory::zone_of(&block, 0)? == HIGH;
+    table.add(FREE_PAGES, "largest_pages", most_pages::<FreePagesApi>()?)?;
+    table.add(FREE_PAGES, "highmem", Value::Flag(high))
+}
+
+/// The pages of the largest block, if there is one now.
+fn most_pages<A: Api>() -> Result<Value> {
+    let sizes = probe::sizes::<A>()?;
+    Ok(match sizes.last() {
+        Some(&most) if most == A::limit() => Value::Count((most / PAGE_SIZE) as u64),
+        _ => Value::Unknown,
+    })
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What was seen of an API's blocks: how they are aligned, and where they lie.
+
+#![deny(unsafe_code)]
+
+use super::{
+    table::Table,
+    value::{
+        Value,
+        Zones, //
+    }, //
+};
+use kalloc::{
+    layout,
+    memory, //
+};
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
+/// What all blocks that were looked at have in common.
+pub(crate) struct Seen {
+    /// The alignment that all addresses have.
+    alignment: usize,
+    /// Whether each block was aligned to the largest power of two that divides its size.
+    by_size: bool,
+    /// Whether the page frames of every block followed one another.
+    contiguous: bool,
+    /// Whether there was a block of several pages.
+    several: bool,
+    zones: Zones,
+    /// The area of the first block, and whether all were there.
+    area: Option<layout::Area>,
+    one_area: bool,
+}
+
+impl Seen {
+    pub(crate) fn nothing() -> Self {
+        Seen {
+            alignment: usize::MAX,
+            by_size: true,
+            contiguous: true,
+            several: false,
+            zones: KVec::new(),
+            area: None,
+            one_area: true,
+        }
+    }
+
+    /// Looks at a block that the allocator has set `size` bytes aside for.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if a byte of it is in no page; [`ENOMEM`].
+    pub(crate) fn look_at(&mut self, block: &[u8], size: usize) -> Result {
+        let start = block.as_ptr().addr();
+        let dividing = |n: usize| 1 << n.trailing_zeros();
+        self.alignment = self.alignment.min(dividing(start));
+        self.by_size &= start % dividing(size) == 0;
+
+        let area = *self.area.get_or_insert_with(|| layout::area_of(start));
+        let last = start + (block.len() - 1);
+        self.one_area &= area.contains(start) && area.contains(last);
+
+        let mut expected = None;
+        for offset in (0..block.len()).step_by(PAGE_SIZE) {
+            let pfn = memory::pfn_of(block, offset)?;
+            if let Some(expected) = expected {
+                self.several = true;
+                self.contiguous &= pfn == expected;
+            }
+            expected = Some(pfn + 1);
+            let zone = memory::zone_of(block, offset)?;
+            if !self.zones.contains(&zone) {
+                self.zones.push(zone, GFP_KERNEL)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what was seen to the table.
+    pub(crate) fn report(self, table: &mut Table, api: &'static str) -> Result {
+        let contiguous = match self.several {
+            true => Value::Flag(self.contiguous),
+            false => Value::Unknown,
+        };
+        let region = match self.area {
+            Some(area) if self.one_area => Value::Area(area.name()),
+            _ => Value::Unknown,
+        };
+        table.add(api, "contiguous", contiguous)?;
+        table.add(api, "alignment", Value::Bytes(self.alignment))?;
+        table.add(api, "aligned_to_size", Value::Flag(self.by_size))?;
+        table.add(api, "zones", Value::Zones(self.zones))?;
+        table.add(api, "region", region)
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The textbook's table of the kernel's allocators, measured on the running kernel.
+//!
+//! Two files in `/sys/kernel/debug/kalloc/`, for root only:
+//!
+//! * `compare`: what each allocator does here, next to what the textbook says that it does, and
+//!   whether that holds. Everything is measured when the file is read.
+//! * `layout`: the kernel's address space.
+//!
+//! Documentation/compare.rst says what each property means and how it is measured. All of it is
+//! done through kalloc's public API; nothing is left allocated after a read.
+
+use compare::{
+    show,
+    sites, //
+};
+use kernel::{
+    debugfs,
+    new_mutex,
+    prelude::*,
+    sync::Mutex, //
+};
+
+mod compare {
+    pub(crate) mod api;
+    pub(crate) mod cache;
+    pub(crate) mod claims;
+    pub(crate) mod cost;
+    pub(crate) mod own;
+    pub(crate) mod probe;
+    pub(crate) mod seen;
+    pub(crate) mod show;
+    pub(crate) mod sites;
+    pub(crate) mod table;
+    pub(crate) mod value;
+}
+
+module! {
+    type: Compare,
+    name: "kalloc_compare",
+    authors: ["The kalloc authors"],
+    description: "Measures how the kernel's memory allocators differ",
+    license: "GPL",
+}
+
+/// The module: its two files.
+#[pin_data]
+struct Compare {
+    #[pin]
+    compare: debugfs::File<Mutex<show::Last>>,
+    #[pin]
+    layout: debugfs::File<()>,
+}
+
+impl kernel::InPlaceModule for Compare {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        pin_init::pin_init_scope(move || {
+            kalloc::register(module, sites::SITES)?;
+            let dir = kalloc::debugfs::dir().ok_or(ENODEV)?;
+            Ok(try_pin_init!(Self {
+                compare <- dir.read_callback_file(
+                    c"compare",
+                    new_mutex!(show::Last::none()),
+                    &|last, f| show::compare(last, f),
+                ),
+                layout <- dir.read_callback_file(c"layout", (), &|(), f| show::layout(f)),
+            }? Error))
+        })
+    }
+}
