@@ -147,7 +147,15 @@ pub const fn usable_size(size: usize) -> usize {
 
 /// Returns how many bytes the allocator has set aside for the block of an array (`ksize()`): as it
 /// tells when asked about the block, not as it follows from a size. Bytes beyond what
-/// [`usable_size`] says are not to be used. An array without bytes has no block, and so 0.
+/// [`usable_size`] says are not to be used, and may not be there: a block that KFENCE guards ends
+/// where the array does. An array without bytes has no block, and so 0.
+///
+/// # Examples
+///
+/// ```ignore
+/// let array = Array::<u8, Kmalloc<Names>>::zeroed(65, GFP_KERNEL)?;
+/// assert_eq!(kmalloc::block_size(&array), 96);
+/// ```
 pub fn block_size<T: Zeroable, S: Tag<Family = Contiguous>>(
     array: &crate::Array<T, Kmalloc<S>>,
 ) -> usize {

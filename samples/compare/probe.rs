@@ -83,16 +83,30 @@ pub(crate) fn flags(table: &mut Table, api: &'static str) -> Result {
     table.add(api, "preempt_off_sleeping", Value::Forbidden)
 }
 
+/// What the allocator sets aside for `size` bytes, none if it has no such block.
+///
+/// Now and then KFENCE serves a small block, to guard it, which has no byte more than asked for: the
+/// largest of some blocks is what others get.
+fn set_aside<A: Api>(size: usize) -> Result<Option<usize>> {
+    let mut most = None;
+    for _ in 0..if size < PAGE_SIZE { LOOKS } else { 1 } {
+        let Some(block) = A::zeroed(size, quiet()) else {
+            break;
+        };
+        most = most.max(Some(A::set_aside(&block)?));
+    }
+    Ok(most)
+}
+
 /// The sizes of blocks in ascending order: each is what the allocator sets aside for one byte more
 /// than the size before it.
 pub(crate) fn sizes<A: Api>() -> Result<KVec<usize>> {
     let mut sizes = KVec::with_capacity(STEPS, GFP_KERNEL)?;
     let mut size = 0;
     while sizes.len() < STEPS && size < budget() {
-        let Some(block) = A::zeroed(size + 1, quiet()) else {
+        let Some(set_aside) = set_aside::<A>(size + 1)? else {
             break;
         };
-        let set_aside = A::set_aside(&block)?;
         if set_aside <= size {
             return Err(EIO);
         }

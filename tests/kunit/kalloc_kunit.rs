@@ -7,6 +7,8 @@ use kernel::prelude::*;
 mod cache;
 mod gfp;
 mod kmalloc;
+mod layout;
+mod memory;
 mod pages;
 mod site;
 mod stats;
@@ -29,6 +31,7 @@ impl kernel::Module for KallocKunit {
         for sites in [
             cache::SITES,
             kmalloc::SITES,
+            memory::SITES,
             pages::SITES,
             site::SITES,
             stats::SITES,

@@ -23,6 +23,7 @@ mod tests {
     use core::cell::Cell;
     use kalloc::{
         kmalloc::{
+            block_size,
             usable_size,
             MAX_SIZE, //
         },
@@ -223,6 +224,23 @@ mod tests {
         ] {
             assert!(usable_size(size) == usable);
         }
+    }
+
+    #[test]
+    fn the_allocator_sets_aside_what_is_usable() -> Result {
+        for size in [1, 8, 9, 65, 129, 193, 8192, 8193, 100_000] {
+            let mut most = 0;
+            // One may be KFENCE's, and then has what was asked for.
+            for _ in 0..3 {
+                let array = Buffer::zeroed(size, GFP_KERNEL)?;
+                let block = block_size(&array);
+                assert!(block == usable_size(size) || block == size);
+                most = most.max(block);
+            }
+            assert!(most == usable_size(size));
+        }
+        assert!(block_size(&Buffer::zeroed(0, GFP_KERNEL)?) == 0);
+        Ok(())
     }
 
     #[test]

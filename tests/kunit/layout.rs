@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use kernel::prelude::*;
+
+#[kunit_tests(kalloc_layout)]
+mod tests {
+    use super::*;
+    use crate::memory::{
+        Bytes,
+        Mapped, //
+    };
+    use kalloc::{
+        layout::{
+            area,
+            area_of,
+            areas,
+            paging_levels,
+            DIRECT_MAP,
+            HOLE,
+            VMALLOC, //
+        },
+        Array,
+        Kmalloc,
+        Vmalloc, //
+    };
+    use kernel::page::PAGE_SIZE;
+
+    #[test]
+    fn every_address_is_in_one_area() {
+        let mut next = Some(0);
+        for area in areas() {
+            assert!(next == Some(area.start()));
+            assert!(area.start() <= area.last());
+            assert!(area.size() == area.last() - area.start() + 1);
+            assert!(area.contains(area.start()) && area.contains(area.last()));
+            assert!(area_of(area.start()) == area && area_of(area.last()) == area);
+            next = area.last().checked_add(1);
+        }
+        assert!(next.is_none());
+    }
+
+    #[test]
+    fn names_are_there_once() {
+        let named = || areas().filter(|area| area.name() != HOLE);
+        for this in named() {
+            assert!(area(this.name()) == Some(this));
+            let same = named().filter(|other| other.name() == this.name());
+            assert!(same.count() == 1);
+        }
+        assert!(area("nonsense").is_none());
+    }
+
+    #[test]
+    fn user_space_goes_with_the_paging_levels() -> Result {
+        let user = area("user").ok_or(ENOENT)?;
+        let bits = match paging_levels() {
+            4 => 47,
+            5 => 56,
+            _ => return Err(EINVAL),
+        };
+        // A page less, so that no call is the last thing in it.
+        assert!(user.start() == 0 && user.size() == (1 << bits) - PAGE_SIZE);
+        Ok(())
+    }
+
+    #[test]
+    fn blocks_and_code_are_where_they_belong() -> Result {
+        let block = Array::<u8, Kmalloc<Bytes>>::zeroed(100, GFP_KERNEL)?;
+        assert!(area_of(block.as_ptr().addr()).name() == DIRECT_MAP);
+        let block = Array::<u8, Vmalloc<Mapped>>::zeroed(100, GFP_KERNEL)?;
+        assert!(area_of(block.as_ptr().addr()).name() == VMALLOC);
+        let code: fn() = names_are_there_once;
+        assert!(area_of(code as usize).name() == "modules");
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use kernel::prelude::*;
+
+kalloc::sites! {
+    pub(crate) Bytes: kmalloc([u8]), "kunit_memory_bytes";
+    pub(crate) Mapped: vmalloc([u8]), "kunit_memory_mapped";
+    pub(crate) Blocks: pages, "kunit_memory_pages";
+}
+
+#[kunit_tests(kalloc_memory)]
+mod tests {
+    use super::*;
+    use kalloc::{
+        memory::{
+            comes_zeroed,
+            free,
+            is_slab,
+            mapped,
+            pfn_of,
+            preemptible,
+            zone_of,
+            zone_of_page, //
+        },
+        vmalloc,
+        Array,
+        Gfp,
+        Kmalloc,
+        Order,
+        Pages,
+        Vmalloc, //
+    };
+    use kernel::{
+        new_spinlock,
+        page::{
+            Page,
+            PAGE_SIZE, //
+        }, //
+    };
+
+    type Block = Array<u8, Kmalloc<Bytes>>;
+    type MappedBlock = Array<u8, Vmalloc<Mapped>>;
+
+    static OURS: [u8; 8] = [1; 8];
+
+    #[test]
+    fn frames_are_found_in_both_maps() -> Result {
+        let block = Block::zeroed(3 * PAGE_SIZE, GFP_KERNEL)?;
+        let first = pfn_of(&block, 0)?;
+        assert!(pfn_of(&block, PAGE_SIZE - 1) == Ok(first));
+        assert!(pfn_of(&block, 2 * PAGE_SIZE) == Ok(first + 2));
+
+        let pages = Pages::<Blocks>::zeroed(Order::of::<1>(), GFP_KERNEL)?;
+        assert!(pfn_of(&pages, PAGE_SIZE) == Ok(pages.pfn() + 1));
+
+        let block = MappedBlock::zeroed(3 * PAGE_SIZE, GFP_KERNEL)?;
+        for offset in [0, PAGE_SIZE, 2 * PAGE_SIZE] {
+            assert!(pfn_of(&block, offset) == vmalloc::pfn_of(&block, offset));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_in_neither_map_is_refused() -> Result {
+        let block = Block::zeroed(100, GFP_KERNEL)?;
+        assert!(pfn_of(&block, 100) == Err(EINVAL));
+        assert!(pfn_of(&[], 0) == Err(EINVAL));
+        // A module's data.
+        assert!(pfn_of(&OURS, 0) == Err(EINVAL));
+        assert!(zone_of(&OURS, 0).is_err() && is_slab(&OURS) == Err(EINVAL));
+        assert!(mapped(&OURS) == Err(EINVAL) && mapped(&[]) == Err(EINVAL));
+        assert!(mapped(&block) == Err(EINVAL));
+        Ok(())
+    }
+
+    #[test]
+    fn zones_are_those_that_were_asked_for() -> Result {
+        let low = Pages::<Blocks>::zeroed(Order::ZERO, Gfp::KERNEL | Gfp::DMA32)?;
+        let zone = zone_of(&low, 0)?;
+        assert!(zone == c"DMA32" || zone == c"DMA" || zone == c"Normal");
+        assert!(zone != c"Normal" || low.phys() < 1 << 32);
+
+        let page = Page::alloc_page(GFP_KERNEL)?;
+        let zone = zone_of_page(&page);
+        assert!([c"Normal", c"DMA32", c"DMA"].contains(&zone));
+        Ok(())
+    }
+
+    #[test]
+    fn slabs_have_small_blocks_only() -> Result {
+        assert!(is_slab(&Block::zeroed(8, GFP_KERNEL)?) == Ok(true));
+        assert!(is_slab(&Block::zeroed(8192, GFP_KERNEL)?) == Ok(true));
+        assert!(is_slab(&Block::zeroed(8193, GFP_KERNEL)?) == Ok(false));
+        assert!(is_slab(&MappedBlock::zeroed(8, GFP_KERNEL)?) == Ok(false));
+        let pages = Pages::<Blocks>::zeroed(Order::ZERO, GFP_KERNEL)?;
+        assert!(is_slab(&pages) == Ok(false));
+        Ok(())
+    }
+
+    #[test]
+    fn whole_pages_are_mapped_and_no_more() -> Result {
+        for (size, pages) in [(1, 1), (PAGE_SIZE, 1), (PAGE_SIZE + 1, 2), (40_000, 10)] {
+            let block = MappedBlock::zeroed(size, GFP_KERNEL)?;
+            assert!(mapped(&block) == Ok(pages * PAGE_SIZE));
+        }
+        let block = MappedBlock::zeroed(2 * PAGE_SIZE, GFP_KERNEL)?;
+        let rest = block.get(100..).ok_or(EINVAL)?;
+        assert!(mapped(rest) == Ok(2 * PAGE_SIZE - 100));
+        Ok(())
+    }
+
+    #[test]
+    fn the_context_is_told() {
+        assert!(preemptible());
+        pin_init::stack_pin_init!(let lock = new_spinlock!(()));
+        let guard = lock.lock();
+        assert!(!preemptible());
+        drop(guard);
+        assert!(preemptible());
+    }
+
+    #[test]
+    fn the_machine_is_told() {
+        assert!(free() > 0 && free() < vmalloc::max_size());
+        assert!(comes_zeroed(GFP_KERNEL | __GFP_ZERO));
+    }
+}
