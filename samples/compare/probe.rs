@@ -103,7 +103,8 @@ fn set_aside<A: Api>(size: usize) -> Result<Option<usize>> {
 pub(crate) fn sizes<A: Api>() -> Result<KVec<usize>> {
     let mut sizes = KVec::with_capacity(STEPS, GFP_KERNEL)?;
     let mut size = 0;
-    while sizes.len() < STEPS && size < budget() {
+    // The next one may be twice as large.
+    while sizes.len() < STEPS && 2 * size <= budget() {
         let Some(set_aside) = set_aside::<A>(size + 1)? else {
             break;
         };
@@ -149,6 +150,9 @@ fn looks<A: Api>(sizes: &[usize]) -> Result<Seen> {
     let odd = [3, 33, 257, 1025].map(|pages| pages * PAGE_SIZE);
     let mut seen = Seen::nothing();
     for &size in [sizes, &odd].into_iter().flatten() {
+        if size > budget() {
+            continue;
+        }
         let mut blocks = KVec::with_capacity(LOOKS, GFP_KERNEL)?;
         // Few of the large ones: they are slow to be zeroed.
         for _ in 0..((budget() / 4).min(4 << 20) / size).clamp(1, LOOKS) {

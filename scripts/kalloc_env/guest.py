@@ -40,6 +40,7 @@ class Guest:
     cpus: int = 2
     memory: int = 1024
     icount: bool = False
+    la57: bool = False
     kvm: bool = False
     append: str = ""
     timeout: float = 300.0
@@ -155,7 +156,8 @@ class _Run:
             accelerator = ["-accel", "kvm" if guest.kvm else "tcg,thread=multi"]
         argv = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-machine", "pc", *accelerator, "-cpu", "host" if guest.kvm else "max,la57=off",
+            "-machine", "pc", *accelerator, "-cpu",
+            "host" if guest.kvm else f"max,la57={'on' if guest.la57 else 'off'}",
             "-smp", str(guest.cpus), "-m", f"{guest.memory + 2 * (initrd.stat().st_size >> 20)}M",
             "-kernel", str(guest.kernel.image), "-initrd", str(initrd), "-append", append,
             "-chardev", f"file,id=log,path={self.log},append=on", "-serial", "chardev:log",

@@ -74,6 +74,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--cpus", type=_count, metavar="N", help="processors (default: 2, with --icount 1)")
     parser.add_argument("--memory", type=_count, default=1024, metavar="M", help="MiB of memory (default: 1024)")
     parser.add_argument("--icount", action="store_true", help="one instruction takes one nanosecond of guest time")
+    parser.add_argument("--la57", action="store_true", help="five-level page tables; the processor is emulated")
     parser.add_argument("--append", action="append", default=[], metavar="ARGS", help="kernel parameters")
     parser.add_argument("--add", action="append", type=_addition, default=[], metavar="PATH[:DEST]",
                         help="a file or folder for the guest (default DEST: its name, in /)")
@@ -121,7 +122,8 @@ def _guest(options: argparse.Namespace) -> Guest:
         cpus=options.cpus or (1 if options.icount else 2),
         memory=options.memory,
         icount=options.icount,
-        kvm=not options.icount and kvm.usable(kernel.image),
+        la57=options.la57,
+        kvm=not options.icount and not options.la57 and kvm.usable(kernel.image),
         append=" ".join(options.append),
         timeout=options.timeout,
         add=options.add,
