@@ -124,7 +124,7 @@ fn largest<A: Api>() -> Value {
     let mut good = PAGE_SIZE;
     while had(2 * good) {
         good *= 2;
-        if 2 * good > budget() || watch.ns() > LARGEST_NS {
+        if good < A::limit() && (2 * good > budget() || watch.ns() > LARGEST_NS) {
             return Value::Reached(good);
         }
     }
