@@ -137,8 +137,12 @@ unsafe fn page_address(page: *mut bindings::page) -> *mut u8 {
     {
         // SAFETY: Both are set at boot and stay.
         let (map, direct) = unsafe { (bindings::vmemmap_base, bindings::page_offset_base) };
-        let pfn = (page as usize - map) / size_of::<bindings::page>();
-        core::ptr::with_exposed_provenance_mut(direct + pfn * PAGE_SIZE)
+        const { assert!(PAGE_SIZE % size_of::<bindings::page>() == 0) };
+        // OVERFLOW: None: the page is in the map, and its memory in the direct mapping.
+        let offset = (page as usize)
+            .wrapping_sub(map)
+            .wrapping_mul(PAGE_SIZE / size_of::<bindings::page>());
+        core::ptr::with_exposed_provenance_mut(direct.wrapping_add(offset))
     }
     #[cfg(not(all(CONFIG_X86_64, CONFIG_SPARSEMEM_VMEMMAP)))]
     // SAFETY: By the requirements of this function.

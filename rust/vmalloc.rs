@@ -156,8 +156,10 @@ unsafe impl Source for Mapped {
 /// interrupt.
 #[inline]
 fn possible(layout: Layout) -> bool {
+    // Every machine has that much; most sizes are known when compiling.
+    let fits = layout.size() <= 1 << 20 || layout.size() <= max_size();
     // SAFETY: Reads this CPU's state.
-    layout.size() <= max_size() && !unsafe { bindings::kalloc_helper_in_hardirq_or_nmi() }
+    fits && !unsafe { bindings::kalloc_helper_in_hardirq_or_nmi() }
 }
 
 /// # Safety
