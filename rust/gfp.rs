@@ -60,6 +60,9 @@ impl Gfp {
     /// Page blocks: memory below 4 GiB.
     pub const DMA32: Gfp = Gfp(bindings::__GFP_DMA32);
 
+    /// A compound page. Asked for by the types that hold one.
+    pub(crate) const COMP: Gfp = Gfp(bindings::__GFP_COMP);
+
     const NONE: Gfp = Gfp(0);
     const HIGHMEM: Gfp = Gfp(bindings::__GFP_HIGHMEM);
     const HIGH: Gfp = Gfp(bindings::__GFP_HIGH);
@@ -82,6 +85,16 @@ impl Gfp {
     #[inline]
     pub(crate) const fn without_zone(self) -> Gfp {
         Gfp(self.0 & !(bindings::__GFP_HIGHMEM | bindings::__GFP_DMA32))
+    }
+
+    /// The flags with at most one zone: the kernel has no answer to two.
+    #[inline]
+    pub(crate) const fn with_one_zone(self) -> Gfp {
+        if self.0 & bindings::__GFP_DMA32 != 0 {
+            self.without_highmem()
+        } else {
+            self
+        }
     }
 
     /// The flags without `__GFP_HIGHMEM`, for memory that is used through its direct mapping.
@@ -208,6 +221,121 @@ impl Order {
     #[inline]
     pub const fn bytes(self) -> usize {
         PAGE_SIZE << self.0
+    }
+}
+
+/// A number of contiguous pages, where it need not be a power of two.
+///
+/// # Invariants
+///
+/// The value is from 1 to the pages of [`Order::MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PageCount(usize);
+
+impl PageCount {
+    /// The most that are contiguous.
+    pub const MAX: PageCount = PageCount(Order::MAX.pages());
+
+    /// Returns `pages` pages.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if these are none, or more than [`PageCount::MAX`].
+    #[inline]
+    pub const fn new(pages: usize) -> Result<PageCount> {
+        if pages == 0 || pages > Order::MAX.pages() {
+            return Err(EINVAL);
+        }
+        // INVARIANT: Just checked.
+        Ok(PageCount(pages))
+    }
+
+    /// Returns `N` pages, which is checked when compiling.
+    #[inline]
+    pub const fn of<const N: usize>() -> PageCount {
+        const {
+            assert!(
+                N != 0 && N <= Order::MAX.pages(),
+                "no block has so many pages"
+            )
+        };
+        // INVARIANT: Just checked.
+        PageCount(N)
+    }
+
+    /// Returns as many pages as hold `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if these are none, or more than [`PageCount::MAX`].
+    #[inline]
+    pub const fn for_bytes(bytes: usize) -> Result<PageCount> {
+        PageCount::new(bytes.div_ceil(PAGE_SIZE))
+    }
+
+    /// The number.
+    #[inline]
+    pub const fn get(self) -> usize {
+        self.0
+    }
+
+    /// The number of bytes in so many pages.
+    #[inline]
+    pub const fn bytes(self) -> usize {
+        self.0 * PAGE_SIZE
+    }
+}
+
+/// A zone of physical memory, of those that the kernel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Zone {
+    /// For devices that reach little memory: below 16 MiB on x86.
+    Dma,
+    /// Below 4 GiB.
+    Dma32,
+    /// In the direct mapping.
+    Normal,
+    /// Not in the direct mapping.
+    HighMem,
+    /// For pages that can be moved.
+    Movable,
+    /// Memory of devices.
+    Device,
+}
+
+impl Zone {
+    /// The zone of a page.
+    ///
+    /// # Safety
+    ///
+    /// `page` must be a live page.
+    pub(crate) unsafe fn of(page: *const bindings::page) -> Zone {
+        // SAFETY: By the requirement of this function.
+        match unsafe { bindings::kalloc_helper_page_zonenum(page) } {
+            #[cfg(CONFIG_ZONE_DMA)]
+            bindings::zone_type_ZONE_DMA => Zone::Dma,
+            #[cfg(CONFIG_ZONE_DMA32)]
+            bindings::zone_type_ZONE_DMA32 => Zone::Dma32,
+            #[cfg(CONFIG_HIGHMEM)]
+            bindings::zone_type_ZONE_HIGHMEM => Zone::HighMem,
+            bindings::zone_type_ZONE_MOVABLE => Zone::Movable,
+            #[cfg(CONFIG_ZONE_DEVICE)]
+            bindings::zone_type_ZONE_DEVICE => Zone::Device,
+            _ => Zone::Normal,
+        }
+    }
+
+    /// The name, as in `/proc/zoneinfo`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Zone::Dma => "DMA",
+            Zone::Dma32 => "DMA32",
+            Zone::Normal => "Normal",
+            Zone::HighMem => "HighMem",
+            Zone::Movable => "Movable",
+            Zone::Device => "Device",
+        }
     }
 }
 

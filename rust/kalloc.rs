@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | kmalloc, kvmalloc | [`KBox`], [`KVec`], [`KVBox`], [`KVVec`], [`Array`] | [`kmalloc`] |
 //! | slab caches | [`KmemCache`] and its [`Object`](cache::Object)s, [`Batch`](cache::Batch)es | [`cache`] |
-//! | page blocks | [`Pages`], [`FreePages`], [`PageArray`] | [`pages`] |
+//! | page blocks | [`Pages`], [`FreePages`], [`ExactPages`], [`CompoundPages`], [`SharedPages`], [`PageArray`] | [`pages`] |
 //! | vmalloc, vmap | [`VBox`], [`VVec`], [`Array`], [`Mapping`] | [`vmalloc`] |
 //!
 //! Every owner type frees its memory on drop and names, as a type parameter, the *site* that the
@@ -60,7 +60,8 @@ pub use crate::{
     cache::KmemCache,
     gfp::{
         Gfp,
-        Order, //
+        Order,
+        PageCount, //
     },
     kmalloc::{
         KBox,
@@ -71,9 +72,12 @@ pub use crate::{
         Kmalloc, //
     },
     pages::{
+        CompoundPages,
+        ExactPages,
         FreePages,
         PageArray,
-        Pages, //
+        Pages,
+        SharedPages, //
     },
     registry::register,
     site::{

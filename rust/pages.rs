@@ -4,15 +4,23 @@
 //!
 //! A block of order `n` is `2^n` physically contiguous pages. [`Pages`] holds one by its
 //! `struct page`, [`FreePages`] by its address; they differ in what C calls them through, and in
-//! what is at hand without a conversion. [`PageArray`] holds single pages, allocated in bulk.
+//! what is at hand without a conversion. [`ExactPages`] is any number of contiguous pages.
+//! [`CompoundPages`] can be [`share`](CompoundPages::share)d, by any number of [`SharedPages`].
+//! [`PageArray`] holds single pages, allocated in bulk, anywhere in memory.
 //!
 //! | C | here |
 //! |---|---|
 //! | `alloc_page(s)`, `__free_pages` | [`Pages::zeroed`], [`Pages::uninit`], drop |
 //! | `__get_free_page(s)`, `get_zeroed_page`, `free_page(s)` | [`FreePages::zeroed`], [`FreePages::uninit`], drop |
+//! | `alloc_pages_exact`, `free_pages_exact` | [`ExactPages::zeroed`], [`ExactPages::uninit`], drop |
+//! | `split_page` | [`split_pages`](Block::split_pages) |
+//! | `__GFP_COMP`, `get_page`, `put_page` | [`CompoundPages`], [`SharedPages`], [`PageRef`] |
+//! | `copy_from_user` | [`read_from`](Block::read_from); any slice, once it is initialised |
 //! | `alloc_pages_bulk` | [`PageArray::zeroed`] |
+//! | `kmap_local_page`, `kunmap_local` | [`PageArray::read`], [`PageArray::write`] and others |
 //!
-//! Blocks come from the direct mapping: `__GFP_HIGHMEM` is ignored.
+//! Blocks come from the direct mapping: `__GFP_HIGHMEM` is ignored for them. Only a [`PageArray`] may
+//! have pages that are not in it.
 //!
 //! # Context
 //!
@@ -24,7 +32,8 @@ use crate::{
     bindings,
     gfp::{
         Gfp,
-        Order, //
+        Order,
+        Zone, //
     },
     site::{
         self,
@@ -45,21 +54,44 @@ use core::{
     ops::{
         Deref,
         DerefMut, //
-    },
-    ptr::NonNull, //
+    }, //
 };
 use kernel::{
     alloc::AllocError,
-    ffi::c_ulong,
     page::PAGE_SIZE,
-    prelude::*, //
+    prelude::*,
+    uaccess::UserSliceReader, //
 };
 
 mod array;
+mod handle;
+mod local;
+mod shared;
+mod split;
 
-pub use self::array::PageArray;
+use self::handle::sealed::{
+    Raw,
+    Size, //
+};
+pub use self::{
+    array::PageArray,
+    handle::{
+        AnyHandle,
+        ByAddress,
+        ByCount,
+        ByFolio,
+        ByPage,
+        Divisible,
+        Handle, //
+    },
+    shared::{
+        PageRef,
+        SharedPages, //
+    },
+    split::Split, //
+};
 
-/// The family of [`Pages`], [`FreePages`] and [`PageArray`].
+/// The family of all that is made of pages.
 pub struct Buddy;
 
 impl Sealed for Buddy {}
@@ -77,177 +109,19 @@ impl Family for Buddy {
     }
 }
 
-/// How a block is held: by its [`struct page`](ByPage) or its [address](ByAddress).
-pub trait Handle: sealed::Raw {}
-
-impl<H: sealed::Raw> Handle for H {}
-
 /// What a block's bytes are: `u8`, or `MaybeUninit<u8>` until they are written.
 pub trait Byte: sealed::Byte {}
 
 impl<T: sealed::Byte> Byte for T {}
 
-/// What only this module may call, or implement.
-pub(crate) mod sealed {
-    use super::{
-        bindings,
-        Gfp,
-        MaybeUninit,
-        NonNull,
-        Order, //
-    };
-
-    /// The C functions behind a handle.
-    ///
-    /// # Safety
-    ///
-    /// `alloc` returns a block of `order` that is mapped at `address` until given to `free`.
-    pub unsafe trait Raw: Copy + Send + Sync {
-        /// Allocates a block.
-        fn alloc(order: Order, gfp: Gfp) -> Option<Self>;
-
-        /// Frees a block.
-        ///
-        /// # Safety
-        ///
-        /// The block must be live, and of that order.
-        unsafe fn free(self, order: Order);
-
-        /// The address of the block's first byte.
-        fn address(self) -> NonNull<u8>;
-
-        /// The first page of the block.
-        fn page(self) -> NonNull<bindings::page>;
-    }
+/// What only this module may implement.
+mod sealed {
+    use super::MaybeUninit;
 
     /// Types of one byte.
     pub trait Byte {}
     impl Byte for u8 {}
     impl Byte for MaybeUninit<u8> {}
-}
-
-/// `page_address()` of a page in the direct mapping, which is arithmetic.
-///
-/// # Safety
-///
-/// `page` must be a live page.
-#[inline(always)]
-unsafe fn page_address(page: *mut bindings::page) -> *mut u8 {
-    #[cfg(all(CONFIG_X86_64, CONFIG_SPARSEMEM_VMEMMAP))]
-    {
-        // SAFETY: Both are set at boot and stay.
-        let (map, direct) = unsafe { (bindings::vmemmap_base, bindings::page_offset_base) };
-        const { assert!(PAGE_SIZE % size_of::<bindings::page>() == 0) };
-        // OVERFLOW: None: the page is in the map, and its memory in the direct mapping.
-        let offset = (page as usize)
-            .wrapping_sub(map)
-            .wrapping_mul(PAGE_SIZE / size_of::<bindings::page>());
-        core::ptr::with_exposed_provenance_mut(direct.wrapping_add(offset))
-    }
-    #[cfg(not(all(CONFIG_X86_64, CONFIG_SPARSEMEM_VMEMMAP)))]
-    // SAFETY: By the requirements of this function.
-    unsafe {
-        bindings::kalloc_helper_page_address(page).cast()
-    }
-}
-
-/// A block's first `struct page`.
-///
-/// # Invariants
-///
-/// The page is in the direct mapping.
-#[derive(Clone, Copy)]
-pub struct ByPage(NonNull<bindings::page>);
-
-// SAFETY: A page belongs to no thread.
-unsafe impl Send for ByPage {}
-// SAFETY: As above.
-unsafe impl Sync for ByPage {}
-
-// SAFETY: Without `__GFP_HIGHMEM`, a block is in the direct mapping.
-unsafe impl sealed::Raw for ByPage {
-    #[inline(always)]
-    fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
-        let gfp = gfp.without_highmem().as_raw();
-        // SAFETY: The order is valid. The kernel's own profiler needs the call to be made in C.
-        let page = unsafe {
-            if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
-                bindings::alloc_pages(gfp, order.get())
-            } else {
-                bindings::alloc_pages_noprof(gfp, order.get())
-            }
-        };
-        // INVARIANT: Not from high memory.
-        NonNull::new(page).map(ByPage)
-    }
-
-    #[inline(always)]
-    unsafe fn free(self, order: Order) {
-        // SAFETY: By the requirements of this function.
-        unsafe { bindings::__free_pages(self.0.as_ptr(), order.get()) };
-    }
-
-    #[inline]
-    fn address(self) -> NonNull<u8> {
-        // SAFETY: A live page in the direct mapping has an address, which is not NULL.
-        unsafe { NonNull::new_unchecked(page_address(self.0.as_ptr())) }
-    }
-
-    #[inline]
-    fn page(self) -> NonNull<bindings::page> {
-        self.0
-    }
-}
-
-/// A block's address in the direct mapping.
-///
-/// # Invariants
-///
-/// The address is that of a block from `__get_free_pages()`.
-#[derive(Clone, Copy)]
-pub struct ByAddress(NonNull<u8>);
-
-// SAFETY: An address belongs to no thread.
-unsafe impl Send for ByAddress {}
-// SAFETY: As above.
-unsafe impl Sync for ByAddress {}
-
-// SAFETY: `__get_free_pages()` returns the block's address in the direct mapping.
-unsafe impl sealed::Raw for ByAddress {
-    #[inline(always)]
-    fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
-        let gfp = gfp.without_highmem().as_raw();
-        // SAFETY: The order is valid. The kernel's own profiler needs the call to be made in C.
-        let address = unsafe {
-            if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
-                bindings::kalloc_helper_get_free_pages(gfp, order.get())
-            } else {
-                bindings::get_free_pages_noprof(gfp, order.get())
-            }
-        };
-        // INVARIANT: Just returned by it. The direct mapping's provenance is exposed.
-        NonNull::new(core::ptr::with_exposed_provenance_mut(address as usize)).map(ByAddress)
-    }
-
-    #[inline(always)]
-    unsafe fn free(self, order: Order) {
-        // SAFETY: By the requirements of this function.
-        unsafe { bindings::free_pages(self.0.as_ptr() as c_ulong, order.get()) };
-    }
-
-    #[inline]
-    fn address(self) -> NonNull<u8> {
-        self.0
-    }
-
-    #[inline]
-    fn page(self) -> NonNull<bindings::page> {
-        // SAFETY: By the invariants; every page of the direct mapping has a `struct page`.
-        unsafe {
-            let page = bindings::kalloc_helper_virt_to_page(self.0.as_ptr().cast());
-            NonNull::new_unchecked(page)
-        }
-    }
 }
 
 /// A block of pages by its `struct page`, counted at site `S`.
@@ -260,19 +134,34 @@ pub type Pages<S, T = u8> = Block<ByPage, S, T>;
 /// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
 pub type FreePages<S, T = u8> = Block<ByAddress, S, T>;
 
-/// An owned block of `2^order` contiguous pages: a slice of bytes, freed on drop.
+/// Any number of contiguous pages, up to those of [`Order::MAX`], counted at site `S`.
+///
+/// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+pub type ExactPages<S, T = u8> = Block<ByCount, S, T>;
+
+/// A compound page, counted at site `S`: a block that has a single count of references, so that it
+/// can be [`share`](Block::share)d once it is initialised.
+///
+/// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+pub type CompoundPages<S, T = u8> = Block<ByFolio, S, T>;
+
+/// An owned block of contiguous pages: a slice of bytes, freed on drop.
+///
+/// Initialised bytes can be copied to user space as from any slice
+/// ([`UserSliceWriter::write_slice`](kernel::uaccess::UserSliceWriter::write_slice)); others do not
+/// compile there.
 ///
 /// # Invariants
 ///
-/// - `handle` holds a live block of `order` that nothing else owns.
+/// - `handle` holds a live block of `size` that nothing else owns.
 /// - Its bytes are valid as `T`s.
-pub struct Block<H: Handle, S: Tag<Family = Buddy>, T: Byte = u8> {
+pub struct Block<H: AnyHandle, S: Tag<Family = Buddy>, T: Byte = u8> {
     handle: H,
-    order: Order,
+    size: H::Size,
     _site: PhantomData<(S, T)>,
 }
 
-impl<H: Handle, S: Tag<Family = Buddy>> Block<H, S> {
+impl<H: AnyHandle, S: Tag<Family = Buddy>> Block<H, S> {
     /// Allocates a zeroed block.
     ///
     /// # Context
@@ -283,13 +172,13 @@ impl<H: Handle, S: Tag<Family = Buddy>> Block<H, S> {
     ///
     /// [`AllocError`] if there is no such block.
     #[inline]
-    pub fn zeroed(order: Order, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
+    pub fn zeroed(size: H::Size, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
         // SAFETY: The block comes zeroed.
-        Ok(unsafe { Block::uninit(order, gfp.into() | Gfp::ZERO)?.assume_init() })
+        Ok(unsafe { Block::uninit(size, gfp.into() | Gfp::ZERO)?.assume_init() })
     }
 }
 
-impl<H: Handle, S: Tag<Family = Buddy>> Block<H, S, MaybeUninit<u8>> {
+impl<H: AnyHandle, S: Tag<Family = Buddy>> Block<H, S, MaybeUninit<u8>> {
     /// Allocates a block and leaves in it whatever was there.
     ///
     /// # Context
@@ -300,17 +189,17 @@ impl<H: Handle, S: Tag<Family = Buddy>> Block<H, S, MaybeUninit<u8>> {
     ///
     /// [`AllocError`] if there is no such block.
     #[inline(always)]
-    pub fn uninit(order: Order, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
+    pub fn uninit(size: H::Size, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
         let gfp = gfp.into();
-        let Some(handle) = H::alloc(order, gfp) else {
+        let Some(handle) = H::alloc(size, gfp) else {
             site::count_failure::<S>(gfp, false);
             return Err(AllocError);
         };
-        site::count_alloc::<S>(order.bytes(), order.bytes());
+        site::count_alloc::<S>(size.bytes(), size.bytes());
         // INVARIANT: The block is new, and any bytes are valid as `MaybeUninit`.
         Ok(Block {
             handle,
-            order,
+            size,
             _site: PhantomData,
         })
     }
@@ -320,6 +209,26 @@ impl<H: Handle, S: Tag<Family = Buddy>> Block<H, S, MaybeUninit<u8>> {
         (*self).fill(MaybeUninit::new(byte));
         // SAFETY: Just done.
         unsafe { self.assume_init() }
+    }
+
+    /// Fills the block from user space, and with zeroes from where `reader` ends.
+    ///
+    /// # Context
+    ///
+    /// Process context; may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Gives the block back with [`EFAULT`] if there is no such memory in user space.
+    pub fn read_from(mut self, reader: &mut UserSliceReader) -> Result<Block<H, S>, (Self, Error)> {
+        let len = self.len().min(reader.len());
+        let (copied, rest) = self.split_at_mut(len);
+        if let Err(error) = reader.read_raw(copied) {
+            return Err((self, error));
+        }
+        rest.fill(MaybeUninit::new(0));
+        // SAFETY: All bytes were written: these by `read_raw`, which guarantees it, those just now.
+        Ok(unsafe { self.assume_init() })
     }
 
     /// Takes the block as initialised.
@@ -334,7 +243,7 @@ impl<H: Handle, S: Tag<Family = Buddy>> Block<H, S, MaybeUninit<u8>> {
         // requirement of this function.
         Block {
             handle: this.handle,
-            order: this.order,
+            size: this.size,
             _site: PhantomData,
         }
     }
@@ -344,9 +253,11 @@ impl<H: Handle, S: Tag<Family = Buddy>, T: Byte> Block<H, S, T> {
     /// The block's order.
     #[inline]
     pub fn order(&self) -> Order {
-        self.order
+        self.size
     }
+}
 
+impl<H: AnyHandle, S: Tag<Family = Buddy>, T: Byte> Block<H, S, T> {
     /// The page frame number of the first page. The others follow it.
     pub fn pfn(&self) -> usize {
         // SAFETY: By the invariants, the page is live.
@@ -364,9 +275,15 @@ impl<H: Handle, S: Tag<Family = Buddy>, T: Byte> Block<H, S, T> {
         // SAFETY: By the invariants, the page is live.
         unsafe { bindings::page_to_nid(self.handle.page().as_ptr()) }
     }
+
+    /// The zone that the block is in.
+    pub fn zone(&self) -> Zone {
+        // SAFETY: By the invariants, the page is live.
+        unsafe { Zone::of(self.handle.page().as_ptr()) }
+    }
 }
 
-impl<H: Handle, S: Tag<Family = Buddy>, T: Byte> Deref for Block<H, S, T> {
+impl<H: AnyHandle, S: Tag<Family = Buddy>, T: Byte> Deref for Block<H, S, T> {
     type Target = [T];
 
     #[inline]
@@ -374,24 +291,24 @@ impl<H: Handle, S: Tag<Family = Buddy>, T: Byte> Deref for Block<H, S, T> {
         let start = self.handle.address().cast::<T>().as_ptr();
         // SAFETY: By the invariants, the block is mapped there, valid as `T`s, which are bytes,
         // and borrowed.
-        unsafe { core::slice::from_raw_parts(start, self.order.bytes()) }
+        unsafe { core::slice::from_raw_parts(start, self.size.bytes()) }
     }
 }
 
-impl<H: Handle, S: Tag<Family = Buddy>, T: Byte> DerefMut for Block<H, S, T> {
+impl<H: AnyHandle, S: Tag<Family = Buddy>, T: Byte> DerefMut for Block<H, S, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         let start = self.handle.address().cast::<T>().as_ptr();
         // SAFETY: As for `deref`; `self` is borrowed mutably.
-        unsafe { core::slice::from_raw_parts_mut(start, self.order.bytes()) }
+        unsafe { core::slice::from_raw_parts_mut(start, self.size.bytes()) }
     }
 }
 
-impl<H: Handle, S: Tag<Family = Buddy>, T: Byte> Drop for Block<H, S, T> {
+impl<H: AnyHandle, S: Tag<Family = Buddy>, T: Byte> Drop for Block<H, S, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        site::count_free::<S>(self.order.bytes(), self.order.bytes());
-        // SAFETY: By the invariants, the block is live, ours, and of that order.
-        unsafe { self.handle.free(self.order) };
+        site::count_free::<S>(self.size.bytes(), self.size.bytes());
+        // SAFETY: By the invariants, the block is live, ours, and of that size.
+        unsafe { self.handle.free(self.size) };
     }
 }

@@ -2,12 +2,19 @@
 
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
 #include <linux/nodemask.h>
 
 unsigned long kalloc_helper_get_free_pages(gfp_t gfp, unsigned int order);
 unsigned long kalloc_helper_get_free_pages(gfp_t gfp, unsigned int order)
 {
 	return __get_free_pages(gfp, order);
+}
+
+void *kalloc_helper_alloc_pages_exact(size_t size, gfp_t gfp);
+void *kalloc_helper_alloc_pages_exact(size_t size, gfp_t gfp)
+{
+	return alloc_pages_exact(size, gfp);
 }
 
 unsigned long kalloc_helper_alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct page **pages);
@@ -32,6 +39,36 @@ unsigned long kalloc_helper_page_to_pfn(const struct page *page);
 unsigned long kalloc_helper_page_to_pfn(const struct page *page)
 {
 	return page_to_pfn(page);
+}
+
+unsigned int kalloc_helper_page_zonenum(const struct page *page);
+unsigned int kalloc_helper_page_zonenum(const struct page *page)
+{
+	return page_zonenum(page);
+}
+
+void kalloc_helper_get_page(struct page *page);
+void kalloc_helper_get_page(struct page *page)
+{
+	get_page(page);
+}
+
+void kalloc_helper_put_page(struct page *page);
+void kalloc_helper_put_page(struct page *page)
+{
+	put_page(page);
+}
+
+int kalloc_helper_page_ref_count(const struct page *page);
+int kalloc_helper_page_ref_count(const struct page *page)
+{
+	return page_ref_count(page);
+}
+
+unsigned long *kalloc_helper_page_private(struct page *page);
+unsigned long *kalloc_helper_page_private(struct page *page)
+{
+	return &page_private(page);
 }
 
 unsigned long kalloc_helper_totalram_pages(void);

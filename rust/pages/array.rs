@@ -5,7 +5,10 @@
 use super::Buddy;
 use crate::{
     bindings,
-    gfp::Gfp,
+    gfp::{
+        Gfp,
+        Zone, //
+    },
     site::{
         self,
         Tag, //
@@ -31,9 +34,11 @@ use kernel::{
     prelude::*, //
 };
 
-/// Single zeroed pages, anywhere in memory, counted at site `S`.
+/// Single pages, zeroed at first, anywhere in memory, counted at site `S`.
 ///
-/// The list of them is not counted.
+/// With `__GFP_HIGHMEM` they may be where the kernel has no address for them. They are reached one by
+/// one ([`read`](Self::read), [`write`](Self::write) and others), or all together through a
+/// [`Mapping`](crate::Mapping). The list of them is not counted.
 ///
 /// # Invariants
 ///
@@ -47,7 +52,7 @@ pub struct PageArray<S: Tag<Family = Buddy>> {
 
 // SAFETY: Pages belong to no thread.
 unsafe impl<S: Tag<Family = Buddy>> Send for PageArray<S> {}
-// SAFETY: As above; a shared reference gives access to no page's content.
+// SAFETY: As above; a shared reference only reads what they contain.
 unsafe impl<S: Tag<Family = Buddy>> Sync for PageArray<S> {}
 
 impl<S: Tag<Family = Buddy>> PageArray<S> {
@@ -69,7 +74,7 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
         if len == 0 || len > all || len > i32::MAX as usize {
             return Err(AllocError);
         }
-        let gfp = (gfp.into() | Gfp::ZERO | Gfp::RETRY_MAYFAIL).without_highmem();
+        let gfp = (gfp.into() | Gfp::ZERO | Gfp::RETRY_MAYFAIL).with_one_zone();
         // The bulk allocator fills the slots that are NULL, which is what dropping skips.
         // INVARIANT: No pages yet.
         let mut this = PageArray {
@@ -115,9 +120,28 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
 
     /// The page frame number of page `index`.
     pub fn pfn(&self, index: usize) -> Option<usize> {
-        let &page = self.pages.get(index)?;
+        let &page = self.pages().get(index)?;
         // SAFETY: By the invariants, the page is live.
         Some(unsafe { bindings::kalloc_helper_page_to_pfn(page) } as usize)
+    }
+
+    /// The zone that page `index` is in.
+    pub fn zone(&self, index: usize) -> Option<Zone> {
+        let &page = self.pages().get(index)?;
+        // SAFETY: By the invariants, the page is live.
+        Some(unsafe { Zone::of(page) })
+    }
+
+    /// The id of the NUMA node that page `index` is on.
+    pub fn node(&self, index: usize) -> Option<i32> {
+        let &page = self.pages().get(index)?;
+        // SAFETY: By the invariants, the page is live.
+        Some(unsafe { bindings::page_to_nid(page) })
+    }
+
+    /// The pages.
+    pub(super) fn pages(&self) -> &[*mut bindings::page] {
+        &self.pages
     }
 
     /// Maps all pages in their order, and returns where.

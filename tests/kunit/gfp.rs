@@ -7,7 +7,8 @@ mod tests {
     use super::*;
     use kalloc::{
         Gfp,
-        Order, //
+        Order,
+        PageCount, //
     };
     use kernel::{
         alloc::flags::__GFP_HIGHMEM,
@@ -48,6 +49,19 @@ mod tests {
         assert!(Order::new(Order::MAX.get()) == Ok(Order::MAX));
         assert!(Order::new(Order::MAX.get() + 1) == Err(EINVAL));
         assert!(Order::of::<3>().pages() == 8);
+    }
+
+    #[test]
+    fn page_counts_are_checked() {
+        assert!(PageCount::new(0) == Err(EINVAL));
+        assert!(PageCount::new(PageCount::MAX.get()) == Ok(PageCount::MAX));
+        assert!(PageCount::new(PageCount::MAX.get() + 1) == Err(EINVAL));
+        assert!(PageCount::of::<3>().bytes() == 3 * PAGE_SIZE);
+        assert!(PageCount::for_bytes(0) == Err(EINVAL));
+        assert!(PageCount::for_bytes(1) == PageCount::new(1));
+        assert!(PageCount::for_bytes(2 * PAGE_SIZE + 1) == PageCount::new(3));
+        assert!(PageCount::for_bytes(PageCount::MAX.bytes() + 1) == Err(EINVAL));
+        assert!(PageCount::for_bytes(usize::MAX) == Err(EINVAL));
     }
 
     #[test]

@@ -9,9 +9,12 @@ mod gfp;
 mod kmalloc;
 mod layout;
 mod memory;
+mod page_array;
+mod page_owners;
 mod pages;
 mod site;
 mod stats;
+mod user;
 mod vmalloc;
 
 module! {
@@ -22,8 +25,11 @@ module! {
     license: "GPL",
 }
 
-/// Nothing to keep: the suites are found by KUnit once `init` is done.
-struct KallocKunit;
+/// The suites are found by KUnit once `init` is done.
+struct KallocKunit {
+    /// For a scenario.
+    _files: Pin<KBox<user::Files>>,
+}
 
 impl kernel::Module for KallocKunit {
     fn init(module: &'static ThisModule) -> Result<Self> {
@@ -32,14 +38,19 @@ impl kernel::Module for KallocKunit {
             cache::SITES,
             kmalloc::SITES,
             memory::SITES,
+            page_array::SITES,
+            page_owners::SITES,
             pages::SITES,
             site::SITES,
             stats::SITES,
+            user::SITES,
             vmalloc::SITES,
         ] {
             kalloc::register(module, sites)?;
         }
-        Ok(KallocKunit)
+        Ok(KallocKunit {
+            _files: user::Files::new()?,
+        })
     }
 }
 

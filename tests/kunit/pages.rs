@@ -11,6 +11,7 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
+        gfp::Zone,
         FreePages,
         Gfp,
         Order,
@@ -100,6 +101,7 @@ mod tests {
         let low = Pages::<Blocks>::zeroed(Order::ZERO, Gfp::KERNEL | Gfp::DMA32)?;
         assert!(low.phys() < 1 << 32);
         assert!(low.node() == 0);
+        assert!(matches!(low.zone(), Zone::Dma | Zone::Dma32));
         Ok(())
     }
 

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Compound pages with many owners.
+//!
+//! Two counts say who needs a block. The *owners* are those that this crate knows, as a site does:
+//! their number is in the page's `private` word, which belongs to whoever allocated the page. The
+//! page's own count of *references* is everybody's: a mapping in user space, a device's driver, a
+//! [`PageRef`]. All owners together hold one of those.
+//!
+//! What is freed, then, is the owners' part: when the last of them goes, the block is counted as
+//! freed, exactly once, and their reference is put. If nobody else has one, that is the moment at
+//! which the memory goes back to the page allocator. Else it stays valid, by the reference of
+//! somebody for whom the site, and perhaps its module, need not be there any more.
+//!
+//! The number of owners has as many bits as an address, so that it cannot overflow. The page's own
+//! has 32, which safe code that forgets its references could wrap: hence a limit on [`PageRef`]s,
+//! and none on owners.
+
+use super::{
+    Block,
+    Buddy,
+    ByFolio,
+    Raw, //
+};
+use crate::{
+    bindings,
+    gfp::Order,
+    site::{
+        self,
+        Tag, //
+    }, //
+};
+use core::{
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ops::Deref,
+    ptr::NonNull,
+    sync::atomic::{
+        fence,
+        AtomicUsize,
+        Ordering, //
+    }, //
+};
+use kernel::prelude::*;
+
+impl<S: Tag<Family = Buddy>> Block<ByFolio, S> {
+    /// Makes the block one that can have many owners, who can read it.
+    pub fn share(self) -> SharedPages<S> {
+        let this = ManuallyDrop::new(self);
+        let shared = SharedPages {
+            folio: this.handle,
+            order: this.size,
+            _site: PhantomData,
+        };
+        // INVARIANT: The block is moved out of `self`; one owner, with the reference that it came
+        // with.
+        shared.owners().store(1, Ordering::Relaxed);
+        shared
+    }
+}
+
+/// One of the owners of a compound page, which all of them can read. Counted at site `S` as one
+/// block, until the last owner is dropped.
+///
+/// Others than owners may have references to it, see [`SharedPages::reference`] and the
+/// [module](self).
+///
+/// # Invariants
+///
+/// - `folio` is a live compound page of `order`, initialised, and written by nobody.
+/// - Its `private` word is the number of `SharedPages` for it, which together have a reference.
+pub struct SharedPages<S: Tag<Family = Buddy>> {
+    folio: ByFolio,
+    order: Order,
+    _site: PhantomData<fn() -> S>,
+}
+
+impl<S: Tag<Family = Buddy>> SharedPages<S> {
+    /// The block's order.
+    #[inline]
+    pub fn order(&self) -> Order {
+        self.order
+    }
+
+    /// The page frame number of the first page. The others follow it.
+    pub fn pfn(&self) -> usize {
+        // SAFETY: By the invariants, the page is live.
+        unsafe { bindings::kalloc_helper_page_to_pfn(self.page()) as usize }
+    }
+
+    /// Takes a reference that keeps the memory, but owns it no more than a device or a mapping does:
+    /// the site does not count it.
+    ///
+    /// # Errors
+    ///
+    /// [`EOVERFLOW`] if there are a thousand million references.
+    pub fn reference(&self) -> Result<PageRef> {
+        // SAFETY: By the invariants, the page is live.
+        let references = unsafe { bindings::kalloc_helper_page_ref_count(self.page()) };
+        // Those that pass here at the same time are fewer than the other half.
+        if references > i32::MAX / 2 {
+            return Err(EOVERFLOW);
+        }
+        // SAFETY: As above; the count does not overflow.
+        unsafe { bindings::kalloc_helper_get_page(self.page()) };
+        // INVARIANT: Just taken. The block is initialised, and is written only by an owner that has
+        // made sure that there is no other reference.
+        Ok(PageRef {
+            folio: self.folio,
+            order: self.order,
+        })
+    }
+
+    /// Makes the block one that can be written again, if this is the only owner and nobody has a
+    /// reference.
+    ///
+    /// # Errors
+    ///
+    /// Gives the owner back otherwise.
+    pub fn try_into_unique(self) -> Result<Block<ByFolio, S>, Self> {
+        // An only owner stays it: others are made from owners. Nor can there be a new reference.
+        // The fence has the accesses of those that have gone happen before ours.
+        // SAFETY: By the invariants, the page is live.
+        let alone = self.owners().load(Ordering::Relaxed) == 1
+            && unsafe { bindings::kalloc_helper_page_ref_count(self.page()) } == 1;
+        if !alone {
+            return Err(self);
+        }
+        fence(Ordering::Acquire);
+        let this = ManuallyDrop::new(self);
+        this.owners().store(0, Ordering::Relaxed);
+        // INVARIANT: The block is moved out of `self`, which was alone; it is initialised.
+        Ok(Block {
+            handle: this.folio,
+            size: this.order,
+            _site: PhantomData,
+        })
+    }
+
+    fn page(&self) -> *mut bindings::page {
+        self.folio.page().as_ptr()
+    }
+
+    /// The number of owners.
+    fn owners(&self) -> &AtomicUsize {
+        // SAFETY: By the invariants, the page is live. Its `private` word is a `usize` that is used
+        // by owners only, through this function.
+        unsafe { AtomicUsize::from_ptr(bindings::kalloc_helper_page_private(self.page()).cast()) }
+    }
+}
+
+impl<S: Tag<Family = Buddy>> Clone for SharedPages<S> {
+    fn clone(&self) -> Self {
+        // OVERFLOW: There is no room for so many owners, nor the time to forget them.
+        self.owners().fetch_add(1, Ordering::Relaxed);
+        // INVARIANT: Just counted.
+        SharedPages {
+            folio: self.folio,
+            order: self.order,
+            _site: PhantomData,
+        }
+    }
+}
+
+impl<S: Tag<Family = Buddy>> Deref for SharedPages<S> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        // SAFETY: By the invariants.
+        unsafe { bytes(self.folio.address(), self.order) }
+    }
+}
+
+impl<S: Tag<Family = Buddy>> Drop for SharedPages<S> {
+    fn drop(&mut self) {
+        if self.owners().fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        fence(Ordering::Acquire);
+        site::count_free::<S>(self.order.bytes(), self.order.bytes());
+        // SAFETY: By the invariants, the reference of the owners, of whom there is none any more.
+        unsafe { bindings::kalloc_helper_put_page(self.page()) };
+    }
+}
+
+/// A reference to a compound page: keeps its memory, whatever its owners do. Not counted at a site.
+///
+/// # Invariants
+///
+/// `folio` is a compound page of `order`, initialised, and written by nobody. This is a reference
+/// to it.
+pub struct PageRef {
+    folio: ByFolio,
+    order: Order,
+}
+
+impl PageRef {
+    /// The page frame number of the first page. The others follow it.
+    pub fn pfn(&self) -> usize {
+        // SAFETY: By the invariants, the page is live.
+        unsafe { bindings::kalloc_helper_page_to_pfn(self.folio.page().as_ptr()) as usize }
+    }
+}
+
+impl Deref for PageRef {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        // SAFETY: By the invariants.
+        unsafe { bytes(self.folio.address(), self.order) }
+    }
+}
+
+impl Drop for PageRef {
+    fn drop(&mut self) {
+        // SAFETY: By the invariants, a reference of ours.
+        unsafe { bindings::kalloc_helper_put_page(self.folio.page().as_ptr()) };
+    }
+}
+
+/// The bytes of a block.
+///
+/// # Safety
+///
+/// The block must be of that order, and for `'a` be live, initialised, and not be written.
+#[inline]
+unsafe fn bytes<'a>(address: NonNull<u8>, order: Order) -> &'a [u8] {
+    // SAFETY: By the requirement of this function.
+    unsafe { core::slice::from_raw_parts(address.as_ptr(), order.bytes()) }
+}

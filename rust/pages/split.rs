@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Blocks that become single pages.
+
+use super::{
+    handle::sealed::{
+        Divide,
+        Size, //
+    },
+    Block,
+    Buddy,
+    Byte,
+    Divisible, //
+};
+use crate::{
+    gfp::Order,
+    site::{
+        self,
+        Tag, //
+    }, //
+};
+use core::{
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ops::Range, //
+};
+use kernel::page::PAGE_SIZE;
+
+impl<H: Divisible, S: Tag<Family = Buddy>, T: Byte> Block<H, S, T> {
+    /// Takes the block apart: what was one is now a row of single pages, each with an owner of its
+    /// own, and counted as such. No memory is needed for it.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// let block = Pages::<Ring>::zeroed(Order::of::<2>(), GFP_KERNEL)?;
+    /// for page in block.split_pages() {
+    ///     slots.push(page, GFP_KERNEL)?;
+    /// }
+    /// ```
+    pub fn split_pages(self) -> Split<H, S, T> {
+        let this = ManuallyDrop::new(self);
+        let (handle, size) = (this.handle, this.size);
+        let pages = size.bytes() / PAGE_SIZE;
+        // SAFETY: By the invariants, the block is live and of that size. It was moved out of `self`,
+        // so that nobody takes it for a block any more.
+        unsafe { handle.divide(size) };
+        (0..pages).for_each(|_| site::count_alloc::<S>(PAGE_SIZE, PAGE_SIZE));
+        site::count_free::<S>(size.bytes(), size.bytes());
+        // INVARIANT: All pages of the block, just divided.
+        Split {
+            handle,
+            left: 0..pages,
+            _site: PhantomData,
+        }
+    }
+}
+
+/// The single pages of what was a block, in their order. Those that are not taken are freed on drop.
+///
+/// # Invariants
+///
+/// `handle` was a block of `left.end` pages at least, and was divided. The pages in `left` are owned
+/// by nothing else, and valid as `T`s.
+pub struct Split<H: Divisible, S: Tag<Family = Buddy>, T: Byte = u8> {
+    handle: H,
+    left: Range<usize>,
+    _site: PhantomData<(S, T)>,
+}
+
+impl<H: Divisible, S: Tag<Family = Buddy>, T: Byte> Iterator for Split<H, S, T> {
+    type Item = Block<<H as Divide>::Single, S, T>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let index = self.left.next()?;
+        // INVARIANT: By the invariants of `Split`, a page that nothing else owns, and no longer in
+        // `left`.
+        Some(Block {
+            // SAFETY: By the invariants, a page of what was a block, which was divided.
+            handle: unsafe { self.handle.single(index) },
+            size: Order::ZERO,
+            _site: PhantomData,
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.left.size_hint()
+    }
+}
+
+impl<H: Divisible, S: Tag<Family = Buddy>, T: Byte> ExactSizeIterator for Split<H, S, T> {}
+
+impl<H: Divisible, S: Tag<Family = Buddy>, T: Byte> Drop for Split<H, S, T> {
+    fn drop(&mut self) {
+        self.for_each(drop);
+    }
+}

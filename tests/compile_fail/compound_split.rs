@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H44: a compound page has one count of references, and stays whole.
+//! error: the method `split_pages` exists for struct
+
+use kalloc::{
+    CompoundPages,
+    Order, //
+};
+use kernel::prelude::*;
+
+kalloc::sites! {
+    pub Blocks: pages, "compile_block";
+}
+
+#[inline(never)]
+pub fn case() -> Result<usize> {
+    let block = CompoundPages::<Blocks>::zeroed(Order::of::<2>(), GFP_KERNEL)?;
+    Ok(block.split_pages().len())
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H29: what has many owners is not written.
+//! error: cannot assign to data in dereference of `SharedPages<Blocks>`
+
+use kalloc::SharedPages;
+
+kalloc::sites! {
+    pub Blocks: pages, "compile_block";
+}
+
+#[inline(never)]
+pub fn case(shared: &mut SharedPages<Blocks>) {
+    shared[0] = 1;
+}

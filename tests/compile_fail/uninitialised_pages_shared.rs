@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H47: what has not been written is not shared.
+//! error: no method named `share` found
+
+use kalloc::{
+    CompoundPages,
+    Order, //
+};
+use kernel::prelude::*;
+
+kalloc::sites! {
+    pub Blocks: pages, "compile_block";
+}
+
+#[inline(never)]
+pub fn case() -> Result<usize> {
+    let block = CompoundPages::<Blocks, _>::uninit(Order::of::<2>(), GFP_KERNEL)?;
+    Ok(block.share().len())
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H47: what has not been written does not go to user space.
+//! error: mismatched types
+
+use kalloc::{
+    Order,
+    Pages, //
+};
+use kernel::{
+    prelude::*,
+    uaccess::UserSliceWriter, //
+};
+
+kalloc::sites! {
+    pub Blocks: pages, "compile_block";
+}
+
+#[inline(never)]
+pub fn case(writer: &mut UserSliceWriter) -> Result {
+    let block = Pages::<Blocks, _>::uninit(Order::ZERO, GFP_KERNEL)?;
+    writer.write_slice(&block)
+}
