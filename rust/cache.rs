@@ -28,6 +28,7 @@
 
 use crate::{
     bindings,
+    context,
     gfp::Gfp,
     registry,
     site::{
@@ -148,6 +149,7 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
     ///
     /// # Errors
     ///
+    /// - [`EAGAIN`] where sleeping is known not to be allowed.
     /// - [`EINVAL`] if the site is not [registered](crate::register).
     /// - [`EEXIST`] if the site has a cache already, or the kernel has one of that name.
     /// - [`ENOMEM`] if there is no memory, or another reason the kernel gives.
@@ -159,6 +161,9 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
                 size <= crate::kmalloc::MAX_SIZE,
                 "a slab cache cannot have objects above KMALLOC_MAX_SIZE"
             );
+        }
+        if context::is_atomic() {
+            return Err(EAGAIN);
         }
         let site = S::site();
         let spec = Spec {

@@ -15,7 +15,10 @@
 //!
 //! Reference: <https://docs.kernel.org/core-api/memory-allocation.html>
 
-use crate::bindings;
+use crate::{
+    bindings,
+    context, //
+};
 use kernel::{
     alloc::{
         flags,
@@ -78,6 +81,27 @@ impl Gfp {
     #[inline]
     pub const fn may_sleep(self) -> bool {
         self.0 & bindings::__GFP_DIRECT_RECLAIM != 0
+    }
+
+    /// Returns the flags, if an allocation with them is allowed here: for code that does not know who
+    /// calls it, and would rather fail than sleep where it must not.
+    ///
+    /// The calls that always sleep ask by themselves. Those that are made of few instructions do not:
+    /// there it is asked for, and paid for, where it is needed.
+    ///
+    /// ```ignore
+    /// let block = Pages::<Ring>::zeroed(order, Gfp::KERNEL.here()?)?;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`EAGAIN`] if they may sleep, and that is known not to be allowed here.
+    #[inline]
+    pub fn here(self) -> Result<Gfp> {
+        if self.may_sleep() && context::is_atomic() {
+            return Err(EAGAIN);
+        }
+        Ok(self)
     }
 
     /// The flags without those that ask the slab allocator or a direct-map block for memory it
@@ -153,6 +177,54 @@ impl From<Flags> for Gfp {
                 Gfp(bindings::GFP_KERNEL & !bindings::__GFP_KSWAPD_RECLAIM),
             )
             | pick(GFP_KERNEL_ACCOUNT & !GFP_KERNEL, Gfp::ACCOUNT)
+    }
+}
+
+/// Flags that never sleep, as a type.
+///
+/// A function that takes its flags as `Nonblocking`, because it holds a lock or is called in
+/// interrupts, cannot be given others:
+///
+/// ```ignore
+/// fn insert(queue: &mut Queue, gfp: Nonblocking) -> Result {
+///     queue.push(KBox::<Node, Nodes>::new(Node::default(), gfp.into())?);
+///     Ok(())
+/// }
+/// ```
+///
+/// # Invariants
+///
+/// The flags do not allow to sleep.
+#[derive(Clone, Copy)]
+pub struct Nonblocking(Flags);
+
+impl Nonblocking {
+    /// May use emergency reserves (`GFP_ATOMIC`).
+    // INVARIANT: It does not sleep.
+    pub const ATOMIC: Nonblocking = Nonblocking(GFP_ATOMIC);
+    /// Uses no reserves, fails easily and silently (`GFP_NOWAIT`).
+    // INVARIANT: It does not sleep.
+    pub const NOWAIT: Nonblocking = Nonblocking(GFP_NOWAIT);
+
+    /// The same, for memory that comes zeroed.
+    #[inline]
+    pub fn zeroed(self) -> Nonblocking {
+        // INVARIANT: Whether it sleeps does not depend on that.
+        Nonblocking(self.0 | __GFP_ZERO)
+    }
+}
+
+impl From<Nonblocking> for Flags {
+    #[inline]
+    fn from(gfp: Nonblocking) -> Flags {
+        gfp.0
+    }
+}
+
+impl From<Nonblocking> for Gfp {
+    #[inline(always)]
+    fn from(gfp: Nonblocking) -> Gfp {
+        gfp.0.into()
     }
 }
 

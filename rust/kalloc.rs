@@ -32,7 +32,9 @@ pub mod array;
 mod bindings;
 mod bucket;
 pub mod cache;
+pub mod context;
 pub mod debugfs;
+mod deferred;
 pub mod family;
 pub mod gfp;
 #[doc(hidden)]

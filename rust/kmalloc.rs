@@ -22,8 +22,8 @@
 //!
 //! # Context
 //!
-//! Allocating may sleep unless the flags say otherwise (`GFP_ATOMIC`, `GFP_NOWAIT`). Freeing never
-//! sleeps, except a kvmalloc block that was too large for kmalloc, see [`vmalloc`](crate::vmalloc).
+//! Allocating may sleep unless the flags say otherwise (`GFP_ATOMIC`, `GFP_NOWAIT`). Dropping is allowed
+//! everywhere but in NMI. In interrupts, kvmalloc has no blocks of more than a page.
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 //!
@@ -35,6 +35,7 @@ use crate::{
         Source, //
     },
     bindings,
+    context,
     gfp::{
         self,
         Gfp,
@@ -48,7 +49,8 @@ use crate::{
         Tag, //
     },
     slab,
-    stats::Totals, //
+    stats::Totals,
+    vmalloc, //
 };
 use core::{
     alloc::Layout,
@@ -376,18 +378,29 @@ unsafe impl Source for Either {
             // vmalloc area is a kmalloc block, and a smaller kmalloc block is a kvmalloc block.
             return unsafe { Contiguous::realloc(ptr, old_size, layout, gfp, node) };
         }
+        if is_vmalloc(ptr) && layout.size() <= max_kvmalloc_size() {
+            // SAFETY: By the requirements of this function; such a block is a vmalloc block.
+            return unsafe { vmalloc::Mapped::realloc(ptr, old_size, layout, gfp, node) };
+        }
         // SAFETY: By the requirements of this function.
         unsafe { kvrealloc(ptr.as_ptr().cast_const(), layout, gfp, node) }
     }
 
     #[inline]
     unsafe fn free(ptr: NonNull<u8>) {
-        // SAFETY: By the requirements of this function.
-        unsafe { bindings::kvfree(ptr.as_ptr().cast()) };
+        if is_vmalloc(ptr) {
+            // SAFETY: By the requirements of this function; such a block is a vmalloc block, of more
+            // than a page, or resized as one.
+            unsafe { vmalloc::free(ptr) };
+        } else {
+            // SAFETY: By the requirements of this function; other blocks are kmalloc's.
+            unsafe { bindings::kfree(ptr.as_ptr().cast()) };
+        }
     }
 
     fn refuses(layout: Layout, node: NumaNode) -> bool {
-        layout.size() > max_kvmalloc_size() || gfp::node_id(node).is_none()
+        let interrupt = layout.size() > PAGE_SIZE && !context::in_task();
+        layout.size() > max_kvmalloc_size() || interrupt || gfp::node_id(node).is_none()
     }
 
     #[inline]
@@ -403,7 +416,7 @@ unsafe impl Source for Either {
 /// The largest block that kvmalloc has.
 #[inline]
 fn max_kvmalloc_size() -> usize {
-    Either::MAX_SIZE.min(crate::vmalloc::max_size())
+    Either::MAX_SIZE.min(vmalloc::max_size())
 }
 
 #[inline]
@@ -426,6 +439,10 @@ unsafe fn kvrealloc(
     let size = layout.size();
     // C warns where this fails.
     if size > max_kvmalloc_size() {
+        return None;
+    }
+    // Where kmalloc has no memory, C would go on to vmalloc, which is not for interrupts.
+    if size > PAGE_SIZE && !context::in_task() {
         return None;
     }
     let node = gfp::node_id(node)?;

@@ -10,13 +10,18 @@
 //! |---|---|
 //! | `vmalloc(sizeof(T))`, `vfree` | [`VBox::new`](Box::new), drop |
 //! | `vzalloc`, `vrealloc` | [`Array::zeroed`](crate::Array::zeroed), [`Array::resize`](crate::Array::resize) |
-//! | `vmap`, `vunmap` | [`Mapping::new`], drop |
-//! | `vmalloc_to_page` | [`page_iter`](kernel::page::AsPageIter::page_iter) of the upstream types; [`pfn_of`] |
+//! | `vmap`, `vunmap` | [`Mapping::new`], [`Mapping::read_only`], drop |
+//! | `vfree_atomic` | drop, where it could not sleep |
+//! | `vmalloc_to_page` | [`page_iter`](kernel::page::AsPageIter::page_iter) of the upstream types; [`pfn_of`], [`pfns`] |
 //!
 //! # Context
 //!
-//! Process context only: allocating, mapping and freeing may sleep. In a hard interrupt, allocating
-//! fails.
+//! Allocating with flags that sleep, and mapping, is for process context, and fails where sleeping is
+//! known not to be allowed. With flags that do not sleep (`GFP_ATOMIC`, `GFP_NOWAIT`), allocating works
+//! under spinlocks too, and fails in interrupts, hard and soft ones.
+//!
+//! Dropping is allowed everywhere but in NMI. Where it could not sleep, the memory is counted as freed,
+//! and is so soon after, by a worker.
 //!
 //! C header: [`include/linux/vmalloc.h`](srctree/include/linux/vmalloc.h)
 
@@ -26,6 +31,8 @@ use crate::{
         Source, //
     },
     bindings,
+    context,
+    deferred,
     gfp::{
         self,
         Gfp, //
@@ -45,6 +52,7 @@ use crate::{
 };
 use core::{
     alloc::Layout,
+    marker::PhantomData,
     ops::{
         Deref,
         DerefMut, //
@@ -116,22 +124,33 @@ unsafe impl Source for Mapped {
             // SAFETY: NULL asks for a new block.
             return unsafe { vrealloc(core::ptr::null(), layout, gfp, node) };
         }
-        if !possible(layout) {
+        if !possible(layout, gfp) {
             return None;
         }
-        // SAFETY: Not above the machine's memory, and this is no hard interrupt.
-        let ptr = unsafe { bindings::__vmalloc_noprof(layout.size(), gfp.without_zone().as_raw()) };
+        // SAFETY: Not above the machine's memory, and this is no interrupt.
+        let ptr =
+            unsafe { bindings::__vmalloc_noprof(padded(layout), gfp.without_zone().as_raw()) };
         NonNull::new(ptr.cast())
     }
 
     #[inline]
     unsafe fn realloc(
         ptr: NonNull<u8>,
-        _old_size: usize,
+        old_size: usize,
         layout: Layout,
         gfp: Gfp,
         node: NumaNode,
     ) -> Option<NonNull<u8>> {
+        if layout.size() > old_size && !context::may_sleep() {
+            // Were it to move, C would free the old block at once.
+            let new = Self::alloc(layout, gfp, node)?;
+            // SAFETY: By the requirements of this function; the new block is the larger one.
+            unsafe {
+                ptr.copy_to_nonoverlapping(new, old_size);
+                Self::free(ptr);
+            }
+            return Some(new);
+        }
         // SAFETY: By the requirements of this function.
         unsafe { vrealloc(ptr.as_ptr().cast_const(), layout, gfp, node) }
     }
@@ -139,11 +158,11 @@ unsafe impl Source for Mapped {
     #[inline]
     unsafe fn free(ptr: NonNull<u8>) {
         // SAFETY: By the requirements of this function.
-        unsafe { bindings::vfree(ptr.as_ptr().cast()) };
+        unsafe { free(ptr) };
     }
 
     fn refuses(layout: Layout, node: NumaNode) -> bool {
-        !possible(layout) || gfp::node_id(node).is_none()
+        !fits(layout) || !context::in_task() || gfp::node_id(node).is_none()
     }
 
     #[inline]
@@ -152,14 +171,46 @@ unsafe impl Source for Mapped {
     }
 }
 
-/// Whether C may be asked: it only warns of too large a size, and gives up the machine in a hard
-/// interrupt.
+/// Whether the machine has so much memory.
 #[inline]
-fn possible(layout: Layout) -> bool {
-    // Every machine has that much; most sizes are known when compiling.
-    let fits = layout.size() <= 1 << 20 || layout.size() <= max_size();
-    // SAFETY: Reads this CPU's state.
-    fits && !unsafe { bindings::kalloc_helper_in_hardirq_or_nmi() }
+fn fits(layout: Layout) -> bool {
+    // Every machine has a megabyte; most sizes are known when compiling.
+    layout.size() <= 1 << 20 || layout.size() <= max_size()
+}
+
+/// The size to ask C for: KASAN watches the rest of the page, and a block must have room for what
+/// [`deferred`] writes there.
+#[inline(always)]
+fn padded(layout: Layout) -> usize {
+    layout.size().max(size_of::<deferred::Entry>())
+}
+
+/// Frees a block, here or by the worker.
+///
+/// # Safety
+///
+/// `ptr` must be a live vmalloc block.
+#[inline]
+pub(crate) unsafe fn free(ptr: NonNull<u8>) {
+    if context::may_sleep() {
+        // SAFETY: By the requirement of this function.
+        unsafe { bindings::vfree(ptr.as_ptr().cast()) };
+    } else {
+        // SAFETY: By the requirement of this function.
+        unsafe { deferred::vfree(ptr) };
+    }
+}
+
+/// Whether C may be asked: it only warns of too large a size, gives up the machine in a hard
+/// interrupt, waits for ever for a lock in a soft one, and sleeps where it must not.
+#[inline]
+fn possible(layout: Layout, gfp: Gfp) -> bool {
+    fits(layout)
+        && if gfp.may_sleep() {
+            !context::is_atomic()
+        } else {
+            context::in_task()
+        }
 }
 
 /// # Safety
@@ -173,16 +224,16 @@ unsafe fn vrealloc(
     gfp: Gfp,
     node: NumaNode,
 ) -> Option<NonNull<u8>> {
-    if !possible(layout) {
+    if !possible(layout, gfp) {
         return None;
     }
     let node = gfp::node_id(node)?;
     // SAFETY: By the requirements of this function; the size is neither 0, which would free the
-    // block, nor above the machine's memory; this is no hard interrupt; the node is online.
+    // block, nor above the machine's memory; this is no interrupt; the node is online.
     NonNull::new(unsafe {
         bindings::vrealloc_node_align(
             ptr.cast(),
-            layout.size(),
+            padded(layout),
             layout.align() as c_ulong,
             gfp.without_zone().as_raw(),
             node,
@@ -211,37 +262,110 @@ pub fn pfn_of(block: &[u8], offset: usize) -> Result<usize> {
     Ok(unsafe { bindings::kalloc_helper_page_to_pfn(page) } as usize)
 }
 
+/// Returns the page frame numbers behind a vmalloc block, page by page.
+///
+/// # Errors
+///
+/// [`EINVAL`] if the block is not in the vmalloc area.
+pub fn pfns(block: &[u8]) -> Result<impl Iterator<Item = usize> + use<'_>> {
+    let start = block.as_ptr().addr();
+    if !block.is_empty() {
+        pfn_of(block, 0)?;
+    }
+    let first = start / PAGE_SIZE;
+    let last = (start + block.len()).div_ceil(PAGE_SIZE);
+    Ok((first..last).map_while(move |page| {
+        let offset = (page * PAGE_SIZE).saturating_sub(start);
+        pfn_of(block, offset).ok()
+    }))
+}
+
+/// What can be done with a [`Mapping`].
+pub trait Access: sealed::Access {}
+
+impl<A: sealed::Access> Access for A {}
+
+/// What only this module may implement.
+mod sealed {
+    pub trait Access: Send + Sync {
+        /// Whether the memory can be written.
+        const WRITABLE: bool;
+    }
+}
+
+/// A [`Mapping`] through which memory can be written.
+pub struct ReadWrite;
+
+/// A [`Mapping`] through which memory can be read; the processor refuses to write it.
+pub struct ReadOnly;
+
+impl sealed::Access for ReadWrite {
+    const WRITABLE: bool = true;
+}
+
+impl sealed::Access for ReadOnly {
+    const WRITABLE: bool = false;
+}
+
 /// Pages mapped side by side into the vmalloc area: `vmap()`.
 ///
-/// Borrows the pages, which are reached through nothing else meanwhile. Should the mapping be
-/// forgotten, the next one finds it there, and it goes with the pages.
-pub struct Mapping<'p, S: Tag<Family = Buddy>> {
+/// Borrows the pages, which are reached through nothing else meanwhile. A mapping that is forgotten, or
+/// dropped where unmapping is not allowed, is found there by the next one of its kind, or goes with the
+/// pages.
+pub struct Mapping<'p, S: Tag<Family = Buddy>, A: Access = ReadWrite> {
     pages: &'p mut PageArray<S>,
     addr: NonNull<u8>,
+    _access: PhantomData<A>,
 }
 
 // SAFETY: The mapping is memory like any other, and belongs to no thread.
-unsafe impl<S: Tag<Family = Buddy>> Send for Mapping<'_, S> {}
+unsafe impl<S: Tag<Family = Buddy>, A: Access> Send for Mapping<'_, S, A> {}
 // SAFETY: As above; a shared reference only reads.
-unsafe impl<S: Tag<Family = Buddy>> Sync for Mapping<'_, S> {}
+unsafe impl<S: Tag<Family = Buddy>, A: Access> Sync for Mapping<'_, S, A> {}
 
 impl<'p, S: Tag<Family = Buddy>> Mapping<'p, S> {
     /// Maps `pages`, in their order.
     ///
     /// # Context
     ///
-    /// Process context; may sleep. So may dropping it.
+    /// Process context; may sleep. Dropping may happen anywhere but in NMI.
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no room or no memory for page tables.
+    /// [`AllocError`] if there is no room or no memory for page tables, or where sleeping is known not
+    /// to be allowed.
     pub fn new(pages: &'p mut PageArray<S>) -> Result<Self, AllocError> {
-        let addr = pages.map()?;
-        Ok(Mapping { pages, addr })
+        Self::with_access(pages)
     }
 }
 
-impl<S: Tag<Family = Buddy>> Deref for Mapping<'_, S> {
+impl<'p, S: Tag<Family = Buddy>> Mapping<'p, S, ReadOnly> {
+    /// Maps `pages`, in their order, so that a stray write to them faults.
+    ///
+    /// # Context
+    ///
+    /// As [`Mapping::new`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Mapping::new`].
+    pub fn read_only(pages: &'p mut PageArray<S>) -> Result<Self, AllocError> {
+        Self::with_access(pages)
+    }
+}
+
+impl<'p, S: Tag<Family = Buddy>, A: Access> Mapping<'p, S, A> {
+    fn with_access(pages: &'p mut PageArray<S>) -> Result<Self, AllocError> {
+        let addr = pages.map(A::WRITABLE)?;
+        Ok(Mapping {
+            pages,
+            addr,
+            _access: PhantomData,
+        })
+    }
+}
+
+impl<S: Tag<Family = Buddy>, A: Access> Deref for Mapping<'_, S, A> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -253,12 +377,12 @@ impl<S: Tag<Family = Buddy>> Deref for Mapping<'_, S> {
 
 impl<S: Tag<Family = Buddy>> DerefMut for Mapping<'_, S> {
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: As for `deref`; `self` is borrowed mutably.
+        // SAFETY: As for `deref`; `self` is borrowed mutably, and the mapping is writable.
         unsafe { core::slice::from_raw_parts_mut(self.addr.as_ptr(), self.pages.len() * PAGE_SIZE) }
     }
 }
 
-impl<S: Tag<Family = Buddy>> Drop for Mapping<'_, S> {
+impl<S: Tag<Family = Buddy>, A: Access> Drop for Mapping<'_, S, A> {
     fn drop(&mut self) {
         self.pages.unmap();
     }

@@ -5,6 +5,8 @@
 use super::Buddy;
 use crate::{
     bindings,
+    context,
+    deferred,
     gfp::{
         Gfp,
         Zone, //
@@ -16,6 +18,7 @@ use crate::{
 };
 use core::{
     marker::PhantomData,
+    mem::ManuallyDrop,
     ptr::{
         self,
         NonNull, //
@@ -42,13 +45,39 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// - `pages` holds live pages of order 0 that nothing else owns and that are initialised.
-/// - `mapped`, if there is one, is a mapping of all of them by `vmap()`.
+/// All pages are initialised.
 pub struct PageArray<S: Tag<Family = Buddy>> {
-    pages: KVVec<*mut bindings::page>,
-    mapped: Option<NonNull<u8>>,
+    parts: ManuallyDrop<Parts>,
     _site: PhantomData<fn() -> S>,
 }
+
+/// What an array is made of, whatever its site.
+///
+/// # Invariants
+///
+/// - `list` is NULL or live pages of order 0 that nothing else owns, and [`SPARE`] slots behind them.
+/// - `mapped`, if there is one, is a mapping of all of them by `vmap()`.
+struct Parts {
+    list: KVVec<*mut bindings::page>,
+    mapped: Option<Mapped>,
+}
+
+/// Where pages are mapped.
+#[derive(Clone, Copy)]
+struct Mapped {
+    addr: NonNull<u8>,
+    writable: bool,
+}
+
+/// Parts of an array that wait to be freed, in the spare slots of their own list.
+#[repr(C)]
+struct Waiting {
+    entry: deferred::Entry,
+    parts: Parts,
+}
+
+/// Slots for [`Waiting`], which must not need memory when it is needed.
+const SPARE: usize = size_of::<Waiting>().div_ceil(size_of::<*mut bindings::page>());
 
 // SAFETY: Pages belong to no thread.
 unsafe impl<S: Tag<Family = Buddy>> Send for PageArray<S> {}
@@ -62,24 +91,26 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
     ///
     /// # Context
     ///
-    /// May sleep.
+    /// May sleep. Dropping may happen anywhere but in NMI; a worker frees what could not be freed there.
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there are not as many pages, or `len` is 0 or more than the machine has.
+    /// [`AllocError`] if there are not as many pages, or `len` is 0 or more than the machine has, or
+    /// where sleeping is known not to be allowed.
     pub fn zeroed(len: usize, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
         // SAFETY: Reads a counter.
         let all = unsafe { bindings::kalloc_helper_totalram_pages() };
         // One mapping takes as many as C can count.
-        if len == 0 || len > all || len > i32::MAX as usize {
+        if len == 0 || len > all || len > i32::MAX as usize || context::is_atomic() {
             return Err(AllocError);
         }
         let gfp = (gfp.into() | Gfp::ZERO | Gfp::RETRY_MAYFAIL).with_one_zone();
         // The bulk allocator fills the slots that are NULL, which is what dropping skips.
+        // OVERFLOW: A number of pages is far from that.
+        let list = KVVec::from_elem(ptr::null_mut(), len + SPARE, GFP_KERNEL | __GFP_NOWARN)?;
         // INVARIANT: No pages yet.
         let mut this = PageArray {
-            pages: KVVec::from_elem(ptr::null_mut(), len, GFP_KERNEL | __GFP_NOWARN)?,
-            mapped: None,
+            parts: ManuallyDrop::new(Parts { list, mapped: None }),
             _site: PhantomData,
         };
         // It may stop early for a reason that does not concern single pages, so that those are
@@ -89,12 +120,12 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
             bindings::kalloc_helper_alloc_pages_bulk(
                 gfp.as_raw(),
                 len as c_ulong,
-                this.pages.as_mut_ptr(),
+                this.parts.list.as_mut_ptr(),
             )
         };
-        let filled = this.pages.iter().filter(|page| !page.is_null()).count();
+        let filled = this.pages().iter().filter(|page| !page.is_null()).count();
         (0..filled).for_each(|_| site::count_alloc::<S>(PAGE_SIZE, PAGE_SIZE));
-        for slot in &mut this.pages {
+        for slot in this.parts.list.iter_mut().take(len) {
             if slot.is_null() {
                 // SAFETY: Order 0 is valid.
                 *slot = unsafe { bindings::alloc_pages(gfp.as_raw(), 0) };
@@ -110,12 +141,12 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
 
     /// The number of pages.
     pub fn len(&self) -> usize {
-        self.pages.len()
+        self.pages().len()
     }
 
     /// Whether there are none: never, for an array that was allocated.
     pub fn is_empty(&self) -> bool {
-        self.pages.is_empty()
+        self.pages().is_empty()
     }
 
     /// The page frame number of page `index`.
@@ -141,39 +172,105 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
 
     /// The pages.
     pub(super) fn pages(&self) -> &[*mut bindings::page] {
-        &self.pages
+        self.parts.pages()
     }
 
     /// Maps all pages in their order, and returns where.
-    pub(crate) fn map(&mut self) -> Result<NonNull<u8>, AllocError> {
-        if let Some(addr) = self.mapped {
-            // The last mapping was forgotten.
-            return Ok(addr);
-        }
-        // CAST: `zeroed` limits the length.
-        let count = self.pages.len() as c_uint;
-        // SAFETY: The array has `count` pages, which are live.
-        let addr = unsafe { bindings::kalloc_helper_vmap(self.pages.as_mut_ptr(), count) };
-        // INVARIANT: All pages were mapped there.
-        self.mapped = NonNull::new(addr.cast());
-        self.mapped.ok_or(AllocError)
+    pub(crate) fn map(&mut self, writable: bool) -> Result<NonNull<u8>, AllocError> {
+        self.parts.map(writable)
     }
 
-    /// Undoes [`map`](Self::map).
+    /// Undoes [`map`](Self::map), where that may be done; else, the next one does.
     pub(crate) fn unmap(&mut self) {
-        if let Some(addr) = self.mapped.take() {
-            // SAFETY: By the invariants.
-            unsafe { bindings::vunmap(addr.as_ptr().cast()) };
+        if context::may_sleep() {
+            self.parts.unmap();
         }
     }
 }
 
 impl<S: Tag<Family = Buddy>> Drop for PageArray<S> {
     fn drop(&mut self) {
+        let allocated = self.pages().iter().filter(|page| !page.is_null()).count();
+        (0..allocated).for_each(|_| site::count_free::<S>(PAGE_SIZE, PAGE_SIZE));
+        // SAFETY: Not used any more.
+        let parts = unsafe { ManuallyDrop::take(&mut self.parts) };
+        parts.free();
+    }
+}
+
+impl Parts {
+    fn pages(&self) -> &[*mut bindings::page] {
+        // The spare slots are always there.
+        self.list.split_at(self.list.len().saturating_sub(SPARE)).0
+    }
+
+    fn map(&mut self, writable: bool) -> Result<NonNull<u8>, AllocError> {
+        // One that was forgotten, or left where it could not be undone.
+        if let Some(mapped) = self.mapped.filter(|mapped| mapped.writable == writable) {
+            return Ok(mapped.addr);
+        }
+        if context::is_atomic() {
+            return Err(AllocError);
+        }
+        self.unmap();
+        // CAST: `zeroed` limits the length.
+        let count = self.pages().len() as c_uint;
+        let pages = self.list.as_mut_ptr();
+        // SAFETY: The list begins with `count` pages, which are live.
+        let addr = unsafe {
+            if writable {
+                bindings::kalloc_helper_vmap(pages, count)
+            } else {
+                bindings::kalloc_helper_vmap_ro(pages, count)
+            }
+        };
+        let addr = NonNull::new(addr.cast()).ok_or(AllocError)?;
+        // INVARIANT: All pages were mapped there.
+        self.mapped = Some(Mapped { addr, writable });
+        Ok(addr)
+    }
+
+    fn unmap(&mut self) {
+        if let Some(mapped) = self.mapped.take() {
+            // SAFETY: By the invariants.
+            unsafe { bindings::vunmap(mapped.addr.as_ptr().cast()) };
+        }
+    }
+
+    /// Frees all, here or by the worker: pages can be freed anywhere, but nothing unmapped.
+    #[inline(never)]
+    fn free(mut self) {
+        let list = self.list.as_mut_ptr();
+        // SAFETY: Takes any address.
+        let sleeps = self.mapped.is_some() || unsafe { bindings::is_vmalloc_addr(list.cast()) };
+        if !sleeps || context::may_sleep() {
+            return;
+        }
+        // SAFETY: The spare slots are behind the pages.
+        let waiting = unsafe { list.add(self.pages().len()) }.cast::<Waiting>();
+        // SAFETY: They are as large and as aligned, and used for nothing else. The list that they are
+        // in is not freed before the parts are read from there. They begin with an entry, in which the
+        // worker's function is written now, and which is left alone until that is called.
+        unsafe {
+            (&raw mut (*waiting).parts).write(self);
+            deferred::push(NonNull::new_unchecked(waiting).cast(), free_waiting);
+        }
+    }
+}
+
+/// # Safety
+///
+/// `entry` must be that of a [`Waiting`].
+unsafe fn free_waiting(entry: NonNull<deferred::Entry>) {
+    // SAFETY: By the requirement of this function. Nobody else reads the parts, so they move here.
+    drop(unsafe { (&raw const (*entry.cast::<Waiting>().as_ptr()).parts).read() });
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
         // A mapping must go before its pages.
         self.unmap();
-        for &page in self.pages.iter().filter(|page| !page.is_null()) {
-            site::count_free::<S>(PAGE_SIZE, PAGE_SIZE);
+        for &page in self.pages().iter().filter(|page| !page.is_null()) {
             // SAFETY: By the invariants, a live page of ours, of order 0.
             unsafe { bindings::__free_pages(page, 0) };
         }

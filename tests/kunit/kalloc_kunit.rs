@@ -5,6 +5,7 @@
 use kernel::prelude::*;
 
 mod cache;
+mod context;
 mod gfp;
 mod kmalloc;
 mod layout;
@@ -36,6 +37,7 @@ impl kernel::Module for KallocKunit {
         site::remember(module);
         for sites in [
             cache::SITES,
+            context::SITES,
             kmalloc::SITES,
             memory::SITES,
             page_array::SITES,

@@ -21,7 +21,8 @@ mod tests {
     use kalloc::{
         vmalloc::{
             max_size,
-            pfn_of, //
+            pfn_of,
+            pfns, //
         },
         Array,
         Mapping,
@@ -52,6 +53,14 @@ mod tests {
             let pfn = pfn_of(&array, page * PAGE_SIZE)?;
             assert!((0..page).all(|other| pfn_of(&array, other * PAGE_SIZE) != Ok(pfn)));
         }
+        assert!(pfns(&array)?
+            .enumerate()
+            .all(|(page, pfn)| pfn_of(&array, page * PAGE_SIZE) == Ok(pfn)));
+        assert!(pfns(&array)?.count() == 10 && pfns(&array[..0])?.count() == 0);
+        // A part that begins and ends within pages.
+        let part = &array[PAGE_SIZE - 1..2 * PAGE_SIZE + 1];
+        assert!(pfns(part)?.eq(pfns(&array)?.take(3)));
+        assert!(pfns(&[0u8]).is_err());
         assert!(pfn_of(&array, 10 * PAGE_SIZE) == Err(EINVAL));
         assert!(pfn_of(&[0u8], 0) == Err(EINVAL));
         Ok(())

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where code runs: whether it may sleep.
+//!
+//! The kernel knows that of itself, not of code: it counts how often preemption was disabled, by
+//! spinlocks among others, and whether interrupts are. What is asked here is what `might_sleep()`
+//! asks on a debug kernel to complain of the answer.
+//!
+//! Without `CONFIG_PREEMPT_COUNT` a spinlock leaves no trace. Then [`may_sleep`] never says yes, and
+//! [`is_atomic`] not always when it should. Neither is ever wrong the other way round.
+//!
+//! C header: [`include/linux/preempt.h`](srctree/include/linux/preempt.h)
+
+use crate::bindings;
+
+/// Whether the caller may sleep, for certain.
+///
+/// To choose between doing something here and leaving it to somebody who may sleep.
+#[inline]
+pub fn may_sleep() -> bool {
+    cfg!(CONFIG_PREEMPT_COUNT) && !is_atomic()
+}
+
+/// Whether the caller may not sleep, for certain: it is in an interrupt, holds a spinlock or the RCU
+/// read lock, or has disabled preemption or interrupts.
+///
+/// To fail rather than do something that sleeps.
+#[inline]
+pub fn is_atomic() -> bool {
+    // SAFETY: Reads the state of this CPU and this thread.
+    unsafe { bindings::kalloc_helper_is_atomic() }
+}
+
+/// Whether the caller is in no interrupt, be it a hard or a soft one, nor NMI.
+#[inline]
+pub(crate) fn in_task() -> bool {
+    // SAFETY: Reads the state of this CPU.
+    unsafe { bindings::kalloc_helper_in_task() }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+
+/* What might_sleep() asks. Without CONFIG_PREEMPT_COUNT, spinlocks do not show. */
+bool kalloc_helper_is_atomic(void);
+bool kalloc_helper_is_atomic(void)
+{
+	return preempt_count() || irqs_disabled() || rcu_preempt_depth();
+}
+
+bool kalloc_helper_in_task(void);
+bool kalloc_helper_in_task(void)
+{
+	return in_task();
+}

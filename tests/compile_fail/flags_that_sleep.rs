@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H65: flags that sleep, for a function that may not.
+//! error: mismatched types
+
+use kalloc::{
+    gfp::Nonblocking,
+    Gfp,
+    Order,
+    Pages, //
+};
+use kernel::prelude::*;
+
+kalloc::sites! {
+    pub Blocks: pages, "compile_block";
+}
+
+fn under_a_lock(gfp: Nonblocking) -> Result<Pages<Blocks>> {
+    Ok(Pages::zeroed(Order::ZERO, gfp)?)
+}
+
+#[inline(never)]
+pub fn case() -> Result<u8> {
+    let _ = under_a_lock(Nonblocking::ATOMIC)?;
+    Ok(under_a_lock(Gfp::KERNEL)?[0])
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use kalloc::{
+    cache::Options,
+    context,
+    gfp::Nonblocking,
+    vmalloc::ReadOnly,
+    Array,
+    Gfp,
+    KVBox,
+    KVmalloc,
+    KmemCache,
+    Mapping,
+    Order,
+    PageArray,
+    Pages,
+    VBox,
+    Vmalloc, //
+};
+use kernel::{
+    impl_has_hr_timer,
+    new_spinlock,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow,
+        Completion, //
+    },
+    time::{
+        hrtimer::{
+            HrTimer,
+            HrTimerCallback,
+            HrTimerCallbackContext,
+            HrTimerPointer,
+            HrTimerRestart,
+            RelativeMode,
+            RelativeSoftMode, //
+        },
+        Delta,
+        Monotonic, //
+    }, //
+};
+
+/// More than kmalloc has.
+type Huge = [u8; kalloc::kmalloc::MAX_SIZE + 1];
+
+kalloc::sites! {
+    pub(crate) Blocks: vmalloc([u8]), "kunit_context_block";
+    pub(crate) Either: kvmalloc([u8]), "kunit_context_kv";
+    pub(crate) Arrays: pages, "kunit_context_array";
+    pub(crate) Words: cache(u64), "kunit_context_word";
+}
+
+type Buffer = Array<u8, Vmalloc<Blocks>>;
+
+/// Owners whose memory cannot be freed where sleeping is not allowed.
+struct Owners {
+    _large: Buffer,
+    _least: Buffer,
+    _huge: KVBox<Huge, Either>,
+    _mapped: PageArray<Arrays>,
+    _read_only: PageArray<Arrays>,
+    _many: PageArray<Arrays>,
+}
+
+impl Owners {
+    fn new() -> Result<Self> {
+        let mut mapped = PageArray::zeroed(3, GFP_KERNEL)?;
+        core::mem::forget(Mapping::new(&mut mapped)?);
+        let mut read_only = PageArray::zeroed(2, GFP_KERNEL)?;
+        core::mem::forget(Mapping::<_, ReadOnly>::read_only(&mut read_only)?);
+        Ok(Owners {
+            _large: Buffer::zeroed(5 * PAGE_SIZE + 1, GFP_KERNEL)?,
+            // With room for a list's entry all the same.
+            _least: Buffer::zeroed(1, GFP_KERNEL)?,
+            _huge: KVBox::<Huge, Either>::zeroed(GFP_KERNEL)?,
+            _mapped: mapped,
+            _read_only: read_only,
+            _many: PageArray::zeroed(600, GFP_KERNEL)?,
+        })
+    }
+}
+
+/// Whether what sleeps fails, where it must not.
+fn sleeping_calls_fail() -> bool {
+    context::is_atomic()
+        && !context::may_sleep()
+        && VBox::<u64, Blocks>::new(1, GFP_KERNEL).is_err()
+        && PageArray::<Arrays>::zeroed(1, GFP_KERNEL).is_err()
+        && KmemCache::<Words>::new(Options::new()).err() == Some(EAGAIN)
+        && Gfp::KERNEL.here() == Err(EAGAIN)
+        && Gfp::ATOMIC.here() == Ok(Gfp::ATOMIC)
+}
+
+/// Whether what does not sleep works: pages, and kmalloc.
+fn other_calls_work() -> bool {
+    let flags = Nonblocking::ATOMIC.zeroed();
+    Pages::<Arrays>::zeroed(Order::ZERO, flags).is_ok_and(|page| page.iter().all(|&b| b == 0))
+        && Array::<u8, KVmalloc<Either>>::zeroed(PAGE_SIZE, flags.into()).is_ok()
+}
+
+/// Whether vmalloc memory can be had, resized and given back without sleeping.
+fn vmalloc_works() -> Result<bool> {
+    let flags: kernel::alloc::Flags = Nonblocking::NOWAIT.into();
+    let mut buffer = Buffer::zeroed(PAGE_SIZE + 1, flags)?;
+    buffer.fill(5);
+    buffer.resize(4 * PAGE_SIZE, flags)?;
+    let grown = buffer[..PAGE_SIZE + 1].iter().all(|&byte| byte == 5)
+        && buffer[PAGE_SIZE + 1..].iter().all(|&byte| byte == 0);
+    let refused = buffer.resize(PAGE_SIZE, GFP_KERNEL).is_err() && buffer.len() == 4 * PAGE_SIZE;
+    buffer.resize(3, flags)?;
+    let shrunk = buffer[..] == [5; 3];
+    let value = VBox::<u64, Blocks>::new(7, GFP_ATOMIC)?;
+    Ok(grown && refused && shrunk && *value == 7)
+}
+
+/// What happens in a timer's interrupt.
+struct Moment {
+    owners: Option<Owners>,
+    right: bool,
+}
+
+impl Moment {
+    fn pass(&mut self) {
+        self.owners = None;
+        self.right = sleeping_calls_fail()
+            && other_calls_work()
+            // Flags that do not sleep are not enough there.
+            && VBox::<u64, Blocks>::new(1, GFP_ATOMIC).is_err()
+            && Array::<u8, KVmalloc<Either>>::zeroed(2 * PAGE_SIZE, GFP_ATOMIC).is_err();
+    }
+}
+
+macro_rules! timer {
+    ($name:ident, $mode:ident) => {
+        /// A timer with something to do.
+        #[pin_data]
+        struct $name {
+            #[pin]
+            timer: HrTimer<Self>,
+            #[pin]
+            done: Completion,
+            #[pin]
+            moment: kernel::sync::SpinLockIrq<Moment>,
+        }
+
+        impl_has_hr_timer! {
+            impl HasHrTimer<Self> for $name {
+                mode: $mode<Monotonic>, field: self.timer
+            }
+        }
+
+        impl HrTimerCallback for $name {
+            type Pointer<'a> = Arc<Self>;
+
+            fn run(this: ArcBorrow<'_, Self>, _: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
+                this.moment.lock().pass();
+                this.done.complete_all();
+                HrTimerRestart::NoRestart
+            }
+        }
+
+        impl $name {
+            /// Returns whether all was right in the interrupt.
+            fn fire() -> Result<bool> {
+                let moment = Moment {
+                    owners: Some(Owners::new()?),
+                    right: false,
+                };
+                let this = Arc::pin_init(
+                    pin_init!(Self {
+                        timer <- HrTimer::new(),
+                        done <- Completion::new(),
+                        moment <- kernel::sync::new_spinlock_irq!(moment),
+                    }),
+                    GFP_KERNEL,
+                )?;
+                let handle = this.clone().start(Delta::from_micros(100));
+                this.done.wait_for_completion();
+                drop(handle);
+                let moment = this.moment.lock();
+                Ok(moment.right && moment.owners.is_none())
+            }
+        }
+    };
+}
+
+timer!(InHardInterrupt, RelativeMode);
+timer!(InSoftInterrupt, RelativeSoftMode);
+
+#[kunit_tests(kalloc_context)]
+mod tests {
+    use super::*;
+    use crate::Change;
+    use kernel::{
+        interrupt::local_interrupt_disable,
+        sync::rcu, //
+    };
+
+    /// Runs `f`, and says whether all memory of `S` is gone after it.
+    fn leaves_nothing<S: kalloc::Tag>(f: impl FnOnce() -> Result<bool>) -> Result<bool> {
+        let change = Change::of::<S>();
+        Ok(f()? && change.live() == (0, 0, 0) && change.events().0 != 0)
+    }
+
+    #[test]
+    fn a_thread_may_sleep() {
+        assert!(context::may_sleep() && !context::is_atomic());
+        assert!(Gfp::KERNEL.here() == Ok(Gfp::KERNEL));
+    }
+
+    #[test]
+    fn owners_may_go_under_a_spinlock() -> Result {
+        let held = KBox::pin_init(new_spinlock!(None), GFP_KERNEL)?;
+        assert!(leaves_nothing::<Blocks>(|| {
+            *held.lock() = Some(Owners::new()?);
+            *held.lock() = None;
+            Ok(true)
+        })?);
+        *held.lock() = Some(Owners::new()?);
+        let change = Change::of::<Arrays>();
+        let either = Change::of::<Either>();
+        *held.lock() = None;
+        // Counted before the lock was given back.
+        assert!(change.live() == (0, 0, 0) && change.events() == (0, 605, 0));
+        assert!(either.events() == (0, 1, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn sleeping_fails_under_a_spinlock() -> Result {
+        let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
+        let change = Change::of::<Blocks>();
+        let guard = held.lock();
+        let right = sleeping_calls_fail() && other_calls_work();
+        drop(guard);
+        assert!(right && change.events() == (0, 0, 1));
+        Ok(())
+    }
+
+    #[test]
+    fn vmalloc_works_under_a_spinlock() -> Result {
+        let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
+        assert!(leaves_nothing::<Blocks>(|| {
+            let _guard = held.lock();
+            vmalloc_works()
+        })?);
+        Ok(())
+    }
+
+    #[test]
+    fn mappings_may_go_under_a_spinlock() -> Result {
+        let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
+        let mut pages = PageArray::<Arrays>::zeroed(2, GFP_KERNEL)?;
+        let mut mapping = Mapping::new(&mut pages)?;
+        mapping[PAGE_SIZE] = 3;
+        let guard = held.lock();
+        drop(mapping);
+        // Left, and so found; one of the other kind is not to be had.
+        let found = Mapping::new(&mut pages).is_ok_and(|mapping| mapping[PAGE_SIZE] == 3);
+        let other = Mapping::read_only(&mut pages).is_err();
+        drop(guard);
+        assert!(found && other);
+        let mapping = Mapping::read_only(&mut pages)?;
+        assert!(mapping[PAGE_SIZE] == 3);
+        Ok(())
+    }
+
+    #[test]
+    fn owners_may_go_in_other_atomic_contexts() -> Result {
+        let owners = Owners::new()?;
+        let guard = rcu::read_lock();
+        drop(owners);
+        let right = sleeping_calls_fail() && vmalloc_works() == Ok(true);
+        drop(guard);
+        assert!(right);
+
+        let owners = Owners::new()?;
+        let guard = local_interrupt_disable();
+        drop(owners);
+        let right = sleeping_calls_fail() && other_calls_work();
+        drop(guard);
+        assert!(right);
+        Ok(())
+    }
+
+    #[test]
+    fn owners_may_go_in_interrupts() -> Result {
+        assert!(leaves_nothing::<Arrays>(InHardInterrupt::fire)?);
+        assert!(leaves_nothing::<Arrays>(InSoftInterrupt::fire)?);
+        Ok(())
+    }
+}
