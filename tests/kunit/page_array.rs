@@ -32,7 +32,7 @@ mod tests {
         assert!(buffer.iter().all(|&byte| byte == 0));
 
         for (index, byte) in buffer.iter_mut().enumerate() {
-            *byte = (index % 251) as u8;
+            *byte = (index % 251) as u8 + 1;
         }
         pages.write(PAGE_SIZE - 1, &buffer[..PAGE_SIZE + 2])?;
         let mapping = Mapping::new(&mut pages)?;
