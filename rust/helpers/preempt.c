@@ -7,7 +7,7 @@
 bool kalloc_helper_is_atomic(void);
 bool kalloc_helper_is_atomic(void)
 {
-	return preempt_count() || irqs_disabled() || rcu_preempt_depth();
+	return (preempt_count() | rcu_preempt_depth()) || irqs_disabled();
 }
 
 bool kalloc_helper_in_task(void);

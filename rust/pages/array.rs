@@ -55,7 +55,7 @@ pub struct PageArray<S: Tag<Family = Buddy>> {
 ///
 /// # Invariants
 ///
-/// - `list` is NULL or live pages of order 0 that nothing else owns, and [`SPARE`] slots behind them.
+/// - `list` is NULL or live pages of order 0 that nothing else owns, with room for [`SPARE`] more.
 /// - `mapped`, if there is one, is a mapping of all of them by `vmap()`.
 struct Parts {
     list: KVVec<*mut bindings::page>,
@@ -69,14 +69,14 @@ struct Mapped {
     writable: bool,
 }
 
-/// Parts of an array that wait to be freed, in the spare slots of their own list.
+/// Parts of an array that wait to be freed, in the spare room of their own list.
 #[repr(C)]
 struct Waiting {
     entry: deferred::Entry,
     parts: Parts,
 }
 
-/// Slots for [`Waiting`], which must not need memory when it is needed.
+/// What [`Waiting`] takes in the list, so that it needs no memory when it is needed.
 const SPARE: usize = size_of::<Waiting>().div_ceil(size_of::<*mut bindings::page>());
 
 // SAFETY: Pages belong to no thread.
@@ -107,7 +107,8 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
         let gfp = (gfp.into() | Gfp::ZERO | Gfp::RETRY_MAYFAIL).with_one_zone();
         // The bulk allocator fills the slots that are NULL, which is what dropping skips.
         // OVERFLOW: A number of pages is far from that.
-        let list = KVVec::from_elem(ptr::null_mut(), len + SPARE, GFP_KERNEL | __GFP_NOWARN)?;
+        let mut list = KVVec::with_capacity(len + SPARE, GFP_KERNEL | __GFP_NOWARN)?;
+        list.extend_with(len, ptr::null_mut(), GFP_KERNEL)?;
         // INVARIANT: No pages yet.
         let mut this = PageArray {
             parts: ManuallyDrop::new(Parts { list, mapped: None }),
@@ -125,7 +126,7 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
         };
         let filled = this.pages().iter().filter(|page| !page.is_null()).count();
         (0..filled).for_each(|_| site::count_alloc::<S>(PAGE_SIZE, PAGE_SIZE));
-        for slot in this.parts.list.iter_mut().take(len) {
+        for slot in &mut this.parts.list {
             if slot.is_null() {
                 // SAFETY: Order 0 is valid.
                 *slot = unsafe { bindings::alloc_pages(gfp.as_raw(), 0) };
@@ -172,7 +173,7 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
 
     /// The pages.
     pub(super) fn pages(&self) -> &[*mut bindings::page] {
-        self.parts.pages()
+        &self.parts.list
     }
 
     /// Maps all pages in their order, and returns where.
@@ -199,11 +200,6 @@ impl<S: Tag<Family = Buddy>> Drop for PageArray<S> {
 }
 
 impl Parts {
-    fn pages(&self) -> &[*mut bindings::page] {
-        // The spare slots are always there.
-        self.list.split_at(self.list.len().saturating_sub(SPARE)).0
-    }
-
     fn map(&mut self, writable: bool) -> Result<NonNull<u8>, AllocError> {
         // One that was forgotten, or left where it could not be undone.
         if let Some(mapped) = self.mapped.filter(|mapped| mapped.writable == writable) {
@@ -214,7 +210,7 @@ impl Parts {
         }
         self.unmap();
         // CAST: `zeroed` limits the length.
-        let count = self.pages().len() as c_uint;
+        let count = self.list.len() as c_uint;
         let pages = self.list.as_mut_ptr();
         // SAFETY: The list begins with `count` pages, which are live.
         let addr = unsafe {
@@ -240,17 +236,20 @@ impl Parts {
     /// Frees all, here or by the worker: pages can be freed anywhere, but nothing unmapped.
     #[inline(never)]
     fn free(mut self) {
+        if context::may_sleep() {
+            return;
+        }
         let list = self.list.as_mut_ptr();
         // SAFETY: Takes any address.
         let sleeps = self.mapped.is_some() || unsafe { bindings::is_vmalloc_addr(list.cast()) };
-        if !sleeps || context::may_sleep() {
+        if !sleeps {
             return;
         }
-        // SAFETY: The spare slots are behind the pages.
-        let waiting = unsafe { list.add(self.pages().len()) }.cast::<Waiting>();
-        // SAFETY: They are as large and as aligned, and used for nothing else. The list that they are
-        // in is not freed before the parts are read from there. They begin with an entry, in which the
-        // worker's function is written now, and which is left alone until that is called.
+        // SAFETY: By the invariants, there is room behind the pages.
+        let waiting = unsafe { list.add(self.list.len()) }.cast::<Waiting>();
+        // SAFETY: The room is large enough, aligned to a word, and used for nothing else. The list that
+        // it is in goes with the parts, which are read from there first. What waits begins with its
+        // entry, which is left alone until the worker calls `free_waiting` for it.
         unsafe {
             (&raw mut (*waiting).parts).write(self);
             deferred::push(NonNull::new_unchecked(waiting).cast(), free_waiting);
@@ -270,7 +269,7 @@ impl Drop for Parts {
     fn drop(&mut self) {
         // A mapping must go before its pages.
         self.unmap();
-        for &page in self.pages().iter().filter(|page| !page.is_null()) {
+        for &page in self.list.iter().filter(|page| !page.is_null()) {
             // SAFETY: By the invariants, a live page of ours, of order 0.
             unsafe { bindings::__free_pages(page, 0) };
         }
