@@ -71,7 +71,7 @@ mod split;
 
 use self::handle::sealed::{
     Raw,
-    Size, //
+    Size as _, //
 };
 pub use self::{
     array::PageArray,
@@ -82,7 +82,8 @@ pub use self::{
         ByFolio,
         ByPage,
         Divisible,
-        Handle, //
+        Handle,
+        Size, //
     },
     shared::{
         PageRef,

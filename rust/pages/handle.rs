@@ -35,6 +35,11 @@ pub trait Divisible: sealed::Divide {}
 
 impl<H: sealed::Divide> Divisible for H {}
 
+/// What the size of a block is measured in: an [`Order`], or a [`PageCount`].
+pub trait Size: sealed::Size {}
+
+impl<T: sealed::Size> Size for T {}
+
 /// What only this module may call, or implement.
 pub(crate) mod sealed {
     use super::{
@@ -52,7 +57,7 @@ pub(crate) mod sealed {
     /// `alloc` returns a block of `size` that is mapped at `address` until given to `free`.
     pub unsafe trait Raw: Copy + Send + Sync {
         /// What the size of a block is measured in.
-        type Size: Size;
+        type Size: super::Size;
 
         /// Allocates a block.
         fn alloc(size: Self::Size, gfp: Gfp) -> Option<Self>;

@@ -62,8 +62,8 @@ impl<S: Tag<Family = Buddy>> Block<ByFolio, S> {
 /// One of the owners of a compound page, which all of them can read. Counted at site `S` as one
 /// block, until the last owner is dropped.
 ///
-/// Others than owners may have references to it, see [`SharedPages::reference`] and the
-/// [module](self).
+/// Others than owners may have references to its pages: C code, or a [`PageRef`]. Those keep the memory
+/// when the last owner goes, but it is counted as freed then.
 ///
 /// # Invariants
 ///
@@ -118,14 +118,15 @@ impl<S: Tag<Family = Buddy>> SharedPages<S> {
     ///
     /// Gives the owner back otherwise.
     pub fn try_into_unique(self) -> Result<Block<ByFolio, S>, Self> {
-        // An only owner stays it: others are made from owners. Nor can there be a new reference.
-        // The fence has the accesses of those that have gone happen before ours.
-        // SAFETY: By the invariants, the page is live.
-        let alone = self.owners().load(Ordering::Relaxed) == 1
-            && unsafe { bindings::kalloc_helper_page_ref_count(self.page()) } == 1;
-        if !alone {
+        if self.owners().load(Ordering::Relaxed) != 1 {
             return Err(self);
         }
+        // An only owner stays it: others are made from owners. Nor can there be a new reference then.
+        // SAFETY: By the invariants, the page is live.
+        if unsafe { bindings::kalloc_helper_page_ref_count(self.page()) } != 1 {
+            return Err(self);
+        }
+        // What those that have gone did with the block happened before.
         fence(Ordering::Acquire);
         let this = ManuallyDrop::new(self);
         this.owners().store(0, Ordering::Relaxed);

@@ -5,7 +5,7 @@
 use super::{
     handle::sealed::{
         Divide,
-        Size, //
+        Size as _, //
     },
     Block,
     Buddy,

@@ -16,6 +16,7 @@ mod tests {
         CompoundPages,
         ExactPages,
         FreePages,
+        Gfp,
         Order,
         PageCount,
         Pages, //
@@ -102,6 +103,27 @@ mod tests {
         }
         let block = ExactPages::<Owned, _>::uninit(PageCount::of::<3>(), GFP_ATOMIC)?.fill(7);
         assert!(block.iter().all(|&byte| byte == 7));
+        Ok(())
+    }
+
+    #[test]
+    fn failures_are_counted() -> Result {
+        let change = Change::of::<Owned>();
+        let flags = Gfp::KERNEL | Gfp::NORETRY | Gfp::NOWARN;
+        // More than any test machine has, of either kind.
+        let mut exact = KVec::new();
+        while let Ok(block) = ExactPages::<Owned, _>::uninit(PageCount::of::<1023>(), flags) {
+            exact.push(block, GFP_KERNEL)?;
+        }
+        let (allocs, _, failures) = change.events();
+        assert!(failures == 1 && allocs == exact.len() as u64);
+        let mut compound = KVec::new();
+        while let Ok(block) = CompoundPages::<Owned, _>::uninit(Order::MAX, flags) {
+            compound.push(block, GFP_KERNEL)?;
+        }
+        assert!(change.events().2 == 2);
+        drop((exact, compound));
+        assert!(change.live() == (0, 0, 0));
         Ok(())
     }
 
