@@ -23,7 +23,8 @@
 //!   slabinfo (text) ◄── procfs (file) ◄── reader
 //! ```
 //!
-//! A wrapper knows nothing of the file, the file nothing of the wrappers.
+//! A wrapper knows nothing of the file, the file nothing of the wrappers. Memory of any family can
+//! be shown to user space: see [`mmap`].
 
 use kernel::prelude::*;
 
@@ -42,6 +43,7 @@ pub mod here;
 pub mod kmalloc;
 pub mod layout;
 pub mod memory;
+pub mod mmap;
 pub mod pages;
 mod percpu;
 mod procfs;

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory of every family in user space, to be read.
+//!
+//! A driver's `mmap` calls [`map`], whatever the memory comes from:
+//!
+//! ```ignore
+//! #[vtable]
+//! impl MiscDevice for Reader {
+//!     type Ptr = Arc<Reader>;
+//!     // …
+//!     fn mmap(reader: ArcBorrow<'_, Reader>, _file: &File, vma: &VmaNew) -> Result {
+//!         mmap::map(&reader.table, mmap::first_page(vma), vma)
+//!     }
+//! }
+//! ```
+//!
+//! # Who owns what
+//!
+//! The memory is in an [`Arc`], and each area of an address space that shows it has a reference of
+//! its own: it is shared when an area is copied or split, by `fork()`, `mremap()` or `munmap()` of a
+//! part, and dropped when an area goes, however the process ends. The driver may drop its own
+//! reference, close its file, or replace the memory by other: what is mapped stays.
+//!
+//! Memory that is shared is not written: an `Arc` gives out shared references only, and what is
+//! [`Mappable`] has no interior mutability. It is filled before it is put into the `Arc`, and what a
+//! process sees is what every other one sees.
+//!
+//! # How
+//!
+//! One mechanism serves all families: a page is put into the page table by its frame number when
+//! it is first touched, as a *special* entry, which the kernel never takes for one of a page that it
+//! may count or pin. Slab pages cannot be counted; and a page that nobody can pin does not outlive
+//! its block, be it a compound page or not. The areas are `VM_MIXEDMAP`, which suits the other
+//! things that a [`VmaNew`] can do, and lets `/proc/PID/pagemap` show the frames; it would leave
+//! out `VM_PFNMAP` areas.
+//!
+//! # Context
+//!
+//! The last reference may be dropped by `munmap()`, under the lock of the address space: the memory's
+//! destructor must not touch user memory.
+//!
+//! C header: [`include/linux/mm.h`](srctree/include/linux/mm.h)
+
+use crate::bindings;
+use core::marker::PhantomData;
+use kernel::{
+    ffi::{
+        c_ulong,
+        c_void, //
+    },
+    mm::virt::VmaNew,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::Arc,
+    types::ForeignOwnable, //
+};
+
+mod frame;
+mod mappable;
+
+pub use self::{
+    frame::Frame,
+    mappable::Mappable, //
+};
+
+/// Whether the architecture can have pages in user space by their frame numbers alone, and a
+/// processor sees the same memory at all addresses that it is mapped at.
+const SUPPORTED: bool =
+    cfg!(CONFIG_ARCH_HAS_PTE_SPECIAL) && !cfg!(CONFIG_ARCH_HAS_CPU_CACHE_ALIASING);
+
+/// Returns the offset into the file that the process gave to `mmap()`, in pages.
+pub fn first_page(vma: &VmaNew) -> usize {
+    // SAFETY: The area is being set up, and nobody else has it.
+    unsafe { (*vma.as_ptr()).vm_pgoff }
+}
+
+/// Maps `memory`, from its page `first` on, into all of `vma`, read-only for good.
+///
+/// The mapping has a reference to the memory. It must be the last thing that a driver's `mmap` does:
+/// should that fail afterwards, the kernel forgets the area without a word, and the reference with
+/// it.
+///
+/// # Context
+///
+/// Process context, in `mmap`. Does not sleep.
+///
+/// # Errors
+///
+/// - [`EACCES`] if the process asks for memory that it can write.
+/// - [`ENXIO`] if the area reaches beyond the memory.
+/// - [`EINVAL`] if the memory is not whole pages.
+/// - [`EBUSY`] if something is mapped into `vma` already.
+/// - [`ENODEV`] if the architecture cannot do it.
+pub fn map<M: Mappable>(memory: &Arc<M>, first: usize, vma: &VmaNew) -> Result {
+    if !SUPPORTED {
+        return Err(ENODEV);
+    }
+    if vma.writable() {
+        return Err(EACCES);
+    }
+    memory.check(first, (vma.end() - vma.start()) / PAGE_SIZE)?;
+    let area = vma.as_ptr();
+    // SAFETY: The area is being set up, and nobody else has it. Its private data are NULL until
+    // something is mapped, here or by whoever else may.
+    if !unsafe { (*area).vm_private_data }.is_null() {
+        return Err(EBUSY);
+    }
+    vma.try_clear_maywrite()?;
+    // No growing, no core dumps, and nobody looks for pages behind it.
+    vma.set_dontexpand();
+    vma.set_dontdump();
+    vma.set_io();
+    vma.set_mixedmap();
+    // Nothing fails from here on, so that the reference is neither lost nor dropped twice.
+    // SAFETY: As above. From now on the private data are a reference to an `M`, as the operations
+    // want it. The offset is the memory's, so that it tells an area's pages however it is split or
+    // moved; it does not overflow with the area's length, by `check`.
+    unsafe {
+        (*area).vm_pgoff = first as c_ulong;
+        (*area).vm_private_data = memory.clone().into_foreign().cast();
+        (*area).vm_ops = Operations::<M>::table();
+    }
+    Ok(())
+}
+
+/// What the kernel calls for areas that show an `M`.
+///
+/// Every area with this table has in `vm_private_data` a reference to an `M` of its own
+/// ([`Arc::into_foreign`]): `map` gives it to the first one, `open` to each copy, and `close`, the
+/// last thing that happens to an area, takes it back. Its `vm_pgoff` counts pages of the `M`.
+struct Operations<M>(PhantomData<M>);
+
+impl<M: Mappable> Operations<M> {
+    const TABLE: bindings::vm_operations_struct = bindings::vm_operations_struct {
+        open: Some(Self::open),
+        close: Some(Self::close),
+        fault: Some(Self::fault),
+        ..pin_init::zeroed()
+    };
+
+    const fn table() -> &'static bindings::vm_operations_struct {
+        &Self::TABLE
+    }
+
+    /// A copy of an area was made: by splitting or moving it, or by a fork.
+    ///
+    /// # Safety
+    ///
+    /// `vma` must be a new copy of an area with this table, which has its reference still.
+    unsafe extern "C" fn open(vma: *mut bindings::vm_area_struct) {
+        // SAFETY: By the requirement of this function, the pointer is the original's, copied.
+        let memory = unsafe { <Arc<M>>::borrow(private_data(vma)) };
+        // The copy's reference, to the same place.
+        let _ = Arc::from(memory).into_foreign();
+    }
+
+    /// An area goes. Nothing of it is in the page table any more.
+    ///
+    /// # Safety
+    ///
+    /// `vma` must be an area with this table, which is not used any more.
+    unsafe extern "C" fn close(vma: *mut bindings::vm_area_struct) {
+        // SAFETY: By the requirement of this function, the area has a reference, and this is the
+        // only time that it is taken.
+        drop(unsafe { <Arc<M>>::from_foreign(private_data(vma)) });
+    }
+
+    /// A page was touched that is not in the page table.
+    ///
+    /// # Safety
+    ///
+    /// `vmf` must be a fault in an area with this table.
+    unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
+        // SAFETY: By the requirement of this function; a fault does not change meanwhile.
+        let fault = unsafe { &(*vmf).__bindgen_anon_1 };
+        // SAFETY: The area has its reference as long as faults happen in it.
+        let memory = unsafe { <Arc<M>>::borrow(private_data(fault.vma)) };
+        match memory.pfn(fault.pgoff) {
+            // SAFETY: The area is `VM_MIXEDMAP`, the fault holds the lock that it takes, and the
+            // address is the fault's. By the guarantees of `Mappable`, the page is the memory's, and
+            // stays it as long as the area has its reference. It cannot be written: the area is not
+            // writable, and never becomes it.
+            Some(pfn) => unsafe {
+                bindings::vmf_insert_mixed(fault.vma, fault.address, pfn as c_ulong)
+            },
+            None => bindings::vm_fault_reason_VM_FAULT_SIGBUS,
+        }
+    }
+}
+
+/// Returns what an area keeps for its operations.
+///
+/// # Safety
+///
+/// `vma` must be an area, in a call of one of its operations.
+unsafe fn private_data(vma: *mut bindings::vm_area_struct) -> *mut c_void {
+    // SAFETY: By the requirement of this function; it never changes once the area is set up.
+    unsafe { (*vma).vm_private_data.cast() }
+}

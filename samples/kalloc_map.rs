@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/dev/kalloc_map`: memory of each allocator family, for user space to map and to read.
+//!
+//! Whoever opens the device gets a block of each family, filled with words that tell where they
+//! are. Reading the file lists the blocks and the page frames that they are in; `mmap()` at a block's
+//! offset shows it, read-only:
+//!
+//! ```text
+//! # exec 3<>/dev/kalloc_map
+//! # cat <&3
+//! # family        offset  bytes            first page      pfn
+//! kmalloc              0   8192 6b6d616c00000000    0   0x11e2
+//! kmalloc              0   8192 6b6d616c00000000    1   0x11e3
+//! cache          0x10000   8192 6361636800000000    0   0x11e8
+//! …
+//! ```
+//!
+//! The word at each offset of a block is its first one and the offset, added. Writing `renew` gives
+//! up all blocks for new ones, whose words differ: what was mapped before stays as it is, until it
+//! is unmapped.
+//!
+//! The device is root's, since page frame numbers are, and has one user at a time.
+
+use kalloc::{
+    cache::{
+        ArcObject,
+        Options, //
+    },
+    mmap::{
+        self,
+        Frame,
+        Mappable, //
+    },
+    Array,
+    FreePages,
+    Kmalloc,
+    KmemCache,
+    Order,
+    Pages,
+    Vmalloc, //
+};
+use kernel::{
+    fs::{
+        File,
+        Kiocb, //
+    },
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceOptions,
+        MiscDeviceRegistration, //
+    },
+    mm::virt::VmaNew,
+    new_mutex,
+    page::PAGE_SIZE,
+    prelude::*,
+    str::CString,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    transmute::AsBytes, //
+};
+
+module! {
+    type: MapModule,
+    name: "kalloc_map",
+    authors: ["The kalloc authors"],
+    description: "Maps memory of the kernel's allocators into user space",
+    license: "GPL",
+}
+
+/// Pages of the blocks from slabs, where larger ones come from the page allocator.
+const SLAB_PAGES: usize = 2;
+/// Pages of the other blocks.
+const PAGES: usize = 4;
+/// Pages from the beginning of a block to that of the next one, in the file.
+const SPAN: usize = 16;
+
+kalloc::sites! {
+    /// The block of kmalloc.
+    Kmallocs: kmalloc([u8]), "map_kmalloc";
+    /// The object of a slab cache.
+    Objects: cache([Frame; SLAB_PAGES]), "map_cache";
+    /// The block of pages by `struct page`.
+    PageBlocks: pages, "map_pages";
+    /// The block of pages by address.
+    FreeBlocks: pages, "map_fpages";
+    /// The block of vmalloc.
+    Vmallocs: vmalloc([u8]), "map_vmalloc";
+}
+
+/// The module: its device.
+#[pin_data]
+struct MapModule {
+    #[pin]
+    _device: MiscDeviceRegistration<Map>,
+}
+
+impl kernel::InPlaceModule for MapModule {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        pin_init::pin_init_scope(move || {
+            kalloc::register(module, SITES)?;
+            Ok(try_pin_init!(Self {
+                _device <- MiscDeviceRegistration::register(MiscDeviceOptions {
+                    name: c"kalloc_map",
+                }),
+            }? Error))
+        })
+    }
+}
+
+/// A block of each family.
+struct Blocks {
+    /// How often the blocks were renewed.
+    age: u64,
+    kmalloc: Arc<Array<u8, Kmalloc<Kmallocs>>>,
+    cache: Arc<ArcObject<Objects>>,
+    pages: Arc<Pages<PageBlocks>>,
+    free_pages: Arc<FreePages<FreeBlocks>>,
+    vmalloc: Arc<Array<u8, Vmalloc<Vmallocs>>>,
+}
+
+impl Blocks {
+    /// The families, in the order of the file.
+    const NAMES: [&'static str; 5] = ["kmalloc", "cache", "pages", "free_pages", "vmalloc"];
+
+    /// Allocates and fills all blocks.
+    fn new(cache: &Arc<KmemCache<Objects>>, age: u64) -> Result<Self> {
+        let mut kmalloc = Array::zeroed(SLAB_PAGES * PAGE_SIZE, GFP_KERNEL)?;
+        let mut object = cache
+            .reserve_arc(GFP_KERNEL)?
+            .init(pin_init::init_zeroed())?;
+        let mut pages = Pages::zeroed(Order::for_bytes(PAGES * PAGE_SIZE)?, GFP_KERNEL)?;
+        let mut free_pages = FreePages::zeroed(pages.order(), GFP_KERNEL)?;
+        let mut vmalloc = Array::zeroed(PAGES * PAGE_SIZE, GFP_KERNEL)?;
+        let blocks: [&mut [u8]; 5] = [
+            &mut kmalloc,
+            object.as_bytes_mut(),
+            &mut pages,
+            &mut free_pages,
+            &mut vmalloc,
+        ];
+        for (index, bytes) in blocks.into_iter().enumerate() {
+            for (word, at) in bytes.chunks_exact_mut(8).zip((0..).step_by(8)) {
+                word.copy_from_slice(&(first_word(index, age) + at).to_ne_bytes());
+            }
+        }
+        Ok(Blocks {
+            age,
+            kmalloc: Arc::new(kmalloc, GFP_KERNEL)?,
+            cache: Arc::new(object, GFP_KERNEL)?,
+            pages: Arc::new(pages, GFP_KERNEL)?,
+            free_pages: Arc::new(free_pages, GFP_KERNEL)?,
+            vmalloc: Arc::new(vmalloc, GFP_KERNEL)?,
+        })
+    }
+
+    /// All blocks, in the order of the file.
+    fn all(&self) -> [&dyn Mappable; 5] {
+        [
+            &*self.kmalloc,
+            &*self.cache,
+            &*self.pages,
+            &*self.free_pages,
+            &*self.vmalloc,
+        ]
+    }
+
+    /// Maps the block that the process asks for.
+    fn map(&self, vma: &VmaNew) -> Result {
+        let at = mmap::first_page(vma);
+        let first = at % SPAN;
+        match at / SPAN {
+            0 => mmap::map(&self.kmalloc, first, vma),
+            1 => mmap::map(&self.cache, first, vma),
+            2 => mmap::map(&self.pages, first, vma),
+            3 => mmap::map(&self.free_pages, first, vma),
+            4 => mmap::map(&self.vmalloc, first, vma),
+            _ => Err(ENXIO),
+        }
+    }
+}
+
+/// The first word of a block: its family's name, and its age.
+fn first_word(index: usize, age: u64) -> u64 {
+    let name = Blocks::NAMES
+        .get(index)
+        .map_or(&[][..], |name| name.as_bytes());
+    let name = name
+        .iter()
+        .take(4)
+        .fold(0, |word, &letter| word << 8 | u64::from(letter));
+    name << 32 | (age & 0xfff) << 20
+}
+
+impl kernel::fmt::Display for Blocks {
+    fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
+        f.write_str("# family        offset  bytes            first page      pfn\n")?;
+        for (index, (name, block)) in Self::NAMES.iter().zip(self.all()).enumerate() {
+            let pages = block.pages().unwrap_or(0);
+            for (page, pfn) in (0..pages).filter_map(|page| Some((page, block.pfn(page)?))) {
+                writeln!(
+                    f,
+                    "{name:<12} {:>#9x} {:>6} {:016x} {page:>4} {pfn:>#8x}",
+                    index * SPAN * PAGE_SIZE,
+                    pages * PAGE_SIZE,
+                    first_word(index, self.age),
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An open file.
+#[pin_data]
+struct Map {
+    #[pin]
+    blocks: Mutex<Blocks>,
+    cache: Arc<KmemCache<Objects>>,
+}
+
+#[vtable]
+impl MiscDevice for Map {
+    type Ptr = Pin<KBox<Self>>;
+
+    fn open(_file: &File, _device: &MiscDeviceRegistration<Self>) -> Result<Pin<KBox<Self>>> {
+        // The site has one cache at a time.
+        let cache =
+            KmemCache::new(Options::new()).map_err(|e| if e == EEXIST { EBUSY } else { e })?;
+        let cache = Arc::new(cache, GFP_KERNEL)?;
+        let blocks = Blocks::new(&cache, 0)?;
+        KBox::try_pin_init(
+            try_pin_init!(Map {
+                blocks <- new_mutex!(blocks),
+                cache,
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn mmap(map: Pin<&Self>, _file: &File, vma: &VmaNew) -> Result {
+        map.blocks.lock().map(vma)
+    }
+
+    fn read_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
+        let text = CString::try_from_fmt(fmt!("{}", &*kiocb.file().blocks.lock()))?;
+        iov.simple_read_from_buffer(kiocb.ki_pos_mut(), text.to_bytes())
+    }
+
+    /// Takes `renew`, and nothing else.
+    fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
+        let mut line = [0; 8];
+        let length = iov.copy_from_iter(&mut line);
+        if !iov.is_empty() || !matches!(line.get(..length), Some(b"renew" | b"renew\n")) {
+            return Err(EINVAL);
+        }
+        let map = kiocb.file();
+        let mut blocks = map.blocks.lock();
+        *blocks = Blocks::new(&map.cache, blocks.age + 1)?;
+        Ok(length)
+    }
+}
