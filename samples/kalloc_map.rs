@@ -78,6 +78,8 @@ module! {
 const SLAB_PAGES: usize = 2;
 /// Pages of the other blocks.
 const PAGES: usize = 4;
+/// Pages of the vmalloc block: not a power of two, so that it takes several blocks of pages.
+const VMALLOC_PAGES: usize = 13;
 /// Pages from the beginning of a block to that of the next one, in the file.
 const SPAN: usize = 16;
 
@@ -137,7 +139,7 @@ impl Blocks {
             .init(pin_init::init_zeroed())?;
         let mut pages = Pages::zeroed(Order::for_bytes(PAGES * PAGE_SIZE)?, GFP_KERNEL)?;
         let mut free_pages = FreePages::zeroed(pages.order(), GFP_KERNEL)?;
-        let mut vmalloc = Array::zeroed(PAGES * PAGE_SIZE, GFP_KERNEL)?;
+        let mut vmalloc = Array::zeroed(VMALLOC_PAGES * PAGE_SIZE, GFP_KERNEL)?;
         let blocks: [&mut [u8]; 5] = [
             &mut kmalloc,
             object.as_bytes_mut(),

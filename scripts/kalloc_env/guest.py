@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from . import userland
+from . import userland, userspace
 from .initramfs import Archive
 from .kernels import Kernel
 from .paths import BUILD, LOGS
@@ -120,6 +120,7 @@ def _write_initrd(guest: Guest, initrd: Path) -> None:
                 columns, lines = shutil.get_terminal_size()
                 archive.file(".vm/terminal", f"TERM={os.environ.get('TERM', 'linux')} "
                                              f"LINES={lines} COLUMNS={columns}\n".encode())
+            archive.copy(userspace.program(), "usr/bin/kalloc-table")
             for path, destination in guest.add:
                 archive.copy(path, destination)
 
