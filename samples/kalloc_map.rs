@@ -255,8 +255,8 @@ impl MiscDevice for Map {
         iov.simple_read_from_buffer(kiocb.ki_pos_mut(), text.to_bytes())
     }
 
-    /// Takes `renew`, and nothing else.
-    fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
+    /// Takes `renew`, and nothing else. The new blocks are read from the beginning.
+    fn write_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
         let mut line = [0; 8];
         let length = iov.copy_from_iter(&mut line);
         if !iov.is_empty() || !matches!(line.get(..length), Some(b"renew" | b"renew\n")) {
@@ -265,6 +265,8 @@ impl MiscDevice for Map {
         let map = kiocb.file();
         let mut blocks = map.blocks.lock();
         *blocks = Blocks::new(&map.cache, blocks.age + 1)?;
+        drop(blocks);
+        *kiocb.ki_pos_mut() = 0;
         Ok(length)
     }
 }

@@ -75,7 +75,9 @@ pub unsafe trait Mappable: Send + Sync + 'static {
 
 /// The number of pages that `bytes` are, if they are whole ones.
 fn whole_pages(bytes: &[u8]) -> Result<usize> {
-    let whole = bytes.as_ptr().addr() % PAGE_SIZE == 0 && bytes.len() % PAGE_SIZE == 0;
+    // What stands for no bytes is aligned to nothing.
+    let aligned = bytes.is_empty() || bytes.as_ptr().addr() % PAGE_SIZE == 0;
+    let whole = aligned && bytes.len() % PAGE_SIZE == 0;
     whole.then_some(bytes.len() / PAGE_SIZE).ok_or(EINVAL)
 }
 

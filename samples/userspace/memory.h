@@ -35,7 +35,10 @@ size_t frames_present(const void *address, size_t pages);
 /* Whether the frames of these pages follow each other. All must be there. */
 bool contiguous(const void *address, size_t pages);
 
-/* Writes to every page, the last one first. */
+/*
+ * Writes to every page; every other one first, since the page allocator hands out
+ * frames one after another, upwards or downwards, as long as it can.
+ */
 void touch(void *address, size_t pages);
 
 /* Whether all bytes are 0. */

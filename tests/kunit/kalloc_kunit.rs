@@ -10,6 +10,7 @@ mod gfp;
 mod kmalloc;
 mod layout;
 mod memory;
+mod mmap;
 mod page_array;
 mod page_owners;
 mod pages;
@@ -40,6 +41,7 @@ impl kernel::Module for KallocKunit {
             context::SITES,
             kmalloc::SITES,
             memory::SITES,
+            mmap::SITES,
             page_array::SITES,
             page_owners::SITES,
             pages::SITES,

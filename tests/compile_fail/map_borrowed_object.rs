@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H44: an object that borrows its cache, and so does not outlive it, cannot be mapped.
+//! error: the trait bound `kalloc::cache::Owned<Objects, &KmemCache<Objects>>: Mappable` is not satisfied
+
+use kalloc::{
+    cache::Object,
+    mmap::{
+        self,
+        Frame, //
+    }, //
+};
+use kernel::{
+    mm::virt::VmaNew,
+    prelude::*,
+    sync::Arc, //
+};
+
+kalloc::sites! {
+    pub Objects: cache(Frame), "compile_object";
+}
+
+#[inline(never)]
+pub fn case<'c>(object: &Arc<Object<'c, Objects>>, vma: &VmaNew) -> Result {
+    mmap::map(object, 0, vma)
+}

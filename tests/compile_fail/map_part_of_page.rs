@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H47: the rest of a page, where other memory is, cannot be shown to user space.
+//! error: a type of whole pages can be mapped
+
+use kalloc::{
+    mmap,
+    KBox, //
+};
+use kernel::{
+    mm::virt::VmaNew,
+    prelude::*,
+    sync::Arc, //
+};
+
+kalloc::sites! {
+    pub Bytes: kmalloc([u8; 100]), "compile_bytes";
+}
+
+#[inline(never)]
+pub fn case(block: &Arc<KBox<[u8; 100], Bytes>>, vma: &VmaNew) -> Result {
+    mmap::map(block, 0, vma)
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H47: an object that shares its pages with others cannot be shown to user space.
+//! error: an object that is aligned to a page can be mapped
+
+use kalloc::{
+    cache::ArcObject,
+    mmap, //
+};
+use kernel::{
+    mm::virt::VmaNew,
+    prelude::*,
+    sync::Arc, //
+};
+
+kalloc::sites! {
+    pub Objects: cache([u8; 4096]), "compile_object";
+}
+
+#[inline(never)]
+pub fn case(object: &Arc<ArcObject<Objects>>, vma: &VmaNew) -> Result {
+    mmap::map(object, 0, vma)
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H47: what was in a block before cannot be shown to user space.
+//! error: the trait bound `Block<ByPage, Blocks, MaybeUninit<u8>>: Mappable` is not satisfied
+
+use core::mem::MaybeUninit;
+use kalloc::{
+    mmap,
+    Pages, //
+};
+use kernel::{
+    mm::virt::VmaNew,
+    prelude::*,
+    sync::Arc, //
+};
+
+kalloc::sites! {
+    pub Blocks: pages, "compile_block";
+}
+
+#[inline(never)]
+pub fn case(block: &Arc<Pages<Blocks, MaybeUninit<u8>>>, vma: &VmaNew) -> Result {
+    mmap::map(block, 0, vma)
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H64: memory that is mapped cannot be written.
+//! error: cannot borrow data in dereference of `Arc<kalloc::Array<u8
+
+use kalloc::{
+    mmap,
+    Array,
+    Vmalloc, //
+};
+use kernel::{
+    mm::virt::VmaNew,
+    prelude::*,
+    sync::Arc, //
+};
+
+kalloc::sites! {
+    pub Bytes: vmalloc([u8]), "compile_bytes";
+}
+
+#[inline(never)]
+pub fn case(block: &mut Arc<Array<u8, Vmalloc<Bytes>>>, vma: &VmaNew) -> Result {
+    mmap::map(block, 0, vma)?;
+    block[0] = 1;
+    Ok(())
+}

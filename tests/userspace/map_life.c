@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What can happen to a mapping of /dev/kalloc_map in a process's life. Prints a line
+ * for each case, "ok" or "WRONG" and its name; the status tells how many were wrong.
+ *
+ * With an argument: maps the last block, closes the device, says so, and waits for its
+ * standard input to end, with a child ("child") or without ("alone"); then it exits and
+ * leaves the rest to the kernel.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE 4096ul
+#define SPAN (16 * PAGE)
+#define BLOCKS 5
+
+static const unsigned long pages[BLOCKS] = { 2, 2, 4, 4, 13 };
+static const char * const names[BLOCKS] = {
+	"kmalloc", "cache", "pages", "free_pages", "vmalloc",
+};
+
+static int wrong;
+
+static void check(bool right, const char *name)
+{
+	printf("%s %s\n", right ? "ok" : "WRONG", name);
+	wrong += !right;
+}
+
+static int open_device(void)
+{
+	int device = open("/dev/kalloc_map", O_RDWR);
+
+	if (device < 0) {
+		perror("/dev/kalloc_map");
+		exit(99);
+	}
+	return device;
+}
+
+/* The first four letters of the name, and how often the blocks were renewed. */
+static unsigned long first_word(int block, unsigned long age)
+{
+	unsigned long name = 0;
+
+	for (int i = 0; i < 4; i++)
+		name = name << 8 | (unsigned char)names[block][i];
+	return name << 32 | age << 20;
+}
+
+/* Whether @count pages at @at are those of the block from @page on. */
+static bool shows(const unsigned long *at, int block, unsigned long age, unsigned long page,
+		  unsigned long count)
+{
+	for (unsigned long i = 0; i < count * PAGE / 8; i++)
+		if (at[i] != first_word(block, age) + page * PAGE + i * 8)
+			return false;
+	return true;
+}
+
+static void *map_pages(int device, int block, unsigned long page, unsigned long count)
+{
+	return mmap(NULL, count * PAGE, PROT_READ, MAP_SHARED, device, block * SPAN + page * PAGE);
+}
+
+/* Whether the request ends with this errno. */
+static bool refused(int device, unsigned long offset, unsigned long length, int protection,
+		    int flags, int error)
+{
+	return mmap(NULL, length, protection, flags, device, offset) == MAP_FAILED &&
+	       errno == error;
+}
+
+static void bounds(int device)
+{
+	for (int block = 0; block < BLOCKS; block++) {
+		unsigned long all = pages[block], at = block * SPAN;
+		char *part = map_pages(device, block, all - 1, 1);
+
+		check(part != MAP_FAILED && shows((void *)part, block, 0, all - 1, 1), "last page");
+		munmap(part, PAGE);
+		check(refused(device, at, (all + 1) * PAGE, PROT_READ, MAP_SHARED, ENXIO),
+		      "longer than the block");
+		check(refused(device, at + PAGE, all * PAGE, PROT_READ, MAP_SHARED, ENXIO),
+		      "beyond the end");
+		check(refused(device, at + all * PAGE, PAGE, PROT_READ, MAP_SHARED, ENXIO),
+		      "behind the end");
+		check(refused(device, at, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, EACCES),
+		      "writable");
+		check(refused(device, at, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, EACCES),
+		      "writable and private");
+	}
+	check(write(device, "new", 3) < 0 && errno == EINVAL, "no such command");
+	check(refused(device, BLOCKS * SPAN, PAGE, PROT_READ, MAP_SHARED, ENXIO), "no such block");
+	check(refused(device, ~0ul / 2 & ~(PAGE - 1), PAGE, PROT_READ, MAP_SHARED, ENXIO) ||
+	      errno == EOVERFLOW, "far away");
+}
+
+static void changes(int device, int block)
+{
+	unsigned long all = pages[block], *mapping = map_pages(device, block, 0, all), *moved;
+	struct iovec iovec = { mapping, PAGE };
+	int out[2], memory;
+	char *room;
+
+	check(shows(mapping, block, 0, 0, all), "contents");
+	check(mprotect(mapping, PAGE, PROT_READ | PROT_WRITE) && errno == EACCES, "made writable");
+	check(mremap(mapping, all * PAGE, (all + 1) * PAGE, MREMAP_MAYMOVE) == MAP_FAILED, "grown");
+	check(mremap(mapping, 0, PAGE, MREMAP_MAYMOVE) == MAP_FAILED, "doubled");
+	check(madvise(mapping, PAGE, MADV_DODUMP) && errno == EINVAL, "dumped");
+
+	/* Nobody can get hold of a page but by looking at it. */
+	if (pipe(out))
+		exit(99);
+	check(vmsplice(out[1], &iovec, 1, 0) < 0 && errno == EFAULT, "pinned");
+	memory = open("/proc/self/mem", O_RDWR);
+	check(pwrite(memory, "x", 1, (off_t)mapping) < 0, "written by force");
+	close(memory);
+	close(out[0]);
+	close(out[1]);
+
+	/* The pages are taken out, and come back. */
+	check(!madvise(mapping, all * PAGE, MADV_DONTNEED) && shows(mapping, block, 0, 0, all),
+	      "taken out");
+	room = mmap(NULL, all * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	moved = mremap(mapping, all * PAGE, all * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, room);
+	check(moved == (void *)room && shows(moved, block, 0, 0, all), "moved");
+	munmap((char *)moved + PAGE, PAGE);
+	check(shows(moved, block, 0, 0, 1), "split, before the gap");
+	if (all > 2) {
+		madvise((char *)moved + 2 * PAGE, PAGE, MADV_DONTNEED);
+		check(shows(moved + PAGE / 4, block, 0, 2, all - 2), "split, behind the gap");
+	}
+	munmap(moved, all * PAGE);
+}
+
+/* Maps, has the device give up its blocks, closes it; a child outlives the parent's mapping. */
+static void ownership(void)
+{
+	void *mappings[BLOCKS], *fresh;
+	int device = open_device(), status;
+	pid_t child;
+
+	for (int block = 0; block < BLOCKS; block++)
+		mappings[block] = map_pages(device, block, 0, pages[block]);
+	for (int times = 0; times < 20; times++)
+		if (write(device, "renew", 5) != 5)
+			exit(99);
+	fresh = map_pages(device, BLOCKS - 1, 0, 1);
+	check(shows(fresh, BLOCKS - 1, 20, 0, 1), "new block");
+	close(device);
+	/* Most pages are touched by the child only, or after it. */
+	child = fork();
+	if (!child) {
+		bool all = true;
+
+		for (int block = 0; block < BLOCKS; block++) {
+			all &= shows(mappings[block], block, 0, 0, pages[block]);
+			/* Half of them are unmapped, and the others left to exit. */
+			if (block % 2)
+				munmap(mappings[block], PAGE);
+		}
+		_exit(all);
+	}
+	for (int block = 0; block < BLOCKS; block += 2)
+		munmap(mappings[block], pages[block] * PAGE);
+	if (waitpid(child, &status, 0) != child)
+		exit(99);
+	check(WIFEXITED(status) && WEXITSTATUS(status) == 1, "given up, in a child");
+	for (int block = 1; block < BLOCKS; block += 2)
+		check(shows(mappings[block], block, 0, 0, pages[block]), "given up, in the parent");
+	/* Another mapping takes the place of one. */
+	fresh = mmap(mappings[1], pages[1] * PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	check(fresh == mappings[1] && !*(char *)fresh, "replaced");
+}
+
+static int hold(const char *how)
+{
+	unsigned long *mapping = map_pages(open_device(), BLOCKS - 1, 0, pages[BLOCKS - 1]);
+	char end;
+
+	/* The file stays open for as long as it is mapped, whatever else is closed. */
+	for (int file = 3; file < 10; file++)
+		close(file);
+	if (!strcmp(how, "child") && fork() > 0)
+		_exit(0);
+	printf("%s\n", shows(mapping, BLOCKS - 1, 0, 0, 1) ? "holding" : "WRONG");
+	fflush(stdout);
+	if (read(0, &end, 1))
+		return 99;
+	printf("%s\n", shows(mapping, BLOCKS - 1, 0, 0, pages[BLOCKS - 1]) ? "held" : "WRONG");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int device;
+
+	if (argc > 1)
+		return hold(argv[1]);
+	device = open_device();
+	bounds(device);
+	for (int block = 0; block < BLOCKS; block++)
+		changes(device, block);
+	close(device);
+	ownership();
+	return wrong != 0;
+}
