@@ -29,6 +29,8 @@ type Fixed = [u8; 64];
 kalloc::sites! {
     /// Blocks of one size.
     Boxes: kmalloc(Fixed), "bench_fixed";
+    /// The same, counted in static per-CPU memory.
+    Frequent: kmalloc(Fixed), "bench_percpu", percpu;
     /// Blocks of any size.
     Buffers: kmalloc([u8]), "bench_sized";
 }
@@ -54,6 +56,7 @@ fn sized_const<const SIZE: usize, A: Allocator>(n: usize) -> Result {
 }
 
 const FIXED: &str = "accounting, fixed size";
+const PERCPU: &str = "accounting, fixed size, percpu";
 const SIZED: &str = "accounting, any size";
 const KNOWN: &str = "accounting, any size, known";
 
@@ -64,6 +67,9 @@ macro_rules! sizes {
             Case::new(FIXED, Side::C, 64, c::kmalloc),
             Case::new(FIXED, Side::Uncounted, 64, |_, n, _| pairs::<Fixed, Uncounted>(n)),
             Case::new(FIXED, Side::Kalloc, 64, |_, n, _| pairs::<Fixed, Kmalloc<Boxes>>(n)),
+            Case::new(PERCPU, Side::C, 64, c::kmalloc),
+            Case::new(PERCPU, Side::Uncounted, 64, |_, n, _| pairs::<Fixed, Uncounted>(n)),
+            Case::new(PERCPU, Side::Kalloc, 64, |_, n, _| pairs::<Fixed, Kmalloc<Frequent>>(n)),
             $(
                 Case::new(KNOWN, Side::C, $size, c::kmalloc),
                 Case::new(KNOWN, Side::Uncounted, $size, |_, n, _| {

@@ -57,7 +57,7 @@ macro_rules! sizes {
         kalloc::sites! {
             $(
                 #[doc = "Boxes of this size."]
-                $site: kmalloc([u8; $size]), $name;
+                $site: kmalloc([u8; $size]), $name, percpu;
             )*
         }
 

@@ -39,10 +39,7 @@ use crate::{
         Tag, //
     },
     slab::Spec,
-    stats::{
-        Cookie,
-        Totals, //
-    }, //
+    stats::Totals, //
 };
 use core::{
     marker::PhantomData,
@@ -130,8 +127,6 @@ pub struct KmemCache<S: Tag<Family = Slab, Object: Sized>> {
     ptr: NonNull<bindings::kmem_cache>,
     /// Where the cache was opened.
     site: &'static Site,
-    /// The site's counters, at hand where the cache is.
-    cookie: Cookie,
     _site: PhantomData<fn() -> S>,
 }
 
@@ -180,7 +175,6 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
         Ok(KmemCache {
             ptr,
             site,
-            cookie: site.cookie(),
             _site: PhantomData,
         })
     }

@@ -56,6 +56,8 @@ mod sites;
 mod slab;
 mod slabinfo;
 pub mod stats;
+#[doc(hidden)]
+pub mod unit;
 pub mod vmalloc;
 
 pub use crate::{

@@ -37,7 +37,8 @@ use crate::{
         Scheme,
         Sizes,
         Totals, //
-    }, //
+    },
+    unit::UnitCounters, //
 };
 use core::{
     panic::Location,
@@ -155,6 +156,19 @@ pub trait Tag: Send + Sync + 'static {
 
     /// The site itself.
     fn site() -> &'static Site;
+
+    /// Counts an object of the site's unit, at `COUNTER`, one of [`counter`]'s.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn count_unit<const COUNTER: usize>() {
+        Self::site().cookie().count::<COUNTER>();
+    }
+
+    /// Where units are counted if not where everything else is.
+    #[doc(hidden)]
+    fn unit_counters() -> Option<&'static UnitCounters> {
+        None
+    }
 }
 
 /// The size of every object of `S` in bytes, or 0 if it varies.
@@ -177,6 +191,7 @@ pub struct Site {
     class_size: Option<fn(usize) -> usize>,
     type_name: fn() -> &'static str,
     unit: usize,
+    unit_counters: fn() -> Option<&'static UnitCounters>,
     location: fn() -> &'static Location<'static>,
     cache: CacheSlot,
 }
@@ -208,6 +223,7 @@ impl Site {
             class_size: S::Family::CLASS_SIZE,
             type_name: core::any::type_name::<S::Object>,
             unit: unit::<S>(),
+            unit_counters: S::unit_counters,
             location,
             cache: CacheSlot::new(),
         }
@@ -250,6 +266,7 @@ impl Site {
             // CAST: `usize` has 64 bits.
             unit_footprint: (self.unit_footprint)(self) as u64,
             class_size: self.class_size,
+            unit_counters: (self.unit_counters)(),
         };
         // SAFETY: By the invariants; the caller is not running past the end of the site's module.
         unsafe { Totals::read(self.counters.load(Ordering::Acquire), &scheme) }
@@ -297,15 +314,13 @@ impl Site {
 /// Counts a block for `size` bytes, not 0, that was allocated for `S` and takes `footprint` bytes.
 #[inline(always)]
 pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
+    if unit::<S>() != 0 && size == unit::<S>() && !S::Family::VARIES {
+        return S::count_unit::<{ counter::UNIT_ALLOCS }>();
+    }
     let cookie = S::site().cookie();
     if unit::<S>() == 0 {
         // SAFETY: The site has no unit.
         unsafe { cookie.count_sized::<{ counter::SIZED_ALLOCS }>(bucket::<S>(size)) };
-    } else if size == unit::<S>() {
-        if S::Family::VARIES {
-            cookie.add::<{ counter::SLACK_IN }>((footprint - size) as u64);
-        }
-        return cookie.count::<{ counter::UNIT_ALLOCS }>();
     } else {
         cookie.count::<{ counter::ALLOCS }>();
     }
@@ -319,18 +334,17 @@ pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
 /// Counts a block for `size` bytes of `S`, taking `footprint`, that is about to be freed.
 #[inline(always)]
 pub(crate) fn count_free<S: Tag>(size: usize, footprint: usize) {
+    if unit::<S>() != 0 && size == unit::<S>() && !S::Family::VARIES {
+        return S::count_unit::<{ counter::UNIT_FREES }>();
+    }
     let cookie = S::site().cookie();
     if unit::<S>() == 0 {
         // SAFETY: The site has no unit.
         unsafe { cookie.count_sized::<{ counter::SIZED_FREES }>(bucket::<S>(size)) };
-    } else if size == unit::<S>() {
-        if S::Family::VARIES {
-            cookie.add::<{ counter::SLACK_OUT }>((footprint - size) as u64);
-        }
-        return cookie.count::<{ counter::UNIT_FREES }>();
     } else {
         cookie.count::<{ counter::FREES }>();
     }
+    // Where all blocks are full, this is known when compiling.
     if (unit::<S>() != 0 || S::Family::CLASS_SIZE.is_none()) && footprint != size {
         cookie.add::<{ counter::SLACK_OUT }>((footprint - size) as u64);
     }
@@ -385,6 +399,10 @@ const fn name_is_valid(name: &str) -> bool {
 /// Each line is `[pub] Tag: family(Type), "name";`. The family is `kmalloc`, `kvmalloc`, `vmalloc`
 /// (the type may be `[T]`, for any number of them), `cache` (one sized type) or `pages` (no type).
 ///
+/// A site whose objects come and go all the time may be `…, "name", percpu;`: they are then counted
+/// in static per-CPU memory, by half the instructions. Of that, the kernel has 8 KiB for all modules
+/// together, and does not load a module without room for it; 16 bytes a site.
+///
 /// # Examples
 ///
 /// ```ignore
@@ -402,7 +420,7 @@ macro_rules! sites {
     (@object) => { [u8] };
     ($(
         $(#[$meta:meta])*
-        $vis:vis $tag:ident: $family:tt $(($($object:tt)+))?, $name:literal;
+        $vis:vis $tag:ident: $family:tt $(($($object:tt)+))?, $name:literal $(, $percpu:ident)?;
     )+) => {
         $(
             $(#[$meta])*
@@ -416,17 +434,23 @@ macro_rules! sites {
                 }
             }
 
-            impl $crate::Tag for $tag {
-                type Family = $crate::family::$family;
-                type Object = $crate::sites!(@object $($($object)+)?);
+            const _: () = {
+                static SITE: $crate::Site =
+                    $crate::Site::new::<$tag>($name, <$tag as $crate::here::Here>::here);
+                $($crate::unit_counters! { @static $percpu })?
 
-                #[inline(always)]
-                fn site() -> &'static $crate::Site {
-                    static SITE: $crate::Site =
-                        $crate::Site::new::<$tag>($name, <$tag as $crate::here::Here>::here);
-                    &SITE
+                impl $crate::Tag for $tag {
+                    type Family = $crate::family::$family;
+                    type Object = $crate::sites!(@object $($($object)+)?);
+
+                    #[inline(always)]
+                    fn site() -> &'static $crate::Site {
+                        &SITE
+                    }
+
+                    $($crate::unit_counters! { @methods $percpu })?
                 }
-            }
+            };
         )+
 
         /// The sites declared here.

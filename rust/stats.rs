@@ -21,7 +21,8 @@
 use crate::{
     bindings,
     bucket::Bucket,
-    percpu, //
+    percpu,
+    unit::UnitCounters, //
 };
 use core::sync::atomic::{
     fence,
@@ -166,6 +167,8 @@ pub(crate) struct Scheme {
     pub(crate) unit_footprint: u64,
     /// How many bytes a block of a size takes, where that is the same for all sizes of a bucket.
     pub(crate) class_size: Option<fn(usize) -> usize>,
+    /// More counters of units.
+    pub(crate) unit_counters: Option<&'static UnitCounters>,
 }
 
 /// The sums over all CPUs.
@@ -261,6 +264,24 @@ impl Sums {
         }
     }
 
+    /// Adds one CPU's instance of more counters of units, likewise.
+    #[inline(always)]
+    fn add_units<const OUT: bool>(&mut self, counters: &'static UnitCounters, cpu: i32) {
+        let counter = if OUT {
+            counter::UNIT_FREES
+        } else {
+            counter::UNIT_ALLOCS
+        };
+        // SAFETY: The counters are in a module's static per-CPU memory, and the module is there. The
+        // CPU is possible. For volatile, see above.
+        self.units += unsafe {
+            percpu::instance(counters.cookie(), cpu)
+                .byte_add(counter)
+                .cast::<u64>()
+                .read_volatile()
+        };
+    }
+
     /// The middle between two sums, of which `self` is the earlier one, but at most `limit`.
     fn middle(self, later: Sums, limit: Sums) -> Sums {
         let middle = |a: u64, b: u64, limit: u64| (a + (b - a) / 2).min(limit);
@@ -288,6 +309,9 @@ impl Totals {
             for cpu in percpu::possible_cpus() {
                 // SAFETY: `cpu` is possible; the rest is by the requirements of this function.
                 unsafe { sums.add::<true>(percpu::instance(counters, cpu), scheme) };
+                if let Some(units) = scheme.unit_counters {
+                    sums.add_units::<true>(units, cpu);
+                }
             }
             fence(Ordering::SeqCst);
             sums
@@ -300,6 +324,9 @@ impl Totals {
                     let at = percpu::instance(counters, cpu);
                     sums.add::<false>(at, scheme);
                     failures.add(at);
+                }
+                if let Some(units) = scheme.unit_counters {
+                    sums.add_units::<false>(units, cpu);
                 }
             }
             fence(Ordering::SeqCst);

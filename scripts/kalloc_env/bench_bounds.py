@@ -15,6 +15,7 @@ FASTPATH = "kmem fastpath reuse"
 ONE_BY_ONE = "kmem bulk_fallback"
 BULK = "kmem bulk_quick_reuse"
 FIXED = "accounting, fixed size"
+PERCPU = "accounting, fixed size, percpu"
 SIZED = "accounting, any size"
 KNOWN = "accounting, any size, known"
 
@@ -120,6 +121,7 @@ BOUNDS: tuple[Bound | Share | Row, ...] = (
     Bound("vmalloc, 1 to 1024 pages, against C", 1.01,
           ("fix_size_alloc_test", "kalloc"), ("fix_size_alloc_test", "c"), VMALLOC),
     Bound("accounting alone, fixed size", 4, (FIXED, "kalloc"), (FIXED, "uncounted"), SIZES, difference),
+    Bound("accounting alone, fixed size, percpu", 4, (PERCPU, "kalloc"), (PERCPU, "uncounted"), SIZES, difference),
     Bound("accounting alone, any size, known when compiling", 8,
           (KNOWN, "kalloc"), (KNOWN, "uncounted"), SIZES, difference),
     Bound("accounting alone, any size", 8, (SIZED, "kalloc"), (SIZED, "uncounted"), SIZES, difference),

@@ -31,7 +31,7 @@ use kernel::{
 };
 
 kalloc::sites! {
-    pub(crate) Words: kmalloc([u64; 3]), "stress_word";
+    pub(crate) Words: kmalloc([u64; 3]), "stress_word", percpu;
     pub(crate) Bytes: kmalloc([u8]), "stress_byte";
     pub(crate) Either: kvmalloc([u8]), "stress_either";
     pub(crate) Objects: cache([u64; 5]), "stress_object";

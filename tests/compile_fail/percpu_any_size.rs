@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Static per-CPU memory has room for the counts of units only.
+//! error: `percpu` is for sites whose objects all have one size
+
+kalloc::sites! {
+    pub Bytes: kmalloc([u8]), "compile_percpu", percpu;
+}
+
+#[inline(never)]
+pub fn case() -> bool {
+    use kalloc::Tag;
+    Bytes::unit_counters().is_some()
+}
