@@ -39,7 +39,10 @@ use crate::{
         Tag, //
     },
     slab::Spec,
-    stats::Totals, //
+    stats::{
+        Cookie,
+        Totals, //
+    }, //
 };
 use core::{
     marker::PhantomData,
@@ -127,6 +130,8 @@ pub struct KmemCache<S: Tag<Family = Slab, Object: Sized>> {
     ptr: NonNull<bindings::kmem_cache>,
     /// Where the cache was opened.
     site: &'static Site,
+    /// The site's counters, at hand where the cache is: a loop that uses the cache loads them once.
+    cookie: Cookie,
     _site: PhantomData<fn() -> S>,
 }
 
@@ -175,6 +180,7 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
         Ok(KmemCache {
             ptr,
             site,
+            cookie: site.cookie(),
             _site: PhantomData,
         })
     }
@@ -244,6 +250,16 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
         let slot = self.reserve(gfp.into() | Gfp::ZERO)?;
         // SAFETY: All zeroes is a valid `Zeroable`.
         Ok(unsafe { slot.assume_init() })
+    }
+
+    /// Counts an object, at `COUNTER`, one of [`counter`](crate::stats::counter)'s.
+    #[inline(always)]
+    fn count<const COUNTER: usize>(&self) {
+        if S::PERCPU {
+            S::count_unit::<COUNTER>();
+        } else {
+            self.cookie.count::<COUNTER>();
+        }
     }
 
     /// Gives slabs without objects back to the page allocator, and those that each CPU keeps at

@@ -59,7 +59,7 @@ pub trait Family: Sealed + Send + Sync + 'static {
     const MAX_SIZE: usize;
 
     /// Returns how many bytes a block takes, where that follows from its size alone, and is the same
-    /// for all sizes of a [`Bucket`]; then, blocks of various sizes are counted by bucket only.
+    /// for all sizes of a bucket; then, blocks of various sizes are counted by bucket only.
     const CLASS_SIZE: Option<fn(usize) -> usize> = None;
 
     /// Whether two blocks of one size may take different numbers of bytes.
@@ -157,7 +157,11 @@ pub trait Tag: Send + Sync + 'static {
     /// The site itself.
     fn site() -> &'static Site;
 
-    /// Counts an object of the site's unit, at `COUNTER`, one of [`counter`]'s.
+    /// Whether units are counted in static per-CPU memory.
+    #[doc(hidden)]
+    const PERCPU: bool = false;
+
+    /// Counts an object of the site's unit, at `COUNTER`, one of `stats::counter`'s.
     #[doc(hidden)]
     #[inline(always)]
     fn count_unit<const COUNTER: usize>() {
@@ -180,7 +184,7 @@ pub(crate) const fn unit<S: Tag>() -> usize {
 ///
 /// # Invariants
 ///
-/// `counters` is always a per-CPU cookie as [`Cookie`] needs it, valid for as long as code of the
+/// `counters` is always a per-CPU cookie as `stats::Cookie` needs it, valid for as long as code of the
 /// site's module may run: that of the unregistered sites, or the site's own while registered.
 pub struct Site {
     counters: AtomicPtr<Counters>,
@@ -276,10 +280,10 @@ impl Site {
     /// does not count that.
     pub fn sizes(&self) -> impl Iterator<Item = Sizes> + '_ {
         let counters = (self.unit == 0).then(|| self.counters.load(Ordering::Acquire));
-        // SAFETY: By the invariants, as above; the site has no unit.
-        counters
-            .into_iter()
-            .flat_map(|c| unsafe { stats::sizes(c) })
+        counters.into_iter().flat_map(|counters| {
+            // SAFETY: By the invariants, as above; the site has no unit.
+            unsafe { stats::sizes(counters) }
+        })
     }
 
     /// What the site's memory looks like while `live` is live.

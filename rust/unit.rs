@@ -50,6 +50,8 @@ macro_rules! unit_counters {
         static COUNTERS: $crate::unit::UnitCounters = $crate::unit::UnitCounters::new();
     };
     (@methods percpu) => {
+        const PERCPU: bool = true;
+
         #[inline(always)]
         fn count_unit<const COUNTER: usize>() {
             #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]

@@ -106,8 +106,8 @@ impl<'c, S: Tag<Family = Slab, Object: Sized>, const N: usize> Batch<'c, S, N> {
             site::count_failure::<S>(gfp, false);
             return Err(AllocError);
         }
-        S::site()
-            .cookie()
+        self.cache
+            .cookie
             .add::<{ counter::UNIT_ALLOCS }>(missing as u64);
         // INVARIANT: The call has filled in the missing ones.
         self.len = N;
@@ -170,8 +170,8 @@ impl<S: Tag<Family = Slab, Object: Sized>, const N: usize> Drop for Batch<'_, S,
         if self.len == 0 {
             return;
         }
-        S::site()
-            .cookie()
+        self.cache
+            .cookie
             .add::<{ counter::UNIT_FREES }>(self.len as u64);
         // SAFETY: By the invariants, the first `len` are objects of this cache, and ours. The call
         // may reorder them.

@@ -85,7 +85,7 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
             site::count_failure::<S>(gfp, false);
             return Err(AllocError);
         };
-        S::count_unit::<{ counter::UNIT_ALLOCS }>();
+        cache.count::<{ counter::UNIT_ALLOCS }>();
         // INVARIANT: A new object of this cache.
         Ok(Slot { ptr, cache })
     }
@@ -142,7 +142,7 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
 impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Drop for Slot<S, C> {
     #[inline(always)]
     fn drop(&mut self) {
-        S::count_unit::<{ counter::UNIT_FREES }>();
+        self.cache.count::<{ counter::UNIT_FREES }>();
         // SAFETY: By the invariants, the object is this cache's, and ours.
         unsafe { bindings::kmem_cache_free(self.cache.ptr.as_ptr(), self.ptr.as_ptr().cast()) };
     }
