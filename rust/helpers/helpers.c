@@ -5,15 +5,12 @@
  */
 
 #include "debugfs.c"
+#include "llist.c"
 #include "memory.c"
 #include "module.c"
 #include "page.c"
 #include "percpu.c"
 #include "pgtable.c"
-#include "llist.c"
-#include "module.c"
-#include "page.c"
-#include "percpu.c"
 #include "preempt.c"
 #include "proc_fs.c"
 #include "slab.c"

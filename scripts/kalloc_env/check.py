@@ -23,6 +23,10 @@ CHECKPATCH_IGNORE = (
 )
 
 
+# What safe code must not be able to do; Documentation/soundness.rst has a row for each.
+HAZARDS = 43
+
+
 def files(*patterns: str) -> list[Path]:
     """The files of this tree, tracked or new, that match."""
     listing = subprocess.run(
@@ -89,6 +93,39 @@ def documents(log: Path) -> None:
     for path in files("Documentation/*.rst"):
         tool(["rst2html", *strict, path, "/dev/null"], log)
     tool(["rst2man", *strict, TREE / "Documentation/kallocinfo.rst", out / "kallocinfo.5"], log)
+
+
+HAZARD = re.compile(r"^   \* - (H\d+)\n(?:     [ -].*\n|     -\n)+", re.M)
+NAMED = re.compile(r"(compile_fail|scenario)?\s*``(?:(\w+)\.)?(\w+)``(?:,|$)")
+
+
+def hazards(log: Path) -> None:
+    """Every test that the table of hazards names is there, and every hazard is in it once."""
+    text = (TREE / "Documentation/soundness.rst").read_text()
+    complaints, seen = [], []
+    for row in HAZARD.finditer(text):
+        seen.append(row[1])
+        tests = " ".join(row[0].split("\n     -")[-1].split())
+        kind = None
+        for kind_said, suite, name in NAMED.findall(tests):
+            # A kind holds for the names after it, up to one with a suite.
+            kind = kind_said or (None if suite else kind)
+            if kind == "compile_fail":
+                there = (TREE / "tests/compile_fail" / f"{name}.rs").exists()
+            elif kind == "scenario":
+                there = (TREE / "tests/scenarios" / name).exists()
+            else:
+                path = TREE / "tests/kunit" / f"{suite}.rs"
+                there = path.exists() and f"fn {name}()" in path.read_text()
+            if not there:
+                complaints.append(f"{row[1]}: there is no {kind or suite} {name}")
+        if tests and not NAMED.search(tests):
+            complaints.append(f"{row[1]}: no test in {tests!r}")
+    complaints += [f"{number} is there {seen.count(number)} times" for number in sorted(set(seen))
+                   if seen.count(number) != 1]
+    report(complaints, log)
+    if len(seen) != HAZARDS:
+        raise Failure(f"{len(seen)} hazards, not {HAZARDS}", log)
 
 
 def checkpatch(log: Path) -> None:
@@ -178,7 +215,7 @@ def report(complaints: list[str], log: Path) -> None:
 
 
 CHECKS: tuple[Callable[[Path], None], ...] = (
-    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, documents, clippy, rustdoc)
+    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, hazards, documents, clippy, rustdoc)
 
 
 def run_checks(names: list[str]) -> int:
