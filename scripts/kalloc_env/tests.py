@@ -27,9 +27,10 @@ SCENARIOS = TREE / "tests" / "scenarios"
 # The scenario that wants more than a kernel.
 CLIENTS = "clients"
 SKIP = 77
+TIMES = LOGS / "test-times.json"
 SCENARIO_SECONDS = 300.0
-# Guests at a time, so that two processors are enough for what a test may take.
-AT_ONCE = 2
+# Guests at a time: two processors are enough for them, as a guest waits now and then.
+AT_ONCE = 3
 
 # kmemleak looks at an object once it is five seconds old, and reports it if it has not changed since
 # the scan before.
@@ -72,23 +73,34 @@ def run_tests(names: list[str]) -> int:
         clients.set_up()
     ready = time.monotonic()
 
-    jobs: list[Job] = []
-    if not names or "kunit" in names:
-        jobs.append(lambda: kunit(debug))
-    jobs += [lambda path=path: scenario(path) for name, path in scenarios.items()  # type: ignore[misc]
-             if not names or name in names]
+    jobs: dict[str, Job] = {"kunit": lambda: kunit(debug)}
+    jobs |= {name: lambda path=path: scenario(path) for name, path in scenarios.items()}  # type: ignore[misc]
+    times = _times()
+    # What took longest first, so that nothing long is left when the rest is done.
+    chosen = sorted((name for name in jobs if not names or name in names), key=lambda name: -times.get(name, 1e9))
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for cases in pool.map(_collect, jobs):
+        for name, (cases, took) in zip(chosen, pool.map(_collect, map(jobs.__getitem__, chosen))):
+            times[name] = took
             for case in cases:
                 counts[case.outcome] += 1
+    TIMES.write_text(json.dumps(times))
     print(f"set-up {ready - start:.0f} s, tests {time.monotonic() - ready:.0f} s")
     print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
     return 1 if counts["failed"] or not counts["passed"] else 0
 
 
-def _collect(job: Job) -> list[Case]:
-    """Runs a job, printing each case as it ends."""
+def _times() -> dict[str, float]:
+    """How many seconds each test took when it last ran."""
+    try:
+        times: dict[str, float] = json.loads(TIMES.read_text())
+    except (OSError, ValueError):
+        return {}
+    return times
+
+
+def _collect(job: Job) -> tuple[list[Case], float]:
+    """Runs a job, printing each case as it ends; returns how many seconds it took as well."""
     start = time.monotonic()
     cases = []
     for case in job():
@@ -97,7 +109,7 @@ def _collect(job: Job) -> list[Case]:
         # One write a case: two jobs speak.
         sys.stdout.write(f"{case.outcome:8}{case.name}{took if len(cases) == 1 else ''}\n{case.detail}")
         sys.stdout.flush()
-    return cases
+    return cases, time.monotonic() - start
 
 
 def scenario(path: Path) -> Iterator[Case]:
@@ -120,7 +132,7 @@ def scenario(path: Path) -> Iterator[Case]:
 def kunit(kernel: Kernel) -> Iterator[Case]:
     """Every KUnit case, by the kernel's own parser; then the log, and what kmemleak found."""
     leaks = io.BytesIO()
-    guest = Guest(kernel, KUNIT_COMMAND, modules=modules.image(kernel), kvm=kvm.usable(kernel.image))
+    guest = Guest(kernel, KUNIT_COMMAND, memory=512, modules=modules.image(kernel), kvm=kvm.usable(kernel.image))
     result = boot(guest, leaks)
     text = result.log.read_text(errors="replace")
     where = f"    log: {result.log}\n"
