@@ -200,6 +200,17 @@ impl Entry {
     }
 }
 
+/// Where the header of a table of sites is; sites have positions above it.
+pub(crate) const HEADER: u64 = 0;
+
+/// As [`seek`], in a table with a header.
+pub(crate) fn seek_row(pos: u64) -> Option<u64> {
+    match pos {
+        HEADER => Some(HEADER),
+        id => seek(id),
+    }
+}
+
 /// Returns the position of the first entry at or after `id`, if there is one.
 pub(crate) fn seek(id: u64) -> Option<u64> {
     let list = LIST.lock();

@@ -7,7 +7,8 @@
 use crate::{
     registry::{
         self,
-        Record, //
+        Record,
+        HEADER, //
     },
     seq::{
         Output,
@@ -19,19 +20,12 @@ use kernel::fmt::{
     Write, //
 };
 
-/// Where the header is; sites have positions above it.
-const HEADER: u64 = 0;
-
 /// The file to be read.
 pub(crate) struct Text;
 
 impl Records for Text {
     fn seek(&self, pos: u64) -> Option<u64> {
-        if pos == HEADER {
-            Some(HEADER)
-        } else {
-            registry::seek(pos)
-        }
+        registry::seek_row(pos)
     }
 
     fn show(&self, pos: u64, out: &mut Output) {

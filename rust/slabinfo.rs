@@ -10,7 +10,8 @@
 use crate::{
     registry::{
         self,
-        Record, //
+        Record,
+        HEADER, //
     },
     seq::{
         Output,
@@ -21,16 +22,9 @@ use crate::{
 /// The registered sites as rows of slabinfo.
 pub(crate) struct SlabInfo;
 
-/// Where the header is; sites have positions above it.
-const HEADER: u64 = 0;
-
 impl Records for SlabInfo {
     fn seek(&self, pos: u64) -> Option<u64> {
-        if pos == HEADER {
-            Some(HEADER)
-        } else {
-            registry::seek(pos)
-        }
+        registry::seek_row(pos)
     }
 
     fn show(&self, pos: u64, out: &mut Output) {

@@ -74,6 +74,11 @@ const _: () = assert!(
     "the C declaration has another size"
 );
 
+/// Whether there is a counter at `offset` into a `T`, which has nothing but counters.
+pub(crate) const fn is_counter<T>(offset: usize) -> bool {
+    offset % size_of::<u64>() == 0 && offset < size_of::<T>()
+}
+
 /// The counters by name, for [`Cookie`].
 pub(crate) mod counter {
     use super::{
@@ -131,7 +136,7 @@ impl Cookie {
     /// Adds 1 to this CPU's counter at `COUNTER`, one of [`Counters`]'.
     #[inline(always)]
     pub(crate) fn count<const COUNTER: usize>(self) {
-        const { assert!(COUNTER < size_of::<Counters>()) };
+        const { assert!(is_counter::<Counters>(COUNTER)) };
         // SAFETY: By the invariants; nothing else writes counters.
         unsafe { percpu::this_cpu_inc::<_, COUNTER>(self.0) };
     }
@@ -139,7 +144,7 @@ impl Cookie {
     /// Adds `n` to this CPU's counter at `COUNTER`, one of [`Counters`]'.
     #[inline(always)]
     pub(crate) fn add<const COUNTER: usize>(self, n: u64) {
-        const { assert!(COUNTER < size_of::<Counters>()) };
+        const { assert!(is_counter::<Counters>(COUNTER)) };
         // SAFETY: By the invariants; nothing else writes counters.
         unsafe { percpu::this_cpu_add::<_, COUNTER>(self.0, n) };
     }

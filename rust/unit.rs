@@ -16,7 +16,10 @@ use crate::{
         unit,
         Tag, //
     },
-    stats::Counters, //
+    stats::{
+        is_counter,
+        Counters, //
+    }, //
 };
 use core::cell::UnsafeCell;
 
@@ -29,8 +32,11 @@ unsafe impl Sync for UnitCounters {}
 
 impl UnitCounters {
     /// Nothing counted.
-    #[allow(clippy::new_without_default)]
-    pub const fn new() -> Self {
+    ///
+    /// # Safety
+    ///
+    /// Must be the value of a static in a module's section of per-CPU variables.
+    pub const unsafe fn new() -> Self {
         UnitCounters([const { UnsafeCell::new(0) }; 2])
     }
 
@@ -46,14 +52,16 @@ impl UnitCounters {
 macro_rules! unit_counters {
     (@static percpu) => {
         // The kernel gives every CPU a copy of what is in this section.
+        // SAFETY: In that section.
         #[link_section = ".data..percpu"]
-        static COUNTERS: $crate::unit::UnitCounters = $crate::unit::UnitCounters::new();
+        static COUNTERS: $crate::unit::UnitCounters = unsafe { $crate::unit::UnitCounters::new() };
     };
     (@methods percpu) => {
         const PERCPU: bool = true;
 
         #[inline(always)]
         fn count_unit<const COUNTER: usize>() {
+            const { $crate::unit::assert_counter::<COUNTER>() };
             #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
             // SAFETY: On x86_64, GS addresses this CPU's instance of a static per-CPU variable. There
             // is a counter at the offset, which nothing else writes.
@@ -81,10 +89,16 @@ macro_rules! unit_counters {
 #[doc(hidden)]
 #[inline(always)]
 pub fn count<const COUNTER: usize>(counters: &'static UnitCounters) {
-    const { assert!(COUNTER < size_of::<UnitCounters>()) };
+    const { assert_counter::<COUNTER>() };
     // SAFETY: The counters are in a module's per-CPU section, with one at the offset, which nothing
     // else writes.
     unsafe { crate::percpu::this_cpu_inc::<_, COUNTER>(counters.cookie()) };
+}
+
+/// Checks that there is such a counter.
+#[doc(hidden)]
+pub const fn assert_counter<const COUNTER: usize>() {
+    assert!(is_counter::<UnitCounters>(COUNTER));
 }
 
 /// Checks that a site has units to count.

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Counters that are read per CPU are in per-CPU memory.
+//! error: is unsafe and requires unsafe function or block
+
+use kalloc::unit::UnitCounters;
+
+static COUNTERS: UnitCounters = UnitCounters::new();
+
+#[inline(never)]
+pub fn case() -> &'static UnitCounters {
+    &COUNTERS
+}
