@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Counters that are read per CPU are in per-CPU memory.
-//! error: is unsafe and requires unsafe function or block
+//! error: is unsafe and requires unsafe
 
 use kalloc::unit::UnitCounters;
 
