@@ -114,6 +114,8 @@ def hazards(log: Path) -> None:
                 there = (TREE / "tests/compile_fail" / f"{name}.rs").exists()
             elif kind == "scenario":
                 there = (TREE / "tests/scenarios" / name).exists()
+            elif suite == "guest":
+                there = f"\nsection {name}\n" in (TREE / "tests/kunit/guest.sh").read_text()
             else:
                 path = TREE / "tests/kunit" / f"{suite}.rs"
                 there = path.exists() and f"fn {name}()" in path.read_text()

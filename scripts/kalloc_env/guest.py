@@ -134,7 +134,9 @@ class _Run:
         self._start = time.monotonic()
         pipes = [os.pipe() for _ in range(3)]
         ends = [write for _, write in pipes]
-        argv = toolchain().argv(self._qemu(initrd, ends), binds=[guest.kernel.image])
+        image = guest.kernel.packed if guest.la57 else guest.kernel.image
+        assert image
+        argv = toolchain().argv(self._qemu(image, initrd, ends), binds=[image])
         stdin = None if guest.interactive else subprocess.DEVNULL
         with log.open("ab") as errors:
             self._process = subprocess.Popen(argv, stdin=stdin, stdout=None if guest.interactive else errors,
@@ -147,7 +149,7 @@ class _Run:
         for pump in self._pumps:
             pump.start()
 
-    def _qemu(self, initrd: Path, ends: Sequence[int]) -> list[str]:
+    def _qemu(self, image: Path, initrd: Path, ends: Sequence[int]) -> list[str]:
         guest = self.guest
         append = ("console=ttyS0 console_msg_format=syslog ignore_loglevel panic=-1 oops=panic "
                   f"no_timer_check {guest.append}").strip()
@@ -160,9 +162,10 @@ class _Run:
             "-machine", "pc", *accelerator, "-cpu",
             "host" if guest.kvm else f"max,la57={'on' if guest.la57 else 'off'}",
             "-smp", str(guest.cpus), "-m", f"{guest.memory + 2 * (initrd.stat().st_size >> 20)}M",
-            "-kernel", str(guest.kernel.image), "-initrd", str(initrd), "-append", append,
+            "-kernel", str(image), "-initrd", str(initrd), "-append", append,
             "-chardev", f"file,id=log,path={self.log},append=on", "-serial", "chardev:log",
-            "-device", "virtio-serial-pci",
+            # The driver makes queues for every port there can be: by default 31.
+            "-device", "virtio-serial-pci,max_ports=4",
         ]
         for number, (name, end) in enumerate(zip(("out", "err", "status"), ends), start=1):
             argv += ["-chardev", f"file,id={name},path=/proc/self/fd/{end}",

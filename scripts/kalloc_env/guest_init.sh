@@ -4,26 +4,26 @@
 # output going to ports of its own, and tells the host its status.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root LANG=C.UTF-8 USER=root SHELL=/bin/sh
-box=/.vm/busybox
+# This shell has the commands in itself, and starts a program for few of them.
 
-$box mkdir -p /proc /sys /dev /tmp /run /root
-$box mount -t proc proc /proc
-$box mount -t sysfs sys /sys
-$box mount -t devtmpfs dev /dev
-$box ln -s /proc/self/fd /dev/fd
-for fd in 0:stdin 1:stdout 2:stderr; do $box ln -s "fd/${fd%:*}" "/dev/${fd#*:}"; done
-$box mkdir -p /dev/pts /dev/shm
-$box mount -t devpts -o mode=620,ptmxmode=666 pts /dev/pts
-$box chmod 1777 /tmp
-$box mount -t tmpfs -o mode=1777 shm /dev/shm
-$box mount -t debugfs debug /sys/kernel/debug
-$box test -d /sys/fs/cgroup && $box mount -t cgroup2 cgroup /sys/fs/cgroup
-$box test -d /sys/class/net/lo && $box ip link set lo up
-$box hostname kalloc
+mkdir -p /proc /sys /dev /tmp /run /root
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+ln -s /proc/self/fd /dev/fd
+for fd in 0:stdin 1:stdout 2:stderr; do ln -s "fd/${fd%:*}" "/dev/${fd#*:}"; done
+mkdir -p /dev/pts /dev/shm
+mount -t devpts -o mode=620,ptmxmode=666 pts /dev/pts
+chmod 1777 /tmp
+mount -t tmpfs -o mode=1777 shm /dev/shm
+mount -t debugfs debug /sys/kernel/debug
+test -d /sys/fs/cgroup && mount -t cgroup2 cgroup /sys/fs/cgroup
+test -d /sys/class/net/lo && ip link set lo up
+hostname kalloc
 # The ports are named by their order: output, errors, status. They come when the host has
 # answered, which may be after us; a name opened too early would become a plain file.
 for port in /dev/vport0p1 /dev/vport0p2 /dev/vport0p3; do
-    until $box test -c $port && (: >$port) 2>/dev/null; do $box usleep 10000; done
+    until test -c $port && (: >$port) 2>/dev/null; do usleep 10000; done
 done
 exec 3>/dev/vport0p3
 cd /
@@ -35,24 +35,24 @@ end() {
     mark "end"
     echo "exit $1" >&3
     # The host ends the guest when it has this line; nothing is left to do.
-    while :; do $box sleep 60; done
+    while :; do sleep 60; done
 }
 
 mark "start"
 echo ready >&3
 
 if [ -e /.vm/terminal ]; then
-    eval "$($box cat /.vm/terminal)"
+    eval "$(cat /.vm/terminal)"
     export TERM
-    $box setsid -c sh -c "$box stty rows $LINES cols $COLUMNS; exec sh -l" </dev/hvc0 >/dev/hvc0 2>&1 3>&-
+    setsid -c /.vm/busybox sh -c "stty rows $LINES cols $COLUMNS; exec /bin/sh -l" </dev/hvc0 >/dev/hvc0 2>&1 3>&-
     end $?
 fi
 
 # A port can be opened once only; a pipe also through /dev/stdout and /dev/stderr.
-$box mkfifo /run/out /run/err
-$box cat /run/out >/dev/vport0p1 & out=$!
-$box cat /run/err >/dev/vport0p2 & err=$!
-$box setsid sh -c "$($box cat /.vm/command)" </dev/null >/run/out 2>/run/err 3>&- &
+mkfifo /run/out /run/err
+cat /run/out >/dev/vport0p1 & out=$!
+cat /run/err >/dev/vport0p2 & err=$!
+setsid /bin/sh -c "$(cat /.vm/command)" </dev/null >/run/out 2>/run/err 3>&- &
 command=$!
 wait $command
 status=$?

@@ -5,7 +5,6 @@ A scenario is an executable file: status 0 is a pass, 77 a skip, all else a fail
 It finds the tree's commands as scripts/…, in the folder where it starts.
 """
 
-import io
 import json
 import os
 import subprocess
@@ -13,12 +12,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
-from . import clients, klog, kvm, modules
-from .guest import Guest, boot
-from .kernels import Kernel
+from . import clients, kvm, modules
+from .case import Case
+from .kunit import kunit
 from .paths import LOGS, TREE
 from .say import Failure, say, tail
 from .setup import set_up
@@ -31,28 +29,6 @@ TIMES = LOGS / "test-times.json"
 SCENARIO_SECONDS = 300.0
 # Guests at a time: two processors are enough for them, as a guest waits now and then.
 AT_ONCE = 3
-
-# kmemleak looks at an object once it is five seconds old, and reports it if it has not changed since
-# the scan before.
-KUNIT_COMMAND = """
-modprobe kalloc_kunit || exit 10
-rmmod kalloc_kunit kalloc || exit 11
-sleep 6
-echo scan >/sys/kernel/debug/kmemleak
-echo scan >/sys/kernel/debug/kmemleak
-cat /sys/kernel/debug/kmemleak
-"""
-KUNIT_STATUS = {"PASS": "passed", "SKIP": "skipped"}
-
-
-@dataclass
-class Case:
-    """How one test ended: passed, failed or skipped."""
-
-    name: str
-    outcome: str
-    detail: str = ""
-
 
 Job = Callable[[], Iterator[Case]]
 
@@ -127,35 +103,3 @@ def scenario(path: Path) -> Iterator[Case]:
         yield Case(path.name, "skipped" if status else "passed")
     else:
         yield Case(path.name, "failed", f"{tail(log)}\n    log: {log}\n")
-
-
-def kunit(kernel: Kernel) -> Iterator[Case]:
-    """Every KUnit case, by the kernel's own parser; then the log, and what kmemleak found."""
-    leaks = io.BytesIO()
-    guest = Guest(kernel, KUNIT_COMMAND, memory=512, modules=modules.image(kernel), kvm=kvm.usable(kernel.image))
-    result = boot(guest, leaks)
-    text = result.log.read_text(errors="replace")
-    where = f"    log: {result.log}\n"
-
-    ktap, parsed = LOGS / "kunit.ktap", LOGS / "kunit.json"
-    ktap.write_text("".join(message + "\n" for _, _, message in klog.after_boot(text)))
-    parser = kernel.source / "tools/testing/kunit/kunit.py"
-    told = subprocess.run([sys.executable, parser, "parse", "--failed", f"--json={parsed}", ktap],
-                          capture_output=True, text=True, check=False)
-    if result.status or not parsed.exists():
-        yield Case("kunit", "failed", f"    status {result.status}\n{told.stdout}{told.stderr}{where}")
-        return
-    groups = json.loads(parsed.read_text())["sub_groups"]
-    parsed.unlink()
-    for group in groups:
-        for case in group["test_cases"]:
-            outcome = KUNIT_STATUS.get(case["status"], "failed")
-            yield Case(f"kunit {group['name']}.{case['name']}", outcome, where if outcome == "failed" else "")
-    # A suite that dies half-way has no failed case; only the parser's verdict tells.
-    yield _verdict("kunit: the parser's verdict", told.stdout if told.returncode else "", where)
-    yield _verdict("kunit: the kernel log", "\n".join(klog.offending(text)), where)
-    yield _verdict("kunit: kmemleak", leaks.getvalue().decode(errors="replace"), where)
-
-
-def _verdict(name: str, complaint: str, where: str) -> Case:
-    return Case(name, "failed", f"{complaint}\n{where}") if complaint.strip() else Case(name, "passed")

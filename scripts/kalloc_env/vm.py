@@ -92,6 +92,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
         parser.error("--shell wants a terminal")
     if options.icount and (options.cpus or 1) > 1:
         parser.error("--icount has one processor")
+    if options.la57 and options.kernel != "stock":
+        parser.error("--la57 is for the stock kernel")
     return options
 
 

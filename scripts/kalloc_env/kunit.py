@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The tests on the debug kernel: the KUnit suites, and what modules do there, in one guest."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from . import klog, kvm, modules
+from .case import Case
+from .guest import Guest, boot
+from .kernels import Kernel
+from .paths import LOGS, TREE
+
+GUEST = TREE / "tests" / "kunit" / "guest.sh"
+SUITES, LEAK = "suites", "a_leak_is_said"
+STATUS = {"PASS": "passed", "SKIP": "skipped"}
+
+# What each section of the guest's shows.
+SHOWN = {
+    "dropped_memory_is_freed_soon": ["known"],
+    "copies_are_whole": [*(f"block {size}" for size in (16384, 16383, 4097, 4096, 1, 20000)),
+                         *(f"array {place}" for place in (0, 4095, 4096, 8000, 16383))],
+    "modules_come_back": ["0"],
+    "the_readme_driver_works": ["driver_session 1", "driver_table 1"],
+    "workloads_are_clean": ["10", "1"],
+    "modules_leave_nothing": [],
+    "kmemleak_finds_nothing": [],
+    LEAK: ["again 1"],
+}
+# The case that fills the queue which dropped_memory_is_freed_soon sees empty.
+DROPPED = "owners_may_go_in_interrupts"
+# What the kernel log has of the leak, and no other log has.
+SAID = (
+    "kalloc: cache leak_object: not destroyed, 1 objects were leaked",
+    "kalloc: kalloc_leak: site leak_box leaks 1 objects, 100 bytes",
+    "kalloc: kalloc_leak: site leak_object leaks 1 objects, 8 bytes",
+)
+
+
+def kunit(kernel: Kernel) -> Iterator[Case]:
+    """Every case of the suites, by the kernel's own parser; then what the sections show, and the log."""
+    out = io.BytesIO()
+    guest = Guest(kernel, GUEST.read_text(), memory=512, modules=modules.image(kernel), kvm=kvm.usable(kernel.image))
+    result = boot(guest, out)
+    text = result.log.read_text(errors="replace")
+    where = f"    log: {result.log}\n"
+    if result.status:
+        yield Case("kunit", "failed", f"    status {result.status}\n{where}")
+
+    passed = []
+    for case in _suites(kernel, [message for _, _, message in klog.after_boot(text)], where):
+        passed.append(case.name)
+        yield case
+    shown = dict(part.partition("\n")[::2] for part in out.getvalue().decode(errors="replace").split("@@ ")[1:])
+    for name, wanted in SHOWN.items():
+        got = shown.get(name)
+        wrong = f"the guest shows {got!r}\n" if got is None or got.splitlines() != wanted else ""
+        yield _verdict(f"kunit guest.{name}", wrong, where)
+
+    before, _, after = text.partition(f"kalloc-test: {LEAK}")
+    yield _verdict("kunit: the kernel log", "\n".join(klog.offending(before)), where)
+    unsaid = [line for line in SAID if line not in after]
+    others = [line for line in klog.offending(f"{klog.START}\n{after}") if not any(said in line for said in SAID)]
+    yield _verdict("kunit: the log of a leak", "\n".join([*(f"not said: {line}" for line in unsaid), *others]), where)
+    if not any(name.endswith(f".{DROPPED}") for name in passed):
+        yield Case(f"kunit: {DROPPED} ran", "failed", where)
+
+
+def _suites(kernel: Kernel, messages: list[str], where: str) -> Iterator[Case]:
+    """What the parser makes of the log of the suites' section."""
+    marks = [number for number, message in enumerate(messages) if message.startswith("kalloc-test: ")]
+    ktap, parsed = LOGS / "kunit.ktap", LOGS / "kunit.json"
+    ktap.write_text("".join(message + "\n" for message in messages[slice(*marks[:2])]))
+    parser = kernel.source / "tools/testing/kunit/kunit.py"
+    told = subprocess.run([sys.executable, parser, "parse", "--failed", f"--json={parsed}", ktap],
+                          capture_output=True, text=True, check=False)
+    if not parsed.exists():
+        yield Case("kunit", "failed", f"{told.stdout}{told.stderr}{where}")
+        return
+    groups = json.loads(parsed.read_text())["sub_groups"]
+    parsed.unlink()
+    for group in groups:
+        for case in group["test_cases"]:
+            outcome = STATUS.get(case["status"], "failed")
+            yield Case(f"kunit {group['name']}.{case['name']}", outcome, where if outcome == "failed" else "")
+    # A suite that dies half-way has no failed case; only the parser's verdict tells.
+    yield _verdict("kunit: the parser's verdict", told.stdout if told.returncode else "", where)
+
+
+def _verdict(name: str, complaint: str, where: str) -> Case:
+    return Case(name, "failed", f"{complaint}\n{where}") if complaint.strip() else Case(name, "passed")

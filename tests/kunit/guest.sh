@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# What the guest of the KUnit suites runs on the debug kernel: the suites, then what only
+# the life of modules shows. What each section prints is held against scripts/kalloc_env/kunit.py.
+section() {
+	echo "@@ $1"
+	echo "<6>kalloc-test: $1" >/dev/kmsg
+}
+
+section suites
+modprobe kalloc_kunit || exit
+
+# vmalloc memory and mappings that the suites drop where nothing may sleep are gone soon, and not only
+# when the modules are. Each area has the function that made it, and its module; whoever is asked
+# must know any.
+section dropped_memory_is_freed_soon
+sleep 1
+grep -q "load_module\|execmem" /proc/vmallocinfo && echo known
+grep "\[kalloc" /proc/vmallocinfo
+
+# What a process writes into pages comes back, and nothing else: whole blocks, parts with zeroes behind
+# them, too much, nothing. Then across pages, at any place; what is not written stays.
+section copies_are_whole
+cd /sys/kernel/debug/kalloc_kunit || exit
+head -c 20000 /dev/urandom >/tmp/data
+for size in 16384 16383 4097 4096 1 20000; do
+	head -c $size /tmp/data >/tmp/in
+	dd if=/tmp/in of=block bs=20000 2>/dev/null
+	head -c $size /tmp/data | cat - /dev/zero | head -c 16384 >/tmp/want
+	cat block >/tmp/got
+	cmp /tmp/want /tmp/got && echo "block $size"
+done
+head -c 16384 /dev/zero >/tmp/want
+for place in 0 4095 4096 8000 16383; do
+	for file in /tmp/want array; do
+		dd if=/tmp/data of=$file bs=5000 count=1 seek=$place oflag=seek_bytes conv=notrunc 2>/dev/null
+	done
+	head -c 16384 /tmp/want >/tmp/cut && mv /tmp/cut /tmp/want
+	cat array >/tmp/got
+	cmp /tmp/want /tmp/got && echo "array $place"
+done
+cd /
+
+# A cache that was forgotten goes with its module, so that the module can come back.
+section modules_come_back
+rmmod kalloc_kunit
+echo kalloc_site >/sys/module/kunit/parameters/filter_glob
+modprobe kalloc_kunit && rmmod kalloc_kunit
+echo $?
+grep kunit_ /proc/slabinfo /proc/kallocinfo
+
+section the_readme_driver_works
+modprobe kalloc_readme
+awk '/^driver_/ { print $1, $2 }' /proc/kallocinfo
+rmmod kalloc_readme
+
+# The cache's rows have the same geometry.
+section workloads_are_clean
+modprobe kalloc_exercise
+file=/sys/kernel/debug/kalloc/exercise
+echo all count=60 size=5000 keep=3 >$file
+grep -c "3 .* 0 ok$" $file
+for info in kallocinfo slabinfo; do awk '/^exercise_cache / { print $4, $5, $6 }' /proc/$info; done | uniq | wc -l
+rmmod kalloc_exercise kalloc
+
+section modules_leave_nothing
+ls -d /proc/kallocinfo /sys/kernel/debug/kalloc /sys/kernel/slab/*exercise* /sys/kernel/slab/*driver* 2>/dev/null
+
+# kmemleak looks at an object once it is five seconds old, and reports it if it has not changed since
+# the scan before.
+section kmemleak_finds_nothing
+sleep 6
+echo scan >/sys/kernel/debug/kmemleak
+echo scan >/sys/kernel/debug/kmemleak
+cat /sys/kernel/debug/kmemleak
+
+# The leaked object keeps its cache, whose name is therefore still taken.
+section a_leak_is_said
+modprobe kalloc_leak && rmmod kalloc_leak
+modprobe kalloc_leak 2>/dev/null
+echo "again $?"
