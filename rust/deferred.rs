@@ -14,7 +14,10 @@ use crate::{
     reaper, //
 };
 use core::ptr::NonNull;
-use kernel::types::Opaque;
+use kernel::{
+    ffi::c_void,
+    types::Opaque, //
+};
 
 /// An entry of the list, in memory that nobody uses for anything else any more.
 #[repr(C)]
@@ -58,7 +61,7 @@ pub(crate) unsafe fn push(entry: NonNull<Entry>, free: unsafe fn(NonNull<Entry>)
     }
 }
 
-/// Frees a vmalloc block by the worker.
+/// Frees a vmalloc block by the worker, for the helper that frees them.
 ///
 /// # Context
 ///
@@ -68,9 +71,8 @@ pub(crate) unsafe fn push(entry: NonNull<Entry>, free: unsafe fn(NonNull<Entry>)
 ///
 /// `ptr` must be a live vmalloc block of the size of an [`Entry`] at least, which is not used any
 /// more.
-#[cold]
-#[inline(never)]
-pub(crate) unsafe fn vfree(ptr: NonNull<u8>) {
+#[no_mangle]
+unsafe extern "C" fn kalloc_vfree_deferred(ptr: NonNull<c_void>) {
     // SAFETY: By the requirement of this function; a vmalloc block begins with a page, and was
     // allocated with room for an entry.
     unsafe { push(ptr.cast(), vfree_entry) };

@@ -124,12 +124,18 @@ unsafe impl Source for Mapped {
             // SAFETY: NULL asks for a new block.
             return unsafe { vrealloc(core::ptr::null(), layout, gfp, node) };
         }
-        if !possible(layout, gfp) {
+        if !fits(layout) {
             return None;
         }
-        // SAFETY: Not above the machine's memory, and this is no interrupt.
-        let ptr =
-            unsafe { bindings::__vmalloc_noprof(padded(layout), gfp.without_zone().as_raw()) };
+        let (size, flags) = (padded(layout), gfp.without_zone().as_raw());
+        // SAFETY: Not above the machine's memory; both look where they are called.
+        let ptr = unsafe {
+            if gfp.may_sleep() {
+                bindings::kalloc_helper_vmalloc(size, flags)
+            } else {
+                bindings::kalloc_helper_vmalloc_nowait(size, flags)
+            }
+        };
         NonNull::new(ptr.cast())
     }
 
@@ -189,16 +195,11 @@ fn padded(layout: Layout) -> usize {
 ///
 /// # Safety
 ///
-/// `ptr` must be a live vmalloc block.
+/// `ptr` must be a live vmalloc block of this module's, which has room for an entry of [`deferred`].
 #[inline]
 pub(crate) unsafe fn free(ptr: NonNull<u8>) {
-    if context::may_sleep() {
-        // SAFETY: By the requirement of this function.
-        unsafe { bindings::vfree(ptr.as_ptr().cast()) };
-    } else {
-        // SAFETY: By the requirement of this function.
-        unsafe { deferred::vfree(ptr) };
-    }
+    // SAFETY: By the requirement of this function.
+    unsafe { bindings::kalloc_helper_vfree(ptr.as_ptr().cast()) };
 }
 
 /// Whether C may be asked: it only warns of too large a size, gives up the machine in a hard

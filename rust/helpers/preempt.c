@@ -4,10 +4,15 @@
 #include <linux/rcupdate.h>
 
 /* What might_sleep() asks. Without CONFIG_PREEMPT_COUNT, spinlocks do not show. */
+static __always_inline bool is_atomic(void)
+{
+	return (preempt_count() | rcu_preempt_depth()) || irqs_disabled();
+}
+
 bool kalloc_helper_is_atomic(void);
 bool kalloc_helper_is_atomic(void)
 {
-	return (preempt_count() | rcu_preempt_depth()) || irqs_disabled();
+	return is_atomic();
 }
 
 bool kalloc_helper_in_task(void);

@@ -1,7 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/kconfig.h>
 #include <linux/pgtable.h>
+#include <linux/preempt.h>
 #include <linux/vmalloc.h>
+
+void kalloc_vfree_deferred(const void *block);
+
+/*
+ * vmalloc() sleeps where it must not. The check is here rather than with the caller, since what
+ * follows it is a jump: a call less, and no answer to pass on.
+ */
+void *kalloc_helper_vmalloc(size_t size, gfp_t gfp);
+void *kalloc_helper_vmalloc(size_t size, gfp_t gfp)
+{
+	return is_atomic() ? NULL : __vmalloc_noprof(size, gfp);
+}
+
+/* In a hard interrupt it gives up the machine, in a soft one it waits for ever for a lock. */
+void *kalloc_helper_vmalloc_nowait(size_t size, gfp_t gfp);
+void *kalloc_helper_vmalloc_nowait(size_t size, gfp_t gfp)
+{
+	return in_task() ? __vmalloc_noprof(size, gfp) : NULL;
+}
+
+/* Here, where that is allowed for certain, or later. */
+void kalloc_helper_vfree(const void *block);
+void kalloc_helper_vfree(const void *block)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_COUNT) && !is_atomic())
+		vfree(block);
+	else
+		kalloc_vfree_deferred(block);
+}
 
 void *kalloc_helper_vmap(struct page **pages, unsigned int count);
 void *kalloc_helper_vmap(struct page **pages, unsigned int count)
