@@ -19,31 +19,50 @@ impl Bucket {
     /// The number of buckets, a power of two.
     pub(crate) const COUNT: usize = 64;
 
-    /// The first bucket has all sizes up to this.
+    /// The smallest bucket has all sizes up to this.
     const FIRST: usize = 8;
 
-    /// What the first bucket's numbers, see `of`, come to: it is the upper half of 4 to 8.
-    const BIAS: usize = 2 * 2 + 3;
+    /// The number of the smallest bucket, see [`of`](Self::of): it is the upper half of 4 to 8.
+    const SMALLEST: usize = 2 * 2 + 3;
 
     /// The largest size that has a bucket; what is larger may be counted as this.
-    pub(crate) const MAX_SIZE: usize = Bucket(Self::COUNT - 1).up_to();
+    pub(crate) const MAX_SIZE: usize = Bucket::nth(Self::COUNT - 1).up_to();
 
     /// Returns the bucket of `size` bytes, from 1 to [`MAX_SIZE`](Self::MAX_SIZE).
     #[inline(always)]
     pub(crate) const fn of(size: usize) -> Bucket {
         // One less than a power of two belongs with it.
         let last = size.wrapping_sub(1) | (Self::FIRST - 1);
-        let log = last.ilog2();
-        // The two uppermost bits: 2 or 3.
-        let half = last >> (log - 1);
-        // INVARIANT: Masked. For sizes as required the mask has no effect, but is cheap.
-        Bucket((2 * log as usize + half - Self::BIAS) & (Self::COUNT - 1))
+        // `ilog2`, in the form that the compiler knows to be one instruction.
+        let log = (usize::BITS - 1) ^ last.leading_zeros();
+        // The two uppermost bits: 2 or 3. OVERFLOW: Sizes have 63 bits.
+        let half = last.wrapping_mul(2) >> log;
+        // OVERFLOW: Both are small. To say that nothing is checked here makes a kernel that checks
+        // overflows as fast as one that does not.
+        Bucket::numbered(half.wrapping_add((log as usize).wrapping_mul(2)))
+    }
+
+    /// The numbers of the largest buckets go on at 0.
+    #[inline(always)]
+    const fn numbered(number: usize) -> Bucket {
+        // INVARIANT: Masked.
+        Bucket(number & (Self::COUNT - 1))
+    }
+
+    /// The `nth` bucket by size.
+    const fn nth(nth: usize) -> Bucket {
+        Bucket::numbered(Self::SMALLEST + nth)
     }
 
     /// The largest size in the bucket.
     #[inline]
     pub(crate) const fn up_to(self) -> usize {
-        let n = self.0 + Self::BIAS;
+        let above = if self.0 < Self::SMALLEST {
+            Self::COUNT
+        } else {
+            0
+        };
+        let n = self.0 + above;
         let half = 2 + n % 2;
         (half + 1) << ((n - half) / 2 - 1)
     }
@@ -56,8 +75,7 @@ impl Bucket {
 
     /// All buckets, by size.
     pub(crate) fn all() -> impl Iterator<Item = Bucket> {
-        // INVARIANT: Less than `COUNT`.
-        (0..Self::COUNT).map(Bucket)
+        (0..Self::COUNT).map(Bucket::nth)
     }
 
     /// The powers of two from `FIRST` on, each with the buckets for the sizes above half of it.
@@ -65,21 +83,21 @@ impl Bucket {
     ) -> impl Iterator<Item = (u64, impl Iterator<Item = Bucket> + Clone)> {
         (0..=Self::COUNT / 2).map(|n| {
             let buckets = (2 * n).saturating_sub(1)..(2 * n + 1).min(Self::COUNT);
-            // INVARIANT: Less than `COUNT`. CAST: `usize` has 64 bits.
-            ((Self::FIRST << n) as u64, buckets.map(Bucket))
+            // CAST: `usize` has 64 bits.
+            ((Self::FIRST << n) as u64, buckets.map(Bucket::nth))
         })
     }
 }
 
 // Every bucket is found again by its largest size, and the next size is in another one; but for
-// number 1, since `of` takes all sizes from 9 to 16 as 16.
+// the second, since `of` takes all sizes from 9 to 16 as 16.
 const _: () = {
     let mut i = 0;
     while i < Bucket::COUNT {
-        let up_to = Bucket(i).up_to();
-        assert!(i == 1 || Bucket::of(up_to).0 == i);
-        assert!(Bucket::of(up_to + 1).0 != i);
+        let up_to = Bucket::nth(i).up_to();
+        assert!(i == 1 || Bucket::of(up_to).0 == Bucket::nth(i).0);
+        assert!(Bucket::of(up_to + 1).0 != Bucket::nth(i).0);
         i += 1;
     }
-    assert!(Bucket::of(1).0 == 0);
+    assert!(Bucket::of(1).0 == Bucket::nth(0).0);
 };
