@@ -7,7 +7,9 @@ use kernel::{
     error::to_result,
     ffi::{
         c_int,
-        c_ulong, //
+        c_uint,
+        c_ulong,
+        c_void, //
     },
     prelude::*, //
 };
@@ -56,6 +58,22 @@ runs! {
     free_pages = kalloc_bench_free_pages;
     /// `vmalloc`, `vfree`.
     vmalloc = kalloc_bench_vmalloc;
+    /// `vmalloc` of many sizes, `vfree`.
+    vmalloc_random = kalloc_bench_vmalloc_random;
+    /// `__vmalloc` that does not sleep, `vfree`.
+    vmalloc_nowait = kalloc_bench_vmalloc_nowait;
+    /// `vrealloc` to several sizes, `vfree`.
+    vrealloc = kalloc_bench_vrealloc;
+    /// What it takes to get all CPUs to work, twice.
+    crew = kalloc_bench_crew;
+    /// `kmalloc`, `kfree` on all CPUs.
+    all_pairs = kalloc_bench_all_pairs;
+    /// Many `kmalloc`s on all CPUs, then as many `kfree`s.
+    all_alloc_free = kalloc_bench_all_alloc_free;
+    /// Many `kmalloc`s on all CPUs, then all `kfree`s on one.
+    remote_free = kalloc_bench_remote_free;
+    /// As many `kmalloc`s for each CPU on one, then the `kfree`s on all.
+    one_allocates = kalloc_bench_one_allocates;
 }
 
 /// Has ranges of vmalloc that were freed lately given up now.
@@ -65,6 +83,49 @@ pub(crate) fn settle_vmalloc() {
     }
     // SAFETY: May be called whenever sleeping is allowed, as it is in all of this module.
     unsafe { kalloc_bench_vmalloc_settle() };
+}
+
+/// The processor's clock, in cycles.
+pub(crate) fn cycles() -> u64 {
+    extern "C" {
+        fn kalloc_bench_cycles() -> u64;
+    }
+    // SAFETY: Reads a clock.
+    unsafe { kalloc_bench_cycles() }
+}
+
+/// How many CPUs are online.
+pub(crate) fn cpus() -> usize {
+    extern "C" {
+        fn kalloc_bench_cpus() -> c_uint;
+    }
+    // SAFETY: Reads a number.
+    unsafe { kalloc_bench_cpus() as usize }
+}
+
+/// Does `job` on every CPU at the same time, with the number of the CPU among those that are online.
+pub(crate) fn on_cpus<F: Fn(usize) -> Result + Sync>(job: &F) -> Result {
+    extern "C" {
+        fn kalloc_bench_on_cpus(
+            job: unsafe extern "C" fn(*mut c_void, c_uint) -> c_int,
+            arg: *mut c_void,
+        ) -> c_int;
+    }
+    /// # Safety
+    ///
+    /// `job` must point to an `F`.
+    unsafe extern "C" fn call<F: Fn(usize) -> Result>(job: *mut c_void, nth: c_uint) -> c_int {
+        // SAFETY: By the requirement of this function.
+        match unsafe { (*job.cast::<F>())(nth as usize) } {
+            Ok(()) => 0,
+            Err(e) => e.to_errno(),
+        }
+    }
+    // SAFETY: The function calls `call` with this pointer on other threads, which `F` allows, and waits
+    // for all of them.
+    to_result(unsafe {
+        kalloc_bench_on_cpus(call::<F>, core::ptr::from_ref(job).cast_mut().cast())
+    })
 }
 
 /// What the C functions need to exist.

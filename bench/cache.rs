@@ -8,6 +8,7 @@ use crate::{
         Case,
         Side, //
     },
+    fixture::Fixture,
     touch::touch, //
 };
 use core::mem::MaybeUninit;
@@ -53,6 +54,24 @@ fn one_by_one<const N: usize>(cache: &KmemCache<Objects>, n: usize) -> Result {
     Ok(())
 }
 
+/// Allocates as many objects as do not fit on the stack with their caches, then frees them, one by one.
+#[inline(never)]
+fn one_by_one_in_memory(fixture: &Fixture, n: usize, count: usize) -> Result {
+    let mut objects = KVVec::with_capacity(count, GFP_KERNEL)?;
+    for _ in 0..n {
+        for _ in 0..count {
+            let mut object = fixture
+                .cache
+                .reserve(GFP_KERNEL)?
+                .write(MaybeUninit::uninit());
+            touch(&mut *object);
+            let _ = objects.push_within_capacity(object);
+        }
+        objects.clear();
+    }
+    Ok(())
+}
+
 /// Fills a batch of `N`, uses all of its slots in place, and drops it.
 #[inline(never)]
 fn batch<const N: usize>(cache: &KmemCache<Objects>, n: usize) -> Result {
@@ -89,7 +108,7 @@ const BULK: &str = "kmem bulk_quick_reuse";
 const TAKEN: &str = "batch, taken out and put back";
 
 macro_rules! counts {
-    ($($count:literal)*) => {
+    ($($count:literal)* ; $($large:literal)*) => {
         /// By the number of objects in a batch.
         pub(crate) const CASES: &[Case] = &[
             Case::new(FASTPATH, Side::C, 1, c::cache),
@@ -107,9 +126,17 @@ macro_rules! counts {
                     .times(100)
                     .of($count),
             )*
+            $(
+                Case::new(FALLBACK, Side::C, $large, c::cache_one_by_one).times(20).of($large),
+                Case::new(FALLBACK, Side::Kalloc, $large, one_by_one_in_memory).times(20).of($large),
+                Case::new(BULK, Side::C, $large, c::cache_bulk).times(20).of($large),
+                Case::new(BULK, Side::Kalloc, $large, |f, n, _| batch::<$large>(&f.cache, n))
+                    .times(20)
+                    .of($large),
+            )*
         ];
     };
 }
 
-// Brouer's, but for the last one: its objects would not fit on the stack twice.
-counts! { 1 2 3 4 8 16 30 32 34 48 64 }
+// Brouer's. As many objects as the last ones, one by one, do not fit on the stack with their caches.
+counts! { 1 2 3 4 8 16 30 32 34 48 64; 128 158 250 }

@@ -6,8 +6,11 @@ use crate::{
     accounting,
     c,
     cache,
+    concurrent,
     fixture::Fixture,
+    held::Held,
     kmalloc,
+    live,
     pages,
     touch::touch,
     vec,
@@ -70,6 +73,10 @@ pub(crate) struct Case {
     pub(crate) n: usize,
     /// How many blocks it allocates and frees each time.
     pub(crate) blocks: usize,
+    /// Whether every CPU does it.
+    pub(crate) on_cpus: bool,
+    /// What is there all the time.
+    pub(crate) held: Held,
     /// Does it `n` times, with the parameter.
     pub(crate) run: fn(&Fixture, usize, usize) -> Result,
 }
@@ -88,6 +95,8 @@ impl Case {
             param,
             n: 1000,
             blocks: 1,
+            on_cpus: false,
+            held: Held::NOTHING,
             run,
         }
     }
@@ -101,24 +110,55 @@ impl Case {
     pub(crate) const fn of(self, blocks: usize) -> Self {
         Case { blocks, ..self }
     }
+
+    /// Does it on every CPU at the same time.
+    pub(crate) const fn on_cpus(self) -> Self {
+        Case {
+            on_cpus: true,
+            ..self
+        }
+    }
+
+    /// Does it while this is there.
+    pub(crate) const fn holding(self, held: Held) -> Self {
+        Case { held, ..self }
+    }
+
+    /// How many blocks a round allocates and frees.
+    pub(crate) fn all_blocks(&self) -> usize {
+        let cpus = if self.on_cpus { c::cpus() } else { 1 };
+        self.n * self.blocks * cpus
+    }
+
+    /// What of a round is no allocation.
+    pub(crate) fn empty(&self, fixture: &Fixture) -> Result {
+        if self.on_cpus {
+            c::crew(fixture, 0, 0)
+        } else {
+            self.side.empty_loop(fixture, self.n)
+        }
+    }
 }
 
 /// The groups by name.
-const GROUPS: &[(&str, &[Case])] = &[
-    ("kmalloc", kmalloc::CASES),
-    ("vec", vec::CASES),
-    ("cache", cache::CASES),
-    ("pages", pages::CASES),
-    ("vmalloc", vmalloc::CASES),
-    ("accounting", accounting::CASES),
+const GROUPS: &[(&str, &[&[Case]])] = &[
+    ("kmalloc", &[kmalloc::CASES]),
+    ("vec", &[vec::CASES]),
+    ("cache", &[cache::CASES]),
+    ("pages", &[pages::CASES]),
+    ("vmalloc", &[vmalloc::CASES, vmalloc::OTHERS]),
+    ("accounting", &[accounting::CASES]),
+    ("live", &[live::CASES]),
+    ("pairs", &[live::PAIRS]),
+    ("concurrent", concurrent::CASES),
 ];
 
 /// The cases of a group.
-pub(crate) fn group(name: &str) -> Option<&'static [Case]> {
+pub(crate) fn group(name: &str) -> Option<impl Iterator<Item = &'static Case>> {
     GROUPS
         .iter()
         .find(|(known, _)| *known == name)
-        .map(|(_, cases)| *cases)
+        .map(|(_, cases)| cases.iter().copied().flatten())
 }
 
 /// The names of all groups.

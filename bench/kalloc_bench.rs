@@ -24,8 +24,11 @@ mod accounting;
 mod c;
 mod cache;
 mod case;
+mod concurrent;
 mod fixture;
+mod held;
 mod kmalloc;
+mod live;
 mod measure;
 mod pages;
 mod state;
@@ -55,7 +58,10 @@ impl kernel::InPlaceModule for Bench {
             for sites in [accounting::SITES, cache::SITES, kmalloc::SITES] {
                 kalloc::register(module, sites)?;
             }
-            for sites in [pages::SITES, vec::SITES, vmalloc::SITES] {
+            for sites in [concurrent::SITES, held::SITES, vec::SITES] {
+                kalloc::register(module, sites)?;
+            }
+            for sites in [pages::SITES, vmalloc::SITES] {
                 kalloc::register(module, sites)?;
             }
             let fixture = fixture::Fixture::new()?;

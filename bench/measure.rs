@@ -18,11 +18,21 @@ use kernel::{
 /// Rounds that are timed, an odd number.
 pub(crate) const ROUNDS: usize = 15;
 
-/// Nanoseconds a block, in hundredths: instructions, where one takes a nanosecond.
+/// What a block takes, in hundredths.
 #[derive(Clone, Copy)]
 pub(crate) struct Figures {
+    /// Nanoseconds: instructions, where one takes a nanosecond.
+    pub(crate) ns: Spread,
+    /// Cycles of the processor's clock.
+    pub(crate) cycles: Spread,
+}
+
+/// Of all rounds.
+#[derive(Clone, Copy)]
+pub(crate) struct Spread {
     pub(crate) least: i64,
     pub(crate) median: i64,
+    pub(crate) most: i64,
 }
 
 impl Figures {
@@ -32,30 +42,61 @@ impl Figures {
     ///
     /// The case's own: there is not the memory for it.
     pub(crate) fn of(fixture: &Fixture, case: &Case) -> Result<Self> {
-        let gross = time(|| (case.run)(fixture, case.n, case.param))?;
-        let empty = time(|| case.side.empty_loop(fixture, case.n))?;
-        let blocks = i64::try_from(case.n * case.blocks)?;
-        let each = |ns: i64| ns * 100 / blocks;
+        let _live = case.held.allocate()?;
+        let (gross_ns, gross_cycles) = time(|| (case.run)(fixture, case.n, case.param))?;
+        let (empty_ns, empty_cycles) = time(|| case.empty(fixture))?;
+        let blocks = i64::try_from(case.all_blocks())?;
         Ok(Figures {
-            least: each(gross.least - empty.least),
-            median: each(gross.median - empty.median),
+            ns: gross_ns.less(empty_ns).each(blocks),
+            cycles: gross_cycles.less(empty_cycles).each(blocks),
         })
     }
 }
 
-/// The least and the median time of a call of `f`, in nanoseconds.
-fn time(f: impl Fn() -> Result) -> Result<Figures> {
-    let mut rounds = [0; ROUNDS];
+impl Spread {
+    /// Of the values of `ROUNDS` rounds.
+    fn of(mut rounds: [i64; ROUNDS]) -> Self {
+        rounds.sort_unstable();
+        let [least, .., most] = rounds;
+        Spread {
+            least,
+            // PANICS: Half of the length is within it.
+            median: rounds[ROUNDS / 2],
+            most,
+        }
+    }
+
+    /// Less what the loop costs, which is steadier.
+    fn less(self, empty: Spread) -> Self {
+        Spread {
+            least: self.least - empty.least,
+            median: self.median - empty.median,
+            most: self.most - empty.median,
+        }
+    }
+
+    /// For each of so many blocks, in hundredths.
+    fn each(self, blocks: i64) -> Self {
+        Spread {
+            least: self.least * 100 / blocks,
+            median: self.median * 100 / blocks,
+            most: self.most * 100 / blocks,
+        }
+    }
+}
+
+/// The time that a call of `f` takes, in nanoseconds and in cycles.
+fn time(f: impl Fn() -> Result) -> Result<(Spread, Spread)> {
+    let mut ns = [0; ROUNDS];
+    let mut cycles = [0; ROUNDS];
     f()?;
-    for round in &mut rounds {
+    for (ns, cycles) in ns.iter_mut().zip(&mut cycles) {
         c::settle_vmalloc();
+        let from = c::cycles();
         let start = Instant::<Monotonic>::now();
         f()?;
-        *round = start.elapsed().as_nanos();
+        *ns = start.elapsed().as_nanos();
+        *cycles = i64::try_from(c::cycles().wrapping_sub(from))?;
     }
-    rounds.sort_unstable();
-    Ok(Figures {
-        least: *rounds.first().ok_or(EINVAL)?,
-        median: *rounds.get(ROUNDS / 2).ok_or(EINVAL)?,
-    })
+    Ok((Spread::of(ns), Spread::of(cycles)))
 }

@@ -68,10 +68,14 @@ impl State {
             }
             f.write_str("\n")?;
         }
-        f.write_str("#     param side            least       median scenario\n")?;
+        f.write_str(
+            "#     param side         least ns    median ns      most ns \
+             least cycles median cycles scenario\n",
+        )?;
         for (case, figures) in &self.results {
             write!(f, "{:>11} {:<9} ", case.param, case.side.name())?;
-            for hundredths in [figures.least, figures.median] {
+            let Figures { ns, cycles } = figures;
+            for hundredths in [ns.least, ns.median, ns.most, cycles.least, cycles.median] {
                 write!(f, "{:>9}.{:02} ", hundredths / 100, hundredths % 100)?;
             }
             writeln!(f, "{}", case.scenario)?;

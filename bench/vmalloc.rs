@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! vmalloc.
+//! vmalloc, with the scenarios of the kernel's own test_vmalloc.
 
 use crate::{
     c,
@@ -8,23 +8,84 @@ use crate::{
         Case,
         Side, //
     },
-    kmalloc::pairs, //
+    fixture::Fixture,
+    held::Held,
+    kmalloc::pairs,
+    touch::{
+        touch,
+        touch_bytes, //
+    }, //
 };
-use kalloc::Vmalloc;
+use kalloc::{
+    Array,
+    Vmalloc, //
+};
 use kernel::{
-    alloc::allocator,
-    page::PAGE_SIZE, //
+    alloc::{
+        allocator,
+        Allocator,
+        Box,
+        Vec, //
+    },
+    page::PAGE_SIZE,
+    prelude::*, //
 };
 
 const FIXED: &str = "fix_size_alloc_test";
+const FULL_FIT: &str = "full_fit_alloc_test";
+const BUSY: &str = "long_busy_list_alloc_test";
+const NO_BLOCK: &str = "no_block_alloc_test";
+const RANDOM: &str = "random_size_alloc_test";
+const RESIZED: &str = "vrealloc_test";
+
+/// What test_vmalloc has live in its longest list.
+const LONG: usize = 15_000;
+
+type Page = [u8; PAGE_SIZE];
+
+#[inline(never)]
+fn nowait<A: Allocator>(_: &Fixture, n: usize, _: usize) -> Result {
+    for _ in 0..n {
+        touch(&mut *Box::<Page, A>::new_uninit(GFP_NOWAIT)?);
+    }
+    Ok(())
+}
+
+/// From 1 to 100 pages, the same sequence on each side.
+#[inline(never)]
+fn random<A: Allocator>(_: &Fixture, n: usize, seed: usize) -> Result {
+    // CAST: The seed is a small number.
+    let mut state = seed as u32;
+    for _ in 0..n {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let pages = 1 + (state >> 16) as usize % 100;
+        let mut block = Vec::<u8, A>::with_capacity(pages * PAGE_SIZE, GFP_KERNEL)?;
+        touch_bytes(block.spare_capacity_mut());
+    }
+    Ok(())
+}
+
+/// One page, four, one, half of one, one.
+#[inline(never)]
+fn resized(_: &Fixture, n: usize, page: usize) -> Result {
+    for _ in 0..n {
+        let mut block = Array::<u8, Vmalloc<Buffers>>::zeroed(page, GFP_KERNEL)?;
+        for size in [4 * page, page, page / 2, page] {
+            block.resize(size, GFP_KERNEL)?;
+        }
+    }
+    Ok(())
+}
 
 macro_rules! sizes {
     ($($site:ident $pages:literal x $n:literal $name:literal)*) => {
         kalloc::sites! {
             $(
                 #[doc = "Blocks of this size."]
-                $site: vmalloc([u8; $pages * PAGE_SIZE]), $name;
+                $site: vmalloc([u8; $pages * PAGE_SIZE]), $name, percpu;
             )*
+            /// Blocks of any size.
+            Buffers: vmalloc([u8]), "bench_vmalloc_any";
         }
 
         /// By size in pages.
@@ -51,3 +112,31 @@ sizes! {
     Pages256 256 x 12 "bench_vmalloc_256"
     Pages1024 1024 x 4 "bench_vmalloc_1024"
 }
+
+/// The others of test_vmalloc that modules can do; the parameter is theirs.
+pub(crate) const OTHERS: &[Case] = &[
+    Case::new(FULL_FIT, Side::C, 1, c::vmalloc)
+        .times(400)
+        .holding(Held::EveryOther(1000)),
+    Case::new(FULL_FIT, Side::Kalloc, 1, |_, n, _| {
+        pairs::<Page, Vmalloc<Pages1>>(n)
+    })
+    .times(400)
+    .holding(Held::EveryOther(1000)),
+    Case::new(BUSY, Side::C, 1, c::vmalloc)
+        .times(400)
+        .holding(Held::Pages(LONG)),
+    Case::new(BUSY, Side::Kalloc, 1, |_, n, _| {
+        pairs::<Page, Vmalloc<Pages1>>(n)
+    })
+    .times(400)
+    .holding(Held::Pages(LONG)),
+    Case::new(NO_BLOCK, Side::C, 1, c::vmalloc_nowait).times(400),
+    Case::new(NO_BLOCK, Side::Kalloc, 1, nowait::<Vmalloc<Pages1>>).times(400),
+    Case::new(NO_BLOCK, Side::Upstream, 1, nowait::<allocator::Vmalloc>).times(400),
+    Case::new(RANDOM, Side::C, 1, c::vmalloc_random).times(40),
+    Case::new(RANDOM, Side::Kalloc, 1, random::<Vmalloc<Buffers>>).times(40),
+    Case::new(RANDOM, Side::Upstream, 1, random::<allocator::Vmalloc>).times(40),
+    Case::new(RESIZED, Side::C, PAGE_SIZE, c::vrealloc).times(100),
+    Case::new(RESIZED, Side::Kalloc, PAGE_SIZE, resized).times(100),
+];

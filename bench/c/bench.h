@@ -16,10 +16,22 @@ static __always_inline void touch(void *block)
 }
 
 int kalloc_bench_loop(unsigned long n, unsigned long param);
+u64 kalloc_bench_cycles(void);
 int kalloc_bench_kmalloc(unsigned long n, unsigned long size);
 int kalloc_bench_kmalloc_many(unsigned long n, unsigned long size);
 int kalloc_bench_kmalloc_sized(unsigned long n, unsigned long size);
 int kalloc_bench_push(unsigned long n, unsigned long len);
+
+/* What one CPU does, the @nth of those that are online. */
+typedef int (*kalloc_bench_job)(void *arg, unsigned int nth);
+
+int kalloc_bench_on_cpus(kalloc_bench_job job, void *arg);
+unsigned int kalloc_bench_cpus(void);
+int kalloc_bench_crew(unsigned long n, unsigned long param);
+int kalloc_bench_all_pairs(unsigned long n, unsigned long size);
+int kalloc_bench_all_alloc_free(unsigned long n, unsigned long size);
+int kalloc_bench_remote_free(unsigned long n, unsigned long size);
+int kalloc_bench_one_allocates(unsigned long n, unsigned long size);
 
 int kalloc_bench_cache_create(void);
 void kalloc_bench_cache_destroy(void);
@@ -33,6 +45,9 @@ int kalloc_bench_pages_bulk(unsigned long n, unsigned long count);
 int kalloc_bench_free_pages(unsigned long n, unsigned long order);
 
 int kalloc_bench_vmalloc(unsigned long n, unsigned long pages);
+int kalloc_bench_vmalloc_nowait(unsigned long n, unsigned long pages);
+int kalloc_bench_vmalloc_random(unsigned long n, unsigned long seed);
+int kalloc_bench_vrealloc(unsigned long n, unsigned long page);
 void kalloc_bench_vmalloc_settle(void);
 
 #endif

@@ -9,7 +9,7 @@
 
 /* The size of a struct sk_buff, which such benchmarks take for an example. */
 #define OBJECT_SIZE	256
-#define MOST		64
+#define MOST		250
 
 static struct kmem_cache *cache;
 
@@ -92,6 +92,12 @@ int kalloc_bench_cache_one_by_one(unsigned long n, unsigned long count)
 		return one_by_one(n, 48);
 	case 64:
 		return one_by_one(n, 64);
+	case 128:
+		return one_by_one(n, 128);
+	case 158:
+		return one_by_one(n, 158);
+	case 250:
+		return one_by_one(n, 250);
 	}
 	return -EINVAL;
 }
@@ -138,6 +144,12 @@ int kalloc_bench_cache_bulk(unsigned long n, unsigned long count)
 		return bulk(n, 48);
 	case 64:
 		return bulk(n, 64);
+	case 128:
+		return bulk(n, 128);
+	case 158:
+		return bulk(n, 158);
+	case 250:
+		return bulk(n, 250);
 	}
 	return -EINVAL;
 }

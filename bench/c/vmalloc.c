@@ -21,6 +21,62 @@ int kalloc_bench_vmalloc(unsigned long n, unsigned long pages)
 	return 0;
 }
 
+/* Without sleeping. */
+int kalloc_bench_vmalloc_nowait(unsigned long n, unsigned long pages)
+{
+	while (n--) {
+		void *block = __vmalloc(pages * PAGE_SIZE, GFP_NOWAIT);
+
+		if (!block)
+			return -ENOMEM;
+		touch(block);
+		vfree(block);
+	}
+	return 0;
+}
+
+/* From 1 to 100 pages, the same sequence on each side. */
+int kalloc_bench_vmalloc_random(unsigned long n, unsigned long seed)
+{
+	u32 state = seed;
+
+	while (n--) {
+		void *block;
+
+		state = state * 1664525 + 1013904223;
+		block = vmalloc((1 + (state >> 16) % 100) * PAGE_SIZE);
+		if (!block)
+			return -ENOMEM;
+		touch(block);
+		vfree(block);
+	}
+	return 0;
+}
+
+/* One page, four, one, half of one, one. */
+int kalloc_bench_vrealloc(unsigned long n, unsigned long page)
+{
+	const size_t sizes[] = { page, 4 * page, page, page / 2, page };
+
+	while (n--) {
+		void *block = NULL;
+		unsigned int i;
+
+		for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+			void *resized = vrealloc(block, sizes[i], GFP_KERNEL | __GFP_ZERO);
+
+			if (!resized) {
+				vfree(block);
+				return -ENOMEM;
+			}
+			block = resized;
+			touch(block);
+		}
+		vfree(block);
+	}
+	return 0;
+}
+
 /*
  * Freed ranges are gathered and given up together, later: do it now, so that no
  * side pays for the one that was measured before.

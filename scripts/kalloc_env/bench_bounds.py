@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .bench import Result
+    from .bench_guest import Result
 
 PAIRS = "2. Kmalloc: alloc/free test"
 FASTPATH = "kmem fastpath reuse"
@@ -18,6 +18,7 @@ FIXED = "accounting, fixed size"
 PERCPU = "accounting, fixed size, percpu"
 SIZED = "accounting, any size"
 KNOWN = "accounting, any size, known"
+LIVE = "pairs with live objects"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,23 @@ class Bound:
 
 
 @dataclass(frozen=True)
+class Flat:
+    """What our side of these scenarios takes, at its most against its least."""
+
+    what: str
+    limit: float
+    scenarios: tuple[str, ...]
+
+    def judge(self, results: list[Result]) -> Iterable[Verdict]:
+        """The verdict; none if it was not measured."""
+        costs = [(value, param) for scenario in self.scenarios
+                 for param, value in cost(results, scenario, "kalloc").items()]
+        if costs:
+            (least, _), (most, param) = min(costs), max(costs)
+            yield Verdict(self.what, self.limit, round(most / least, 3), "times", param, most / least <= self.limit)
+
+
+@dataclass(frozen=True)
 class Share:
     """The cost of our accounting as a share of what the kernel's own adds, in the same boot."""
 
@@ -108,7 +126,7 @@ class Row:
 
 
 SIZES, ORDERS, VMALLOC = range(8, 8193), range(0, 4), range(1, 1025)
-BOUNDS: tuple[Bound | Share | Row, ...] = (
+BOUNDS: tuple[Bound | Flat | Share | Row, ...] = (
     Bound("KBox, 8 to 8192 bytes, against C", 1.03, (PAIRS, "kalloc"), (PAIRS, "c"), SIZES),
     Bound("KBox, 8 to 8192 bytes, against upstream", 0.60, (PAIRS, "kalloc"), (PAIRS, "upstream"), SIZES),
     Bound("KVec<u64>, push 1024, against upstream", 1.00, ("push", "kalloc"), ("push", "upstream"), range(1024, 1025)),
@@ -125,6 +143,11 @@ BOUNDS: tuple[Bound | Share | Row, ...] = (
     Bound("accounting alone, any size, known when compiling", 8,
           (KNOWN, "kalloc"), (KNOWN, "uncounted"), SIZES, difference),
     Bound("accounting alone, any size", 8, (SIZED, "kalloc"), (SIZED, "uncounted"), SIZES, difference),
+    Bound("KBox, with 1 to 1000000 live objects, against C", 1.03, (LIVE, "kalloc"), (LIVE, "c"), range(1, 1_000_001)),
+    Flat("the most of them against the least", 1.03, (LIVE,)),
+    Flat("KBox, among 10 to 10000 sites, most against least", 1.03, ("pairs among sites",)),
+    Flat("KBox, on 1, 2, 4, 8 CPUs, most against least", 1.03,
+         tuple(f"N*(alloc free), {cpus} CPUs" for cpus in (1, 2, 4, 8))),
     Row("reading a row of /proc/kallocinfo, of 10000", 3000, "a row of /proc/kallocinfo", 10_000),
     Row("the same, against 1000 rows", 1.10, "a row of /proc/kallocinfo", 10_000, 1000),
     Share("accounting alone, against MEM_ALLOC_PROFILING", 0.05),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
-    from .bench import Result
+    from .bench_guest import Result
     from .bench_bounds import Verdict
 
 SIDES = ("c", "kalloc", "uncounted", "upstream")
@@ -36,6 +36,16 @@ def table(results: list[Result]) -> str:
              + "".join(f"{side:>11}" for side in (*SIDES, "kalloc/c"))]
     lines += [f"{scenario:<52} {param:>7}" + "".join(f"{cell:>11}" for cell in cells)
               for scenario, param, cells in rows(results)]
+    return "\n".join(lines) + "\n"
+
+
+def times(results: list[Result]) -> str:
+    """For the screen: nanoseconds with their spread, and cycles."""
+    lines = [f"{'nanoseconds per allocation and free':<52} {'param':>7} {'side':<9}"
+             f"{'least':>9}{'median':>9}{'most':>9}{'cycles':>9}{'median':>9}"]
+    lines += [f"{r.scenario:<52} {r.param:>7} {r.side:<9}"
+              + "".join(f"{value:>9.1f}" for value in (r.least, r.median, r.most, r.cycles_least, r.cycles_median))
+              for r in results]
     return "\n".join(lines) + "\n"
 
 

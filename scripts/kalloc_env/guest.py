@@ -51,6 +51,15 @@ class Guest:
     interactive: bool = False
 
 
+def icount_shift(cpus: int) -> int:
+    """The binary logarithm of the nanoseconds that an instruction takes with `icount`.
+
+    Of several processors one runs at a time, so that each finds that much time has passed in between;
+    the kernel does not come up if that is too little.
+    """
+    return 0 if cpus == 1 else 3
+
+
 @dataclass
 class Result:
     """How it ended. `status` is the command's own, TIMEOUT or DEAD."""
@@ -154,7 +163,7 @@ class _Run:
         append = ("console=ttyS0 console_msg_format=syslog ignore_loglevel panic=-1 oops=panic "
                   f"no_timer_check {guest.append}").strip()
         if guest.icount:
-            accelerator = ["-accel", "tcg", "-icount", "shift=0,sleep=off"]
+            accelerator = ["-accel", "tcg", "-icount", f"shift={icount_shift(guest.cpus)},sleep=off"]
         else:
             accelerator = ["-accel", "kvm" if guest.kvm else "tcg,thread=multi"]
         argv = [

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Many CPUs at once: Lameter's concurrent tests, and what runs them on both sides.
+ */
+
+#include <linux/cpu.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <linux/workqueue.h>
+
+#include "bench.h"
+
+struct member {
+	struct work_struct work;
+	kalloc_bench_job job;
+	void *arg;
+	unsigned int nth;
+	int ret;
+};
+
+static void run(struct work_struct *work)
+{
+	struct member *member = container_of(work, struct member, work);
+
+	member->ret = member->job(member->arg, member->nth);
+}
+
+/* Does the job on every CPU that is online, at the same time; the first error, if there is one. */
+int kalloc_bench_on_cpus(kalloc_bench_job job, void *arg)
+{
+	struct member *members = kcalloc(nr_cpu_ids, sizeof(*members), GFP_KERNEL);
+	unsigned int cpu, nth = 0;
+	int ret = 0;
+
+	if (!members)
+		return -ENOMEM;
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		members[cpu] = (struct member){ .job = job, .arg = arg, .nth = nth++ };
+		INIT_WORK(&members[cpu].work, run);
+		queue_work_on(cpu, system_percpu_wq, &members[cpu].work);
+	}
+	for_each_online_cpu(cpu) {
+		flush_work(&members[cpu].work);
+		if (!ret)
+			ret = members[cpu].ret;
+	}
+	cpus_read_unlock();
+	kfree(members);
+	return ret;
+}
+
+/* CPUs come and go in no benchmark. */
+unsigned int kalloc_bench_cpus(void)
+{
+	return num_online_cpus();
+}
+
+struct plan {
+	unsigned long n;
+	void **blocks;
+	kalloc_bench_job each;
+};
+
+/* The jobs for one size, which the compiler knows. */
+#define JOBS(size)							\
+static int pairs_##size(void *arg, unsigned int nth)			\
+{									\
+	struct plan *plan = arg;					\
+	unsigned long i;						\
+									\
+	for (i = 0; i < plan->n; i++) {					\
+		void *block = kmalloc(size, GFP_KERNEL);		\
+									\
+		if (!block)						\
+			return -ENOMEM;					\
+		touch(block);						\
+		kfree(block);						\
+	}								\
+	return 0;							\
+}									\
+									\
+static int alloc_##size(void *arg, unsigned int nth)			\
+{									\
+	struct plan *plan = arg;					\
+	void **blocks = plan->blocks + nth * plan->n;			\
+	unsigned long i;						\
+									\
+	for (i = 0; i < plan->n; i++) {					\
+		blocks[i] = kmalloc(size, GFP_KERNEL);			\
+		if (!blocks[i])						\
+			return -ENOMEM;					\
+		touch(blocks[i]);					\
+	}								\
+	return 0;							\
+}
+
+JOBS(8)
+JOBS(64)
+JOBS(512)
+JOBS(4096)
+
+static int free_own(void *arg, unsigned int nth)
+{
+	struct plan *plan = arg;
+	void **blocks = plan->blocks + nth * plan->n;
+	unsigned long i;
+
+	for (i = 0; i < plan->n; i++)
+		kfree(blocks[i]);
+	return 0;
+}
+
+/* The first CPU does what is each one's. */
+static int by_one(void *arg, unsigned int nth)
+{
+	struct plan *plan = arg;
+	unsigned int of = kalloc_bench_cpus(), who;
+	int ret = 0;
+
+	for (who = 0; nth == 0 && who < of && !ret; who++)
+		ret = plan->each(plan, who);
+	return ret;
+}
+
+static kalloc_bench_job alloc_of(unsigned long size)
+{
+	switch (size) {
+	case 8:
+		return alloc_8;
+	case 64:
+		return alloc_64;
+	case 512:
+		return alloc_512;
+	case 4096:
+		return alloc_4096;
+	}
+	return NULL;
+}
+
+static kalloc_bench_job pairs_of(unsigned long size)
+{
+	switch (size) {
+	case 8:
+		return pairs_8;
+	case 64:
+		return pairs_64;
+	case 512:
+		return pairs_512;
+	case 4096:
+		return pairs_4096;
+	}
+	return NULL;
+}
+
+static int nothing(void *arg, unsigned int nth)
+{
+	return 0;
+}
+
+/* What it takes to get all CPUs to work, twice. */
+int kalloc_bench_crew(unsigned long n, unsigned long param)
+{
+	int ret = kalloc_bench_on_cpus(nothing, NULL);
+
+	return ret ?: kalloc_bench_on_cpus(nothing, NULL);
+}
+
+int kalloc_bench_all_pairs(unsigned long n, unsigned long size)
+{
+	struct plan plan = { .n = n };
+	int ret = kalloc_bench_on_cpus(pairs_of(size), &plan);
+
+	return ret ?: kalloc_bench_on_cpus(nothing, NULL);
+}
+
+static int alloc_then_free(unsigned long n, unsigned long size, bool one_allocates, bool one_frees)
+{
+	struct plan plan = { .n = n, .each = alloc_of(size) };
+	int ret;
+
+	plan.blocks = kvcalloc(n * kalloc_bench_cpus(), sizeof(*plan.blocks), GFP_KERNEL);
+	if (!plan.blocks)
+		return -ENOMEM;
+	ret = kalloc_bench_on_cpus(one_allocates ? by_one : plan.each, &plan);
+	/* What is not there is NULL, and may be freed. */
+	plan.each = free_own;
+	ret = kalloc_bench_on_cpus(one_frees ? by_one : plan.each, &plan) ?: ret;
+	kvfree(plan.blocks);
+	return ret;
+}
+
+int kalloc_bench_all_alloc_free(unsigned long n, unsigned long size)
+{
+	return alloc_then_free(n, size, false, false);
+}
+
+int kalloc_bench_remote_free(unsigned long n, unsigned long size)
+{
+	return alloc_then_free(n, size, false, true);
+}
+
+int kalloc_bench_one_allocates(unsigned long n, unsigned long size)
+{
+	return alloc_then_free(n, size, true, false);
+}
