@@ -74,6 +74,14 @@ runs! {
     remote_free = kalloc_bench_remote_free;
     /// As many `kmalloc`s for each CPU on one, then the `kfree`s on all.
     one_allocates = kalloc_bench_one_allocates;
+    /// The same with `alloc_pages` and `__free_pages`: one after the other.
+    pages_all_pairs = kalloc_bench_pages_all_pairs;
+    /// Many, then their frees, on all CPUs.
+    pages_all_alloc_free = kalloc_bench_pages_all_alloc_free;
+    /// Many on all CPUs, all frees on one.
+    pages_remote_free = kalloc_bench_pages_remote_free;
+    /// Many on one CPU, the frees on all.
+    pages_one_allocates = kalloc_bench_pages_one_allocates;
 }
 
 /// Has ranges of vmalloc that were freed lately given up now.

@@ -150,7 +150,8 @@ const GROUPS: &[(&str, &[&[Case]])] = &[
     ("accounting", &[accounting::CASES]),
     ("live", &[live::CASES]),
     ("pairs", &[live::PAIRS]),
-    ("concurrent", concurrent::CASES),
+    ("concurrent", concurrent::BOXES),
+    ("concurrent-pages", concurrent::PAGES),
 ];
 
 /// The cases of a group.

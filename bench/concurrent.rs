@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Boxes on all CPUs at the same time: Lameter's concurrent tests.
+//! Boxes and pages on all CPUs at the same time: Lameter's concurrent tests.
 
 use crate::{
     c,
@@ -9,10 +9,18 @@ use crate::{
         Side, //
     },
     kmalloc::pairs,
-    touch::touch, //
+    pages,
+    touch::{
+        touch,
+        touch_bytes, //
+    }, //
 };
-use core::mem::MaybeUninit;
-use kalloc::Kmalloc;
+use kalloc::{
+    pages::ByPage,
+    Kmalloc,
+    Order,
+    Pages, //
+};
 use kernel::{
     alloc::{
         allocator,
@@ -42,25 +50,29 @@ fn share(who: Who, part: impl Fn(usize) -> Result + Sync) -> Result {
     })
 }
 
-/// Each CPU allocates and frees `n` boxes, one after the other.
-fn all_pairs<T, A: Allocator>(n: usize) -> Result {
-    share(Who::Each, |_| pairs::<T, A>(n))?;
+/// Each CPU does so many pairs.
+fn all_pairs(pairs: impl Fn() -> Result + Sync) -> Result {
+    share(Who::Each, |_| pairs())?;
     share(Who::Each, |_| Ok(()))
 }
 
-/// `n` boxes for each CPU are allocated, and then freed.
-fn alloc_then_free<T: Send, A: Allocator>(n: usize, allocates: Who, frees: Who) -> Result {
+/// `n` blocks for each CPU are made, and then freed.
+#[inline(always)]
+fn alloc_then_free<B: Send>(
+    n: usize,
+    allocates: Who,
+    frees: Who,
+    make: impl Fn() -> Result<B> + Sync,
+) -> Result {
     let mut parts = KVVec::with_capacity(c::cpus(), GFP_KERNEL)?;
     for _ in 0..c::cpus() {
-        let part = KVVec::<Box<MaybeUninit<T>, A>>::with_capacity(n, GFP_KERNEL)?;
+        let part = KVVec::<B>::with_capacity(n, GFP_KERNEL)?;
         parts.push(KBox::pin_init(new_mutex!(part), GFP_KERNEL)?, GFP_KERNEL)?;
     }
     share(allocates, |nth| {
         let mut part = parts.get(nth).ok_or(EINVAL)?.lock();
         for _ in 0..n {
-            let mut block = Box::<T, A>::new_uninit(GFP_KERNEL)?;
-            touch(&mut *block);
-            let _ = part.push_within_capacity(block);
+            let _ = part.push_within_capacity(make()?);
         }
         Ok(())
     })?;
@@ -70,22 +82,48 @@ fn alloc_then_free<T: Send, A: Allocator>(n: usize, allocates: Who, frees: Who) 
     })
 }
 
+#[inline(never)]
+fn boxes<T: Send, A: Allocator>(n: usize, allocates: Who, frees: Who) -> Result {
+    alloc_then_free(n, allocates, frees, || {
+        let mut block = Box::<T, A>::new_uninit(GFP_KERNEL)?;
+        touch(&mut *block);
+        Ok(block)
+    })
+}
+
+#[inline(never)]
+fn blocks(n: usize, order: usize, allocates: Who, frees: Who) -> Result {
+    let order = Order::new(u32::try_from(order)?)?;
+    alloc_then_free(n, allocates, frees, || {
+        let mut block = Pages::<Blocks, _>::uninit(order, GFP_KERNEL)?;
+        touch_bytes(&mut block);
+        Ok(block)
+    })
+}
+
 const ALL_PAIRS: &str = "N*(alloc free)";
 const ALL_FREE: &str = "N*alloc N*free";
 const REMOTE: &str = "N*remote free";
 const ONE: &str = "1 alloc N free";
+const PAGES_PAIRS: &str = "pages, N*(alloc free)";
+const PAGES_FREE: &str = "pages, N*alloc N*free";
+const PAGES_REMOTE: &str = "pages, N*remote free";
+const PAGES_ONE: &str = "pages, 1 alloc N free";
 
-/// One scenario on each side.
+/// 32 pages each on 8 CPUs are 100 MiB.
+const MANY_PAGES: usize = 100;
+
+/// The two Rust sides of a scenario in which all blocks are allocated before one is freed.
 macro_rules! sides {
-    ($name:ident, $size:literal, $site:ident, $c:path, $run:ident $(, $who:ident)*) => {
+    ($name:ident, $size:literal, $site:ident, $c:path, $allocates:ident, $frees:ident) => {
         [
             Case::new($name, Side::C, $size, $c).on_cpus(),
             Case::new($name, Side::Kalloc, $size, |_, n, _| {
-                $run::<[u8; $size], Kmalloc<$site>>(n $(, Who::$who)*)
+                boxes::<[u8; $size], Kmalloc<$site>>(n, Who::$allocates, Who::$frees)
             })
             .on_cpus(),
             Case::new($name, Side::Upstream, $size, |_, n, _| {
-                $run::<[u8; $size], allocator::Kmalloc>(n $(, Who::$who)*)
+                boxes::<[u8; $size], allocator::Kmalloc>(n, Who::$allocates, Who::$frees)
             })
             .on_cpus(),
         ]
@@ -99,15 +137,27 @@ macro_rules! sizes {
                 #[doc = "Boxes of this size."]
                 $site: kmalloc([u8; $size]), $name, percpu;
             )*
+            /// Blocks of pages.
+            Blocks: pages, "bench_all_pages";
         }
 
-        /// By size.
-        pub(crate) const CASES: &[&[Case]] = &[
+        /// Boxes, by size.
+        pub(crate) const BOXES: &[&[Case]] = &[
             $(
-                &sides!(ALL_PAIRS, $size, $site, c::all_pairs, all_pairs),
-                &sides!(ALL_FREE, $size, $site, c::all_alloc_free, alloc_then_free, Each, Each),
-                &sides!(REMOTE, $size, $site, c::remote_free, alloc_then_free, Each, One),
-                &sides!(ONE, $size, $site, c::one_allocates, alloc_then_free, One, Each),
+                &[
+                    Case::new(ALL_PAIRS, Side::C, $size, c::all_pairs).on_cpus(),
+                    Case::new(ALL_PAIRS, Side::Kalloc, $size, |_, n, _| {
+                        all_pairs(|| pairs::<[u8; $size], Kmalloc<$site>>(n))
+                    })
+                    .on_cpus(),
+                    Case::new(ALL_PAIRS, Side::Upstream, $size, |_, n, _| {
+                        all_pairs(|| pairs::<[u8; $size], allocator::Kmalloc>(n))
+                    })
+                    .on_cpus(),
+                ],
+                &sides!(ALL_FREE, $size, $site, c::all_alloc_free, Each, Each),
+                &sides!(REMOTE, $size, $site, c::remote_free, Each, One),
+                &sides!(ONE, $size, $site, c::one_allocates, One, Each),
             )*
         ];
     };
@@ -115,7 +165,51 @@ macro_rules! sizes {
 
 sizes! {
     Box8 8 "bench_all_8"
+    Box16 16 "bench_all_16"
+    Box32 32 "bench_all_32"
     Box64 64 "bench_all_64"
+    Box128 128 "bench_all_128"
+    Box256 256 "bench_all_256"
     Box512 512 "bench_all_512"
+    Box1024 1024 "bench_all_1024"
+    Box2048 2048 "bench_all_2048"
     Box4096 4096 "bench_all_4096"
 }
+
+macro_rules! orders {
+    ($($order:literal)*) => {
+        /// Pages, by order; fewer of them, as there is not the memory for as many.
+        pub(crate) const PAGES: &[&[Case]] = &[
+            $(
+                &[
+                    Case::new(PAGES_PAIRS, Side::C, $order, c::pages_all_pairs).on_cpus().times(MANY_PAGES),
+                    Case::new(PAGES_PAIRS, Side::Kalloc, $order, |f, n, order| {
+                        all_pairs(|| pages::pairs_any::<ByPage>(f, n, order))
+                    })
+                    .on_cpus()
+                    .times(MANY_PAGES),
+                    Case::new(PAGES_FREE, Side::C, $order, c::pages_all_alloc_free).on_cpus().times(MANY_PAGES),
+                    Case::new(PAGES_FREE, Side::Kalloc, $order, |_, n, order| {
+                        blocks(n, order, Who::Each, Who::Each)
+                    })
+                    .on_cpus()
+                    .times(MANY_PAGES),
+                    Case::new(PAGES_REMOTE, Side::C, $order, c::pages_remote_free).on_cpus().times(MANY_PAGES),
+                    Case::new(PAGES_REMOTE, Side::Kalloc, $order, |_, n, order| {
+                        blocks(n, order, Who::Each, Who::One)
+                    })
+                    .on_cpus()
+                    .times(MANY_PAGES),
+                    Case::new(PAGES_ONE, Side::C, $order, c::pages_one_allocates).on_cpus().times(MANY_PAGES),
+                    Case::new(PAGES_ONE, Side::Kalloc, $order, |_, n, order| {
+                        blocks(n, order, Who::One, Who::Each)
+                    })
+                    .on_cpus()
+                    .times(MANY_PAGES),
+                ],
+            )*
+        ];
+    };
+}
+
+orders! { 0 1 2 3 4 5 }

@@ -32,6 +32,10 @@ int kalloc_bench_all_pairs(unsigned long n, unsigned long size);
 int kalloc_bench_all_alloc_free(unsigned long n, unsigned long size);
 int kalloc_bench_remote_free(unsigned long n, unsigned long size);
 int kalloc_bench_one_allocates(unsigned long n, unsigned long size);
+int kalloc_bench_pages_all_pairs(unsigned long n, unsigned long order);
+int kalloc_bench_pages_all_alloc_free(unsigned long n, unsigned long order);
+int kalloc_bench_pages_remote_free(unsigned long n, unsigned long order);
+int kalloc_bench_pages_one_allocates(unsigned long n, unsigned long order);
 
 int kalloc_bench_cache_create(void);
 void kalloc_bench_cache_destroy(void);

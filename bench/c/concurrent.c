@@ -4,6 +4,8 @@
  */
 
 #include <linux/cpu.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
@@ -58,6 +60,7 @@ unsigned int kalloc_bench_cpus(void)
 
 struct plan {
 	unsigned long n;
+	unsigned long order;
 	void **blocks;
 	kalloc_bench_job each;
 };
@@ -96,8 +99,14 @@ static int alloc_##size(void *arg, unsigned int nth)			\
 }
 
 JOBS(8)
+JOBS(16)
+JOBS(32)
 JOBS(64)
+JOBS(128)
+JOBS(256)
 JOBS(512)
+JOBS(1024)
+JOBS(2048)
 JOBS(4096)
 
 static int free_own(void *arg, unsigned int nth)
@@ -108,6 +117,51 @@ static int free_own(void *arg, unsigned int nth)
 
 	for (i = 0; i < plan->n; i++)
 		kfree(blocks[i]);
+	return 0;
+}
+
+static int pages_pairs(void *arg, unsigned int nth)
+{
+	struct plan *plan = arg;
+	unsigned long i;
+
+	for (i = 0; i < plan->n; i++) {
+		struct page *page = alloc_pages(GFP_KERNEL, plan->order);
+
+		if (!page)
+			return -ENOMEM;
+		touch(page_address(page));
+		__free_pages(page, plan->order);
+	}
+	return 0;
+}
+
+static int pages_alloc(void *arg, unsigned int nth)
+{
+	struct plan *plan = arg;
+	void **blocks = plan->blocks + nth * plan->n;
+	unsigned long i;
+
+	for (i = 0; i < plan->n; i++) {
+		struct page *page = alloc_pages(GFP_KERNEL, plan->order);
+
+		if (!page)
+			return -ENOMEM;
+		touch(page_address(page));
+		blocks[i] = page;
+	}
+	return 0;
+}
+
+static int pages_free_own(void *arg, unsigned int nth)
+{
+	struct plan *plan = arg;
+	void **blocks = plan->blocks + nth * plan->n;
+	unsigned long i;
+
+	for (i = 0; i < plan->n; i++)
+		if (blocks[i])
+			__free_pages(blocks[i], plan->order);
 	return 0;
 }
 
@@ -128,10 +182,22 @@ static kalloc_bench_job alloc_of(unsigned long size)
 	switch (size) {
 	case 8:
 		return alloc_8;
+	case 16:
+		return alloc_16;
+	case 32:
+		return alloc_32;
 	case 64:
 		return alloc_64;
+	case 128:
+		return alloc_128;
+	case 256:
+		return alloc_256;
 	case 512:
 		return alloc_512;
+	case 1024:
+		return alloc_1024;
+	case 2048:
+		return alloc_2048;
 	case 4096:
 		return alloc_4096;
 	}
@@ -143,10 +209,22 @@ static kalloc_bench_job pairs_of(unsigned long size)
 	switch (size) {
 	case 8:
 		return pairs_8;
+	case 16:
+		return pairs_16;
+	case 32:
+		return pairs_32;
 	case 64:
 		return pairs_64;
+	case 128:
+		return pairs_128;
+	case 256:
+		return pairs_256;
 	case 512:
 		return pairs_512;
+	case 1024:
+		return pairs_1024;
+	case 2048:
+		return pairs_2048;
 	case 4096:
 		return pairs_4096;
 	}
@@ -166,41 +244,69 @@ int kalloc_bench_crew(unsigned long n, unsigned long param)
 	return ret ?: kalloc_bench_on_cpus(nothing, NULL);
 }
 
-int kalloc_bench_all_pairs(unsigned long n, unsigned long size)
+static int in_pairs(struct plan *plan, kalloc_bench_job pairs)
 {
-	struct plan plan = { .n = n };
-	int ret = kalloc_bench_on_cpus(pairs_of(size), &plan);
+	int ret = kalloc_bench_on_cpus(pairs, plan);
 
 	return ret ?: kalloc_bench_on_cpus(nothing, NULL);
 }
 
-static int alloc_then_free(unsigned long n, unsigned long size, bool one_allocates, bool one_frees)
+static int alloc_then_free(struct plan *plan, kalloc_bench_job alloc, bool one_allocates,
+			   kalloc_bench_job free, bool one_frees)
 {
-	struct plan plan = { .n = n, .each = alloc_of(size) };
 	int ret;
 
-	plan.blocks = kvcalloc(n * kalloc_bench_cpus(), sizeof(*plan.blocks), GFP_KERNEL);
-	if (!plan.blocks)
+	plan->blocks = kvcalloc(plan->n * kalloc_bench_cpus(), sizeof(*plan->blocks), GFP_KERNEL);
+	if (!plan->blocks)
 		return -ENOMEM;
-	ret = kalloc_bench_on_cpus(one_allocates ? by_one : plan.each, &plan);
-	/* What is not there is NULL, and may be freed. */
-	plan.each = free_own;
-	ret = kalloc_bench_on_cpus(one_frees ? by_one : plan.each, &plan) ?: ret;
-	kvfree(plan.blocks);
+	plan->each = alloc;
+	ret = kalloc_bench_on_cpus(one_allocates ? by_one : alloc, plan);
+	/* What is not there is NULL. */
+	plan->each = free;
+	ret = kalloc_bench_on_cpus(one_frees ? by_one : free, plan) ?: ret;
+	kvfree(plan->blocks);
 	return ret;
+}
+
+int kalloc_bench_all_pairs(unsigned long n, unsigned long size)
+{
+	return in_pairs(&(struct plan){ .n = n }, pairs_of(size));
 }
 
 int kalloc_bench_all_alloc_free(unsigned long n, unsigned long size)
 {
-	return alloc_then_free(n, size, false, false);
+	return alloc_then_free(&(struct plan){ .n = n }, alloc_of(size), false, free_own, false);
 }
 
 int kalloc_bench_remote_free(unsigned long n, unsigned long size)
 {
-	return alloc_then_free(n, size, false, true);
+	return alloc_then_free(&(struct plan){ .n = n }, alloc_of(size), false, free_own, true);
 }
 
 int kalloc_bench_one_allocates(unsigned long n, unsigned long size)
 {
-	return alloc_then_free(n, size, true, false);
+	return alloc_then_free(&(struct plan){ .n = n }, alloc_of(size), true, free_own, false);
+}
+
+int kalloc_bench_pages_all_pairs(unsigned long n, unsigned long order)
+{
+	return in_pairs(&(struct plan){ .n = n, .order = order }, pages_pairs);
+}
+
+int kalloc_bench_pages_all_alloc_free(unsigned long n, unsigned long order)
+{
+	return alloc_then_free(&(struct plan){ .n = n, .order = order }, pages_alloc, false,
+			       pages_free_own, false);
+}
+
+int kalloc_bench_pages_remote_free(unsigned long n, unsigned long order)
+{
+	return alloc_then_free(&(struct plan){ .n = n, .order = order }, pages_alloc, false,
+			       pages_free_own, true);
+}
+
+int kalloc_bench_pages_one_allocates(unsigned long n, unsigned long order)
+{
+	return alloc_then_free(&(struct plan){ .n = n, .order = order }, pages_alloc, true,
+			       pages_free_own, false);
 }

@@ -8,7 +8,7 @@
 
 #include "bench.h"
 
-#define MANY	1000
+#define MANY	100
 #define MOST	128
 
 static __always_inline int by_page(unsigned long n, unsigned int order)
