@@ -5,6 +5,7 @@
 //! | C | here |
 //! |---|---|
 //! | `kmem_cache_create` | [`KmemCache::new`], [`Options`] |
+//! | `kmem_cache_create_usercopy` | [`KmemCache::with_usercopy`], [`Field`] |
 //! | `kmem_cache_alloc`, `_zalloc` | [`KmemCache::reserve`], [`KmemCache::alloc`], [`KmemCache::zeroed`] |
 //! | `kmem_cache_free` | drop of an [`Object`] |
 //! | `kmem_cache_alloc_bulk`, `_free_bulk` | [`Batch`] |
@@ -12,8 +13,7 @@
 //! | `kmem_cache_destroy` | drop of the [`KmemCache`] |
 //!
 //! The site gives a cache its name and its type, and has at most one cache at a time. Caches are
-//! never merged with others, so that `/proc/slabinfo` has a row of that name, too. Objects may be
-//! copied to and from user space.
+//! never merged with others, so that `/proc/slabinfo` has a row of that name, too.
 //!
 //! An object holds its cache, and goes back to it when dropped: it cannot be freed into another,
 //! nor outlive its own. An [`Object`] borrows the cache, which costs nothing; an [`ArcObject`]
@@ -46,25 +46,31 @@ use crate::{
 };
 use core::{
     marker::PhantomData,
+    ops::Range,
     ptr::NonNull, //
 };
 use kernel::{
     alloc::AllocError,
     prelude::*,
-    sync::Arc, //
+    sync::Arc,
+    transmute::AsBytes, //
 };
 
 pub mod batch;
+pub mod field;
 pub mod object;
+pub mod options;
 
 pub use self::{
     batch::Batch,
+    field::Field,
     object::{
         ArcObject,
         Object,
         Owned,
         Slot, //
-    }, //
+    },
+    options::Options, //
 };
 
 /// The family of [`KmemCache`].
@@ -86,40 +92,6 @@ impl Family for Slab {
     }
 }
 
-/// How a cache is made.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    flags: bindings::slab_flags_t,
-}
-
-impl Options {
-    /// The defaults: aligned as the type, nothing else.
-    pub const fn new() -> Self {
-        Options { flags: 0 }
-    }
-
-    /// Objects start at a cache line (`SLAB_HWCACHE_ALIGN`).
-    pub const fn hwcache_align(self) -> Self {
-        self.with(bindings::SLAB_HWCACHE_ALIGN)
-    }
-
-    /// Objects are charged to the allocating task's memory cgroup (`SLAB_ACCOUNT`).
-    pub const fn account(self) -> Self {
-        self.with(bindings::SLAB_ACCOUNT)
-    }
-
-    /// Slabs are grouped and counted as reclaimable (`SLAB_RECLAIM_ACCOUNT`).
-    pub const fn reclaimable(self) -> Self {
-        self.with(bindings::SLAB_RECLAIM_ACCOUNT)
-    }
-
-    const fn with(self, flag: bindings::slab_flags_t) -> Self {
-        Options {
-            flags: self.flags | flag,
-        }
-    }
-}
-
 /// A slab cache of `S::Object`s, counted at site `S` and named after it.
 ///
 /// # Invariants
@@ -132,6 +104,8 @@ pub struct KmemCache<S: Tag<Family = Slab, Object: Sized>> {
     site: &'static Site,
     /// The site's counters, at hand where the cache is: a loop that uses the cache loads them once.
     cookie: Cookie,
+    /// What of an object may be copied to and from user space.
+    usercopy: Range<u32>,
     _site: PhantomData<fn() -> S>,
 }
 
@@ -150,37 +124,43 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
     /// # Errors
     ///
     /// - [`EAGAIN`] where sleeping is known not to be allowed.
-    /// - [`EINVAL`] if the site is not [registered](crate::register).
+    /// - [`EINVAL`] if the site is not [registered](crate::register), or an option out of range.
     /// - [`EEXIST`] if the site has a cache already, or the kernel has one of that name.
     /// - [`ENOMEM`] if there is no memory, or another reason the kernel gives.
     pub fn new(options: Options) -> Result<Self> {
-        const {
-            let size = size_of::<S::Object>();
-            assert!(size > 0, "a slab cache cannot have objects of no size");
-            assert!(
-                size <= crate::kmalloc::MAX_SIZE,
-                "a slab cache cannot have objects above KMALLOC_MAX_SIZE"
-            );
-        }
-        if context::is_atomic() {
-            return Err(EAGAIN);
-        }
+        Self::of(options.spec::<S::Object>()?)
+    }
+
+    /// As [`new`](Self::new); of an object, `field` may be copied to and from user space, and nothing
+    /// else: see [`field`].
+    ///
+    /// # Context
+    ///
+    /// As for `new`.
+    ///
+    /// # Errors
+    ///
+    /// As for `new`.
+    pub fn with_usercopy<F: AsBytes>(options: Options, field: Field<S::Object, F>) -> Result<Self> {
+        Self::of(Spec {
+            usercopy: field.range(),
+            ..options.spec::<S::Object>()?
+        })
+    }
+
+    /// Creates the cache; `spec` is for `S::Object`, and has no constructor.
+    fn of(spec: Spec) -> Result<Self> {
+        let usercopy = spec.usercopy.clone();
+        // SAFETY: A spec made of options is as required; there is no constructor.
+        let ptr = unsafe { create::<S>(spec)? };
         let site = S::site();
-        let spec = Spec {
-            // CAST: Checked above to be at most `KMALLOC_MAX_SIZE`; an alignment is no larger than
-            // a size that is not 0.
-            size: size_of::<S::Object>() as u32,
-            align: align_of::<S::Object>() as u32,
-            flags: options.flags,
-        };
-        // SAFETY: The size is as required; the alignment of a type is a power of two.
-        let ptr = unsafe { registry::open_cache(site, spec)? };
         // INVARIANT: The cache is new, for that layout, and the site has no other. `Owned`s and
         // `Slot`s free into the cache that they hold.
         Ok(KmemCache {
             ptr,
             site,
             cookie: site.cookie(),
+            usercopy,
             _site: PhantomData,
         })
     }
@@ -291,6 +271,23 @@ impl<S: Tag<Family = Slab, Object: Sized>> Drop for KmemCache<S> {
         // No object is left: each holds the cache, and none was forgotten.
         registry::orphan_cache(self.site);
     }
+}
+
+/// Creates the slab cache of site `S`. It is to be given up by [`registry::orphan_cache`].
+///
+/// # Safety
+///
+/// As for [`CacheSlot::open`](crate::slab::CacheSlot::open).
+///
+/// # Errors
+///
+/// As [`KmemCache::new`], but for the options.
+unsafe fn create<S: Tag>(spec: Spec) -> Result<NonNull<bindings::kmem_cache>> {
+    if context::is_atomic() {
+        return Err(EAGAIN);
+    }
+    // SAFETY: By the requirements of this function.
+    unsafe { registry::open_cache(S::site(), spec) }
 }
 
 /// A value that no memory was there for.

@@ -8,9 +8,11 @@
 
 use crate::{
     bindings,
+    gfp::Gfp,
     site::Site, //
 };
 use core::{
+    ops::Range,
     ptr::{
         self,
         NonNull, //
@@ -24,6 +26,7 @@ use core::{
 };
 use kernel::{
     error::from_err_ptr,
+    ffi::c_void,
     page::PAGE_SIZE,
     prelude::*,
     str::CString, //
@@ -44,11 +47,18 @@ pub(crate) struct CacheSlot {
 }
 
 /// What a new cache is to be.
-#[derive(Clone, Copy)]
 pub(crate) struct Spec {
     pub(crate) size: u32,
     pub(crate) align: u32,
     pub(crate) flags: bindings::slab_flags_t,
+    /// 0 if the kernel is to choose.
+    pub(crate) sheaf_capacity: u32,
+    /// The bytes of an object that may be copied to and from user space.
+    pub(crate) usercopy: Range<u32>,
+    /// What makes an object of the memory that it is given.
+    pub(crate) constructor: Option<unsafe extern "C" fn(*mut c_void)>,
+    /// Where in a free object the allocator may keep a pointer, if not behind what is constructed.
+    pub(crate) free_pointer: Option<u32>,
 }
 
 impl CacheSlot {
@@ -72,7 +82,11 @@ impl CacheSlot {
     ///
     /// # Safety
     ///
-    /// `spec.size` must be from 1 to `KMALLOC_MAX_SIZE`, and `spec.align` a power of two.
+    /// - `spec.size` must be from 1 to `KMALLOC_MAX_SIZE`, and `spec.align` a power of two.
+    /// - `spec.constructor` must be a function of the site's module, for memory of that size and
+    ///   alignment; it may be called in any context.
+    /// - `spec.free_pointer` must be the offset of a word that fits into the object, and that nobody
+    ///   uses while the object is free; without a constructor there must be none.
     ///
     /// # Errors
     ///
@@ -101,13 +115,12 @@ impl CacheSlot {
         Ok(cache)
     }
 
-    /// Marks the cache as without an owner: no object of it is live, and nobody allocates from it
-    /// any more.
+    /// Marks the cache as without an owner: nobody allocates from it any more.
     pub(crate) fn orphan(&self) {
         self.orphaned.store(true, Ordering::Release);
     }
 
-    /// Destroys the cache, if it has lost its owner.
+    /// Destroys the cache, if it has lost its owner and has no objects.
     ///
     /// To be called with the list of sites locked.
     pub(crate) fn reap(&self, site: &Site) {
@@ -135,6 +148,24 @@ impl CacheSlot {
     }
 }
 
+/// Takes an object's memory out of a cache; NULL if there is none.
+///
+/// # Safety
+///
+/// `cache` must be a live cache. If it has a constructor, the flags must not ask for zeroes.
+#[inline(always)]
+pub(crate) unsafe fn alloc(cache: NonNull<bindings::kmem_cache>, gfp: Gfp) -> *mut c_void {
+    // SAFETY: By the requirements of this function. The kernel's own profiler needs the call to be
+    // made in C.
+    unsafe {
+        if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
+            bindings::kalloc_helper_kmem_cache_alloc(cache.as_ptr(), gfp.as_raw())
+        } else {
+            bindings::kmem_cache_alloc_noprof(cache.as_ptr(), gfp.as_raw())
+        }
+    }
+}
+
 /// # Safety
 ///
 /// As for [`CacheSlot::open`].
@@ -144,18 +175,19 @@ unsafe fn create(name: &CStr, spec: Spec) -> Result<NonNull<bindings::kmem_cache
     if unsafe { bindings::kalloc_helper_slab_name_taken(name.as_char_ptr()) } {
         return Err(EEXIST);
     }
-    let mut args = bindings::kmem_cache_args {
-        align: spec.align,
-        // Rust's functions for copying to and from user space copy initialised bytes of any type
-        // that has no padding: the whole object may be copied.
-        useroffset: 0,
-        usersize: spec.size,
-        ..pin_init::zeroed()
-    };
+    // A kernel may have more of them.
+    let mut args: bindings::kmem_cache_args = pin_init::zeroed();
+    args.align = spec.align;
+    args.useroffset = spec.usercopy.start;
+    args.usersize = spec.usercopy.end - spec.usercopy.start;
+    args.freeptr_offset = spec.free_pointer.unwrap_or(0);
+    args.use_freeptr_offset = spec.free_pointer.is_some();
+    args.ctor = spec.constructor;
+    args.sheaf_capacity = spec.sheaf_capacity;
     // Merged with another cache, this one would have no row in slabinfo.
     let flags = spec.flags | bindings::SLAB_NO_MERGE;
-    // SAFETY: The name is that of a site, and so good for a cache; size and alignment are by the
-    // requirements of this function.
+    // SAFETY: The name is that of a site, and so good for a cache; the rest is by the requirements of
+    // this function.
     let cache = from_err_ptr(unsafe {
         bindings::__kmem_cache_create_args(name.as_char_ptr(), spec.size, &mut args, flags)
     })?;

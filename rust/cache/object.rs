@@ -13,6 +13,7 @@ use crate::{
         self,
         Tag, //
     },
+    slab,
     stats::counter, //
 };
 use core::{
@@ -71,16 +72,8 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
     #[inline(always)]
     pub(super) fn reserve(cache: C, gfp: Gfp) -> Result<Self, AllocError> {
         let gfp = gfp.without_zone();
-        let from = cache.ptr.as_ptr();
-        // SAFETY: By the invariants of `KmemCache`, the cache is live. The kernel's own profiler
-        // needs the call to be made in C.
-        let ptr = unsafe {
-            if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
-                bindings::kalloc_helper_kmem_cache_alloc(from, gfp.as_raw())
-            } else {
-                bindings::kmem_cache_alloc_noprof(from, gfp.as_raw())
-            }
-        };
+        // SAFETY: By the invariants of `KmemCache`, the cache is live; it has no constructor.
+        let ptr = unsafe { slab::alloc(cache.ptr, gfp) };
         let Some(ptr) = NonNull::new(ptr.cast()) else {
             site::count_failure::<S>(gfp, false);
             return Err(AllocError);
@@ -173,6 +166,11 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Owned<S, C> {
             this.slot.ptr.drop_in_place();
             ManuallyDrop::take(&mut this.slot)
         }
+    }
+
+    /// The cache that the object is of.
+    pub(super) fn cache(&self) -> &KmemCache<S> {
+        &self.slot.cache
     }
 
     /// Separates the value from its memory.

@@ -21,7 +21,8 @@ STATUS = {"PASS": "passed", "SKIP": "skipped"}
 SHOWN = {
     "dropped_memory_is_freed_soon": ["known"],
     "copies_are_whole": [*(f"block {size}" for size in (16384, 16383, 4097, 4096, 1, 20000)),
-                         *(f"array {place}" for place in (0, 4095, 4096, 8000, 16383))],
+                         *(f"array {place}" for place in (0, 4095, 4096, 8000, 16383)), "name", "part of a name"],
+    "options_reach_the_kernel": ["64", "1", "1", "16"],
     "modules_come_back": ["0"],
     "the_readme_driver_works": ["driver_session 1", "driver_table 1"],
     "workloads_are_clean": ["10", "1"],
@@ -42,7 +43,7 @@ SAID = (
 def kunit(kernel: Kernel) -> Iterator[Case]:
     """Every case of the suites, by the kernel's own parser; then what the sections show, and the log."""
     out = io.BytesIO()
-    guest = Guest(kernel, GUEST.read_text(), memory=512, modules=modules.image(kernel), kvm=kvm.usable(kernel.image))
+    guest = Guest(kernel, GUEST.read_text(), memory=512, append="hardened_usercopy=1", modules=modules.image(kernel), kvm=kvm.usable(kernel.image))
     result = boot(guest, out)
     text = result.log.read_text(errors="replace")
     where = f"    log: {result.log}\n"

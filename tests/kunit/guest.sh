@@ -39,6 +39,15 @@ for place in 0 4095 4096 8000 16383; do
 	cat array >/tmp/got
 	cmp /tmp/want /tmp/got && echo "array $place"
 done
+head -c 16 /tmp/data >name
+head -c 16 /tmp/data | cmp - name && echo name
+head -c 15 /tmp/data >name 2>/dev/null || echo part of a name
+cd /
+
+# A cache is what its options say.
+section options_reach_the_kernel
+cd /sys/kernel/slab/kunit_user_record || exit
+cat align hwcache_align reclaim_account usersize
 cd /
 
 # A cache that was forgotten goes with its module, so that the module can come back.

@@ -5,6 +5,7 @@
 use kernel::prelude::*;
 
 mod cache;
+mod cache_options;
 mod context;
 mod gfp;
 mod kmalloc;
@@ -38,6 +39,7 @@ impl kernel::Module for KallocKunit {
         site::remember(module);
         for sites in [
             cache::SITES,
+            cache_options::SITES,
             context::SITES,
             kmalloc::SITES,
             memory::SITES,

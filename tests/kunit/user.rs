@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a scenario writes to files, and reads back: blocks of pages that user space has filled.
+//! What a scenario writes to files, and reads back: blocks of pages that user space has filled, and a
+//! field of an object.
 
 use kalloc::{
+    cache::{
+        ArcObject,
+        Field,
+        Options, //
+    },
+    KmemCache,
     Order,
     PageArray,
     Pages, //
@@ -18,7 +25,10 @@ use kernel::{
     new_mutex,
     page::PAGE_SIZE,
     prelude::*,
-    sync::Mutex,
+    sync::{
+        Arc,
+        Mutex, //
+    },
     uaccess::{
         UserSliceReader,
         UserSliceWriter, //
@@ -27,6 +37,7 @@ use kernel::{
 
 kalloc::sites! {
     pub(crate) Written: pages, "kunit_user";
+    pub(crate) Records: cache(Record), "kunit_user_record";
 }
 
 /// Bytes in a file.
@@ -124,6 +135,67 @@ impl BinaryWriter for Array {
     }
 }
 
+/// An object of which user space has the name.
+pub(crate) struct Record {
+    secret: [u64; 5],
+    name: [u8; 16],
+}
+
+const NAME: Field<Record, [u8; 16]> = kalloc::field!(Record, name);
+
+/// What the scenario finds in the cache's folder.
+const OPTIONS: Options = Options::new().hwcache_align().reclaimable();
+
+/// `name`: the name.
+#[pin_data]
+pub(crate) struct Name {
+    #[pin]
+    record: Mutex<ArcObject<Records>>,
+}
+
+impl Name {
+    fn new() -> Result<impl PinInit<Self>> {
+        let cache = KmemCache::<Records>::with_usercopy(OPTIONS, NAME)?;
+        let record = Arc::new(cache, GFP_KERNEL)?
+            .reserve_arc(GFP_KERNEL)?
+            .write(Record {
+                secret: [u64::MAX; 5],
+                name: [0; 16],
+            });
+        Ok(pin_init!(Name { record <- new_mutex!(record) }))
+    }
+}
+
+impl BinaryReader for Name {
+    fn read_from_slice(
+        &self,
+        reader: &mut UserSliceReader,
+        offset: &mut file::Offset,
+    ) -> Result<usize> {
+        let mut record = self.record.lock();
+        record.copy_from(NAME, reader)?;
+        *offset += record.name.len() as file::Offset;
+        let whole = record.secret == [u64::MAX; 5];
+        whole.then_some(record.name.len()).ok_or(EIO)
+    }
+}
+
+impl BinaryWriter for Name {
+    fn write_to_slice(
+        &self,
+        writer: &mut UserSliceWriter,
+        offset: &mut file::Offset,
+    ) -> Result<usize> {
+        if *offset != 0 {
+            return Ok(0);
+        }
+        let record = self.record.lock();
+        record.copy_to(NAME, writer)?;
+        *offset += record.name.len() as file::Offset;
+        Ok(record.name.len())
+    }
+}
+
 /// The files, in `/sys/kernel/debug/kalloc_kunit/`.
 #[pin_data]
 pub(crate) struct Files {
@@ -131,12 +203,15 @@ pub(crate) struct Files {
     block: File<Block>,
     #[pin]
     array: File<Array>,
+    #[pin]
+    name: File<Name>,
     _dir: Dir,
 }
 
 impl Files {
     pub(crate) fn new() -> Result<Pin<KBox<Self>>> {
         let dir = Dir::new(c"kalloc_kunit");
+        let name = Name::new()?;
         let files = try_pin_init!(Files {
             block <- dir.read_write_binary_file(
                 c"block",
@@ -146,6 +221,7 @@ impl Files {
                 c"array",
                 try_pin_init!(Array { pages <- new_mutex!(None) }),
             ),
+            name <- dir.read_write_binary_file(c"name", name),
             _dir: dir.clone(),
         });
         KBox::pin_init(files, GFP_KERNEL)
