@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `kmem_cache_create` | [`KmemCache::new`], [`Options`] |
 //! | `kmem_cache_create_usercopy` | [`KmemCache::with_usercopy`], [`Field`] |
+//! | a constructor | [`ConstructedCache`], [`Construct`] |
 //! | `kmem_cache_alloc`, `_zalloc` | [`KmemCache::reserve`], [`KmemCache::alloc`], [`KmemCache::zeroed`] |
 //! | `kmem_cache_free` | drop of an [`Object`] |
 //! | `kmem_cache_alloc_bulk`, `_free_bulk` | [`Batch`] |
@@ -18,6 +19,10 @@
 //! An object holds its cache, and goes back to it when dropped: it cannot be freed into another,
 //! nor outlive its own. An [`Object`] borrows the cache, which costs nothing; an [`ArcObject`]
 //! shares it, and may be kept anywhere.
+//!
+//! There are two kinds of caches. The objects of a [`KmemCache`] are made when they are allocated
+//! and dropped when they are freed. Those of a [`ConstructedCache`] are made when their slab is, and
+//! stay made: there, locks and lists need not be initialised again and again.
 //!
 //! # Context
 //!
@@ -57,12 +62,20 @@ use kernel::{
 };
 
 pub mod batch;
+pub mod constructed;
 pub mod field;
+mod kept;
 pub mod object;
 pub mod options;
 
 pub use self::{
     batch::Batch,
+    constructed::{
+        Construct,
+        Constructed,
+        ConstructedCache,
+        Reset, //
+    },
     field::Field,
     object::{
         ArcObject,

@@ -111,6 +111,12 @@ impl Gfp {
         Gfp(self.0 & !(bindings::__GFP_HIGHMEM | bindings::__GFP_DMA32))
     }
 
+    /// The flags without `__GFP_ZERO`, for memory that comes with something in it.
+    #[inline]
+    pub(crate) const fn without_zero(self) -> Gfp {
+        Gfp(self.0 & !bindings::__GFP_ZERO)
+    }
+
     /// The flags with at most one zone: the kernel has no answer to two.
     #[inline]
     pub(crate) const fn with_one_zone(self) -> Gfp {

@@ -259,8 +259,17 @@ pub(crate) unsafe fn open_cache(
     spec: Spec,
 ) -> Result<NonNull<bindings::kmem_cache>> {
     let list = LIST.lock();
-    if !list.entries.iter().any(|e| ptr::eq(e.site, site)) {
-        return Err(EINVAL);
+    let mut entries = list.entries.iter();
+    let entry = entries.find(|e| ptr::eq(e.site, site)).ok_or(EINVAL)?;
+    // A constructor must be there as long as the cache may be used, and so be of the module that the
+    // site goes with. One that a module instantiates for another's site is its own.
+    if let Some(constructor) = spec.constructor {
+        // SAFETY: The module exists, having sites on the list.
+        if !unsafe {
+            bindings::kalloc_helper_within_module_core(constructor as c_ulong, entry.module)
+        } {
+            return Err(EINVAL);
+        }
     }
     // SAFETY: By the requirements of this function.
     unsafe { site.cache().open(site, spec) }

@@ -18,6 +18,7 @@ use core::{
         NonNull, //
     },
     sync::atomic::{
+        fence,
         AtomicBool,
         AtomicPtr,
         AtomicU32,
@@ -120,11 +121,22 @@ impl CacheSlot {
         self.orphaned.store(true, Ordering::Release);
     }
 
+    /// Whether the cache has no owner, and goes with its last object. To be asked after an object has
+    /// been freed and counted, when the cache may be gone.
+    #[inline]
+    pub(crate) fn is_orphaned(&self) -> bool {
+        // Pairs with the fence in `reap`: of the last object's free, and the mark, either this sees
+        // the latter, or that the former.
+        fence(Ordering::SeqCst);
+        self.orphaned.load(Ordering::Relaxed)
+    }
+
     /// Destroys the cache, if it has lost its owner and has no objects.
     ///
     /// To be called with the list of sites locked.
     pub(crate) fn reap(&self, site: &Site) {
         if self.orphaned.load(Ordering::Acquire) {
+            fence(Ordering::SeqCst);
             self.close(site);
         }
     }

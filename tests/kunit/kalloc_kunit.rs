@@ -5,6 +5,7 @@
 use kernel::prelude::*;
 
 mod cache;
+mod cache_constructed;
 mod cache_options;
 mod context;
 mod gfp;
@@ -39,6 +40,7 @@ impl kernel::Module for KallocKunit {
         site::remember(module);
         for sites in [
             cache::SITES,
+            cache_constructed::SITES,
             cache_options::SITES,
             context::SITES,
             kmalloc::SITES,

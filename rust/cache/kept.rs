@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Caches that stay as long as their objects, though these hold nothing.
+//!
+//! The kernel finds an object's cache by its address, so that it can be freed without holding on to
+//! the cache. What keeps the cache is that it is destroyed when the site's counters say that no object
+//! of it is live. They are exact once nobody allocates any more. (If they were not, because somebody
+//! wrote a [`Tag`] that names one site now and another one then, the kernel would complain of the
+//! objects and keep them, slabs, cache and all.)
+
+use super::{
+    create,
+    Slab, //
+};
+use crate::{
+    bindings,
+    gfp::Gfp,
+    reaper,
+    registry,
+    site::{
+        self,
+        Tag, //
+    },
+    slab::{
+        self,
+        Spec, //
+    },
+    stats::counter, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull,
+    sync::atomic::{
+        fence,
+        Ordering, //
+    }, //
+};
+use kernel::{
+    alloc::AllocError,
+    ffi::c_void,
+    prelude::*, //
+};
+
+/// A function that makes an object of memory.
+pub(super) type Constructor = unsafe extern "C" fn(*mut c_void);
+
+/// The owner of a cache whose objects are constructed with their slab.
+///
+/// # Invariants
+///
+/// `ptr` is a live cache for objects of `S::Object`'s layout. It is that of the site, and nobody else
+/// allocates from it.
+pub(super) struct Kept<S: Tag<Family = Slab, Object: Sized>> {
+    ptr: NonNull<bindings::kmem_cache>,
+    _site: PhantomData<fn() -> S>,
+}
+
+// SAFETY: The cache does its own locking.
+unsafe impl<S: Tag<Family = Slab, Object: Sized>> Send for Kept<S> {}
+// SAFETY: As above.
+unsafe impl<S: Tag<Family = Slab, Object: Sized>> Sync for Kept<S> {}
+
+impl<S: Tag<Family = Slab, Object: Sized>> Kept<S> {
+    /// Creates the cache.
+    ///
+    /// # Safety
+    ///
+    /// - `spec` must be that of [`Options`](super::Options) for `S::Object`, but for the flags and
+    ///   the place of the free pointer, which must be as for [`CacheSlot::open`].
+    /// - `constructor` must be a function that may be called for memory of an `S::Object`, in any
+    ///   context. What it makes must not need to be dropped, and may change threads.
+    ///
+    /// [`CacheSlot::open`]: crate::slab::CacheSlot::open
+    ///
+    /// # Errors
+    ///
+    /// As [`KmemCache::new`](crate::KmemCache::new).
+    pub(super) unsafe fn new(spec: Spec, constructor: Constructor) -> Result<Self> {
+        // SAFETY: By the requirements of this function. It is checked that the constructor is of the
+        // site's module.
+        let ptr = unsafe {
+            create::<S>(Spec {
+                constructor: Some(constructor),
+                ..spec
+            })?
+        };
+        // INVARIANT: The cache is new, for that layout, and the site has no other.
+        Ok(Kept {
+            ptr,
+            _site: PhantomData,
+        })
+    }
+
+    /// Takes an object's memory out: as it was constructed, or as it was given back.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if there is no memory.
+    #[inline]
+    pub(super) fn take(&self, gfp: Gfp) -> Result<Memory<S>, AllocError> {
+        let gfp = gfp.without_zone().without_zero();
+        // SAFETY: By the invariants, the cache is live. No zeroes are asked for.
+        let ptr = unsafe { slab::alloc(self.ptr, gfp) };
+        let Some(ptr) = NonNull::new(ptr.cast()) else {
+            site::count_failure::<S>(gfp, false);
+            return Err(AllocError);
+        };
+        S::count_unit::<{ counter::UNIT_ALLOCS }>();
+        // INVARIANT: A new object of this cache.
+        Ok(Memory { ptr })
+    }
+
+    /// As [`KmemCache::shrink`](crate::KmemCache::shrink).
+    pub(super) fn shrink(&self) {
+        // SAFETY: By the invariants, the cache is live. The result says whether any slab is left.
+        unsafe { bindings::kmem_cache_shrink(self.ptr.as_ptr()) };
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: Sized>> Drop for Kept<S> {
+    fn drop(&mut self) {
+        // By the invariants, nobody allocates any more.
+        registry::orphan_cache(S::site());
+    }
+}
+
+/// The memory of an object, which holds what its constructor made. Given back to the cache on drop.
+///
+/// # Invariants
+///
+/// `ptr` is an allocated object of a [`Kept`] cache of `S`, and nothing else owns it.
+pub(super) struct Memory<S: Tag<Family = Slab, Object: Sized>> {
+    ptr: NonNull<S::Object>,
+}
+
+// SAFETY: The memory belongs to no thread; who has an object in it says so by themselves.
+unsafe impl<S: Tag<Family = Slab, Object: Sized>> Send for Memory<S> {}
+// SAFETY: As above.
+unsafe impl<S: Tag<Family = Slab, Object: Sized>> Sync for Memory<S> {}
+
+impl<S: Tag<Family = Slab, Object: Sized>> Memory<S> {
+    /// Where the memory is.
+    #[inline]
+    pub(super) fn as_ptr(&self) -> NonNull<S::Object> {
+        self.ptr
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: Sized>> Drop for Memory<S> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: By the invariants, the object is ours. It is of a slab cache, which is not destroyed
+        // before the object is counted as freed.
+        unsafe { bindings::kfree(self.ptr.as_ptr().cast()) };
+        // From here on the cache may be gone: whoever sees the count sees the object freed.
+        fence(Ordering::Release);
+        S::count_unit::<{ counter::UNIT_FREES }>();
+        if S::site().cache().is_orphaned() {
+            reaper::schedule();
+        }
+    }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H08, H14: what one thread constructs, and another one is given, must be fit for that.
+//! error: `*mut u8` cannot be sent between threads safely
+
+use kalloc::cache::Construct;
+use kernel::prelude::*;
+
+pub struct Place(*mut u8);
+
+impl Construct for Place {
+    #[inline(never)]
+    fn construct() -> impl PinInit<Self> {
+        Place(core::ptr::null_mut())
+    }
+}
