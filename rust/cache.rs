@@ -7,6 +7,7 @@
 //! | `kmem_cache_create` | [`KmemCache::new`], [`Options`] |
 //! | `kmem_cache_create_usercopy` | [`KmemCache::with_usercopy`], [`Field`] |
 //! | a constructor | [`ConstructedCache`], [`Construct`] |
+//! | `SLAB_TYPESAFE_BY_RCU` | [`RcuCache`] |
 //! | `kmem_cache_alloc`, `_zalloc` | [`KmemCache::reserve`], [`KmemCache::alloc`], [`KmemCache::zeroed`] |
 //! | `kmem_cache_free` | drop of an [`Object`] |
 //! | `kmem_cache_alloc_bulk`, `_free_bulk` | [`Batch`] |
@@ -20,9 +21,11 @@
 //! nor outlive its own. An [`Object`] borrows the cache, which costs nothing; an [`ArcObject`]
 //! shares it, and may be kept anywhere.
 //!
-//! There are two kinds of caches. The objects of a [`KmemCache`] are made when they are allocated
+//! There are three kinds of caches. The objects of a [`KmemCache`] are made when they are allocated
 //! and dropped when they are freed. Those of a [`ConstructedCache`] are made when their slab is, and
-//! stay made: there, locks and lists need not be initialised again and again.
+//! stay made: there, locks and lists need not be initialised again and again. Those of an
+//! [`RcuCache`] may be looked at by readers who hold nothing but the RCU read lock, while they are
+//! freed and become other ones.
 //!
 //! # Context
 //!
@@ -67,6 +70,7 @@ pub mod field;
 mod kept;
 pub mod object;
 pub mod options;
+pub mod rcu;
 
 pub use self::{
     batch::Batch,
@@ -83,7 +87,15 @@ pub use self::{
         Owned,
         Slot, //
     },
-    options::Options, //
+    options::Options,
+    rcu::{
+        RcuCache,
+        RcuLink,
+        RcuPtr,
+        RcuRef,
+        RcuSlot,
+        Typesafe, //
+    }, //
 };
 
 /// The family of [`KmemCache`].

@@ -5,7 +5,7 @@
 //! | family | owner types | module |
 //! |---|---|---|
 //! | kmalloc, kvmalloc | [`KBox`], [`KVec`], [`KVBox`], [`KVVec`], [`Array`] | [`kmalloc`] |
-//! | slab caches | [`KmemCache`] and its [`Object`](cache::Object)s, [`Batch`](cache::Batch)es; [`ConstructedCache`](cache::ConstructedCache) | [`cache`] |
+//! | slab caches | [`KmemCache`] and its [`Object`](cache::Object)s, [`Batch`](cache::Batch)es; [`ConstructedCache`](cache::ConstructedCache), [`RcuCache`](cache::RcuCache) | [`cache`] |
 //! | page blocks | [`Pages`], [`FreePages`], [`ExactPages`], [`CompoundPages`], [`SharedPages`], [`PageArray`] | [`pages`] |
 //! | vmalloc, vmap | [`VBox`], [`VVec`], [`Array`], [`Mapping`] | [`vmalloc`] |
 //!

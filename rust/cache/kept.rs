@@ -139,6 +139,21 @@ unsafe impl<S: Tag<Family = Slab, Object: Sized>> Send for Memory<S> {}
 unsafe impl<S: Tag<Family = Slab, Object: Sized>> Sync for Memory<S> {}
 
 impl<S: Tag<Family = Slab, Object: Sized>> Memory<S> {
+    /// Takes over memory that [`into_raw`](Self::into_raw) gave away.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else may own it now.
+    pub(super) unsafe fn from_raw(ptr: NonNull<S::Object>) -> Self {
+        // INVARIANT: By the requirement of this function.
+        Memory { ptr }
+    }
+
+    /// Gives the memory away.
+    pub(super) fn into_raw(self) -> NonNull<S::Object> {
+        core::mem::ManuallyDrop::new(self).ptr
+    }
+
     /// Where the memory is.
     #[inline]
     pub(super) fn as_ptr(&self) -> NonNull<S::Object> {

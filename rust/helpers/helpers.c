@@ -13,6 +13,7 @@
 #include "pgtable.c"
 #include "preempt.c"
 #include "proc_fs.c"
+#include "refcount.c"
 #include "slab.c"
 #include "vmalloc.c"
 #include "workqueue.c"

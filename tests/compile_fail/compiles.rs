@@ -4,7 +4,13 @@
 use kalloc::{
     cache::{
         ArcObject,
-        Options, //
+        Construct,
+        ConstructedCache,
+        Options,
+        RcuCache,
+        RcuLink,
+        Reset,
+        Typesafe, //
     },
     mmap::{
         self,
@@ -18,7 +24,14 @@ use kalloc::{
 use kernel::{
     mm::virt::VmaNew,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu,
+        Arc, //
+    }, //
 };
 
 kalloc::sites! {
@@ -26,6 +39,24 @@ kalloc::sites! {
     pub Blocks: pages, "compile_block";
     pub Boxes: kmalloc([u8; 4096]), "compile_box";
     pub Frames: cache(Frame), "compile_frame";
+    pub Records: cache(Record), "compile_record";
+    pub Conns: cache(Typesafe<Atomic<u64>, u32>), "compile_conn";
+}
+
+pub struct Record {
+    name: [u8; 16],
+}
+
+impl Construct for Record {
+    fn construct() -> impl PinInit<Self> {
+        Record { name: [0; 16] }
+    }
+}
+
+impl Reset for Record {
+    fn reset(mut self: Pin<&mut Self>) {
+        self.name = [0; 16];
+    }
 }
 
 #[inline(never)]
@@ -48,4 +79,22 @@ pub fn map(
     mmap::map(block, 0, vma)?;
     mmap::map(boxed, 0, vma)?;
     mmap::map(object, 0, vma)
+}
+
+#[inline(never)]
+pub fn kinds() -> Result {
+    KmemCache::<Records>::with_usercopy(Options::new(), kalloc::field!(Record, name))?;
+    ConstructedCache::<Records>::new(Options::new())?.alloc(GFP_KERNEL)?;
+    RcuCache::<Conns>::new(Options::new()).map(drop)
+}
+
+#[inline(never)]
+pub fn find(link: &RcuLink<Conns>) -> Option<u64> {
+    let guard = rcu::read_lock();
+    let found = link.load(&guard)?;
+    let key = found.key();
+    let conn = found.get(|conn| **conn == 7)?;
+    let number = key.load(Relaxed);
+    drop(guard);
+    Some(number + u64::from(*conn))
 }

@@ -14,9 +14,12 @@ modprobe kalloc_kunit || exit
 # when the modules are. Each area has the function that made it, and its module; whoever is asked
 # must know any.
 section dropped_memory_is_freed_soon
+echo >/sys/kernel/debug/kalloc_kunit/late
 sleep 1
 grep -q "load_module\|execmem" /proc/vmallocinfo && echo known
 grep "\[kalloc" /proc/vmallocinfo
+# So are caches whose objects were there last.
+awk '$1 == "kunit_user_record" { print "caches known" } $1 == "kunit_user_late"' /proc/slabinfo
 
 # What a process writes into pages comes back, and nothing else: whole blocks, parts with zeroes behind
 # them, too much, nothing. Then across pages, at any place; what is not written stays.

@@ -7,6 +7,7 @@ use kernel::prelude::*;
 mod cache;
 mod cache_constructed;
 mod cache_options;
+mod cache_rcu;
 mod context;
 mod gfp;
 mod kmalloc;
@@ -42,6 +43,7 @@ impl kernel::Module for KallocKunit {
             cache::SITES,
             cache_constructed::SITES,
             cache_options::SITES,
+            cache_rcu::SITES,
             context::SITES,
             kmalloc::SITES,
             memory::SITES,

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What a scenario writes to files, and reads back: blocks of pages that user space has filled, and a
-//! field of an object.
+//! field of an object. And a cache whose last object goes when the scenario says so.
 
 use kalloc::{
     cache::{
         ArcObject,
         Field,
-        Options, //
+        Options,
+        RcuCache,
+        Typesafe, //
     },
     KmemCache,
     Order,
@@ -29,6 +31,10 @@ use kernel::{
         Arc,
         Mutex, //
     },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
     uaccess::{
         UserSliceReader,
         UserSliceWriter, //
@@ -38,6 +44,7 @@ use kernel::{
 kalloc::sites! {
     pub(crate) Written: pages, "kunit_user";
     pub(crate) Records: cache(Record), "kunit_user_record";
+    pub(crate) Late: cache(Typesafe<(), u64>), "kunit_user_late";
 }
 
 /// Bytes in a file.
@@ -196,6 +203,25 @@ impl BinaryWriter for Name {
     }
 }
 
+/// `late`: whatever is written, an object outlives the owner of its cache for a while.
+pub(crate) struct Outlive;
+
+impl BinaryReader for Outlive {
+    fn read_from_slice(
+        &self,
+        reader: &mut UserSliceReader,
+        _offset: &mut file::Offset,
+    ) -> Result<usize> {
+        let cache = RcuCache::<Late>::new(Options::new())?;
+        let object = cache.reserve(GFP_KERNEL)?.write(1);
+        drop(cache);
+        // The worker looks, and leaves it.
+        fsleep(Delta::from_millis(50));
+        drop(object);
+        Ok(reader.len())
+    }
+}
+
 /// The files, in `/sys/kernel/debug/kalloc_kunit/`.
 #[pin_data]
 pub(crate) struct Files {
@@ -205,6 +231,8 @@ pub(crate) struct Files {
     array: File<Array>,
     #[pin]
     name: File<Name>,
+    #[pin]
+    late: File<Outlive>,
     _dir: Dir,
 }
 
@@ -222,6 +250,7 @@ impl Files {
                 try_pin_init!(Array { pages <- new_mutex!(None) }),
             ),
             name <- dir.read_write_binary_file(c"name", name),
+            late <- dir.write_binary_file(c"late", Outlive),
             _dir: dir.clone(),
         });
         KBox::pin_init(files, GFP_KERNEL)

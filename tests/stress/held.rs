@@ -6,7 +6,14 @@ use core::mem::MaybeUninit;
 use kalloc::{
     cache::{
         ArcObject,
-        Options, //
+        Construct,
+        Constructed,
+        ConstructedCache,
+        Options,
+        RcuCache,
+        RcuRef,
+        Reset,
+        Typesafe, //
     },
     kmalloc,
     vmalloc, //
@@ -27,7 +34,13 @@ use kernel::{
     },
     page::PAGE_SIZE,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
 };
 
 kalloc::sites! {
@@ -38,6 +51,27 @@ kalloc::sites! {
     pub(crate) Blocks: pages, "stress_page";
     pub(crate) FreeBlocks: pages, "stress_free_page";
     pub(crate) Mapped: vmalloc([u8]), "stress_mapped";
+    pub(crate) Tables: cache(Table), "stress_constructed";
+    pub(crate) Numbers: cache(Typesafe<Atomic<u64>, [u64; 3]>), "stress_rcu";
+}
+
+/// What stays as it was made while it is free.
+pub(crate) struct Table([u64; 6]);
+
+impl Table {
+    const NEW: [u64; 6] = [0x5a5a; 6];
+}
+
+impl Construct for Table {
+    fn construct() -> impl PinInit<Self> {
+        Table(Self::NEW)
+    }
+}
+
+impl Reset for Table {
+    fn reset(mut self: Pin<&mut Self>) {
+        self.0 = Self::NEW;
+    }
 }
 
 /// What to allocate: the number of a site.
@@ -50,13 +84,13 @@ impl Kind {
         match random % 64 {
             0 => Kind(6),
             1..4 => Kind(2),
-            n => Kind([0, 1, 3, 4, 5][n as usize % 5]),
+            n => Kind::atomic(n),
         }
     }
 
     /// A site that can be used in atomic context.
     pub(crate) fn atomic(random: u32) -> Kind {
-        Kind([0, 1, 3, 4, 5][random as usize % 5])
+        Kind([0, 1, 3, 4, 5, 7, 8][random as usize % 7])
     }
 }
 
@@ -72,6 +106,8 @@ pub(crate) enum Held {
     Block(Pages<Blocks, MaybeUninit<u8>>),
     FreeBlock(FreePages<FreeBlocks, MaybeUninit<u8>>),
     Mapped(Array<u8, Vmalloc<Mapped>>),
+    Table(Constructed<Tables>),
+    Number(RcuRef<Numbers>),
 }
 
 /// What a block counts as.
@@ -96,6 +132,8 @@ impl Held {
             Held::Block(b) => (4, b.len(), b.len()),
             Held::FreeBlock(b) => (5, b.len(), b.len()),
             Held::Mapped(b) => (6, b.len(), whole_pages(b.len())),
+            Held::Table(_) => (7, size_of::<Table>(), 0),
+            Held::Number(_) => (8, size_of::<Typesafe<Atomic<u64>, [u64; 3]>>(), 0),
         };
         Cost {
             site,
@@ -117,17 +155,23 @@ impl Held {
 }
 
 /// Where blocks come from.
-pub(crate) struct Source(Arc<KmemCache<Objects>>);
+pub(crate) struct Source {
+    objects: Arc<KmemCache<Objects>>,
+    tables: ConstructedCache<Tables>,
+    numbers: RcuCache<Numbers>,
+}
 
 impl Source {
     pub(crate) fn new() -> Result<Self> {
-        Ok(Source(Arc::new(
-            KmemCache::new(Options::new())?,
-            GFP_KERNEL,
-        )?))
+        Ok(Source {
+            objects: Arc::new(KmemCache::new(Options::new())?, GFP_KERNEL)?,
+            tables: ConstructedCache::new(Options::new().account())?,
+            numbers: RcuCache::new(Options::new().sheaf_capacity(200))?,
+        })
     }
 
-    /// Allocates a block of a kind; sometimes one that is larger than can be.
+    /// Allocates a block of a kind; sometimes one that is larger than can be. An object that has not
+    /// stayed as it was made is an error, which its site knows nothing of.
     pub(crate) fn alloc(&self, kind: Kind, random: u32, flags: Flags) -> Result<Held, AllocError> {
         let flags = flags | __GFP_NOWARN;
         let size = match random % 128 {
@@ -140,9 +184,20 @@ impl Source {
             0 => Held::Word(KBox::new([1; 3], flags)?),
             1 => Held::Bytes(Array::zeroed(size, flags)?),
             2 => Held::Either(Array::zeroed(1 + random as usize % 9000, flags)?),
-            3 => Held::Object(self.0.reserve_arc(flags)?.write([1; 5])),
+            3 => Held::Object(self.objects.reserve_arc(flags)?.write([1; 5])),
             4 => Held::Block(Pages::uninit(order, flags)?),
             5 => Held::FreeBlock(FreePages::uninit(order, flags)?),
+            7 => {
+                let mut table = self.tables.alloc(flags)?;
+                let made = core::mem::replace(&mut table.0, [u64::from(random); 6]);
+                (made == Table::NEW).then_some(()).ok_or(AllocError)?;
+                Held::Table(table)
+            }
+            8 => {
+                let slot = self.numbers.reserve(flags)?;
+                slot.key().store(random.into(), Relaxed);
+                Held::Number(slot.write([1; 3]))
+            }
             _ => Held::Mapped(Array::zeroed(1 + random as usize % 9000, flags)?),
         })
     }

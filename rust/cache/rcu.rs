@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Caches whose objects may be looked at while they are freed and become other ones
+//! (`SLAB_TYPESAFE_BY_RCU`).
+//!
+//! Readers find objects without a lock, and writers free them without waiting for readers. Memory that
+//! is freed is reused at once, while it is warm; but only for objects of the same cache. It goes
+//! back to the page allocator when a grace period has ended, so that a reader who holds the RCU read
+//! lock can look at an object that it has found, whatever has become of it.
+//!
+//! What is there to look at at any time is the *key*, which the cache's constructor makes, and which
+//! stays as long as the memory is the cache's: it is something that is shared, such as an atomic. The
+//! *value* comes and goes. It is there as long as there are references to it, and only those who hold
+//! one have access:
+//!
+//! ```text
+//!  RcuCache ── reserve ──> RcuSlot ── write ──> RcuRef ── replace ──> RcuLink     writers
+//!                             ▲                   │                      │
+//!                             └──── into_slot ────┘ (the last one)     load       readers,
+//!                                                 ▲                      ▼        with a
+//!                                                 └─────── get ─────── RcuPtr     `Guard`
+//! ```
+//!
+//! ```ignore
+//! kalloc::sites! { Conns: cache(Typesafe<Atomic<u64>, Conn>), "driver_conn"; }
+//!
+//! // A writer: the number is for readers to see, before and after.
+//! let slot = conns.reserve(GFP_KERNEL)?;
+//! slot.key().store(7, Relaxed);
+//! let old = table[7 % N].replace(Some(slot.write(Conn { number: 7, peer })));
+//!
+//! // A reader. The object may have become another one before there is a reference to it.
+//! let guard = rcu::read_lock();
+//! let found = table[7 % N].load(&guard).filter(|seen| seen.key().load(Relaxed) == 7);
+//! let conn = found.and_then(|seen| seen.get(|conn| conn.number == 7));
+//! drop(guard);
+//! ```
+//!
+//! # What makes this sound
+//!
+//! * A pointer is found in an [`RcuLink`], which owns a reference. So when it was found, the object was
+//!   live, and the RCU read lock held: its slab is not given back before the lock is. That is why the
+//!   pointer, an [`RcuPtr`], cannot outlive the guard.
+//! * The number of references and the key are constructed with the slab, and nobody writes to them as
+//!   a whole after that, nor are they dropped. The key is shared between threads, which is what its
+//!   type must be fit for ([`Sync`]); that it needs no dropping is checked when compiling.
+//! * A reference is taken only if the number is not 0. It becomes 1 when the value has been written,
+//!   and whoever takes a reference sees that; it becomes 0 once, and who made it so drops the value.
+//!   There is never an exclusive reference to a value, as a reader may take another one at any time.
+//! * The allocator keeps its hands off free objects, see [`constructed`](super::constructed). The one
+//!   word that it needs is in the value's place, where nothing is while the object is free.
+//! * `kmem_cache_destroy()` waits for the callbacks that give slabs back (`rcu_barrier()`) before it
+//!   frees the cache itself.
+//!
+//! # Context
+//!
+//! As for other [caches](crate::cache). The last reference to a value may go with a reader, so that
+//! dropping a value must not sleep.
+//!
+//! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
+
+use super::{
+    constructed::Construct,
+    kept::{
+        Kept,
+        Memory, //
+    },
+    options::Options,
+    Slab, //
+};
+use crate::{
+    bindings,
+    gfp::Gfp,
+    site::Tag,
+    slab::Spec, //
+};
+use core::{
+    cell::UnsafeCell,
+    mem::{
+        needs_drop,
+        offset_of,
+        MaybeUninit, //
+    },
+    ptr::NonNull, //
+};
+use kernel::{
+    alloc::AllocError,
+    ffi::c_void,
+    prelude::*,
+    sync::{
+        atomic::Release,
+        Refcount, //
+    }, //
+};
+
+mod reader;
+
+pub use self::reader::{
+    RcuLink,
+    RcuPtr,
+    RcuRef, //
+};
+
+/// What an object of an [`RcuCache`] consists of: a key that is always there, and a value that comes
+/// and goes. The type in the declaration of the site, `cache(Typesafe<K, T>)`.
+#[repr(C)]
+pub struct Typesafe<K, T> {
+    /// First, as the allocator's pointer in a free object is aligned.
+    value: UnsafeCell<MaybeUninit<T>>,
+    /// The number of references to the value; there is one if it is not 0.
+    refs: Refcount,
+    key: K,
+}
+
+/// An object that readers may look at while it is freed: [`Typesafe`].
+pub trait RcuObject: sealed::Sealed {
+    /// What readers may see at any time.
+    type Key: Construct + Sync;
+    /// What there are references to.
+    type Value: Send + Sync + 'static;
+}
+
+/// Keeps [`RcuObject`] to [`Typesafe`].
+mod sealed {
+    /// Implemented for what readers may look at.
+    pub trait Sealed {}
+}
+
+impl<K, T> sealed::Sealed for Typesafe<K, T> {}
+
+impl<K: Construct + Sync, T: Send + Sync + 'static> RcuObject for Typesafe<K, T> {
+    type Key = K;
+    type Value = T;
+}
+
+/// The key of the objects of `S`.
+type Key<S> = <<S as Tag>::Object as RcuObject>::Key;
+/// Their value.
+type Value<S> = <<S as Tag>::Object as RcuObject>::Value;
+/// The objects of `S`. There is one type of objects only, so that this is `S::Object`.
+type Cell<S> = Typesafe<Key<S>, Value<S>>;
+
+impl<K, T> Typesafe<K, T> {
+    /// Where the value is, or will be.
+    ///
+    /// # Safety
+    ///
+    /// `this` must be an object of a cache.
+    #[inline]
+    unsafe fn value(this: NonNull<Self>) -> NonNull<T> {
+        // SAFETY: By the requirement of this function. The cell and what may be uninitialised are
+        // laid out as what is in them.
+        unsafe { NonNull::new_unchecked((&raw mut (*this.as_ptr()).value).cast()) }
+    }
+
+    /// The number of references.
+    ///
+    /// # Safety
+    ///
+    /// `this` must be an object of a cache, whose slab is not given back during `'a`.
+    #[inline]
+    unsafe fn refs<'a>(this: NonNull<Self>) -> &'a Refcount {
+        // SAFETY: By the requirement of this function: constructed with the slab, and only shared
+        // since.
+        unsafe { &(*this.as_ptr()).refs }
+    }
+
+    /// The key.
+    ///
+    /// # Safety
+    ///
+    /// As for `refs`.
+    #[inline]
+    unsafe fn key<'a>(this: NonNull<Self>) -> &'a K {
+        // SAFETY: As in `refs`.
+        unsafe { &(*this.as_ptr()).key }
+    }
+}
+
+/// A slab cache of [`Typesafe`] objects, counted at site `S` and named after it.
+///
+/// It may be dropped while there are references: it is destroyed when the last value has gone, and
+/// the last reader that has found it.
+pub struct RcuCache<S: Tag<Family = Slab, Object: RcuObject + Sized>>(Kept<S>);
+
+impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuCache<S> {
+    /// Creates the cache of site `S`.
+    ///
+    /// # Context
+    ///
+    /// Process context; sleeps.
+    ///
+    /// # Errors
+    ///
+    /// As [`KmemCache::new`](crate::KmemCache::new).
+    pub fn new(options: Options) -> Result<Self> {
+        const {
+            assert!(
+                !needs_drop::<Key<S>>(),
+                "the key of a type-safe object is never dropped"
+            )
+        };
+        let spec = options.spec::<S::Object>()?;
+        let spec = Spec {
+            flags: spec.flags | bindings::SLAB_TYPESAFE_BY_RCU,
+            // CAST: It is 0.
+            free_pointer: (size_of::<Value<S>>() >= size_of::<usize>()).then_some(offset_of!(
+                Cell<S>,
+                value
+            )
+                as u32),
+            ..spec
+        };
+        // SAFETY: The spec is that of the options. A word fits into the value's place, which is
+        // used while there are references only, and is aligned as the object; slab objects are
+        // aligned to words. The constructor is that of the object. The key is `Send`, and not to be
+        // dropped, and so is a number.
+        Ok(RcuCache(unsafe {
+            Kept::new(spec, construct::<Key<S>, Value<S>>)?
+        }))
+    }
+
+    /// Takes an object without a value out of the cache, to be given its key, and
+    /// [written](RcuSlot::write).
+    ///
+    /// # Context
+    ///
+    /// May sleep, if `gfp` allows it.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if there is no memory.
+    #[inline]
+    pub fn reserve(&self, gfp: impl Into<Gfp>) -> Result<RcuSlot<S>, AllocError> {
+        // INVARIANT: Constructed without a value, and given back without one.
+        Ok(RcuSlot {
+            memory: self.0.take(gfp.into())?,
+        })
+    }
+
+    /// Gives slabs without objects back to the page allocator, when readers are done with them.
+    ///
+    /// # Context
+    ///
+    /// Process context; sleeps.
+    pub fn shrink(&self) {
+        self.0.shrink();
+    }
+}
+
+/// An object that has no value, and nobody but one owner. Given back to the cache on drop.
+///
+/// # Invariants
+///
+/// The number of references is 0.
+pub struct RcuSlot<S: Tag<Family = Slab, Object: RcuObject + Sized>> {
+    memory: Memory<S>,
+}
+
+impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuSlot<S> {
+    /// The object.
+    #[inline]
+    fn cell(&self) -> NonNull<Cell<S>> {
+        self.memory.as_ptr().cast()
+    }
+
+    /// The key, which late readers of the object's earlier value may be looking at.
+    #[inline]
+    pub fn key(&self) -> &Key<S> {
+        // SAFETY: The object is ours while `self` is borrowed.
+        unsafe { Typesafe::key(self.cell()) }
+    }
+
+    /// Moves `value` in, and returns the first reference to it.
+    #[inline]
+    pub fn write(self, value: Value<S>) -> RcuRef<S> {
+        // SAFETY: There is room for it, and by the invariants nobody looks at it.
+        unsafe { Typesafe::value(self.cell()).write(value) };
+        // SAFETY: Just initialised.
+        unsafe { self.publish() }
+    }
+
+    /// Initialises the value in place, where it will stay.
+    ///
+    /// # Errors
+    ///
+    /// The initialiser's; the memory is given back.
+    pub fn pin_init<E>(self, init: impl PinInit<Value<S>, E>) -> Result<RcuRef<S>, E> {
+        // SAFETY: As in `write`; on error it is not used. It never moves.
+        unsafe { pin_init::raw_try_init(Typesafe::value(self.cell()).as_ptr(), init)? };
+        // SAFETY: Just initialised.
+        Ok(unsafe { self.publish() })
+    }
+
+    /// Makes the first reference.
+    ///
+    /// # Safety
+    ///
+    /// There must be a valid value.
+    #[inline]
+    unsafe fn publish(self) -> RcuRef<S> {
+        let cell = self.memory.into_raw().cast::<Cell<S>>();
+        // SAFETY: The object is still ours. Whoever finds the number to be 1 or more sees what
+        // was done to value and key before.
+        unsafe { Typesafe::refs(cell) }
+            .as_atomic()
+            .store(1, Release);
+        // SAFETY: The number has been raised for this reference. The value is valid by the
+        // requirement of this function.
+        unsafe { RcuRef::from_raw(cell) }
+    }
+}
+
+/// Makes an object without a value for the allocator.
+///
+/// # Safety
+///
+/// `at` must be memory for a `Typesafe<K, T>` that nobody uses.
+unsafe extern "C" fn construct<K: Construct, T>(at: *mut c_void) {
+    let at = at.cast::<Typesafe<K, T>>();
+    // SAFETY: By the requirement of this function. The key stays there, and does not need to be
+    // dropped.
+    unsafe {
+        (&raw mut (*at).refs).write(Refcount::new(0));
+        pin_init::raw_init(&raw mut (*at).key, K::construct());
+    }
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How objects are found, looked at, and held.
+
+use super::{
+    Cell,
+    Key,
+    Memory,
+    RcuObject,
+    RcuSlot,
+    Slab,
+    Typesafe,
+    Value, //
+};
+use crate::{
+    bindings,
+    site::Tag, //
+};
+use core::{
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ops::Deref,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Full, //
+        },
+        rcu::Guard, //
+    }, //
+};
+
+/// A reference to a value: it stays until the last of them is dropped. Whoever drops the last one
+/// drops the value, and gives the memory back.
+///
+/// # Invariants
+///
+/// `cell` is an object of the cache of `S`. One of the number of its references is this one's, and so
+/// it has a value.
+pub struct RcuRef<S: Tag<Family = Slab, Object: RcuObject + Sized>> {
+    cell: NonNull<Cell<S>>,
+    _value: PhantomData<Value<S>>,
+}
+
+// SAFETY: A value is `Send`, as any thread may drop it, and `Sync`; so is a key.
+unsafe impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Send for RcuRef<S> {}
+// SAFETY: As above.
+unsafe impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Sync for RcuRef<S> {}
+
+impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuRef<S> {
+    /// # Safety
+    ///
+    /// The invariants must hold for `cell`, whose number of references has been raised for this one.
+    #[inline]
+    pub(super) unsafe fn from_raw(cell: NonNull<Cell<S>>) -> Self {
+        // INVARIANT: By the requirement of this function.
+        RcuRef {
+            cell,
+            _value: PhantomData,
+        }
+    }
+
+    /// The object's key.
+    #[inline]
+    pub fn key(&self) -> &Key<S> {
+        // SAFETY: By the invariants, the object is live as long as `self`.
+        unsafe { Typesafe::key(self.cell) }
+    }
+
+    /// The value, which never moves.
+    #[inline]
+    pub fn as_pin(&self) -> Pin<&Value<S>> {
+        // SAFETY: It is dropped in place, and only shared before.
+        unsafe { Pin::new_unchecked(self) }
+    }
+
+    /// Drops the reference. If it is the last one, the value is dropped and its memory kept, to be
+    /// used again: readers who have found it may see it become another one.
+    pub fn into_slot(self) -> Option<RcuSlot<S>> {
+        let cell = ManuallyDrop::new(self).cell;
+        // SAFETY: By the invariants, the object is live until the number is lowered for `self`, which
+        // is not used again.
+        if !unsafe { Typesafe::refs(cell) }.dec_and_test() {
+            return None;
+        }
+        // SAFETY: There was one reference, so nobody else has access to the value; nor will anybody,
+        // since the number is 0. What others did with theirs is over.
+        unsafe { Typesafe::value(cell).drop_in_place() };
+        // INVARIANT: The number is 0.
+        Some(RcuSlot {
+            // SAFETY: Without a reference, nobody owns the object. For the type, see `Cell`.
+            memory: unsafe { Memory::from_raw(cell.cast()) },
+        })
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Deref for RcuRef<S> {
+    type Target = Value<S>;
+
+    #[inline]
+    fn deref(&self) -> &Value<S> {
+        // SAFETY: By the invariants, there is a value as long as `self`. It is never borrowed mutably.
+        unsafe { Typesafe::value(self.cell).as_ref() }
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Clone for RcuRef<S> {
+    #[inline]
+    fn clone(&self) -> Self {
+        // SAFETY: By the invariants, the object is live.
+        unsafe { Typesafe::refs(self.cell) }.inc();
+        // SAFETY: Just raised; it has a value, since `self` is a reference, too.
+        unsafe { RcuRef::from_raw(self.cell) }
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Drop for RcuRef<S> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: `self` is not used again.
+        drop(unsafe { RcuRef::<S>::from_raw(self.cell) }.into_slot());
+    }
+}
+
+/// Where readers find an object: a reference to one, or none.
+///
+/// # Invariants
+///
+/// The pointer is NULL, or an object of the cache of `S`, one of whose references is the link's.
+pub struct RcuLink<S: Tag<Family = Slab, Object: RcuObject + Sized>> {
+    cell: Atomic<*mut Cell<S>>,
+    _owned: PhantomData<RcuRef<S>>,
+}
+
+impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuLink<S> {
+    /// Returns a link to nothing.
+    pub const fn new() -> Self {
+        // INVARIANT: NULL.
+        RcuLink {
+            cell: Atomic::new(ptr::null_mut()),
+            _owned: PhantomData,
+        }
+    }
+
+    /// Links to `new`, and returns what was linked before.
+    pub fn replace(&self, new: Option<RcuRef<S>>) -> Option<RcuRef<S>> {
+        let new = new.map_or(ptr::null_mut(), |new| ManuallyDrop::new(new).cell.as_ptr());
+        // INVARIANT: The reference that was `new` is the link's now.
+        let old = NonNull::new(self.cell.xchg(new, Full))?;
+        // SAFETY: By the invariants, the link had a reference to it, which is the caller's now.
+        Some(unsafe { RcuRef::from_raw(old) })
+    }
+
+    /// Returns what is linked, to be looked at as long as the RCU read lock is held.
+    #[inline]
+    pub fn load<'g>(&self, _guard: &'g Guard) -> Option<RcuPtr<'g, S>> {
+        let cell = NonNull::new(self.cell.load(Acquire))?;
+        // INVARIANT: By the invariants, the object was live when its address was read, with the lock
+        // held.
+        Some(RcuPtr {
+            cell,
+            _guard: PhantomData,
+        })
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Default for RcuLink<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Drop for RcuLink<S> {
+    fn drop(&mut self) {
+        drop(self.replace(None));
+    }
+}
+
+/// An object that was live when it was found, and has since maybe been freed, or become another one.
+///
+/// # Invariants
+///
+/// `cell` is an object of the cache of `S`, whose slab is not given back during `'g`.
+pub struct RcuPtr<'g, S: Tag<Family = Slab, Object: RcuObject + Sized>> {
+    cell: NonNull<Cell<S>>,
+    _guard: PhantomData<&'g Guard>,
+}
+
+impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Clone for RcuPtr<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Copy for RcuPtr<'_, S> {}
+
+impl<'g, S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuPtr<'g, S> {
+    /// The key: that of the object that was found, of another one, or of none. Not to be relied upon,
+    /// but to save the trouble of taking a reference to what is not looked for.
+    #[inline]
+    pub fn key(&self) -> &'g Key<S> {
+        // SAFETY: By the invariants, the slab stays during `'g`.
+        unsafe { Typesafe::key(self.cell) }
+    }
+
+    /// Takes a reference to the value, if there is one, and it `is` the one looked for. It may not be
+    /// the one that was found: that is to be told by the value, or the key, now that it cannot change
+    /// any more.
+    #[inline]
+    pub fn get(self, is: impl FnOnce(&RcuRef<S>) -> bool) -> Option<RcuRef<S>> {
+        // SAFETY: By the invariants, the slab stays during `'g`.
+        let refs = unsafe { Typesafe::refs(self.cell) }.as_atomic().as_ptr();
+        // SAFETY: The number is that of a `refcount_t`, which is an atomic and nothing else.
+        if !unsafe { bindings::kalloc_helper_refcount_inc_not_zero_acquire(refs.cast()) } {
+            return None;
+        }
+        // SAFETY: The number was not 0, and has been raised: there is a value, whose writing was seen.
+        let found = unsafe { RcuRef::from_raw(self.cell) };
+        is(&found).then_some(found)
+    }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H09: what was found cannot be looked at when the RCU read lock is given back.
+//! error: cannot move out of `guard` because it is borrowed
+
+use kalloc::cache::{
+    RcuLink,
+    Typesafe, //
+};
+use kernel::sync::{
+    atomic::{
+        Atomic,
+        Relaxed, //
+    },
+    rcu, //
+};
+
+kalloc::sites! {
+    pub Conns: cache(Typesafe<Atomic<u64>, u32>), "compile_conn";
+}
+
+#[inline(never)]
+pub fn case(link: &RcuLink<Conns>) -> Option<u64> {
+    let guard = rcu::read_lock();
+    let key = link.load(&guard)?.key();
+    drop(guard);
+    Some(key.load(Relaxed))
+}

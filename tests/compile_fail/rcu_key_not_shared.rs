@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H09: what readers look at any time must be fit for sharing.
+//! error: `UnsafeCell<u64>` cannot be shared between threads safely
+
+use core::cell::UnsafeCell;
+use kalloc::cache::{
+    Construct,
+    Options,
+    RcuCache,
+    Typesafe, //
+};
+use kernel::prelude::*;
+
+pub struct Number(UnsafeCell<u64>);
+
+impl Construct for Number {
+    fn construct() -> impl PinInit<Self> {
+        Number(UnsafeCell::new(0))
+    }
+}
+
+kalloc::sites! {
+    pub Conns: cache(Typesafe<Number, u32>), "compile_conn";
+}
+
+#[inline(never)]
+pub fn case() -> Result {
+    RcuCache::<Conns>::new(Options::new()).map(drop)
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H09: what was found may have been freed; there is no value without a reference.
+//! error: type `RcuPtr<'_, Conns>` cannot be dereferenced
+
+use kalloc::cache::{
+    RcuLink,
+    Typesafe, //
+};
+use kernel::sync::{
+    atomic::Atomic,
+    rcu, //
+};
+
+kalloc::sites! {
+    pub Conns: cache(Typesafe<Atomic<u64>, u32>), "compile_conn";
+}
+
+#[inline(never)]
+pub fn case(link: &RcuLink<Conns>) -> Option<u32> {
+    let guard = rcu::read_lock();
+    let found = link.load(&guard)?;
+    Some(*found)
+}

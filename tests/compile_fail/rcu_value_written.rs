@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H09: a value that any reader may have a reference to is not written.
+//! error: cannot assign to data in dereference of `RcuRef<Conns>`
+
+use kalloc::cache::{
+    RcuRef,
+    Typesafe, //
+};
+use kernel::sync::atomic::Atomic;
+
+kalloc::sites! {
+    pub Conns: cache(Typesafe<Atomic<u64>, u32>), "compile_conn";
+}
+
+#[inline(never)]
+pub fn case(mut conn: RcuRef<Conns>) {
+    *conn += 1;
+}

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use kalloc::cache::{
+    RcuLink,
+    Typesafe, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Completion, //
+    }, //
+};
+
+/// What is in a value besides its number, to see that it is of one piece.
+const PATTERN: u64 = 0x0123_4567_89ab_cdef;
+
+static DROPS: Atomic<i32> = Atomic::new(0);
+
+/// A value that knows its number twice.
+pub(crate) struct Conn {
+    number: u64,
+    check: u64,
+}
+
+impl Conn {
+    fn new(number: u64) -> Self {
+        Conn {
+            number,
+            check: number ^ PATTERN,
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.check == self.number ^ PATTERN
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        DROPS.fetch_add(1, Relaxed);
+        // Whoever still reads it sees that it is not whole.
+        self.check = 0;
+    }
+}
+
+kalloc::sites! {
+    pub(crate) Conns: cache(Typesafe<Atomic<u64>, Conn>), "kunit_rcu_conn";
+    /// Values too small for a pointer of the allocator's.
+    pub(crate) Bytes: cache(Typesafe<(), u8>), "kunit_rcu_byte", percpu;
+}
+
+/// Where connections are found by number.
+const LINKS: u64 = 4;
+
+/// What readers and a writer share.
+#[pin_data]
+struct Table {
+    links: [RcuLink<Conns>; LINKS as usize],
+    readers: Atomic<i32>,
+    stop: Atomic<i32>,
+    /// Values that readers had; memory that had become another object; what must not be.
+    held: Atomic<i32>,
+    others: Atomic<i32>,
+    wrong: Atomic<i32>,
+    #[pin]
+    done: Completion,
+}
+
+#[kunit_tests(kalloc_cache_rcu)]
+mod tests {
+    use super::*;
+    use crate::Change;
+    use kalloc::cache::{
+        Options,
+        RcuCache,
+        RcuRef, //
+    };
+    use kernel::{
+        sync::{
+            atomic::{
+                ordering,
+                Acquire,
+                Release, //
+            },
+            rcu,
+            Arc, //
+        },
+        time::{
+            Instant,
+            Monotonic, //
+        },
+        workqueue, //
+    };
+
+    fn conns() -> Result<RcuCache<Conns>> {
+        RcuCache::new(Options::new())
+    }
+
+    fn conn(cache: &RcuCache<Conns>, number: u64) -> Result<RcuRef<Conns>> {
+        let slot = cache.reserve(GFP_KERNEL)?;
+        slot.key().store(number, Relaxed);
+        Ok(slot.write(Conn::new(number)))
+    }
+
+    #[test]
+    fn values_are_dropped_with_the_last_reference() -> Result {
+        let (change, drops) = (Change::of::<Conns>(), DROPS.load(Relaxed));
+        let cache = conns()?;
+        let first = conn(&cache, 1)?;
+        let second = first.clone();
+        assert!(first.number == 1 && second.key().load(Relaxed) == 1);
+        drop(first);
+        assert!(second.is_whole() && DROPS.load(Relaxed) == drops);
+        assert!(change.events() == (1, 0, 0));
+        drop(second);
+        assert!(DROPS.load(Relaxed) == drops + 1);
+        assert!(change.events() == (1, 1, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn links_own_what_they_link() -> Result {
+        let (change, drops) = (Change::of::<Conns>(), DROPS.load(Relaxed));
+        let cache = conns()?;
+        let link = RcuLink::new();
+        assert!(link.load(&rcu::read_lock()).is_none());
+        assert!(link.replace(Some(conn(&cache, 1)?)).is_none());
+        let old = link.replace(Some(conn(&cache, 2)?)).ok_or(ENOENT)?;
+        assert!(old.number == 1 && DROPS.load(Relaxed) == drops);
+        drop((old, link));
+        assert!(DROPS.load(Relaxed) == drops + 2);
+        assert!(change.events() == (2, 2, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn readers_keep_what_they_hold() -> Result {
+        let drops = DROPS.load(Relaxed);
+        let cache = conns()?;
+        let link = RcuLink::new();
+        link.replace(Some(conn(&cache, 7)?));
+        let guard = rcu::read_lock();
+        let seen = link.load(&guard).ok_or(ENOENT)?;
+        assert!(seen.key().load(Relaxed) == 7);
+        assert!(seen.get(|conn| conn.number == 8).is_none());
+        let held = seen.get(|conn| conn.number == 7).ok_or(ENOENT)?;
+        drop(guard);
+        drop(link.replace(None));
+        assert!(held.is_whole() && DROPS.load(Relaxed) == drops);
+        drop(held);
+        assert!(DROPS.load(Relaxed) == drops + 1);
+        Ok(())
+    }
+
+    #[test]
+    fn memory_becomes_another_object_under_a_reader() -> Result {
+        let (change, drops) = (Change::of::<Conns>(), DROPS.load(Relaxed));
+        let cache = conns()?;
+        let link = RcuLink::new();
+        link.replace(Some(conn(&cache, 1)?));
+        let guard = rcu::read_lock();
+        let seen = link.load(&guard).ok_or(ENOENT)?;
+
+        // Freed: there is a key, but nothing to refer to.
+        let last = link.replace(None).ok_or(ENOENT)?;
+        let slot = last.into_slot().ok_or(ENOENT)?;
+        assert!(DROPS.load(Relaxed) == drops + 1);
+        assert!(seen.get(|_| true).is_none());
+        assert!(seen.key().load(Relaxed) == 1);
+
+        // Another one: who looks for the first does not get it.
+        slot.key().store(2, Relaxed);
+        assert!(seen.get(|_| true).is_none());
+        let other = slot.write(Conn::new(2));
+        assert!(seen.get(|conn| conn.number == 1).is_none());
+        let again = seen.get(|conn| conn.number == 2).ok_or(ENOENT)?;
+        assert!(again.is_whole() && again.key().load(Relaxed) == 2);
+        // A reference that is not the last one has no memory to give.
+        assert!(other.into_slot().is_none());
+        drop(again);
+        assert!(DROPS.load(Relaxed) == drops + 2);
+        assert!(change.events() == (1, 1, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn objects_keep_their_cache() -> Result {
+        let cache = conns()?;
+        let held = conn(&cache, 1)?;
+        drop(cache);
+        assert!(conns().err() == Some(EEXIST));
+        assert!(held.is_whole());
+
+        // A reader may look at the memory until the lock is given back, though the worker would
+        // destroy the cache now.
+        let link = RcuLink::new();
+        link.replace(Some(held));
+        let guard = rcu::read_lock();
+        let seen = link.load(&guard).ok_or(ENOENT)?;
+        drop(link);
+        let start = Instant::<Monotonic>::now();
+        while start.elapsed().as_millis() < 30 {
+            assert!(seen.get(|_| true).is_none() && seen.key().load(Relaxed) == 1);
+        }
+        drop(guard);
+        drop(conns()?);
+        Ok(())
+    }
+
+    #[test]
+    fn slots_may_stay_without_a_value() -> Result {
+        let (change, drops) = (Change::of::<Conns>(), DROPS.load(Relaxed));
+        let cache = conns()?;
+        drop(cache.reserve(GFP_ATOMIC | __GFP_ZERO)?);
+        let failed = cache.reserve(GFP_KERNEL)?.pin_init(init!(Conn {
+            number: 1,
+            check: Err(EPERM)?,
+        }? Error));
+        assert!(failed.err() == Some(EPERM));
+        assert!(change.events() == (2, 2, 0) && DROPS.load(Relaxed) == drops);
+        Ok(())
+    }
+
+    #[test]
+    fn small_values_have_a_place() -> Result {
+        let change = Change::of::<Bytes>();
+        let cache = RcuCache::<Bytes>::new(Options::new())?;
+        let mut bytes = KVec::new();
+        for round in 0..3 {
+            for byte in 0..200 {
+                let slot = cache.reserve(GFP_KERNEL)?;
+                bytes.push(slot.write(byte ^ round), GFP_KERNEL)?;
+            }
+            assert!(bytes.iter().map(|byte| **byte ^ round).eq(0..200));
+            assert!(change.live().0 == 200);
+            bytes.clear();
+        }
+        assert!(change.events() == (600, 600, 0));
+        Ok(())
+    }
+
+    /// Takes some time, in which others get to run.
+    fn slowly<T>(value: T) -> T {
+        for _ in 0..200 {
+            core::hint::spin_loop();
+        }
+        value
+    }
+
+    /// Looks for connections until told to stop, and says what it has seen.
+    fn read(table: &Table) {
+        let count = |counter: &Atomic<i32>, seen: bool| counter.add(i32::from(seen), Relaxed);
+        let mut kept: Option<RcuRef<Conns>> = None;
+        let mut next = 0;
+        while table.stop.load(Acquire) == 0 {
+            next = (next + 1) % LINKS;
+            let guard = rcu::read_lock();
+            let Some(seen) = table.links.get(next as usize).and_then(|l| l.load(&guard)) else {
+                continue;
+            };
+            let number = seen.key().load(Relaxed);
+            slowly(());
+            let found = seen.get(|conn| {
+                // Whatever it is, it is a whole one, and stays what it is.
+                let right = conn.is_whole() && conn.key().load(Relaxed) == conn.number;
+                count(&table.wrong, !right);
+                count(&table.others, conn.number != number);
+                conn.number == number
+            });
+            drop(guard);
+            count(&table.held, found.is_some());
+            count(&table.wrong, kept.is_some_and(|conn| !conn.is_whole()));
+            kept = found;
+        }
+    }
+
+    #[test]
+    fn readers_see_whole_objects_while_memory_is_reused() -> Result {
+        const READERS: i32 = 3;
+        let (change, drops) = (Change::of::<Conns>(), DROPS.load(Relaxed));
+        let cache = conns()?;
+        let table = Arc::pin_init(
+            pin_init!(Table {
+                links: core::array::from_fn(|_| RcuLink::new()),
+                readers: Atomic::new(READERS),
+                stop: Atomic::new(0),
+                held: Atomic::new(0),
+                others: Atomic::new(0),
+                wrong: Atomic::new(0),
+                done <- Completion::new(),
+            }),
+            GFP_KERNEL,
+        )?;
+        for _ in 0..READERS {
+            let table = table.clone();
+            workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
+                read(&table);
+                if table.readers.fetch_sub(1, ordering::Full) == 1 {
+                    table.done.complete_all();
+                }
+            })?;
+        }
+
+        // Each place gets one connection after the other; every other time in the same memory.
+        let mut number = 0;
+        let start = Instant::<Monotonic>::now();
+        let sum = |what: &Atomic<i32>| what.load(Relaxed);
+        // Until there was something to see, but not for ever.
+        while start.elapsed().as_millis() < 5000
+            && (number < 1000 || sum(&table.held) < 1000 || sum(&table.others) < 3)
+        {
+            number += 1;
+            let Some(link) = table.links.get((number % LINKS) as usize) else {
+                continue;
+            };
+            let slot = match link.replace(None).and_then(RcuRef::into_slot) {
+                Some(slot) if number / LINKS % 2 == 0 => slot,
+                _ => cache.reserve(GFP_KERNEL)?,
+            };
+            slot.key().store(number, Relaxed);
+            let check = number ^ PATTERN;
+            let conn = slot.pin_init(init!(Conn {
+                number,
+                check: slowly(check),
+            }))?;
+            drop(link.replace(Some(conn)));
+        }
+        table.stop.store(1, Release);
+        table.done.wait_for_completion();
+
+        assert!(sum(&table.wrong) == 0);
+        assert!(sum(&table.held) > 0 && sum(&table.others) > 0);
+        for link in &table.links {
+            link.replace(None);
+        }
+        assert!(DROPS.load(Relaxed) as u64 - drops as u64 == number);
+        assert!(change.live().0 == 0);
+        Ok(())
+    }
+}
