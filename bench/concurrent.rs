@@ -28,8 +28,7 @@ use kernel::{
         Box, //
     },
     new_mutex,
-    prelude::*,
-    sync::Mutex, //
+    prelude::*, //
 };
 
 /// Who does something.
