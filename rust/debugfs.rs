@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! `/sys/kernel/debug/kalloc/`, where this module and those that use it have their files.
+//!
+//! Files of the kernel crate's kinds are created in [`dir`]. A [`SeqFile`] shows [`Records`], and so any
+//! number of lines, of which a reader sees as many as it likes.
+//!
+//! An open file keeps kalloc.ko loaded, but no other module: what was said of
+//! [files in `/proc`](crate::procfs) holds here, too.
 
 use crate::{
     bindings,
+    files::{
+        self,
+        Handle, //
+    },
     seq::{
         Callbacks,
         Keeper,
@@ -73,11 +83,15 @@ unsafe impl Keeper for Debug {
 }
 
 /// A file in the directory that shows records, read-only for root. It is there until this is
-/// dropped; that cannot be while somebody has it open, who keeps this module loaded.
+/// dropped.
+///
+/// # Invariants
+///
+/// `handle`, if there is one, is a file that shows `self.records`, and that nobody else removes but
+/// `files` when its module goes.
 #[pin_data(PinnedDrop)]
-pub(crate) struct SeqFile<R: Records> {
-    /// NULL without debugfs, or an error that all of its functions take as well.
-    entry: *mut bindings::dentry,
+pub struct SeqFile<R: Records + 'static> {
+    handle: Option<Handle>,
     records: R,
     #[pin]
     _pin: PhantomPinned,
@@ -85,43 +99,78 @@ pub(crate) struct SeqFile<R: Records> {
 
 // SAFETY: The entry belongs to no thread; the records are `Send`.
 unsafe impl<R: Records> Send for SeqFile<R> {}
-// SAFETY: A shared reference gives access to nothing; readers share the records, which are `Sync`.
+// SAFETY: A shared reference gives access to the records, which are `Sync`, as readers do.
 unsafe impl<R: Records> Sync for SeqFile<R> {}
 
 impl<R: Records + 'static> SeqFile<R> {
-    /// Creates the file `name`, if there is debugfs.
+    /// Creates the file `name`, a file of `module`, if there is debugfs.
     ///
     /// # Context
     ///
-    /// May sleep.
-    pub(crate) fn new(name: &'static CStr, records: R) -> impl PinInit<Self, Error> {
-        // SAFETY: The closure initialises all fields, and does not move the slot.
+    /// As [`ProcFile::new`](crate::procfs::ProcFile::new).
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`] if `name` is empty, a number, longer than 255 bytes, `.`, `..`, or has a `/`; or if
+    ///   this is not called by `module`.
+    /// - [`ENOMEM`] if there is no memory.
+    ///
+    /// That there is such a file already is no error, as it is none that there is no debugfs: nothing
+    /// may depend on it.
+    pub fn new(
+        module: &'static ThisModule,
+        name: &'static CStr,
+        records: R,
+    ) -> impl PinInit<Self, Error> {
+        // SAFETY: On success the closure initialises all fields, on error none; nothing in it moves
+        // the slot.
         unsafe {
             pin_init::pin_init_from_closure(move |slot: *mut Self| {
                 let data = &raw mut (*slot).records;
                 data.write(records);
-                (&raw mut (*slot).entry).write(ptr::null_mut());
-                let parent = bindings::debugfs_lookup(NAME.as_char_ptr(), ptr::null_mut());
-                if let Some(parent) = from_err_ptr(parent).ok().and_then(NonNull::new) {
-                    // The records are in place before the first reader can come.
-                    (*slot).entry = bindings::kalloc_helper_debugfs_create_seq(
+                let table = Callbacks::<R, Debug>::TABLE;
+                // The records are in place before the first reader can come.
+                let handle = files::add(module, table, name, &|| {
+                    let parent = bindings::debugfs_lookup(NAME.as_char_ptr(), ptr::null_mut());
+                    let parent = from_err_ptr(parent).map(NonNull::new)?.ok_or(ENODEV)?;
+                    let entry = bindings::kalloc_helper_debugfs_create_seq(
                         name.as_char_ptr(),
                         parent.as_ptr(),
                         data.cast(),
-                        Callbacks::<R, Debug>::TABLE,
+                        table,
                     );
                     bindings::dput(parent.as_ptr());
-                }
+                    let entry = from_err_ptr(entry).map_err(|_| ENODEV)?;
+                    NonNull::new(entry).map(Handle::Debug).ok_or(ENODEV)
+                });
+                let handle = match handle {
+                    Ok(handle) => Some(handle),
+                    Err(error) if error == ENODEV => None,
+                    Err(error) => {
+                        data.drop_in_place();
+                        return Err(error);
+                    }
+                };
+                // INVARIANT: Just created, with that data.
+                (&raw mut (*slot).handle).write(handle);
                 Ok(())
             })
         }
+    }
+
+    /// What the file shows.
+    pub fn records(&self) -> &R {
+        &self.records
     }
 }
 
 #[pinned_drop]
 impl<R: Records> PinnedDrop for SeqFile<R> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: Created in `new`, and not removed yet: the directory goes later.
-        unsafe { bindings::debugfs_remove(self.entry) };
+        // By the type invariants, the file is ours. This waits for readers inside a callback, and lets
+        // none in again, before the records go.
+        if let Some(handle) = self.handle {
+            files::remove(handle);
+        }
     }
 }

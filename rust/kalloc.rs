@@ -25,6 +25,10 @@
 //!
 //! A wrapper knows nothing of the file, the file nothing of the wrappers. Memory of any family can
 //! be shown to user space: see [`mmap`].
+//!
+//! What this crate needs besides, and the kernel crate lacks, is there for others, too: values for
+//! each CPU ([`percpu`]), sequences of records ([`seq`]) in [`/proc`](procfs) and [`debugfs`], and a
+//! place for what a driver's callbacks share ([`global`]).
 
 use kernel::prelude::*;
 
@@ -37,7 +41,9 @@ pub mod context;
 pub mod debugfs;
 mod deferred;
 pub mod family;
+mod files;
 pub mod gfp;
+pub mod global;
 #[doc(hidden)]
 pub mod here;
 pub mod kmalloc;
@@ -45,12 +51,12 @@ pub mod layout;
 pub mod memory;
 pub mod mmap;
 pub mod pages;
-mod percpu;
-mod procfs;
+pub mod percpu;
+pub mod procfs;
 mod reaper;
 mod registry;
 mod sampler;
-mod seq;
+pub mod seq;
 pub mod site;
 mod sites;
 mod slab;
@@ -132,15 +138,20 @@ struct KallocModule {
 }
 
 impl kernel::InPlaceModule for KallocModule {
-    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             // SAFETY: A module is initialised once, and this is the first thing done.
             registry <- unsafe { registry::Registry::new() },
             // SAFETY: Likewise; nobody else can ask for it before this module is loaded.
             _debugfs: unsafe { debugfs::Root::new() },
-            sites <- debugfs::SeqFile::new(c"sites", sites::Text),
-            sites_json <- debugfs::SeqFile::new(c"sites.json", sites::Json),
-            kallocinfo <- procfs::ProcFile::new(c"kallocinfo", slabinfo::SlabInfo),
+            sites <- debugfs::SeqFile::new(module, c"sites", sites::Text),
+            sites_json <- debugfs::SeqFile::new(module, c"sites.json", sites::Json),
+            kallocinfo <- procfs::ProcFile::new(
+                module,
+                c"kallocinfo",
+                procfs::Readers::Root,
+                slabinfo::SlabInfo,
+            ),
             _: { sampler::start(module_parameters::sample_ms.value()) },
         })
     }

@@ -1,59 +1,204 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Per-CPU memory.
+//! Per-CPU memory: a value for every CPU.
+//!
+//! [`PerCpu<T>`] has a `T` for each CPU that the machine can have. Each CPU uses its own, so that its
+//! cache line stays where it is; whoever wants to know the whole looks at all of them. [`Counter`] is
+//! the most frequent case.
+//!
+//! ```ignore
+//! struct Stats { hits: Counter, longest: PerCpu<Atomic<u64>> }
+//!
+//! stats.hits.inc();
+//! stats.longest.this(|longest| longest.store(longest.load(Relaxed).max(length), Relaxed));
+//! let longest = stats.longest.iter().map(|(_, longest)| longest.load(Relaxed)).max();
+//! ```
+//!
+//! A CPU's value is not that CPU's alone: others read it, and an interrupt may come in between. It is
+//! therefore only ever shared, and must be [`Sync`]: atomics will do, a `Cell` does not compile.
+//!
+//! # Context
+//!
+//! Allocating may sleep unless the flags say otherwise. All else may be done anywhere.
 //!
 //! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    context,
+    gfp::Gfp, //
+};
 use core::ptr::NonNull;
 use kernel::{
     alloc::AllocError,
+    cpu::CpuId,
+    page::PAGE_SIZE,
     prelude::*, //
 };
 
-/// A zeroed `T` for every possible CPU.
-///
-/// Owns the memory; [`Drop`] frees it, but drops no `T`.
+/// The largest value (`PCPU_MIN_UNIT_SIZE`).
+const MAX_SIZE: usize = 32 << 10;
+
+/// A `T` for every possible CPU.
 ///
 /// # Invariants
 ///
-/// The pointer is a per-CPU cookie from `alloc_percpu()` for a `T`, and is valid until `self` is
-/// dropped.
-pub(crate) struct PerCpu<T>(NonNull<T>);
+/// The pointer is a per-CPU cookie from `alloc_percpu()` for a `T`, which no other value has. Every
+/// possible CPU's instance is a valid `T`.
+pub struct PerCpu<T: Sync>(NonNull<T>);
 
-// SAFETY: The memory belongs to no thread; access to it is up to the holder of the pointers.
-unsafe impl<T: Send> Send for PerCpu<T> {}
+// SAFETY: The memory belongs to no thread; it owns `T`s.
+unsafe impl<T: Sync + Send> Send for PerCpu<T> {}
+// SAFETY: A shared reference gives out shared references to `T`s, to any thread.
+unsafe impl<T: Sync> Sync for PerCpu<T> {}
 
-impl<T: Zeroable> PerCpu<T> {
+impl<T: Sync> PerCpu<T> {
+    /// Allocates a `T` for every possible CPU, made by `init`.
+    ///
+    /// # Context
+    ///
+    /// May sleep, if `gfp` allows it.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if there is no memory, or where sleeping is known not to be allowed.
+    pub fn new(gfp: impl Into<Gfp>, mut init: impl FnMut(CpuId) -> T) -> Result<Self, AllocError> {
+        let cookie = Self::alloc(gfp.into())?;
+        for cpu in possible_cpus() {
+            if let Some(id) = CpuId::from_i32(cpu) {
+                // SAFETY: The CPU is possible; its instance is for a `T`, and nobody else's yet.
+                unsafe { instance(cookie.as_ptr(), cpu).write(init(id)) };
+            }
+        }
+        // INVARIANT: Just initialised: possible CPUs have ids.
+        Ok(PerCpu(cookie))
+    }
+
     /// Allocates a zeroed `T` for every possible CPU.
     ///
     /// # Context
     ///
-    /// May sleep.
+    /// May sleep, if `gfp` allows it.
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no memory.
-    pub(crate) fn zeroed() -> Result<Self, AllocError> {
-        const { assert!(size_of::<T>() > 0 && size_of::<T>() <= 4096 && align_of::<T>() <= 4096) };
-        // SAFETY: The size is not 0, and both are within the limits of the per-CPU allocator.
-        let ptr = unsafe { bindings::kalloc_helper_alloc_percpu(size_of::<T>(), align_of::<T>()) };
-        // INVARIANT: The area is the per-CPU allocator's, which zeroes it, and ours alone.
-        NonNull::new(ptr.cast()).map(Self).ok_or(AllocError)
+    /// As [`PerCpu::new`].
+    pub fn zeroed(gfp: impl Into<Gfp>) -> Result<Self, AllocError>
+    where
+        T: Zeroable,
+    {
+        // INVARIANT: The memory comes zeroed.
+        Self::alloc(gfp.into()).map(PerCpu)
     }
-}
 
-impl<T> PerCpu<T> {
+    /// Allocates zeroed memory.
+    fn alloc(gfp: Gfp) -> Result<NonNull<T>, AllocError> {
+        const {
+            assert!(size_of::<T>() > 0, "a value for each CPU has a size");
+            assert!(
+                size_of::<T>() <= MAX_SIZE,
+                "too large for a value for each CPU"
+            );
+            assert!(align_of::<T>() <= PAGE_SIZE);
+        };
+        if gfp.may_sleep() && context::is_atomic() {
+            return Err(AllocError);
+        }
+        // SAFETY: The size is not 0, and both are within the limits of the per-CPU allocator.
+        let cookie = unsafe {
+            bindings::kalloc_helper_alloc_percpu(size_of::<T>(), align_of::<T>(), gfp.as_raw())
+        };
+        NonNull::new(cookie.cast()).ok_or(AllocError)
+    }
+
+    /// Calls `f` with this CPU's `T`. The CPU stays the same meanwhile: `f` is not preempted, and must
+    /// not sleep.
+    #[inline]
+    pub fn this<R>(&self, f: impl FnOnce(&T) -> R) -> R {
+        // SAFETY: Enabled again below; there is no unwinding in between.
+        unsafe { bindings::kalloc_helper_preempt_disable() };
+        // SAFETY: By the invariants.
+        let result = f(unsafe { &*bindings::kalloc_helper_this_cpu_ptr(self.cookie()).cast() });
+        // SAFETY: Disabled above.
+        unsafe { bindings::kalloc_helper_preempt_enable() };
+        result
+    }
+
+    /// All `T`s, each with the CPU it belongs to, whether that is online or not.
+    pub fn iter(&self) -> impl Iterator<Item = (CpuId, &T)> {
+        possible_cpus().filter_map(|cpu| {
+            // SAFETY: The CPU is possible; the instance is valid by the invariants.
+            Some((CpuId::from_i32(cpu)?, unsafe {
+                &*instance(self.as_ptr(), cpu)
+            }))
+        })
+    }
+
     /// The per-CPU cookie: an address only relative to a CPU's per-CPU base.
     pub(crate) fn as_ptr(&self) -> *mut T {
         self.0.as_ptr()
     }
+
+    #[inline]
+    fn cookie(&self) -> *mut kernel::ffi::c_void {
+        self.0.as_ptr().cast()
+    }
 }
 
-impl<T> Drop for PerCpu<T> {
+impl<T: Sync> Drop for PerCpu<T> {
     fn drop(&mut self) {
+        if core::mem::needs_drop::<T>() {
+            for cpu in possible_cpus() {
+                // SAFETY: By the invariants, each is valid, and dropped once.
+                unsafe { instance(self.as_ptr(), cpu).drop_in_place() };
+            }
+        }
         // SAFETY: By the invariants, the area came from `alloc_percpu()` and is ours.
-        unsafe { bindings::free_percpu(self.0.as_ptr().cast()) };
+        unsafe { bindings::free_percpu(self.cookie()) };
+    }
+}
+
+/// A number that every CPU adds to without regard to the others: one instruction, on x86_64.
+///
+/// It holds 64 bits, and wraps after that.
+pub struct Counter(PerCpu<u64>);
+
+impl Counter {
+    /// Allocates a counter of nothing.
+    ///
+    /// # Context
+    ///
+    /// May sleep, if `gfp` allows it.
+    ///
+    /// # Errors
+    ///
+    /// As [`PerCpu::new`].
+    pub fn new(gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
+        PerCpu::zeroed(gfp).map(Counter)
+    }
+
+    /// Adds 1.
+    #[inline]
+    pub fn inc(&self) {
+        // SAFETY: The cookie is of a `u64`, which is valid while `self` is borrowed; nothing else
+        // writes it, and there are no references to it.
+        unsafe { this_cpu_inc::<_, 0>(self.0.as_ptr()) };
+    }
+
+    /// Adds `n`.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        // SAFETY: As for `inc`.
+        unsafe { this_cpu_add::<_, 0>(self.0.as_ptr(), n) };
+    }
+
+    /// What was added, on all CPUs. While others add, some of that is in it, and some is not.
+    pub fn sum(&self) -> u64 {
+        possible_cpus()
+            // SAFETY: The CPU is possible. Its instance is valid and aligned; its CPU may be writing
+            // it: the read is volatile, and an aligned word is not torn.
+            .map(|cpu| unsafe { instance(self.0.as_ptr(), cpu).read_volatile() })
+            .fold(0, u64::wrapping_add)
     }
 }
 

@@ -2,10 +2,38 @@
 
 //! Files in `/proc` that show a sequence of records.
 //!
+//! A module keeps a [`ProcFile`] where it keeps all that it is, and what it shows behind it:
+//!
+//! ```ignore
+//! #[pin_data]
+//! struct Driver {
+//!     #[pin]
+//!     file: ProcFile<Listing>,
+//! }
+//!
+//! impl kernel::InPlaceModule for Driver {
+//!     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+//!         try_pin_init!(Self {
+//!             file <- ProcFile::new(module, c"driver", Readers::Root, Listing),
+//!         })
+//!     }
+//! }
+//! ```
+//!
+//! # Who waits for whom
+//!
+//! An open file does not keep the module loaded: somebody could sit on it for ever. The module goes, and
+//! the file with it, as soon as no [`Records`] of it is being asked; a read after that is `EIO`.
+//! A [`ProcFile`] that was forgotten is removed when its module has gone, with a line in the log.
+//!
 //! C header: [`include/linux/proc_fs.h`](srctree/include/linux/proc_fs.h)
 
 use crate::{
     bindings,
+    files::{
+        self,
+        Handle, //
+    },
     seq::{
         Callbacks,
         Keeper,
@@ -35,14 +63,33 @@ unsafe impl Keeper for Proc {
     }
 }
 
-/// A file in `/proc`, read-only for root. It is there until this is dropped.
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Root: mode 0400.
+    Root,
+    /// Everyone: mode 0444.
+    Everyone,
+}
+
+impl Readers {
+    const fn mode(self) -> bindings::umode_t {
+        match self {
+            Readers::Root => 0o400,
+            Readers::Everyone => 0o444,
+        }
+    }
+}
+
+/// A file in `/proc`, read-only. It is there until this is dropped.
 ///
 /// # Invariants
 ///
-/// `entry` is a registered proc entry whose data points to `self.records`.
+/// `handle` is a file that shows `self.records`, and that nobody else removes but `files` when its
+/// module goes.
 #[pin_data(PinnedDrop)]
-pub(crate) struct ProcFile<R: Records> {
-    entry: NonNull<bindings::proc_dir_entry>,
+pub struct ProcFile<R: Records + 'static> {
+    handle: Handle,
     records: R,
     #[pin]
     _pin: PhantomPinned,
@@ -50,56 +97,67 @@ pub(crate) struct ProcFile<R: Records> {
 
 // SAFETY: The entry belongs to no thread; the records are `Send`.
 unsafe impl<R: Records> Send for ProcFile<R> {}
-// SAFETY: A shared reference gives access to nothing; readers share the records, which are `Sync`.
+// SAFETY: A shared reference gives access to the records, which are `Sync`, as readers do.
 unsafe impl<R: Records> Sync for ProcFile<R> {}
 
 impl<R: Records + 'static> ProcFile<R> {
-    /// Creates `/proc/name` with mode 0400.
+    /// Creates `/proc/name`, a file of `module`.
     ///
     /// # Context
     ///
-    /// May sleep.
+    /// Process context; may sleep. So does dropping it, which waits for readers: it must not be dropped
+    /// by its own records, nor holding a lock that they take.
     ///
     /// # Errors
     ///
-    /// [`ENOMEM`] if it cannot be created, also because the name is taken.
-    pub(crate) fn new(name: &'static CStr, records: R) -> impl PinInit<Self, Error> {
+    /// - [`EINVAL`] if `name` is empty, a number, longer than 255 bytes, `.`, `..`, or has a `/`; or if
+    ///   this is not called by `module`.
+    /// - [`EEXIST`] if a file of this name was created in this way.
+    /// - [`ENOMEM`] if there is no memory, or the kernel has such a file, of which it complains.
+    pub fn new(
+        module: &'static ThisModule,
+        name: &'static CStr,
+        readers: Readers,
+        records: R,
+    ) -> impl PinInit<Self, Error> {
         // SAFETY: On success the closure initialises all fields, on error none; nothing in it
         // moves the slot.
         unsafe {
             pin_init::pin_init_from_closure(move |slot: *mut Self| {
                 let data = &raw mut (*slot).records;
                 data.write(records);
-                // The records are in place before the first reader can come. `S_IRUSR`: root only.
-                let entry = bindings::proc_create_seq_private(
-                    name.as_char_ptr(),
-                    0o400,
-                    ptr::null_mut(),
-                    Callbacks::<R, Proc>::TABLE,
-                    0,
-                    data.cast(),
-                );
-                match NonNull::new(entry) {
-                    Some(entry) => {
-                        // INVARIANT: Just registered, with that data.
-                        (&raw mut (*slot).entry).write(entry);
-                        Ok(())
-                    }
-                    None => {
-                        data.drop_in_place();
-                        Err(ENOMEM)
-                    }
-                }
+                let table = Callbacks::<R, Proc>::TABLE;
+                // The records are in place before the first reader can come.
+                let handle = files::add(module, table, name, &|| {
+                    let entry = bindings::proc_create_seq_private(
+                        name.as_char_ptr(),
+                        readers.mode(),
+                        ptr::null_mut(),
+                        table,
+                        0,
+                        data.cast(),
+                    );
+                    NonNull::new(entry).map(Handle::Proc).ok_or(ENOMEM)
+                })
+                .inspect_err(|_| data.drop_in_place())?;
+                // INVARIANT: Just created, with that data.
+                (&raw mut (*slot).handle).write(handle);
+                Ok(())
             })
         }
+    }
+
+    /// What the file shows.
+    pub fn records(&self) -> &R {
+        &self.records
     }
 }
 
 #[pinned_drop]
 impl<R: Records> PinnedDrop for ProcFile<R> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants. This waits for readers inside a callback, and lets none
-        // in again.
-        unsafe { bindings::proc_remove(self.entry.as_ptr()) };
+        // By the type invariants, the file is ours. This waits for readers inside a callback, and lets
+        // none in again, before the records go.
+        files::remove(self.handle);
     }
 }

@@ -9,6 +9,7 @@
 
 use crate::{
     bindings,
+    files,
     percpu::PerCpu,
     reaper,
     sampler,
@@ -162,8 +163,8 @@ impl Entry {
             site,
             module,
             counters: match site.unit() {
-                0 => Area::Sized(PerCpu::zeroed()?),
-                _ => Area::Fixed(PerCpu::zeroed()?),
+                0 => Area::Sized(PerCpu::zeroed(GFP_KERNEL)?),
+                _ => Area::Fixed(PerCpu::zeroed(GFP_KERNEL)?),
             },
             peak: Peak::default(),
         })
@@ -310,6 +311,7 @@ impl Registry {
         // SAFETY: Once, and first, by the requirement of this function.
         unsafe {
             LIST.init();
+            files::init();
             reaper::init();
             sampler::init();
         }
@@ -338,6 +340,7 @@ impl PinnedDrop for Registry {
         reaper::cancel();
         sampler::cancel();
         LIST.lock().entries = KVVec::new();
+        files::exit();
     }
 }
 
@@ -357,6 +360,7 @@ unsafe extern "C" fn on_module_state(
 ) -> c_int {
     if state == bindings::module_state_MODULE_STATE_GOING as c_ulong {
         let module = module.cast();
+        files::module_goes(module);
         LIST.lock().entries.retain(|entry| {
             if entry.module != module {
                 return true;

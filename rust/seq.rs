@@ -2,6 +2,33 @@
 
 //! Sequences of records that a file shows.
 //!
+//! What a driver has many of is [`Records`]: a file in [`/proc`](crate::procfs) or
+//! [debugfs](crate::debugfs) shows it a line for each, and asks for no more than its reader takes.
+//!
+//! ```ignore
+//! /// The sessions, by an id that grows.
+//! struct Listing(Arc<Sessions>);
+//!
+//! impl Records for Listing {
+//!     fn seek(&self, pos: u64) -> Option<u64> {
+//!         self.0.lock().first_id_from(pos)
+//!     }
+//!
+//!     fn show(&self, pos: u64, out: &mut Output) {
+//!         if let Some(session) = self.0.lock().get(pos) {
+//!             out.print(fmt!("{pos} {}\n", session.name()));
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! # Positions
+//!
+//! A reader remembers nothing but a number: that of the record it wants next. So it can stop for an
+//! hour, seek back, or begin again, while records come and go. It sees each record that is there all
+//! the time, and none twice, if a record keeps its position, and none is given to another one
+//! behind a reader's back: ids that grow are best, places in a table will do.
+//!
 //! C header: [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
 //!
 //! Reference: <https://docs.kernel.org/filesystems/seq_file.html>
@@ -16,17 +43,24 @@ use kernel::{
         c_int,
         c_void, //
     },
-    fmt, //
+    fmt,
+    prelude::*, //
 };
 
 /// What a file shows: records, each with a position.
 ///
 /// A reader may stop anywhere, for as long as it likes, and go on, go back or close: no call holds
-/// on to anything for the next one. Records may come and go between calls.
-pub(crate) trait Records: Send + Sync {
+/// on to anything for the next one. Records may come and go between calls, and any number of readers
+/// may call at a time.
+///
+/// # Context
+///
+/// Process context; may sleep. The file's owner waits for these calls when it is dropped.
+pub trait Records: Send + Sync {
     /// Returns the position of the first record at or after `pos`, if there is one.
     ///
-    /// A file is read from position 0.
+    /// A file is read from position 0. The last position is `i64::MAX`; what is beyond it, or before
+    /// `pos`, ends the file.
     fn seek(&self, pos: u64) -> Option<u64>;
 
     /// Writes the record at `pos`; nothing, if it is gone.
@@ -39,13 +73,31 @@ pub(crate) trait Records: Send + Sync {
 /// # Invariants
 ///
 /// The pointer is to a seq file that calls [`Records::show`] now.
-pub(crate) struct Output(*mut bindings::seq_file);
+pub struct Output(*mut bindings::seq_file);
 
 impl Output {
     /// Writes `text`.
-    pub(crate) fn write(&mut self, text: &[u8]) {
+    pub fn write(&mut self, text: &[u8]) {
         // SAFETY: By the invariants. A full file says so to seq_file itself.
         unsafe { bindings::seq_write(self.0, text.as_ptr().cast(), text.len()) };
+    }
+
+    /// Writes what [`fmt!`](kernel::prelude::fmt) makes.
+    pub fn print(&mut self, text: fmt::Arguments<'_>) {
+        // An output takes what it is given; what a value cannot tell of itself is left out.
+        let _ = fmt::Write::write_fmt(self, text);
+    }
+
+    /// Writes `text` so that it is one word, whatever is in it: `\xNN` for each byte that is a blank,
+    /// a backslash or none of ASCII's graphic characters.
+    pub fn word(&mut self, text: &[u8]) {
+        for &byte in text {
+            if byte.is_ascii_graphic() && byte != b'\\' {
+                self.write(&[byte]);
+            } else {
+                self.print(fmt!("\\x{byte:02x}"));
+            }
+        }
     }
 }
 
@@ -57,7 +109,7 @@ impl Output {
 
     /// Writes a blank and `number`, behind as many blanks as make it `width` wide, if it is not
     /// wider.
-    pub(crate) fn column(&mut self, width: usize, mut number: u64) {
+    pub fn column(&mut self, width: usize, mut number: u64) {
         let mut text = [b' '; Self::WIDEST];
         let mut start = Self::WIDEST;
         // The largest number has 20 digits.
@@ -75,7 +127,7 @@ impl Output {
     }
 
     /// Writes `text` in a column of `width`, on the left; at most 24 blanks follow it.
-    pub(crate) fn left(&mut self, width: usize, text: &str) {
+    pub fn left(&mut self, width: usize, text: &str) {
         self.write(text.as_bytes());
         let blanks = width.saturating_sub(text.len());
         self.write([b' '; Self::WIDEST].get(..blanks).unwrap_or_default());
@@ -135,14 +187,15 @@ impl<R: Records + 'static, K: Keeper + 'static> Callbacks<R, K> {
     unsafe fn at(m: *mut bindings::seq_file, pos: *mut bindings::loff_t) -> *mut c_void {
         // SAFETY: By the requirements of this function.
         let (records, from) = unsafe { (Self::records(m), *pos) };
-        match records.seek(from.unsigned_abs()) {
-            // OVERFLOW: Positions grow by one for a record; 2^63 of them there never are.
-            Some(found) => {
+        let found = records.seek(from.unsigned_abs());
+        match found.and_then(|found| bindings::loff_t::try_from(found).ok()) {
+            // A reader does not go back by itself, or it would never come to an end.
+            Some(found) if found >= from => {
                 // SAFETY: By the requirements of this function.
-                unsafe { *pos = found as bindings::loff_t };
+                unsafe { *pos = found };
                 pos.cast()
             }
-            None => ptr::null_mut(),
+            _ => ptr::null_mut(),
         }
     }
 
@@ -171,7 +224,11 @@ impl<R: Records + 'static, K: Keeper + 'static> Callbacks<R, K> {
     ) -> *mut c_void {
         // SAFETY: By the requirements of this function. The position must grow even at the end.
         unsafe {
-            *pos += 1;
+            // OVERFLOW: There is nothing after the last position.
+            let Some(next) = (*pos).checked_add(1) else {
+                return ptr::null_mut();
+            };
+            *pos = next;
             Self::at(m, pos)
         }
     }

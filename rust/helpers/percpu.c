@@ -19,10 +19,16 @@ DECLARE_PER_CPU_ALIGNED(struct kalloc_counters, kalloc_unregistered);
 DEFINE_PER_CPU_ALIGNED(struct kalloc_counters, kalloc_unregistered);
 #endif
 
-void __percpu *kalloc_helper_alloc_percpu(size_t size, size_t align);
-void __percpu *kalloc_helper_alloc_percpu(size_t size, size_t align)
+void __percpu *kalloc_helper_alloc_percpu(size_t size, size_t align, gfp_t gfp);
+void __percpu *kalloc_helper_alloc_percpu(size_t size, size_t align, gfp_t gfp)
 {
-	return __alloc_percpu(size, align);
+	return __alloc_percpu_gfp(size, align, gfp);
+}
+
+void *kalloc_helper_this_cpu_ptr(void __percpu *ptr);
+void *kalloc_helper_this_cpu_ptr(void __percpu *ptr)
+{
+	return this_cpu_ptr(ptr);
 }
 
 void *kalloc_helper_per_cpu_ptr(void __percpu *ptr, int cpu);

@@ -20,3 +20,15 @@ bool kalloc_helper_in_task(void)
 {
 	return in_task();
 }
+
+void kalloc_helper_preempt_disable(void);
+void kalloc_helper_preempt_disable(void)
+{
+	preempt_disable();
+}
+
+void kalloc_helper_preempt_enable(void);
+void kalloc_helper_preempt_enable(void)
+{
+	preempt_enable();
+}
