@@ -13,10 +13,11 @@ use crate::{
         Slab, //
     },
     pages::{
+        AnyHandle,
         Block,
         Buddy,
-        Handle,
-        PageArray, //
+        PageArray,
+        SharedPages, //
     },
     site::Tag,
     Array, //
@@ -32,7 +33,7 @@ use kernel::{
 ///
 /// | memory | is mappable |
 /// |---|---|
-/// | [`Pages<S>`](crate::Pages), [`FreePages<S>`](crate::FreePages), [`PageArray<S>`] | always |
+/// | [`Pages<S>`](crate::Pages) and all other blocks, [`SharedPages<S>`], [`PageArray<S>`] | always |
 /// | [`KBox<T, S>`](crate::KBox), [`KVBox`](crate::KVBox), [`VBox`](crate::VBox) | if `T` is of whole pages |
 /// | [`Array<T, A>`](crate::Array) with `A` of this crate | if its length is of whole pages, else [`EINVAL`] |
 /// | [`ArcObject<S>`](crate::cache::ArcObject) | if the type is aligned to a page, as [`Frame`](super::Frame)s are |
@@ -103,13 +104,25 @@ unsafe fn frame(bytes: &[u8], index: usize) -> Option<usize> {
 
 // SAFETY: A block is whole pages in the direct mapping, which are its own until it is dropped; they
 // are initialised, the bytes being `u8`. A shared reference only reads.
-unsafe impl<H: Handle + 'static, S: Tag<Family = Buddy>> Mappable for Block<H, S> {
+unsafe impl<H: AnyHandle + 'static, S: Tag<Family = Buddy>> Mappable for Block<H, S> {
     fn pages(&self) -> Result<usize> {
         whole_pages(self)
     }
 
     fn pfn(&self, index: usize) -> Option<usize> {
-        (index < self.order().bytes() / PAGE_SIZE).then(|| Block::pfn(self) + index)
+        (index < self.len() / PAGE_SIZE).then(|| Block::pfn(self) + index)
+    }
+}
+
+// SAFETY: As above, until the last owner is dropped. As long as this one is shared, nobody is the only
+// owner, who could write.
+unsafe impl<S: Tag<Family = Buddy>> Mappable for SharedPages<S> {
+    fn pages(&self) -> Result<usize> {
+        whole_pages(self)
+    }
+
+    fn pfn(&self, index: usize) -> Option<usize> {
+        (index < self.len() / PAGE_SIZE).then(|| SharedPages::pfn(self) + index)
     }
 }
 
