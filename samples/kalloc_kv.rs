@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/dev/kalloc_kv`: keys and values, in memory, for programs that share them.
+//!
+//! A driver as one would write it with kalloc: all memory is counted at sites of its own, user space
+//! is given no more than it may have, and there is no `unsafe` in it.
+//!
+//! * Keys with their values are objects of a slab cache (`kv/table.rs`), the index is vmalloc memory,
+//!   values are pages (`kv/value.rs`).
+//! * `ioctl()` sets, gets and deletes, by the structure in `kv/kalloc_kv.h`. An open file can be made to
+//!   show one value, which is then read and mapped.
+//! * `/proc/kalloc_kv` lists the keys, with a line about what was done.
+//!
+//! A value never changes. A key may get a new one, or go; who reads, or has mapped, the old one, keeps it
+//! as it was. Documentation/userspace.rst says what programs can rely on.
+
+#![deny(unsafe_code)]
+
+use kalloc::{
+    global::{
+        Global,
+        Published, //
+    },
+    procfs::{
+        ProcFile,
+        Readers, //
+    },
+    seq::{
+        Output,
+        Records, //
+    }, //
+};
+use kernel::{
+    fs::{
+        File,
+        Kiocb, //
+    },
+    iov::IovIterDest,
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceOptions,
+        MiscDeviceRegistration, //
+    },
+    mm::virt::VmaNew,
+    prelude::*,
+    sync::{
+        Arc,
+        SetOnce, //
+    }, //
+};
+use kv::{
+    request::{
+        self,
+        check_access,
+        Request, //
+    },
+    store::Store,
+    table,
+    value::{
+        self,
+        Value, //
+    }, //
+};
+
+mod kv {
+    pub(crate) mod request;
+    pub(crate) mod store;
+    pub(crate) mod table;
+    pub(crate) mod value;
+}
+
+module! {
+    type: KvModule,
+    name: "kalloc_kv",
+    authors: ["The kalloc authors"],
+    description: "Keys and values for programs that share them",
+    license: "GPL",
+}
+
+/// Where `open` finds the store.
+static STORE: Global<Store> = Global::new();
+
+/// The module. What user space reaches goes first.
+#[pin_data]
+struct KvModule {
+    #[pin]
+    _device: MiscDeviceRegistration<Session>,
+    #[pin]
+    _listing: ProcFile<Listing>,
+    _store: Published<Store>,
+}
+
+impl kernel::InPlaceModule for KvModule {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        pin_init::pin_init_scope(move || {
+            for sites in [table::SITES, value::SITES] {
+                kalloc::register(module, sites)?;
+            }
+            let store = Store::new()?;
+            let listing = Listing(store.clone());
+            Ok(try_pin_init!(Self {
+                // Fields are initialised in the order in which they stand here: the store is there
+                // before the first program can open the device.
+                _store: STORE.publish(store)?,
+                _listing <- ProcFile::new(module, c"kalloc_kv", Readers::Root, listing),
+                _device <- MiscDeviceRegistration::register(MiscDeviceOptions {
+                    name: c"kalloc_kv",
+                }),
+            }? Error))
+        })
+    }
+}
+
+/// An open file.
+struct Session {
+    store: Arc<Store>,
+    /// What it shows.
+    value: SetOnce<Value>,
+}
+
+impl Session {
+    fn value(&self) -> Result<&Value> {
+        self.value.as_ref().ok_or(ENODATA)
+    }
+}
+
+#[vtable]
+impl MiscDevice for Session {
+    type Ptr = KBox<Self>;
+
+    fn open(_file: &File, _device: &MiscDeviceRegistration<Self>) -> Result<KBox<Self>> {
+        let session = Session {
+            store: STORE.get().ok_or(ENODEV)?,
+            value: SetOnce::new(),
+        };
+        Ok(KBox::new(session, GFP_KERNEL_ACCOUNT)?)
+    }
+
+    fn ioctl(session: &Self, file: &File, command: u32, address: usize) -> Result<isize> {
+        let store = &session.store;
+        match command {
+            request::SET => {
+                check_access(file, true)?;
+                let (key, mut from, mode) = Request::read(address)?.into_value()?;
+                store.set(key, &mut from, mode)?;
+                Ok(0)
+            }
+            request::GET => {
+                check_access(file, false)?;
+                let (key, mut room) = Request::read(address)?.into_room()?;
+                let value = store.get(&key)?;
+                let bytes = value.bytes();
+                if !room.is_empty() {
+                    if room.len() < bytes.len() {
+                        return Err(ERANGE);
+                    }
+                    room.write_slice(bytes)?;
+                }
+                // CAST: At most 64 KiB.
+                Ok(bytes.len() as isize)
+            }
+            request::DELETE => {
+                check_access(file, true)?;
+                store.delete(&Request::read(address)?.into_key()?)?;
+                Ok(0)
+            }
+            request::OPEN => {
+                check_access(file, false)?;
+                let value = store.open(&Request::read(address)?.into_key()?)?;
+                if session.value.populate(value) {
+                    Ok(0)
+                } else {
+                    Err(EBUSY)
+                }
+            }
+            _ => Err(ENOTTY),
+        }
+    }
+
+    fn read_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
+        let session = kiocb.file();
+        iov.simple_read_from_buffer(kiocb.ki_pos_mut(), session.value()?.bytes())
+    }
+
+    fn mmap(session: &Self, _file: &File, vma: &VmaNew) -> Result {
+        session.value()?.map(vma)
+    }
+}
+
+/// `/proc/kalloc_kv`: a line about the whole, and one for each key.
+struct Listing(Arc<Store>);
+
+impl Listing {
+    /// The position of the first line. The key at place `n` is at `n + 1`.
+    const HEADER: u64 = 0;
+}
+
+impl Records for Listing {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        if pos == Self::HEADER {
+            return Some(pos);
+        }
+        // CAST: Both have 64 bits.
+        let place = self.0.place_from((pos - 1) as usize)?;
+        Some(place as u64 + 1)
+    }
+
+    fn show(&self, pos: u64, out: &mut Output) {
+        if pos == Self::HEADER {
+            self.0.show_totals(out);
+        } else {
+            self.0.show((pos - 1) as usize, out);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What programs ask for: `kalloc_kv.h`, from the other side.
+//!
+//! Everything that a program says is checked here, and read once only: it may change its memory
+//! meanwhile.
+
+use super::store::{
+    Key,
+    Mode, //
+};
+use kernel::{
+    fs::file::{
+        flags,
+        File, //
+    },
+    ioctl,
+    prelude::*,
+    uaccess::{
+        UserPtr,
+        UserSlice,
+        UserSliceReader,
+        UserSliceWriter, //
+    }, //
+};
+
+/// `struct kv_request`, for its size.
+type Raw = [u64; 4];
+
+/// `KV_SET`.
+pub(crate) const SET: u32 = ioctl::_IOW::<Raw>(b'k' as u32, 0xa0);
+/// `KV_GET`.
+pub(crate) const GET: u32 = ioctl::_IOW::<Raw>(b'k' as u32, 0xa1);
+/// `KV_DELETE`.
+pub(crate) const DELETE: u32 = ioctl::_IOW::<Raw>(b'k' as u32, 0xa2);
+/// `KV_OPEN`.
+pub(crate) const OPEN: u32 = ioctl::_IOW::<Raw>(b'k' as u32, 0xa3);
+
+/// `KV_CREATE`.
+const CREATE: u32 = 1;
+/// `KV_REPLACE`.
+const REPLACE: u32 = 2;
+
+/// A request.
+pub(crate) struct Request {
+    key: UserSlice,
+    value: (UserPtr, usize),
+    flags: u32,
+}
+
+impl Request {
+    /// Reads a request from the address that `ioctl()` was given.
+    pub(crate) fn read(address: usize) -> Result<Self> {
+        let mut raw = UserSlice::new(UserPtr::from_addr(address), size_of::<Raw>()).reader();
+        let (key, value) = (raw.read::<u64>()?, raw.read::<u64>()?);
+        let (key_len, value_len) = (raw.read::<u32>()?, raw.read::<u32>()?);
+        let (flags, reserved) = (raw.read::<u32>()?, raw.read::<u32>()?);
+        if reserved != 0 {
+            return Err(EINVAL);
+        }
+        // CAST: Addresses have 64 bits.
+        let at = |address: u64| UserPtr::from_addr(address as usize);
+        Ok(Request {
+            key: UserSlice::new(at(key), key_len as usize),
+            value: (at(value), value_len as usize),
+            flags,
+        })
+    }
+
+    /// The key, and nothing that only `KV_SET` has.
+    pub(crate) fn into_key(self) -> Result<Key> {
+        if self.flags != 0 {
+            return Err(EINVAL);
+        }
+        Key::read(self.key)
+    }
+
+    /// The key, and room for its value.
+    pub(crate) fn into_room(self) -> Result<(Key, UserSliceWriter)> {
+        let (start, len) = self.value;
+        Ok((self.into_key()?, UserSlice::new(start, len).writer()))
+    }
+
+    /// The key, its value, and whether the key may be there, or must.
+    pub(crate) fn into_value(self) -> Result<(Key, UserSliceReader, Mode)> {
+        let mode = match self.flags {
+            0 => Mode::Any,
+            CREATE => Mode::Create,
+            REPLACE => Mode::Replace,
+            _ => return Err(EINVAL),
+        };
+        let (start, len) = self.value;
+        Ok((
+            Key::read(self.key)?,
+            UserSlice::new(start, len).reader(),
+            mode,
+        ))
+    }
+}
+
+/// Checks that `file` was opened to be read, or written: `ioctl()` itself does not ask.
+pub(crate) fn check_access(file: &File, write: bool) -> Result {
+    let wanted = if write {
+        flags::O_WRONLY
+    } else {
+        flags::O_RDONLY
+    };
+    let opened = file.flags() & flags::O_ACCMODE;
+    if opened == flags::O_RDWR || opened == wanted {
+        Ok(())
+    } else {
+        Err(EBADF)
+    }
+}
