@@ -12,7 +12,8 @@ use crate::{
     bindings,
     files::{
         self,
-        Handle, //
+        Handle,
+        Place, //
     },
     seq::{
         Callbacks,
@@ -113,10 +114,11 @@ impl<R: Records + 'static> SeqFile<R> {
     ///
     /// - [`EINVAL`] if `name` is empty, a number, longer than 255 bytes, `.`, `..`, or has a `/`; or if
     ///   this is not called by `module`.
+    /// - [`EEXIST`] if a file of this name was created in this way.
     /// - [`ENOMEM`] if there is no memory.
     ///
-    /// That there is such a file already is no error, as it is none that there is no debugfs: nothing
-    /// may depend on it.
+    /// That there is no debugfs is no error, nor that it does not take the file: nothing may depend on
+    /// it.
     pub fn new(
         module: &'static ThisModule,
         name: &'static CStr,
@@ -130,7 +132,7 @@ impl<R: Records + 'static> SeqFile<R> {
                 data.write(records);
                 let table = Callbacks::<R, Debug>::TABLE;
                 // The records are in place before the first reader can come.
-                let handle = files::add(module, table, name, &|| {
+                let handle = files::add(module, table, Place::Debug, name, &|| {
                     let parent = bindings::debugfs_lookup(NAME.as_char_ptr(), ptr::null_mut());
                     let parent = from_err_ptr(parent).map(NonNull::new)?.ok_or(ENODEV)?;
                     let entry = bindings::kalloc_helper_debugfs_create_seq(

@@ -34,6 +34,14 @@ pub(crate) enum Handle {
 }
 
 impl Handle {
+    /// Whether the file is there.
+    fn is_in(self, place: Place) -> bool {
+        matches!(
+            (self, place),
+            (Handle::Proc(_), Place::Proc) | (Handle::Debug(_), Place::Debug)
+        )
+    }
+
     /// Removes the file. Waits for its callbacks, and lets none in again.
     ///
     /// # Safety
@@ -48,6 +56,15 @@ impl Handle {
             }
         }
     }
+}
+
+/// Where a file is to be.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    /// In `/proc`.
+    Proc,
+    /// In our folder of debugfs.
+    Debug,
 }
 
 /// A file.
@@ -75,17 +92,18 @@ pub(crate) fn exit() {
     *FILES.lock() = KVec::new();
 }
 
-/// Puts the file that `create` makes on the list. It is called with `table`, whose functions are
+/// Puts the file that `create` makes on the list. Its functions are those in `table`, which are
 /// `module`'s.
 ///
 /// # Errors
 ///
 /// - [`EINVAL`] if `table` is not `module`'s, or `name` cannot be a file's.
-/// - [`EEXIST`] if there is such a file in `/proc` on the list.
+/// - [`EEXIST`] if there is such a file on the list.
 /// - [`ENOMEM`] if there is no memory, and what `create` returns.
 pub(crate) fn add(
     module: &'static ThisModule,
     table: &'static bindings::seq_operations,
+    place: Place,
     name: &CStr,
     create: &dyn Fn() -> Result<Handle>,
 ) -> Result<Handle> {
@@ -101,10 +119,9 @@ pub(crate) fn add(
     let name = CString::try_from(name)?;
 
     let mut files = FILES.lock();
-    let in_proc = |entry: &Entry| matches!(entry.handle, Handle::Proc(_));
     if files
         .iter()
-        .any(|entry| in_proc(entry) && *entry.name == *name)
+        .any(|file| file.handle.is_in(place) && *file.name == *name)
     {
         return Err(EEXIST);
     }

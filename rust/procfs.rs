@@ -32,7 +32,8 @@ use crate::{
     bindings,
     files::{
         self,
-        Handle, //
+        Handle,
+        Place, //
     },
     seq::{
         Callbacks,
@@ -128,7 +129,7 @@ impl<R: Records + 'static> ProcFile<R> {
                 data.write(records);
                 let table = Callbacks::<R, Proc>::TABLE;
                 // The records are in place before the first reader can come.
-                let handle = files::add(module, table, name, &|| {
+                let handle = files::add(module, table, Place::Proc, name, &|| {
                     let entry = bindings::proc_create_seq_private(
                         name.as_char_ptr(),
                         readers.mode(),

@@ -59,7 +59,7 @@ use kernel::{
 pub trait Records: Send + Sync {
     /// Returns the position of the first record at or after `pos`, if there is one.
     ///
-    /// A file is read from position 0. The last position is `i64::MAX`; what is beyond it, or before
+    /// A file is read from position 0. Positions are below `i64::MAX`; what is beyond, or before
     /// `pos`, ends the file.
     fn seek(&self, pos: u64) -> Option<u64>;
 
@@ -189,8 +189,9 @@ impl<R: Records + 'static, K: Keeper + 'static> Callbacks<R, K> {
         let (records, from) = unsafe { (Self::records(m), *pos) };
         let found = records.seek(from.unsigned_abs());
         match found.and_then(|found| bindings::loff_t::try_from(found).ok()) {
-            // A reader does not go back by itself, or it would never come to an end.
-            Some(found) if found >= from => {
+            // A reader does not go back by itself, or it would never come to an end; and there must be
+            // a position behind the last record.
+            Some(found) if found >= from && found < bindings::loff_t::MAX => {
                 // SAFETY: By the requirements of this function.
                 unsafe { *pos = found };
                 pos.cast()
@@ -224,11 +225,8 @@ impl<R: Records + 'static, K: Keeper + 'static> Callbacks<R, K> {
     ) -> *mut c_void {
         // SAFETY: By the requirements of this function. The position must grow even at the end.
         unsafe {
-            // OVERFLOW: There is nothing after the last position.
-            let Some(next) = (*pos).checked_add(1) else {
-                return ptr::null_mut();
-            };
-            *pos = next;
+            // OVERFLOW: It is that of a record, see `at`.
+            *pos += 1;
             Self::at(m, pos)
         }
     }

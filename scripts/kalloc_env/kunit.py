@@ -23,17 +23,22 @@ SHOWN = {
     "copies_are_whole": [*(f"block {size}" for size in (16384, 16383, 4097, 4096, 1, 20000)),
                          *(f"array {place}" for place in (0, 4095, 4096, 8000, 16383)), "name", "part of a name"],
     "options_reach_the_kernel": ["64", "1", "1", "16"],
+    "files_show_records": [
+        "444", "400", *(f"{ten} {ten:4} a\\20b\\5c\\0a" for ten in range(0, 100, 10)), "10228",
+        *(f"pieces {size}" for size in (1, 7, 4096, 20000)), "debugfs", "x0a", "0", "1", str(2**63 - 2),
+        "0 0 ", "gone 1", "gone 1"],
     "modules_come_back": ["0"],
     "the_readme_driver_works": ["driver_session 1", "driver_table 1"],
     "workloads_are_clean": ["10", "1"],
     "modules_leave_nothing": [],
     "kmemleak_finds_nothing": [],
-    LEAK: ["again 1"],
+    LEAK: ["0", "again 1"],
 }
 # The case that fills the queue which dropped_memory_is_freed_soon sees empty.
 DROPPED = "owners_may_go_in_interrupts"
 # What the kernel log has of the leak, and no other log has.
 SAID = (
+    "kalloc: leak_file: removed, its owner was forgotten",
     "kalloc: cache leak_object: not destroyed, 1 objects were leaked",
     "kalloc: kalloc_leak: site leak_box leaks 1 objects, 100 bytes",
     "kalloc: kalloc_leak: site leak_object leaks 1 objects, 8 bytes",

@@ -12,14 +12,26 @@ use kalloc::{
         Reset,
         Typesafe, //
     },
+    global::Global,
     mmap::{
         self,
         Frame, //
     },
+    percpu::PerCpu,
+    procfs::{
+        ProcFile,
+        Readers, //
+    },
+    seq::{
+        Output,
+        Records, //
+    },
+    Array,
     KBox,
     KmemCache,
     Order,
-    Pages, //
+    Pages,
+    Vmalloc, //
 };
 use kernel::{
     mm::virt::VmaNew,
@@ -39,7 +51,8 @@ kalloc::sites! {
     pub Blocks: pages, "compile_block";
     pub Boxes: kmalloc([u8; 4096]), "compile_box";
     pub Frames: cache(Frame), "compile_frame";
-    pub Records: cache(Record), "compile_record";
+    pub Buffers: vmalloc([Frame]), "compile_buffer";
+    pub Kept: cache(Record), "compile_record";
     pub Conns: cache(Typesafe<Atomic<u64>, u32>), "compile_conn";
 }
 
@@ -83,8 +96,8 @@ pub fn map(
 
 #[inline(never)]
 pub fn kinds() -> Result {
-    KmemCache::<Records>::with_usercopy(Options::new(), kalloc::field!(Record, name))?;
-    ConstructedCache::<Records>::new(Options::new())?.alloc(GFP_KERNEL)?;
+    KmemCache::<Kept>::with_usercopy(Options::new(), kalloc::field!(Record, name))?;
+    ConstructedCache::<Kept>::new(Options::new())?.alloc(GFP_KERNEL)?;
     RcuCache::<Conns>::new(Options::new()).map(drop)
 }
 
@@ -97,4 +110,42 @@ pub fn find(link: &RcuLink<Conns>) -> Option<u64> {
     let number = key.load(Relaxed);
     drop(guard);
     Some(number + u64::from(*conn))
+}
+
+#[inline(never)]
+pub fn map_and_resize(
+    mut block: Arc<Array<Frame, Vmalloc<Buffers>>>,
+    vma: &VmaNew,
+) -> Result<Arc<Array<Frame, Vmalloc<Buffers>>>> {
+    mmap::map(&block, 0, vma)?;
+    let mut alone = Arc::into_unique_or_drop(block).ok_or(EBUSY)?;
+    alone.resize(2, GFP_KERNEL)?;
+    block = alone.into();
+    Ok(block)
+}
+
+pub static SHARED: Global<u64> = Global::new();
+
+#[inline(never)]
+pub fn percpu() -> Result<u64> {
+    let values = PerCpu::new(GFP_KERNEL, |_| Atomic::new(0))?;
+    values.this(|value| value.store(1, Relaxed));
+    Ok(values.this(|value| value.load(Relaxed)) + SHARED.get().map_or(0, |shared| *shared))
+}
+
+pub struct Nothing;
+
+impl Records for Nothing {
+    fn seek(&self, _: u64) -> Option<u64> {
+        None
+    }
+
+    fn show(&self, _: u64, _: &mut Output) {}
+}
+
+#[inline(never)]
+pub fn file(module: &'static ThisModule) -> Result {
+    let file = ProcFile::new(module, c"word", Readers::Root, Nothing);
+    drop(kernel::alloc::KBox::pin_init(file, GFP_KERNEL)?);
+    Ok(())
 }

@@ -53,6 +53,25 @@ cd /sys/kernel/slab/kunit_user_record || exit
 cat align hwcache_align reclaim_account usersize
 cd /
 
+# Records are shown alike wherever a reader begins, and in whatever pieces it reads; a file that has
+# gone is not read any more, but whoever has it open does not keep the module.
+section files_show_records
+file=/proc/kalloc_kunit
+stat -c %a $file /proc/kalloc_kunit_wild
+tr -d x <$file
+wc -c <$file
+for size in 1 7 4096 20000; do dd if=$file bs=$size 2>/dev/null | cmp - $file && echo "pieces $size"; done
+cmp $file /sys/kernel/debug/kalloc/kunit && echo debugfs
+tail -c 4 $file
+timeout 10 cat /proc/kalloc_kunit_wild
+exec 3<$file; exec 4</sys/kernel/debug/kalloc/kunit
+head -c 2 <&3; head -c 2 <&4; echo
+rmmod kalloc_kunit
+for fd in 3 4; do cat <&$fd 2>/dev/null; echo "gone $?"; done
+exec 3<&-; exec 4<&-
+echo kalloc_site >/sys/module/kunit/parameters/filter_glob
+modprobe kalloc_kunit
+
 # A cache that was forgotten goes with its module, so that the module can come back.
 section modules_come_back
 rmmod kalloc_kunit
@@ -88,6 +107,6 @@ cat /sys/kernel/debug/kmemleak
 
 # The leaked object keeps its cache, whose name is therefore still taken.
 section a_leak_is_said
-modprobe kalloc_leak && rmmod kalloc_leak
+modprobe kalloc_leak && wc -c </proc/leak_file && rmmod kalloc_leak; ls /proc/leak_file 2>/dev/null
 modprobe kalloc_leak 2>/dev/null
 echo "again $?"

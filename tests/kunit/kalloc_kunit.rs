@@ -9,7 +9,9 @@ mod cache_constructed;
 mod cache_options;
 mod cache_rcu;
 mod context;
+mod files;
 mod gfp;
+mod global;
 mod kmalloc;
 mod layout;
 mod memory;
@@ -17,6 +19,7 @@ mod mmap;
 mod page_array;
 mod page_owners;
 mod pages;
+mod percpu;
 mod site;
 mod stats;
 mod user;
@@ -34,6 +37,7 @@ module! {
 struct KallocKunit {
     /// For a scenario.
     _files: Pin<KBox<user::Files>>,
+    _records: Pin<KBox<files::Files>>,
 }
 
 impl kernel::Module for KallocKunit {
@@ -60,6 +64,7 @@ impl kernel::Module for KallocKunit {
         }
         Ok(KallocKunit {
             _files: user::Files::new()?,
+            _records: files::Files::new(module)?,
         })
     }
 }

@@ -23,7 +23,7 @@ mod late {
 }
 
 /// This module, for the tests that register sites.
-static MODULE: SetOnce<&'static ThisModule> = SetOnce::new();
+pub(crate) static MODULE: SetOnce<&'static ThisModule> = SetOnce::new();
 
 /// Notes which module this is.
 pub(crate) fn remember(module: &'static ThisModule) {

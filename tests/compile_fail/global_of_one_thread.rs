@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What callbacks share is shared between threads.
+//! error: cannot be shared between threads safely
+
+use core::cell::Cell;
+use kalloc::global::Global;
+
+pub static COUNT: Global<Cell<u64>> = Global::new();

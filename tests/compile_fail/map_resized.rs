@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H63: memory that is mapped cannot be resized.
+//! error: cannot borrow data in dereference of `Arc<kalloc::Array<Frame
+
+use kalloc::{
+    mmap::{
+        self,
+        Frame, //
+    },
+    Array,
+    Vmalloc, //
+};
+use kernel::{
+    mm::virt::VmaNew,
+    prelude::*,
+    sync::Arc, //
+};
+
+kalloc::sites! {
+    pub Frames: vmalloc([Frame]), "compile_resized";
+}
+
+#[inline(never)]
+pub fn case(block: &Arc<Array<Frame, Vmalloc<Frames>>>, vma: &VmaNew) -> Result {
+    mmap::map(block, 0, vma)?;
+    block.resize(2, GFP_KERNEL)?;
+    Ok(())
+}

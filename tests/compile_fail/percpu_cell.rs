@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A CPU's value is seen by others, and by interrupts: it cannot be one that changes unnoticed.
+//! error: cannot be shared between threads safely
+
+use core::cell::Cell;
+use kalloc::percpu::PerCpu;
+use kernel::prelude::*;
+
+#[inline(never)]
+pub fn case() -> Result {
+    PerCpu::new(GFP_KERNEL, |_| Cell::new(0))?.this(|value| value.set(1));
+    Ok(())
+}

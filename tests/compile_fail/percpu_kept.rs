@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+//! This CPU's value is this CPU's as long as preemption is disabled.
+//! error: lifetime may not live long enough
+
+use kalloc::percpu::PerCpu;
+use kernel::{
+    prelude::*,
+    sync::atomic::Atomic, //
+};
+
+#[inline(never)]
+pub fn case(values: &PerCpu<Atomic<u64>>) -> &Atomic<u64> {
+    values.this(|value| value)
+}

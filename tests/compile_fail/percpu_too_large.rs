@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The kernel has no more than 32 KiB for a value of each CPU.
+//! error: too large for a value for each CPU
+
+use kalloc::percpu::PerCpu;
+use kernel::prelude::*;
+
+#[inline(never)]
+pub fn case() -> Result<PerCpu<[u64; 4097]>> {
+    Ok(PerCpu::zeroed(GFP_KERNEL)?)
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H80: what a file shows stays where it is.
+//! error: cannot be unpinned
+
+use kalloc::{
+    procfs::ProcFile,
+    seq::{
+        Output,
+        Records, //
+    }, //
+};
+use kernel::prelude::*;
+
+pub struct Nothing;
+
+impl Records for Nothing {
+    fn seek(&self, _: u64) -> Option<u64> {
+        None
+    }
+
+    fn show(&self, _: u64, _: &mut Output) {}
+}
+
+#[inline(never)]
+pub fn case(file: Pin<KBox<ProcFile<Nothing>>>) -> KBox<ProcFile<Nothing>> {
+    Pin::into_inner(file)
+}

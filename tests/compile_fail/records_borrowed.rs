@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H80: what a file shows is there as long as the file.
+//! error: borrowed data escapes outside of function
+
+use kalloc::{
+    procfs::{
+        ProcFile,
+        Readers, //
+    },
+    seq::{
+        Output,
+        Records, //
+    }, //
+};
+use kernel::prelude::*;
+
+pub struct Word<'a>(&'a u64);
+
+impl Records for Word<'_> {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        (pos < *self.0).then_some(pos)
+    }
+
+    fn show(&self, _: u64, _: &mut Output) {}
+}
+
+#[inline(never)]
+pub fn case(module: &'static ThisModule, word: &u64) -> Result {
+    let file = ProcFile::new(module, c"word", Readers::Root, Word(word));
+    drop(KBox::pin_init(file, GFP_KERNEL)?);
+    Ok(())
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use kalloc::global::Global;
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
+};
+
+/// What is shared, and how often it was dropped.
+struct Shared(u32);
+
+static DROPS: Atomic<u32> = Atomic::new(0);
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        DROPS.fetch_add(1, Relaxed);
+    }
+}
+
+static SHARED: Global<Shared> = Global::new();
+
+#[kunit_tests(kalloc_global)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_published_is_found_until_it_is_taken_back() -> Result {
+        let before = DROPS.load(Relaxed);
+        assert!(SHARED.get().is_none());
+        for number in 0..3 {
+            let published = SHARED.publish(Arc::new(Shared(number), GFP_KERNEL)?)?;
+            let found = SHARED.get().ok_or(ENODATA)?;
+            assert!(found.0 == number);
+            assert!(SHARED
+                .get()
+                .is_some_and(|again| Arc::ptr_eq(&again, &found)));
+            drop(published);
+            assert!(SHARED.get().is_none());
+            // Who has found it keeps it.
+            assert!(found.0 == number && DROPS.load(Relaxed) == before + number);
+        }
+        assert!(DROPS.load(Relaxed) == before + 3);
+        Ok(())
+    }
+
+    #[test]
+    fn there_is_one_at_a_time() -> Result {
+        let before = DROPS.load(Relaxed);
+        let published = SHARED.publish(Arc::new(Shared(1), GFP_KERNEL)?)?;
+        let second = SHARED.publish(Arc::new(Shared(2), GFP_KERNEL)?);
+        assert!(second.err() == Some(EBUSY) && DROPS.load(Relaxed) == before + 1);
+        assert!(SHARED.get().is_some_and(|found| found.0 == 1));
+        drop(published);
+        assert!(SHARED.get().is_none() && DROPS.load(Relaxed) == before + 2);
+        Ok(())
+    }
+}

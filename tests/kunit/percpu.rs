@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
+};
+
+/// How often a [`Counted`] was dropped.
+static DROPPED: Atomic<u64> = Atomic::new(0);
+
+/// The number of a CPU.
+struct Counted(u32);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        DROPPED.fetch_add(1, Relaxed);
+    }
+}
+
+#[kunit_tests(kalloc_percpu)]
+mod tests {
+    use super::*;
+    use kalloc::{
+        memory::preemptible,
+        percpu::{
+            Counter,
+            PerCpu, //
+        },
+        Gfp, //
+    };
+    use kernel::{
+        cpu::{
+            nr_cpu_ids,
+            CpuId, //
+        },
+        new_spinlock, //
+    };
+
+    #[test]
+    fn every_cpu_has_its_own() -> Result {
+        let values = PerCpu::new(GFP_KERNEL, |cpu| Atomic::new(u64::from(cpu.as_u32())))?;
+        assert!(values.iter().count() as u32 == nr_cpu_ids());
+        for (at, (cpu, value)) in values.iter().enumerate() {
+            assert!(cpu.as_u32() == at as u32 && value.load(Relaxed) == at as u64);
+        }
+        for _ in 0..100 {
+            let (cpu, value) = values.this(|value| {
+                assert!(!preemptible());
+                (CpuId::current(), value.fetch_add(1000, Relaxed))
+            });
+            assert!(value % 1000 == u64::from(cpu.as_u32()));
+        }
+        assert!(preemptible());
+        let sum: u64 = values
+            .iter()
+            .map(|(_, value)| value.load(Relaxed) / 1000)
+            .sum();
+        assert!(sum == 100);
+        Ok(())
+    }
+
+    #[test]
+    fn each_is_dropped_once() -> Result {
+        let before = DROPPED.load(Relaxed);
+        let values = PerCpu::new(GFP_KERNEL, |cpu| Counted(cpu.as_u32()))?;
+        assert!(values.iter().all(|(cpu, value)| value.0 == cpu.as_u32()));
+        assert!(DROPPED.load(Relaxed) == before);
+        drop(values);
+        assert!(DROPPED.load(Relaxed) == before + u64::from(nr_cpu_ids()));
+        Ok(())
+    }
+
+    #[test]
+    fn values_come_zeroed_and_aligned() -> Result {
+        /// As large as it may be.
+        #[repr(align(64))]
+        #[derive(Zeroable)]
+        struct Large([u64; 4096]);
+
+        let values = PerCpu::<Large>::zeroed(GFP_KERNEL)?;
+        for (_, value) in values.iter() {
+            assert!(core::ptr::from_ref(value).addr() % 64 == 0);
+            assert!(value.0.iter().all(|&word| word == 0));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_added_is_in_the_sum() -> Result {
+        let counter = Counter::new(GFP_KERNEL)?;
+        assert!(counter.sum() == 0);
+        for n in 0..100 {
+            counter.inc();
+            counter.add(n);
+        }
+        assert!(counter.sum() == 100 + 4950);
+        let other = Counter::new(GFP_KERNEL)?;
+        other.add(u64::MAX);
+        assert!(other.sum() == u64::MAX && counter.sum() == 5050);
+        Ok(())
+    }
+
+    #[test]
+    fn allocating_sleeps_where_it_may() -> Result {
+        pin_init::stack_pin_init!(let lock = new_spinlock!(()));
+        let guard = lock.lock();
+        assert!(Counter::new(GFP_KERNEL).is_err());
+        let counter = Counter::new(Gfp::NOWAIT)?;
+        counter.inc();
+        assert!(counter.sum() == 1);
+        drop(counter);
+        drop(guard);
+        Ok(())
+    }
+}
