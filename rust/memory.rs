@@ -6,7 +6,9 @@
 //!
 //! | C | here |
 //! |---|---|
-//! | `virt_to_page`, `vmalloc_to_page`, `page_to_pfn` | [`pfn_of`] |
+//! | `virt_to_page`, `vmalloc_to_page`, `page_to_pfn` | [`pfn_of`], [`pfns`] |
+//! | `is_vmalloc_addr` | [`is_vmalloc`] |
+//! | `lookup_address`, `pte_write` | [`is_writable`] |
 //! | `page_zone` | [`zone_of`], [`zone_of_page`] |
 //! | `folio_test_slab` | [`is_slab`] |
 //! | `ksize` | [`kmalloc::block_size`](crate::kmalloc::block_size) |
@@ -64,6 +66,49 @@ pub fn pfn_of(block: &[u8], offset: usize) -> Result<usize> {
     let page = page_of(block, offset)?;
     // SAFETY: The page is live: `block` is borrowed.
     Ok(unsafe { bindings::kalloc_helper_page_to_pfn(page) } as usize)
+}
+
+/// Returns the page frame numbers behind a block, page by page.
+///
+/// # Errors
+///
+/// As [`pfn_of`], for the first byte.
+pub fn pfns(block: &[u8]) -> Result<impl Iterator<Item = usize> + use<'_>> {
+    let start = block.as_ptr().addr();
+    if !block.is_empty() {
+        pfn_of(block, 0)?;
+    }
+    let first = start / PAGE_SIZE;
+    let last = (start + block.len()).div_ceil(PAGE_SIZE);
+    Ok((first..last).map_while(move |page| {
+        let offset = (page * PAGE_SIZE).saturating_sub(start);
+        pfn_of(block, offset).ok()
+    }))
+}
+
+/// Returns whether the block's first byte is in the vmalloc area.
+pub fn is_vmalloc(block: &[u8]) -> bool {
+    // SAFETY: Takes any address.
+    block
+        .first()
+        .is_some_and(|byte| unsafe { bindings::is_vmalloc_addr(core::ptr::from_ref(byte).cast()) })
+}
+
+/// Returns whether the processor lets the kernel write the byte at `offset` of a block, through the
+/// address that the block has: what its page table says.
+///
+/// # Errors
+///
+/// - [`EINVAL`] if `offset` is not in the block.
+/// - [`EOPNOTSUPP`] if the architecture does not tell.
+pub fn is_writable(block: &[u8], offset: usize) -> Result<bool> {
+    let byte = core::ptr::from_ref(block.get(offset).ok_or(EINVAL)?);
+    // SAFETY: Takes any address; that of a block is mapped, and stays so while that is borrowed.
+    match unsafe { bindings::kalloc_helper_is_writable(byte.cast()) } {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(EOPNOTSUPP),
+    }
 }
 
 /// Returns the name of the zone that the byte at `offset` of a block is in, as in `/proc/zoneinfo`.

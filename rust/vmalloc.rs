@@ -12,7 +12,8 @@
 //! | `vzalloc`, `vrealloc` | [`Array::zeroed`](crate::Array::zeroed), [`Array::resize`](crate::Array::resize) |
 //! | `vmap`, `vunmap` | [`Mapping::new`], [`Mapping::read_only`], drop |
 //! | `vfree_atomic` | drop, where it could not sleep |
-//! | `vmalloc_to_page` | [`page_iter`](kernel::page::AsPageIter::page_iter) of the upstream types; [`pfn_of`], [`pfns`] |
+//! | `vmalloc_to_page` | [`page_iter`](kernel::page::AsPageIter::page_iter) of the upstream types; [`memory::pfn_of`](crate::memory::pfn_of), [`memory::pfns`](crate::memory::pfns) |
+//! | `vmalloc_user` | [`Array::zeroed`](crate::Array::zeroed) of whole pages, which can be [mapped](crate::mmap) |
 //!
 //! # Context
 //!
@@ -241,44 +242,6 @@ unsafe fn vrealloc(
         )
         .cast()
     })
-}
-
-/// Returns the page frame number behind the byte at `offset` of a vmalloc block.
-///
-/// # Errors
-///
-/// [`EINVAL`] if `offset` is not in the block, or the block is not in the vmalloc area.
-pub fn pfn_of(block: &[u8], offset: usize) -> Result<usize> {
-    let addr = core::ptr::from_ref(block.get(offset).ok_or(EINVAL)?);
-    // SAFETY: Takes any address.
-    if !unsafe { bindings::is_vmalloc_addr(addr.cast()) } {
-        return Err(EINVAL);
-    }
-    // SAFETY: A vmalloc address, in a block that is borrowed and so stays mapped.
-    let page = unsafe { bindings::vmalloc_to_page(addr.cast()) };
-    if page.is_null() {
-        return Err(EINVAL);
-    }
-    // SAFETY: The page exists, being mapped.
-    Ok(unsafe { bindings::kalloc_helper_page_to_pfn(page) } as usize)
-}
-
-/// Returns the page frame numbers behind a vmalloc block, page by page.
-///
-/// # Errors
-///
-/// [`EINVAL`] if the block is not in the vmalloc area.
-pub fn pfns(block: &[u8]) -> Result<impl Iterator<Item = usize> + use<'_>> {
-    let start = block.as_ptr().addr();
-    if !block.is_empty() {
-        pfn_of(block, 0)?;
-    }
-    let first = start / PAGE_SIZE;
-    let last = (start + block.len()).div_ceil(PAGE_SIZE);
-    Ok((first..last).map_while(move |page| {
-        let offset = (page * PAGE_SIZE).saturating_sub(start);
-        pfn_of(block, offset).ok()
-    }))
 }
 
 /// What can be done with a [`Mapping`].

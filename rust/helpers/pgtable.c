@@ -37,6 +37,20 @@ unsigned long kalloc_helper_vmalloc_end(void)
 	return PAGE_ALIGN(VMALLOC_END);
 }
 
+/* What the kernel's page table says of an address that is mapped; -1 if it cannot be asked. */
+int kalloc_helper_is_writable(const void *addr);
+int kalloc_helper_is_writable(const void *addr)
+{
+#ifdef CONFIG_X86
+	unsigned int level;
+	pte_t *pte = lookup_address((unsigned long)addr, &level);
+
+	return pte && pte_write(ptep_get(pte));
+#else
+	return -1;
+#endif
+}
+
 #ifdef CONFIG_X86_64
 unsigned long kalloc_helper_guard_hole(void);
 unsigned long kalloc_helper_guard_hole(void)

@@ -7,11 +7,11 @@ use crate::{
         Counted,
         Source, //
     },
-    bindings,
     cache::{
         ArcObject,
         Slab, //
     },
+    memory,
     pages::{
         AnyHandle,
         Block,
@@ -82,24 +82,9 @@ fn whole_pages(bytes: &[u8]) -> Result<usize> {
     whole.then_some(bytes.len() / PAGE_SIZE).ok_or(EINVAL)
 }
 
-/// The frame number of page `index` of `bytes`, which are memory of a family of this crate.
-///
-/// # Safety
-///
-/// `bytes` must be in the direct mapping or in the vmalloc area.
-unsafe fn frame(bytes: &[u8], index: usize) -> Option<usize> {
-    let page = bytes.get(index.checked_mul(PAGE_SIZE)?..)?.first()?;
-    let addr = core::ptr::from_ref(page).cast();
-    // SAFETY: Takes any address; then, by the requirement of this function, one in the vmalloc area
-    // that is mapped, being borrowed, or one in the direct mapping. Both have a page.
-    Some(unsafe {
-        let page = if bindings::is_vmalloc_addr(addr) {
-            bindings::vmalloc_to_page(addr)
-        } else {
-            bindings::kalloc_helper_virt_to_page(addr)
-        };
-        bindings::kalloc_helper_page_to_pfn(page) as usize
-    })
+/// The frame number of page `index` of `bytes`.
+fn frame(bytes: &[u8], index: usize) -> Option<usize> {
+    memory::pfn_of(bytes, index.checked_mul(PAGE_SIZE)?).ok()
 }
 
 // SAFETY: A block is whole pages in the direct mapping, which are its own until it is dropped; they
@@ -158,9 +143,8 @@ where
     }
 
     fn pfn(&self, index: usize) -> Option<usize> {
-        // SAFETY: kmalloc memory is in the direct mapping, other in the vmalloc area. A `T` of no
-        // size has no page.
-        unsafe { frame(T::as_bytes(self), index) }
+        // A `T` of no size has no page.
+        frame(T::as_bytes(self), index)
     }
 }
 
@@ -178,8 +162,7 @@ where
     }
 
     fn pfn(&self, index: usize) -> Option<usize> {
-        // SAFETY: As for boxes.
-        unsafe { frame(<[T]>::as_bytes(self), index) }
+        frame(<[T]>::as_bytes(self), index)
     }
 }
 
@@ -200,7 +183,6 @@ where
     }
 
     fn pfn(&self, index: usize) -> Option<usize> {
-        // SAFETY: Slab memory is in the direct mapping.
-        unsafe { frame(S::Object::as_bytes(self), index) }
+        frame(S::Object::as_bytes(self), index)
     }
 }

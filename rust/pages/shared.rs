@@ -24,7 +24,10 @@ use super::{
 };
 use crate::{
     bindings,
-    gfp::Order,
+    gfp::{
+        Order,
+        Zone, //
+    },
     site::{
         self,
         Tag, //
@@ -41,7 +44,10 @@ use core::{
         Ordering, //
     }, //
 };
-use kernel::prelude::*;
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*, //
+};
 
 impl<S: Tag<Family = Buddy>> Block<ByFolio, S> {
     /// Makes the block one that can have many owners, who can read it.
@@ -86,6 +92,24 @@ impl<S: Tag<Family = Buddy>> SharedPages<S> {
     pub fn pfn(&self) -> usize {
         // SAFETY: By the invariants, the page is live.
         unsafe { bindings::kalloc_helper_page_to_pfn(self.page()) as usize }
+    }
+
+    /// The physical address of the first byte.
+    pub fn phys(&self) -> u64 {
+        // CAST: Both are 64 bits wide at most.
+        self.pfn() as u64 * PAGE_SIZE as u64
+    }
+
+    /// The id of the NUMA node that the block is on.
+    pub fn node(&self) -> i32 {
+        // SAFETY: By the invariants, the page is live.
+        unsafe { bindings::page_to_nid(self.page()) }
+    }
+
+    /// The zone that the block is in.
+    pub fn zone(&self) -> Zone {
+        // SAFETY: By the invariants, the page is live.
+        unsafe { Zone::of(self.page()) }
     }
 
     /// Takes a reference that keeps the memory, but owns it no more than a device or a mapping does:

@@ -16,12 +16,14 @@ mod tests {
             comes_zeroed,
             free,
             is_slab,
+            is_vmalloc,
             mapped,
             pfn_of,
             preemptible,
             zone_of,
             zone_of_page, //
         },
+        mmap::Mappable,
         vmalloc,
         Array,
         Gfp,
@@ -55,8 +57,9 @@ mod tests {
 
         let block = MappedBlock::zeroed(3 * PAGE_SIZE, GFP_KERNEL)?;
         for offset in [0, PAGE_SIZE, 2 * PAGE_SIZE] {
-            assert!(pfn_of(&block, offset) == vmalloc::pfn_of(&block, offset));
+            assert!(pfn_of(&block, offset).ok() == block.pfn(offset / PAGE_SIZE));
         }
+        assert!(is_vmalloc(&block));
         Ok(())
     }
 

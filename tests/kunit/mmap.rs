@@ -23,6 +23,8 @@ mod tests {
         cache::Options,
         mmap::Mappable,
         Array,
+        CompoundPages,
+        ExactPages,
         FreePages,
         KBox,
         KVmalloc,
@@ -30,6 +32,7 @@ mod tests {
         KmemCache,
         Order,
         PageArray,
+        PageCount,
         Pages,
         Vmalloc, //
     };
@@ -84,6 +87,14 @@ mod tests {
         assert!(has_pages(&block, 2) && is_contiguous(&block, 2));
         let pages = PageArray::<Blocks>::zeroed(9, GFP_KERNEL)?;
         assert!(has_pages(&pages, 9));
+        for count in [1, 3, 1023] {
+            let block = ExactPages::<Blocks>::zeroed(PageCount::new(count)?, GFP_KERNEL)?;
+            assert!(has_pages(&block, count) && is_contiguous(&block, count));
+            assert!(Mappable::pfn(&block, 0) == Some(block.pfn()));
+        }
+        let block = CompoundPages::<Blocks>::zeroed(Order::of::<2>(), GFP_KERNEL)?.share();
+        assert!(has_pages(&block, 4) && is_contiguous(&block, 4));
+        assert!(Mappable::pfn(&block, 0) == Some(block.pfn()));
         Ok(())
     }
 
@@ -105,7 +116,7 @@ mod tests {
         let array = Array::<u8, Vmalloc<Distant>>::zeroed(300 * PAGE_SIZE, GFP_KERNEL)?;
         assert!(has_pages(&array, 300));
         for page in 0..300 {
-            let told = kalloc::vmalloc::pfn_of(&array, page * PAGE_SIZE)?;
+            let told = kalloc::memory::pfn_of(&array, page * PAGE_SIZE)?;
             assert!(array.pfn(page) == Some(told));
         }
         Ok(())
@@ -126,6 +137,28 @@ mod tests {
         // Nothing has no pages.
         let array = Array::<u8, Kmalloc<Bytes>>::zeroed(0, GFP_KERNEL)?;
         assert!(array.check(0, 1) == Err(ENXIO) && array.pfn(0).is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn a_buffer_is_resized_while_it_is_nobody_elses() -> Result {
+        let change = Change::of::<Distant>();
+        let buffer = Array::<Frame, Vmalloc<Distant>>::zeroed(2, GFP_KERNEL)?;
+        let mut buffer = Arc::new(buffer, GFP_KERNEL)?;
+        for pages in [5, 1, 300] {
+            assert!(buffer.check(0, buffer.len()) == Ok(()));
+            let mut alone = Arc::into_unique_or_drop(buffer).ok_or(EBUSY)?;
+            alone.resize(pages, GFP_KERNEL)?;
+            assert!(alone
+                .iter()
+                .all(|frame| frame.iter().all(|&byte| byte == 0)));
+            buffer = alone.into();
+            assert!(has_pages(&*buffer, pages));
+        }
+        // An area has a reference, as this one.
+        let area = buffer.clone();
+        assert!(Arc::into_unique_or_drop(buffer).is_none());
+        assert!(area.len() == 300 && change.live() == (1, 300 * PAGE_SIZE as u64, 0));
         Ok(())
     }
 

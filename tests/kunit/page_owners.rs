@@ -134,10 +134,12 @@ mod tests {
             let bytes = order.bytes() as u64;
             let mut block = CompoundPages::<Owned>::zeroed(order, GFP_KERNEL)?;
             number(&mut block);
+            let place = (block.phys(), block.node(), block.zone());
             let first = block.share();
             let second = first.clone();
             let third = second.clone();
             assert!(first.as_ptr() == third.as_ptr() && first.pfn() == third.pfn());
+            assert!((first.phys(), first.node(), first.zone()) == place);
             assert!(change.live() == (1, bytes, 0));
             drop(first);
             drop(third);

@@ -16,11 +16,11 @@ mod tests {
     use crate::Change;
     use kalloc::{
         kmalloc,
+        memory,
         stats::{
             Failures,
             Sizes, //
         },
-        vmalloc,
         Array,
         Gfp,
         KBox,
@@ -76,9 +76,10 @@ mod tests {
     fn kvmalloc_units_take_what_they_really_do() -> Result {
         let change = Change::of::<Either_>();
         let block = KVBox::<[u8; 70000], Either_>::zeroed(GFP_KERNEL)?;
-        let takes = match vmalloc::pfn_of(&*block, 0) {
-            Ok(_) => 18 * PAGE_SIZE,
-            Err(_) => 128 << 10,
+        let takes = if memory::is_vmalloc(&*block) {
+            18 * PAGE_SIZE
+        } else {
+            128 << 10
         };
         assert!(change.live() == (1, 70000, takes as u64 - 70000));
         drop(block);

@@ -19,11 +19,13 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
-        vmalloc::{
-            max_size,
+        memory::{
+            is_vmalloc,
+            is_writable,
             pfn_of,
             pfns, //
         },
+        vmalloc::max_size,
         Array,
         Mapping,
         PageArray,
@@ -60,9 +62,10 @@ mod tests {
         // A part that begins and ends within pages.
         let part = &array[PAGE_SIZE - 1..2 * PAGE_SIZE + 1];
         assert!(pfns(part)?.eq(pfns(&array)?.take(3)));
-        assert!(pfns(&[0u8]).is_err());
+        assert!(
+            is_vmalloc(&array) && !is_vmalloc(&[]) && !is_vmalloc(&KBox::new([1], GFP_KERNEL)?[..])
+        );
         assert!(pfn_of(&array, 10 * PAGE_SIZE) == Err(EINVAL));
-        assert!(pfn_of(&[0u8], 0) == Err(EINVAL));
         Ok(())
     }
 
@@ -129,6 +132,23 @@ mod tests {
         assert!(change.live() == (3, 3 * PAGE_SIZE as u64, 0));
         drop(pages);
         assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+    #[test]
+    fn read_only_mappings_are_write_protected() -> Result {
+        let mut pages = PageArray::<Mapped>::zeroed(3, GFP_KERNEL)?;
+        let writable =
+            |block: &[u8]| [0, PAGE_SIZE, 3 * PAGE_SIZE - 1].map(|at| is_writable(block, at));
+        assert!(writable(&Mapping::new(&mut pages)?) == [Ok(true); 3]);
+        assert!(writable(&Mapping::read_only(&mut pages)?) == [Ok(false); 3]);
+        // And back, with the mappings forgotten.
+        core::mem::forget(Mapping::read_only(&mut pages)?);
+        let mapping = Mapping::new(&mut pages)?;
+        assert!(writable(&mapping) == [Ok(true); 3]);
+        core::mem::forget(mapping);
+        let mapping = Mapping::read_only(&mut pages)?;
+        assert!(writable(&mapping) == [Ok(false); 3]);
+        assert!(is_writable(&mapping, 3 * PAGE_SIZE) == Err(EINVAL));
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use kalloc::{
         Typesafe, //
     },
     kmalloc,
-    vmalloc, //
+    memory, //
     Array,
     FreePages,
     KBox,
@@ -126,7 +126,7 @@ impl Held {
             Held::Word(_) => (0, 24, 32),
             Held::Odd(_) => (0, 5, 8),
             Held::Bytes(b) => (1, b.len(), kmalloc::usable_size(b.len())),
-            Held::Either(b) if vmalloc::pfn_of(b, 0).is_ok() => (2, b.len(), whole_pages(b.len())),
+            Held::Either(b) if memory::is_vmalloc(b) => (2, b.len(), whole_pages(b.len())),
             Held::Either(b) => (2, b.len(), kmalloc::usable_size(b.len())),
             Held::Object(_) => (3, 40, 40),
             Held::Block(b) => (4, b.len(), b.len()),

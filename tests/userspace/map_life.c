@@ -5,7 +5,7 @@
  *
  * With an argument: maps the last block, closes the device, says so, and waits for its
  * standard input to end, with a child ("child") or without ("alone"); then it exits and
- * leaves the rest to the kernel.
+ * leaves the rest to the kernel. With "twice": looks at /dev/kalloc_twice.
  */
 
 #include <errno.h>
@@ -186,6 +186,21 @@ static void ownership(void)
 	check(fresh == mappings[1] && !*(char *)fresh, "replaced");
 }
 
+/* The first of two that are mapped into one area is seen, and stays when the file is closed. */
+static int twice(void)
+{
+	int device = open("/dev/kalloc_twice", O_RDONLY);
+	const char *ones = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, device, 0);
+	char told[16] = "";
+
+	if (read(device, told, sizeof(told) - 1) < 0)
+		return 99;
+	close(device);
+	printf("%s%d %d\n", told, ones[0], ones[PAGE - 1]);
+	fflush(stdout);
+	return system("awk '/^twice_/ { print $2 }' /proc/kallocinfo");
+}
+
 static int hold(const char *how)
 {
 	unsigned long *mapping = map_pages(open_device(), BLOCKS - 1, 0, pages[BLOCKS - 1]);
@@ -209,7 +224,7 @@ int main(int argc, char **argv)
 	int device;
 
 	if (argc > 1)
-		return hold(argv[1]);
+		return strcmp(argv[1], "twice") ? hold(argv[1]) : twice();
 	device = open_device();
 	bounds(device);
 	for (int block = 0; block < BLOCKS; block++)
