@@ -88,10 +88,10 @@ pub fn pfns(block: &[u8]) -> Result<impl Iterator<Item = usize> + use<'_>> {
 
 /// Returns whether the block's first byte is in the vmalloc area.
 pub fn is_vmalloc(block: &[u8]) -> bool {
-    // SAFETY: Takes any address.
-    block
-        .first()
-        .is_some_and(|byte| unsafe { bindings::is_vmalloc_addr(core::ptr::from_ref(byte).cast()) })
+    block.first().is_some_and(|byte| {
+        // SAFETY: Takes any address.
+        unsafe { bindings::is_vmalloc_addr(core::ptr::from_ref(byte).cast()) }
+    })
 }
 
 /// Returns whether the processor lets the kernel write the byte at `offset` of a block, through the
