@@ -331,6 +331,8 @@ static void users(int device)
 
 	for (unsigned int seed = 1; seed <= 4; seed++) {
 		last = fork();
+		if (last < 0)
+			exit(99);
 		if (!last)
 			_exit(user(seed, seed < 4 ? 150 : 1 << 30));
 	}
