@@ -25,6 +25,7 @@
 //!
 //! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
 
+use crate::bindings;
 use core::{
     marker::PhantomData,
     ptr,
@@ -113,7 +114,8 @@ impl<T: Send + Sync> Drop for Published<T> {
     fn drop(&mut self) {
         // INVARIANT: NULL.
         let there = self.0 .0.swap(ptr::null_mut(), Ordering::AcqRel);
-        rcu::synchronize_rcu();
+        // SAFETY: Always safe in process context.
+        unsafe { bindings::synchronize_rcu() };
         // SAFETY: By the invariants, a reference, which was there once. Nobody can find it any more, or
         // reads it still.
         drop(unsafe { <Arc<T>>::from_foreign(there) });
