@@ -44,7 +44,8 @@ int kalloc_bench_cache(unsigned long n, unsigned long param)
 static __always_inline int one_by_one(unsigned long n, unsigned long count)
 {
 	struct kmem_cache *s = cache;
-	void *objects[MOST];
+	/* Too many for the stack; one case runs at a time. */
+	static void *objects[MOST];
 
 	while (n--) {
 		unsigned long i, live;
@@ -105,7 +106,8 @@ int kalloc_bench_cache_one_by_one(unsigned long n, unsigned long count)
 static __always_inline int bulk(unsigned long n, unsigned long count)
 {
 	struct kmem_cache *s = cache;
-	void *objects[MOST];
+	/* Too many for the stack; one case runs at a time. */
+	static void *objects[MOST];
 
 	while (n--) {
 		unsigned long i;
