@@ -69,8 +69,8 @@ pub unsafe trait Source: Family {
     /// `ptr` must be a live block of this source.
     unsafe fn free(ptr: NonNull<u8>);
 
-    /// Returns whether no such block can be had here and now, however much memory there is.
-    fn refuses(layout: Layout, node: NumaNode) -> bool {
+    /// Returns whether no such block can be had here and now with `gfp`, however much memory there is.
+    fn refuses(layout: Layout, _gfp: Gfp, node: NumaNode) -> bool {
         layout.size() > Self::MAX_SIZE || gfp::node_id(node).is_none()
     }
 
@@ -175,7 +175,7 @@ impl<F: Source, S: Tag<Family = F>> Counted<F, S> {
     /// Counts a failure.
     #[cold]
     fn failure(layout: Layout, gfp: Gfp, node: NumaNode) -> AllocError {
-        site::count_failure::<S>(gfp, F::refuses(layout, node));
+        site::count_failure::<S>(gfp, F::refuses(layout, gfp, node));
         AllocError
     }
 }

@@ -398,9 +398,12 @@ unsafe impl Source for Either {
         }
     }
 
-    fn refuses(layout: Layout, node: NumaNode) -> bool {
+    fn refuses(layout: Layout, gfp: Gfp, node: NumaNode) -> bool {
         let interrupt = layout.size() > PAGE_SIZE && !context::in_task();
-        layout.size() > max_kvmalloc_size() || interrupt || gfp::node_id(node).is_none()
+        // Of vmalloc blocks, which are refused then.
+        let sleeps = gfp.may_sleep() && context::is_atomic();
+        let misplaced = interrupt || sleeps;
+        layout.size() > max_kvmalloc_size() || misplaced || gfp::node_id(node).is_none()
     }
 
     #[inline]

@@ -168,8 +168,8 @@ unsafe impl Source for Mapped {
         unsafe { free(ptr) };
     }
 
-    fn refuses(layout: Layout, node: NumaNode) -> bool {
-        !fits(layout) || !context::in_task() || gfp::node_id(node).is_none()
+    fn refuses(layout: Layout, gfp: Gfp, node: NumaNode) -> bool {
+        !possible(layout, gfp) || gfp::node_id(node).is_none()
     }
 
     #[inline]

@@ -100,15 +100,16 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
     pub fn zeroed(len: usize, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
         // SAFETY: Reads a counter.
         let all = unsafe { bindings::kalloc_helper_totalram_pages() };
+        let gfp = (gfp.into() | Gfp::ZERO | Gfp::RETRY_MAYFAIL).with_one_zone();
+        let failed = |invalid| {
+            site::count_failure::<S>(gfp, invalid);
+            AllocError
+        };
         // One mapping takes as many as C can count.
         if len == 0 || len > all || len > i32::MAX as usize || context::is_atomic() {
-            return Err(AllocError);
+            return Err(failed(true));
         }
-        let gfp = (gfp.into() | Gfp::ZERO | Gfp::RETRY_MAYFAIL).with_one_zone();
-        // The bulk allocator fills the slots that are NULL, which is what dropping skips.
-        // OVERFLOW: A number of pages is far from that.
-        let mut list = KVVec::with_capacity(len + SPARE, GFP_KERNEL | __GFP_NOWARN)?;
-        list.extend_with(len, ptr::null_mut(), GFP_KERNEL)?;
+        let list = Parts::empty_list(len).map_err(|_| failed(false))?;
         // INVARIANT: No pages yet.
         let mut this = PageArray {
             parts: ManuallyDrop::new(Parts { list, mapped: None }),
@@ -131,8 +132,7 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
                 // SAFETY: Order 0 is valid.
                 *slot = unsafe { bindings::alloc_pages(gfp.as_raw(), 0) };
                 if slot.is_null() {
-                    site::count_failure::<S>(gfp, false);
-                    return Err(AllocError);
+                    return Err(failed(false));
                 }
                 site::count_alloc::<S>(PAGE_SIZE, PAGE_SIZE);
             }
@@ -200,6 +200,15 @@ impl<S: Tag<Family = Buddy>> Drop for PageArray<S> {
 }
 
 impl Parts {
+    /// Returns a list of `len` slots for pages, with its spare room.
+    fn empty_list(len: usize) -> Result<KVVec<*mut bindings::page>, AllocError> {
+        // The bulk allocator fills the slots that are NULL, which is what dropping skips.
+        // OVERFLOW: A number of pages is far from that.
+        let mut list = KVVec::with_capacity(len + SPARE, GFP_KERNEL | __GFP_NOWARN)?;
+        list.extend_with(len, ptr::null_mut(), GFP_KERNEL)?;
+        Ok(list)
+    }
+
     fn map(&mut self, writable: bool) -> Result<NonNull<u8>, AllocError> {
         // One that was forgotten, or left where it could not be undone.
         if let Some(mapped) = self.mapped.filter(|mapped| mapped.writable == writable) {

@@ -4,6 +4,7 @@ use kalloc::{
     cache::Options,
     context,
     gfp::Nonblocking,
+    stats::Failures,
     vmalloc::ReadOnly,
     Array,
     Gfp,
@@ -14,6 +15,7 @@ use kalloc::{
     Order,
     PageArray,
     Pages,
+    Tag,
     VBox,
     Vmalloc, //
 };
@@ -236,6 +238,28 @@ mod tests {
         let right = sleeping_calls_fail() && other_calls_work();
         drop(guard);
         assert!(right && change.events() == (0, 0, 1));
+        Ok(())
+    }
+
+    #[test]
+    fn what_the_context_forbids_is_counted_as_invalid() -> Result {
+        let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
+        let mut mapped = Buffer::zeroed(1, GFP_KERNEL)?;
+        let mut either = Array::<u8, KVmalloc<Either>>::zeroed(size_of::<Huge>(), GFP_KERNEL)?;
+        let failures =
+            || [Blocks::site(), Either::site(), Arrays::site()].map(|s| s.totals().failures);
+        let before = failures();
+        let guard = held.lock();
+        let refused = VBox::<u64, Blocks>::new(1, GFP_KERNEL).is_err()
+            && mapped.resize(2 * PAGE_SIZE, GFP_KERNEL).is_err()
+            && either.resize(1, GFP_KERNEL).is_err()
+            && PageArray::<Arrays>::zeroed(1, GFP_KERNEL).is_err();
+        drop(guard);
+        assert!(refused);
+        for ((before, after), calls) in before.iter().zip(failures()).zip([2, 1, 1]) {
+            let invalid = before.invalid + calls;
+            assert!(after == Failures { invalid, ..*before });
+        }
         Ok(())
     }
 

@@ -16,7 +16,8 @@ mod tests {
         Gfp,
         Order,
         PageArray,
-        Pages, //
+        Pages,
+        Tag, //
     };
     use kernel::page::PAGE_SIZE;
 
@@ -124,12 +125,14 @@ mod tests {
 
     #[test]
     fn page_arrays_have_limits() {
-        assert!(PageArray::<Blocks>::zeroed(0, GFP_KERNEL).is_err());
         // More than the machine has is not even tried.
         let change = Change::of::<Blocks>();
+        let before = Blocks::site().totals().failures;
+        assert!(PageArray::<Blocks>::zeroed(0, GFP_KERNEL).is_err());
         let too_many = kalloc::vmalloc::max_size() / PAGE_SIZE + 1;
         assert!(PageArray::<Blocks>::zeroed(too_many, GFP_KERNEL).is_err());
         assert!(PageArray::<Blocks>::zeroed(usize::MAX, GFP_KERNEL).is_err());
-        assert!(change.events() == (0, 0, 0));
+        assert!(change.events() == (0, 0, 3));
+        assert!(Blocks::site().totals().failures.invalid == before.invalid + 3);
     }
 }
