@@ -9,6 +9,7 @@ mod cache_constructed;
 mod cache_options;
 mod cache_rcu;
 mod context;
+mod edges;
 mod files;
 mod gfp;
 mod global;
@@ -22,6 +23,7 @@ mod pages;
 mod percpu;
 mod site;
 mod stats;
+mod thread;
 mod user;
 mod vmalloc;
 
@@ -49,6 +51,7 @@ impl kernel::Module for KallocKunit {
             cache_options::SITES,
             cache_rcu::SITES,
             context::SITES,
+            edges::SITES,
             kmalloc::SITES,
             memory::SITES,
             mmap::SITES,
@@ -57,6 +60,7 @@ impl kernel::Module for KallocKunit {
             pages::SITES,
             site::SITES,
             stats::SITES,
+            thread::SITES,
             user::SITES,
             vmalloc::SITES,
         ] {
