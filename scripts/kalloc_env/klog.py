@@ -43,6 +43,16 @@ EXPECTED = [re.compile(pattern) for pattern in (
 )]
 
 
+# The body of a stack dump, and of what memory looks like, for tests that expect the line above it. What
+# goes wrong has a line above it that they do not expect.
+DUMPS = (
+    r"^CPU: \d+ |^Tainted: |^Hardware name: |^Call Trace:$|^ </?TASK>$|^ (\? )?\S+\+0x[\da-f]+/0x",
+    r"^RIP: 0033:|^Code: |^RSP: 002b:|^R(AX|DX|BP|10|13): [\da-f]{16} ",
+    r"^Mem-Info:$|^active_anon:\d|^( \w+:\d+)+$|^Node \d+ |^lowmem_reserve\[\]:|"
+    r"^\d+ (total pagecache )?pages|^Memory cgroup min protection ",
+)
+
+
 def after_boot(text: str) -> Iterator[tuple[str, int | None, str]]:
     """The lines that follow the boot's: whole, their level if they have one, their message."""
     lines = text.splitlines()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from . import klog, kvm, modules
+from . import faults, klog, kvm, modules
 from .case import Case
 from .guest import Guest, boot
 from .kernels import Kernel
@@ -36,6 +36,18 @@ SHOWN = {
 }
 # The case that fills the queue which dropped_memory_is_freed_soon sees empty.
 DROPPED = "owners_may_go_in_interrupts"
+# What the log may have of the suites: what the kernel says of a cache that it has no memory for, with a stack
+# dump, and of its files in /sys, without; what the leak detector does then.
+SUITES_SAY = (
+    *klog.DUMPS,
+    r"^__kmem_cache_create_args\(kunit_fault_created\) failed with error -(12|22)$",
+    r"^kobject: kobject_add_internal failed for kunit_fault_created \(error: -12 parent: slab\)$",
+    r"^kobject: can not set name properly!$",
+    r"^SLUB: Unable to add cache kunit_fault_created to sysfs$",
+    r"^kmemleak: Cannot allocate a scan area, scanning the full object$",
+    # How long a case takes on an emulated processor says nothing.
+    r"^    # \w+: Test should be marked slow \(runtime: [\d.]+s\)$",
+)
 # What the kernel log has of the leak, and no other log has.
 SAID = (
     "kalloc: leak_file: removed, its owner was forgotten",
@@ -48,7 +60,9 @@ SAID = (
 def kunit(kernel: Kernel) -> Iterator[Case]:
     """Every case of the suites, by the kernel's own parser; then what the sections show, and the log."""
     out = io.BytesIO()
-    guest = Guest(kernel, GUEST.read_text(), memory=512, append="hardened_usercopy=1", modules=modules.image(kernel), kvm=kvm.usable(kernel.image))
+    guest = Guest(kernel, f"faults={faults.AMOUNT}\n{GUEST.read_text()}", memory=512, append="hardened_usercopy=1",
+                  modules=modules.image(kernel), kvm=kvm.usable(kernel.image),
+                  add=[(faults.program(), "usr/bin/kalloc_faults")], timeout=1800 if faults.AMOUNT else 300)
     result = boot(guest, out)
     text = result.log.read_text(errors="replace")
     where = f"    log: {result.log}\n"
@@ -64,9 +78,10 @@ def kunit(kernel: Kernel) -> Iterator[Case]:
         got = shown.get(name)
         wrong = f"the guest shows {got!r}\n" if got is None or got.splitlines() != wanted else ""
         yield _verdict(f"kunit guest.{name}", wrong, where)
+    yield from faults.verdict(shown.get(faults.SECTION), where)
 
     before, _, after = text.partition(f"kalloc-test: {LEAK}")
-    yield _verdict("kunit: the kernel log", "\n".join(klog.offending(before)), where)
+    yield _verdict("kunit: the kernel log", "\n".join(_offending(before)), where)
     unsaid = [line for line in SAID if line not in after]
     others = [line for line in klog.offending(f"{klog.START}\n{after}") if not any(said in line for said in SAID)]
     yield _verdict("kunit: the log of a leak", "\n".join([*(f"not said: {line}" for line in unsaid), *others]), where)
@@ -93,6 +108,15 @@ def _suites(kernel: Kernel, messages: list[str], where: str) -> Iterator[Case]:
             yield Case(f"kunit {group['name']}.{case['name']}", outcome, where if outcome == "failed" else "")
     # A suite that dies half-way has no failed case; only the parser's verdict tells.
     yield _verdict("kunit: the parser's verdict", told.stdout if told.returncode else "", where)
+
+
+def _offending(log: str) -> Iterator[str]:
+    """What each section of the guest's should not have in the log."""
+    boot, *sections = log.split("kalloc-test: ")
+    yield from klog.offending(boot)
+    allowed = {SUITES: SUITES_SAY, faults.SECTION: faults.SAID}
+    for section in sections:
+        yield from klog.offending(f"{klog.START}\n{section}", allowed.get(section.splitlines()[0], ()))
 
 
 def _verdict(name: str, complaint: str, where: str) -> Case:

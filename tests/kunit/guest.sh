@@ -94,6 +94,11 @@ grep -c "3 .* 0 ok$" $file
 for info in kallocinfo slabinfo; do awk '/^exercise_cache / { print $4, $5, $6 }' /proc/$info; done | uniq | wc -l
 rmmod kalloc_exercise kalloc
 
+# Calls that are refused memory fail with an error, or do without; each line of the program's is a kind.
+section refusals_leave_nothing
+# shellcheck disable=SC2154 # Set by whoever runs this.
+kalloc_faults $faults || echo "status $?"
+
 section modules_leave_nothing
 ls -d /proc/kallocinfo /sys/kernel/debug/kalloc /sys/kernel/slab/*exercise* /sys/kernel/slab/*driver* 2>/dev/null
 

@@ -10,6 +10,12 @@ mod cache_options;
 mod cache_rcu;
 mod context;
 mod edges;
+#[cfg(all(
+    CONFIG_FAILSLAB,
+    CONFIG_FAIL_PAGE_ALLOC,
+    CONFIG_FAULT_INJECTION_DEBUG_FS
+))]
+mod fault;
 mod files;
 mod gfp;
 mod global;
@@ -64,6 +70,14 @@ impl kernel::Module for KallocKunit {
             user::SITES,
             vmalloc::SITES,
         ] {
+            kalloc::register(module, sites)?;
+        }
+        #[cfg(all(
+            CONFIG_FAILSLAB,
+            CONFIG_FAIL_PAGE_ALLOC,
+            CONFIG_FAULT_INJECTION_DEBUG_FS
+        ))]
+        for sites in fault::SITES {
             kalloc::register(module, sites)?;
         }
         Ok(KallocKunit {

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What comes of allocations that are refused: tests/userspace/kalloc_faults.c, and what the kernel says of it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .case import Case
+from .klog import DUMPS
+from .userspace import compiled
+
+SECTION = "refusals_leave_nothing"
+# Each allocation is refused if this is "all", which takes many minutes.
+AMOUNT = os.environ.get("KALLOC_FAULTS", "")
+
+LOADED = ("kalloc", "exercise", "compare", "map")
+CALLS = [f"{how}_{module}" for module in LOADED for how in ("load", "unload")] + [
+    "kallocinfo", "sites", "sites.json", "layout", "compare", "exercise",
+    "kbox", "kvec", "karray", "kvarray", "cache", "pages", "fpages", "vmap", "vbox", "varray",
+    "map", "map_read", "map_renew"]
+
+# What the kernel says of memory that it has not got, and goes on.
+SAID = (
+    *DUMPS,
+    # vmalloc, with a stack dump and the state of memory; where a module goes; caches, with a stack dump.
+    r"^kalloc_faults: vmalloc error: size \d+, .* mode:0x\w+\(GFP_\w+(\|__GFP_\w+)*\), nodemask=\(null\)$",
+    r"^kalloc_faults: page allocation failure: order:\d+, mode:",
+    r"^(warn_alloc|execmem_vmalloc): \d+ callbacks suppressed$",
+    r"^execmem: unable to allocate memory$",
+    r"^__kmem_cache_create_args\((exercise|map)_cache\) failed with error -(12|22)$",
+    r"^SLUB: Unable to allocate memory on CPU ",
+    # The module loader: of symbols, and of suites in modules that have none.
+    r"^kalloc_\w+: Unknown symbol \w+ \(err -12\)$",
+    r"^kunit module: error filtering suites: -12$",
+    # What is not there then: files in /sys, and in debugfs.
+    r"^kobject: kobject_add_internal failed for \S+ \(error: -12 parent: \S+\)$",
+    r"^kobject: kobject_create_and_add: kobject_add error: -12$",
+    r"^kobject: can not set name properly!$",
+    r"^SLUB: Unable to add cache (exercise|map)_cache to sysfs$",
+    r"^debugfs: out of free dentries, can not create (file|directory) '\w+'$",
+    # A page fault is repeated.
+    r"^Huh VM_FAULT_OOM leaked out to the #PF handler\. Retrying PF$",
+    # The leak detector does with less.
+    r"^kmemleak: Cannot allocate a scan area, scanning the full object$",
+    # The sample says which workload had no memory.
+    r"^kalloc_exercise: workload \w+ failed: Error\(12\)$",
+)
+
+
+def program() -> Path:
+    """The program that makes the calls."""
+    return compiled("kalloc_faults")
+
+
+def verdict(shown: str | None, where: str) -> Iterator[Case]:
+    """What the section shows: every call was made, met refusals, and failed of some."""
+    rows = [line.split() for line in (shown or "").splitlines()]
+    name = f"kunit guest.{SECTION}"
+    right = [row[0] for row in rows] == CALLS and all(
+        len(row) == 4 and int(row[1]) > 0 and (int(row[2]) > 0 or row[0].startswith("unload_"))
+        for row in rows)
+    if right:
+        refused, failed = (sum(int(row[column]) for row in rows) for column in (1, 2))
+        yield Case(f"{name}: {refused} refused, {failed} calls failed", "passed")
+    else:
+        yield Case(name, "failed", f"the guest shows {shown}\n{where}")

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
+/// More than a slab has, for kmalloc.
+pub(crate) type Large = [u8; kalloc::kmalloc::MAX_SLAB_SIZE + 1];
+
+kalloc::sites! {
+    pub(crate) Words: kmalloc([u64]), "kunit_fault_kmalloc";
+    pub(crate) Either: kvmalloc([u8]), "kunit_fault_kvmalloc";
+}
+
+#[kunit_tests(kalloc_fault_kmalloc)]
+mod tests {
+    use super::*;
+    use crate::{
+        fault::{
+            refuse_each,
+            refuse_first,
+            Counts,
+            Faults, //
+        },
+        Dropped, //
+    };
+    use core::cell::Cell;
+    use kalloc::{
+        kmalloc::{
+            block_size,
+            MAX_SIZE, //
+        },
+        vmalloc,
+        Array,
+        KBox,
+        KVBox,
+        KVVec,
+        KVec,
+        KVmalloc,
+        Kmalloc, //
+    };
+    use kernel::alloc::{
+        AllocError,
+        Flags,
+        NumaNode, //
+    };
+
+    type Buffer = Array<u64, Kmalloc<Words>>;
+    type Either_ = Array<u8, KVmalloc<Either>>;
+
+    /// What can be waited for, without a word in the log.
+    fn flags() -> Flags {
+        GFP_KERNEL | __GFP_NOWARN
+    }
+
+    /// Whether the bytes are what they should be: both ends, and some of each page between.
+    fn all(bytes: &[u8], byte: u8) -> bool {
+        let mut some = bytes.iter().step_by(257);
+        some.all(|&each| each == byte) && bytes.last().is_none_or(|&last| last == byte)
+    }
+
+    /// Calls that start from nothing, at the site of kmalloc.
+    fn fresh(call: impl Fn() -> Result<bool, AllocError>) -> Result<Faults> {
+        refuse_each::<Words, _, _>(Counts::NoMemory, || Ok(()), |()| call(), |()| true)
+    }
+
+    #[test]
+    fn boxes() -> Result {
+        // The block itself comes first, and is the only one that there has to be.
+        let made = fresh(|| Ok(*KBox::<u64, Words>::new(7, flags())? == 7))?;
+        let zeroed = fresh(|| Ok(*KBox::<u64, Words>::zeroed(flags())? == 0))?;
+        let left = fresh(|| Ok(*KBox::<u64, Words>::new_uninit(flags())?.write(5) == 5))?;
+        let large = fresh(|| {
+            let large = KBox::<Large, Words>::zeroed(flags())?;
+            Ok(large.iter().all(|&byte| byte == 0))
+        })?;
+        for faults in [made, zeroed, left, large] {
+            assert!(faults.failed == 1 && faults.needs_memory);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn boxes_that_cannot_wait() -> Result {
+        for flags in [GFP_ATOMIC, GFP_NOWAIT] {
+            let faults = refuse_each::<Words, _, _>(
+                Counts::NoWait,
+                || Ok(()),
+                |()| Ok::<_, AllocError>(*KBox::<u64, Words>::new(7, flags | __GFP_NOWARN)? == 7),
+                |()| true,
+            )?;
+            assert!(faults.failed == 1 && faults.needs_memory);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_value_without_a_box_is_dropped_once() -> Result {
+        let dropped = Cell::new(0);
+        let made = Cell::new(0);
+        let faults = fresh(|| {
+            made.set(made.get() + 1);
+            drop(KBox::<_, Words>::new(Dropped(&dropped), flags())?);
+            Ok(true)
+        })?;
+        assert!(faults.failed == 1 && made.get() > 1 && dropped.get() == made.get());
+        Ok(())
+    }
+
+    #[test]
+    fn initialisers_do_not_run_without_memory() -> Result {
+        let ran = Cell::new(0);
+        let called = Cell::new(0);
+        let faults = refuse_each::<Words, _, _>(
+            Counts::NoMemory,
+            || Ok(()),
+            |()| {
+                called.set(called.get() + 1);
+                let init = pin_init::init_zeroed::<u64>().chain(|_| {
+                    ran.set(ran.get() + 1);
+                    Ok(())
+                });
+                KBox::<u64, Words>::init(init, flags()).map(|value| *value == 0)
+            },
+            |()| true,
+        )?;
+        // It fails once for one refusal, and once for all.
+        assert!(faults.failed == 1 && ran.get() == called.get() - 2);
+        Ok(())
+    }
+
+    #[test]
+    fn vecs_keep_what_they_have() -> Result {
+        let full = || {
+            let mut vec = KVec::<u64, Words>::with_capacity(4, GFP_KERNEL)?;
+            for word in 0..4 {
+                vec.push(word, GFP_KERNEL)?;
+            }
+            Ok(vec)
+        };
+        let whole = |vec: &KVec<u64, Words>| vec.capacity() == 4 && vec.iter().copied().eq(0..4);
+        let made = fresh(|| Ok(KVec::<u64, Words>::with_capacity(9, flags())?.capacity() == 9))?;
+        let pushed = refuse_each::<Words, _, _>(
+            Counts::NoMemory,
+            full,
+            |vec| {
+                vec.push(4, flags())?;
+                Ok::<_, Error>(vec.iter().copied().eq(0..5))
+            },
+            whole,
+        )?;
+        let reserved = refuse_each::<Words, _, _>(
+            Counts::NoMemory,
+            full,
+            |vec| {
+                vec.reserve(3000, flags())?;
+                Ok::<_, AllocError>(vec.capacity() >= 3004 && vec.iter().copied().eq(0..4))
+            },
+            whole,
+        )?;
+        let extended = refuse_each::<Words, _, _>(
+            Counts::NoMemory,
+            full,
+            |vec| {
+                vec.extend_from_slice(&[4, 5, 6], flags())?;
+                Ok::<_, AllocError>(vec.iter().copied().eq(0..7))
+            },
+            whole,
+        )?;
+        for faults in [made, pushed, reserved, extended] {
+            assert!(faults.failed == 1 && faults.needs_memory);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn arrays_keep_what_they_have() -> Result {
+        let made = fresh(|| Ok(Buffer::zeroed(100, flags())?.iter().all(|&word| word == 0)))?;
+        let on_node = fresh(|| {
+            let node = NumaNode::new(0).map_err(|_| AllocError)?;
+            Ok(Buffer::zeroed_on(100, flags(), node)?.len() == 100)
+        })?;
+        assert!(made.failed == 1 && made.needs_memory && on_node.failed == 1);
+
+        let marked = || {
+            let mut array = Buffer::zeroed(100, GFP_KERNEL)?;
+            array.fill(3);
+            Ok(array)
+        };
+        // To a larger class, to pages, to a smaller class; all of them move.
+        for len in [1000, 5000, MAX_SIZE / 8, 1] {
+            let faults = refuse_each::<Words, _, _>(
+                Counts::NoMemory,
+                marked,
+                |array| {
+                    array.resize(len, flags())?;
+                    let (old, new) = array.split_at(len.min(100));
+                    Ok::<_, AllocError>(
+                        array.len() == len
+                            && old.iter().all(|&word| word == 3)
+                            && new.iter().all(|&word| word == 0),
+                    )
+                },
+                |array| array.len() == 100 && array.iter().all(|&word| word == 3),
+            )?;
+            assert!(faults.failed == 1 && faults.needs_memory);
+        }
+        // Within the class, and to nothing, no memory is needed.
+        let roomy = || loop {
+            let array = marked()?;
+            // Not one of KFENCE's, which have none to spare.
+            if block_size(&array) == 1024 {
+                return Ok(array);
+            }
+        };
+        for len in [101, 128, 99, 0] {
+            let faults = refuse_each::<Words, _, _>(
+                Counts::NoMemory,
+                roomy,
+                |array| array.resize(len, flags()).map(|()| array.len() == len),
+                |_| false,
+            )?;
+            // KASAN may want room for what it notes of a block.
+            assert!(faults.failed == 0 && !faults.needs_memory);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn kvmalloc_has_two_ways() -> Result {
+        let one = |size| {
+            refuse_each::<Either, _, _>(
+                Counts::NoMemory,
+                || Ok(()),
+                |()| {
+                    let array = Either_::zeroed(size, flags())?;
+                    Ok::<_, AllocError>(array.len() == size && all(&array, 0))
+                },
+                |()| true,
+            )
+        };
+        // C asks kmalloc twice, maps large pages if there is no block, and small ones if those are not
+        // there: one refusal is never enough.
+        for size in [100, PAGE_SIZE, 8 * PAGE_SIZE] {
+            let faults = one(size)?;
+            assert!(faults.failed == 0 && faults.survived > 0 && faults.needs_memory);
+        }
+        let boxed = refuse_each::<Either, _, _>(
+            Counts::NoMemory,
+            || Ok(()),
+            |()| {
+                let large = KVBox::<Large, Either>::zeroed(flags())?;
+                Ok::<_, AllocError>(all(&*large, 0))
+            },
+            |()| true,
+        )?;
+        assert!(boxed.failed == 0 && boxed.needs_memory);
+        Ok(())
+    }
+
+    #[test]
+    fn kvmalloc_blocks_stay_when_they_cannot_move() -> Result {
+        // From kmalloc to a larger class, to vmalloc, to a smaller class; within vmalloc, where there is
+        // room, down, and to less than a page.
+        for (from, to, fails, needs_memory) in [
+            (100, 1000, false, true),
+            (100, MAX_SIZE + 1, false, true),
+            (3 * PAGE_SIZE, 100, true, true),
+            (MAX_SIZE + 1, MAX_SIZE + PAGE_SIZE, false, false),
+            (MAX_SIZE + 1, PAGE_SIZE, false, false),
+            (MAX_SIZE + 1, 100, false, false),
+        ] {
+            let kept = from.min(to);
+            // There are as many more as there are pages of page tables.
+            let faults = refuse_first::<Either, _, _>(
+                10,
+                Counts::NoMemory,
+                || {
+                    let mut array = Either_::zeroed(from, GFP_KERNEL)?;
+                    array.fill(9);
+                    Ok(array)
+                },
+                |array| {
+                    array.resize(to, flags())?;
+                    Ok::<_, AllocError>(
+                        array.len() == to && all(&array[..kept], 9) && all(&array[kept..], 0),
+                    )
+                },
+                |array| {
+                    array.len() == from
+                        && all(array, 9)
+                        && vmalloc::pfn_of(array, 0).is_ok() == (from > MAX_SIZE)
+                },
+            )?;
+            assert!((faults.failed > 0) == fails && faults.needs_memory == needs_memory);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn kvmalloc_vecs_keep_what_they_have() -> Result {
+        let faults = refuse_each::<Either, _, _>(
+            Counts::NoMemory,
+            || {
+                let mut vec = KVVec::<u32, Either>::new();
+                vec.extend_from_slice(&[1, 2, 3], GFP_KERNEL)?;
+                Ok(vec)
+            },
+            |vec| {
+                vec.reserve(10 * PAGE_SIZE, flags())?;
+                Ok::<_, AllocError>(vec.iter().copied().eq(1..4))
+            },
+            |vec| vec.capacity() == 3 && vec.iter().copied().eq(1..4),
+        )?;
+        assert!(faults.survived > 0 && faults.needs_memory);
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use kernel::prelude::*;
+
+kalloc::sites! {
+    pub(crate) Watched: kmalloc(u64), "kunit_fault_site";
+}
+
+/// Sites that a case registers: more than a registration has allocations.
+mod late {
+    kalloc::sites! {
+        pub(crate) A: kmalloc(u32), "kunit_fault_late_a";
+        pub(crate) B: pages, "kunit_fault_late_b";
+        pub(crate) C: cache(u64), "kunit_fault_late_c";
+        pub(crate) D: vmalloc(u64), "kunit_fault_late_d";
+        pub(crate) E: kvmalloc([u8]), "kunit_fault_late_e";
+        pub(crate) F: kmalloc([u8]), "kunit_fault_late_f";
+        pub(crate) G: pages, "kunit_fault_late_g";
+        pub(crate) H: cache(u32), "kunit_fault_late_h";
+        pub(crate) I: vmalloc([u8]), "kunit_fault_late_i";
+        pub(crate) J: kvmalloc(u64), "kunit_fault_late_j";
+        pub(crate) K: kmalloc(u64), "kunit_fault_late_k";
+        pub(crate) L: pages, "kunit_fault_late_l";
+    }
+}
+
+#[kunit_tests(kalloc_fault_site)]
+mod tests {
+    use super::*;
+    use crate::{
+        fault::{
+            refuse_each,
+            Counts, //
+        },
+        site::MODULE, //
+    };
+    use kalloc::{
+        KBox,
+        Site,
+        Tag, //
+    };
+
+    /// The first site that is not registered, as a list of one.
+    fn next() -> Result<&'static [fn() -> &'static Site]> {
+        let mut sites = late::SITES.chunks(1);
+        let next = sites.find(|one| one.iter().any(|site| !site().is_registered()));
+        next.ok_or(ENOENT)
+    }
+
+    #[test]
+    fn sites_register_or_stay_as_they_are() -> Result {
+        let module = *MODULE.as_ref().ok_or(ENOENT)?;
+        let registered =
+            |sites: &[fn() -> &'static Site]| sites.iter().all(|s| s().is_registered());
+        let faults = refuse_each::<Watched, _, _>(
+            Counts::Not,
+            next,
+            |&mut sites| {
+                kalloc::register(module, sites)?;
+                Ok::<_, Error>(registered(sites))
+            },
+            |&sites| !registered(sites),
+        )?;
+        // The lists are asked for twice.
+        assert!(faults.survived >= 2 && faults.needs_memory);
+        let word = KBox::<u32, late::A>::new(5, GFP_KERNEL)?;
+        assert!(late::A::site().totals().live() == 1 && *word == 5);
+        Ok(())
+    }
+}
