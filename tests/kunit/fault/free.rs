@@ -86,7 +86,7 @@ mod tests {
             Ok((boxed, array))
         };
         assert!(needs_none::<Mapped, _>(make, |(boxed, array)| {
-            *boxed == 5 && kalloc::vmalloc::pfns(&array).is_ok_and(|pfns| pfns.count() == 9)
+            *boxed == 5 && kalloc::memory::pfns(&array).is_ok_and(|pfns| pfns.count() == 9)
         })?);
         // Where unmapping is left to the worker.
         assert!(needs_none::<Mapped, _>(make, |owners| {

@@ -31,7 +31,7 @@ mod tests {
             block_size,
             MAX_SIZE, //
         },
-        vmalloc,
+        memory,
         Array,
         KBox,
         KVBox,
@@ -290,7 +290,7 @@ mod tests {
                 |array| {
                     array.len() == from
                         && all(array, 9)
-                        && vmalloc::pfn_of(array, 0).is_ok() == (from > MAX_SIZE)
+                        && memory::is_vmalloc(array) == (from > MAX_SIZE)
                 },
             )?;
             assert!((faults.failed > 0) == fails && faults.needs_memory == needs_memory);
