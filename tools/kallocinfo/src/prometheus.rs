@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A snapshot in the text format of Prometheus, as node exporter's textfile collector takes it.
+//!
+//! Every sample has the label `site`, the name of the row, and `nth` if there is another of that name.
+//! What is known of a site besides its numbers is in the labels of `kalloc_site_info`.
+
+use crate::{
+    Row,
+    Site,
+    Snapshot, //
+};
+use std::fmt::Write;
+
+/// The whole text.
+pub fn text(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    for metric in &SLABS {
+        metric.write(snapshot, &mut text);
+    }
+    if snapshot.has_sites() {
+        for metric in &SITES {
+            metric.write(snapshot, &mut text);
+        }
+    }
+    text
+}
+
+/// A metric: its name without the prefix, what it is, and its samples of a row.
+struct Metric {
+    name: &'static str,
+    help: &'static str,
+    samples: fn(&Row) -> Vec<Sample>,
+}
+
+/// Labels besides the site's name, each with a comma before it, and the value.
+type Sample = (String, u64);
+
+impl Metric {
+    fn write(&self, snapshot: &Snapshot, text: &mut String) {
+        let Self { name, help, .. } = self;
+        let kind = if name.ends_with("_total") {
+            "counter"
+        } else {
+            "gauge"
+        };
+        let _ = writeln!(text, "# HELP kalloc_{name} {help}");
+        let _ = writeln!(text, "# TYPE kalloc_{name} {kind}");
+        for row in &snapshot.rows {
+            let nth = match row.nth {
+                0 => String::new(),
+                nth => label("nth", &nth.to_string()),
+            };
+            for (labels, value) in (self.samples)(row) {
+                let site = escaped(&row.name);
+                // Writing to a string does not fail.
+                let _ = writeln!(
+                    text,
+                    "kalloc_{name}{{site=\"{site}\"{nth}{labels}}} {value}"
+                );
+            }
+        }
+    }
+}
+
+const SLABS: [Metric; 5] = [
+    Metric {
+        name: "active_objects",
+        help: "Objects that are allocated.",
+        samples: |row| vec![(String::new(), row.live())],
+    },
+    Metric {
+        name: "objects",
+        help: "Objects that there is room for.",
+        samples: |row| vec![(String::new(), row.objects())],
+    },
+    Metric {
+        name: "object_size_bytes",
+        help: "Bytes that an object takes; the mean if sizes vary.",
+        samples: |row| vec![(String::new(), row.object_size())],
+    },
+    Metric {
+        name: "slabs",
+        help: "Slabs.",
+        samples: |row| vec![(String::new(), row.slabs())],
+    },
+    Metric {
+        name: "held_bytes",
+        help: "Bytes of the pages that it holds.",
+        samples: |row| vec![(String::new(), row.bytes())],
+    },
+];
+
+const SITES: [Metric; 10] = [
+    Metric {
+        name: "site_info",
+        help: "Where the site is declared, and of what.",
+        samples: |row| each(row, |site| vec![(info(site), 1)]),
+    },
+    Metric {
+        name: "allocations_total",
+        help: "Blocks allocated.",
+        samples: |row| each(row, |site| vec![(String::new(), site.allocs)]),
+    },
+    Metric {
+        name: "frees_total",
+        help: "Blocks freed.",
+        samples: |row| each(row, |site| vec![(String::new(), site.frees)]),
+    },
+    Metric {
+        name: "failures_total",
+        help: "Allocations that failed, by reason.",
+        samples: |row| each(row, failures),
+    },
+    Metric {
+        name: "requested_bytes",
+        help: "Bytes that were asked for, in live blocks.",
+        samples: |row| each(row, |site| vec![(String::new(), site.live_bytes)]),
+    },
+    Metric {
+        name: "allocated_bytes",
+        help: "Bytes that live blocks take.",
+        samples: |row| each(row, |site| vec![(String::new(), site.live_allocated)]),
+    },
+    Metric {
+        name: "peak_objects",
+        help: "The most objects that were seen allocated.",
+        samples: |row| each(row, |site| vec![(String::new(), site.peak)]),
+    },
+    Metric {
+        name: "peak_allocated_bytes",
+        help: "The most bytes that live blocks were seen to take.",
+        samples: |row| each(row, |site| vec![(String::new(), site.peak_allocated)]),
+    },
+    Metric {
+        name: "sized_allocations_total",
+        help: "Blocks allocated, by the power of two that their size is up to.",
+        samples: |row| each(row, |site| sized(site, |class| class.allocs)),
+    },
+    Metric {
+        name: "sized_frees_total",
+        help: "Blocks freed, by the power of two that their size is up to.",
+        samples: |row| each(row, |site| sized(site, |class| class.frees)),
+    },
+];
+
+fn each(row: &Row, samples: impl FnOnce(&Site) -> Vec<Sample>) -> Vec<Sample> {
+    row.site.as_ref().map(samples).unwrap_or_default()
+}
+
+fn info(site: &Site) -> String {
+    [
+        ("family", site.family.as_str()),
+        ("type", &site.type_name),
+        ("module", &site.module),
+        ("file", &site.file),
+        ("line", &site.line.to_string()),
+    ]
+    .map(|(name, value)| label(name, value))
+    .concat()
+}
+
+fn failures(site: &Site) -> Vec<Sample> {
+    let failures = &site.failures;
+    vec![
+        (label("reason", "no_memory"), failures.no_memory),
+        (label("reason", "no_wait"), failures.no_wait),
+        (label("reason", "invalid"), failures.invalid),
+    ]
+}
+
+fn sized(site: &Site, value: impl Fn(&crate::SizeClass) -> u64) -> Vec<Sample> {
+    site.sizes
+        .iter()
+        .map(|class| (label("up_to", &class.up_to.to_string()), value(class)))
+        .collect()
+}
+
+fn label(name: &str, value: &str) -> String {
+    format!(",{name}=\"{}\"", escaped(value))
+}
+
+fn escaped(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Metrics are what Prometheus' text format allows, and say what the rows say.
+
+mod common;
+
+use common::{
+    row,
+    slabinfo,
+    HEADER,
+    SITES, //
+};
+use kallocinfo::{
+    prometheus,
+    Snapshot, //
+};
+
+fn metrics(text: &str) -> String {
+    prometheus::text(&Snapshot::parse(text, 4096).expect(text))
+}
+
+#[test]
+fn rows_have_their_numbers() {
+    let text = metrics(&slabinfo());
+    for line in [
+        "# TYPE kalloc_active_objects gauge",
+        "kalloc_active_objects{site=\"dentry\"} 736053",
+        "kalloc_object_size_bytes{site=\"9p fcall: cache\"} 8192",
+        "kalloc_held_bytes{site=\"9p fcall: cache\"} 32768",
+    ] {
+        assert!(text.lines().any(|said| said == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("_total"), "{text}");
+}
+
+#[test]
+fn sites_have_theirs() {
+    let text = metrics(SITES);
+    for line in [
+        "# TYPE kalloc_allocations_total counter",
+        "kalloc_allocations_total{site=\"exercise_cache\"} 100",
+        "kalloc_failures_total{site=\"exercise_cache\",reason=\"no_wait\"} 2",
+        "kalloc_sized_allocations_total{site=\"exercise_kvec\",up_to=\"256\"} 8",
+        "kalloc_site_info{site=\"exercise_kvec\",family=\"kmalloc\",type=\"[u8]\",module=\"kalloc_exercise\",\
+         file=\"samples/exercise/state.rs\",line=\"30\"} 1",
+    ] {
+        assert!(text.lines().any(|said| said == line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn no_sample_is_there_twice() {
+    let twice = HEADER.to_owned() + &row("x", 1, 1) + &row("x", 2, 1);
+    let text = metrics(&twice);
+    let mut keys: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.rsplit_once(' '))
+        .collect();
+    let all = keys.len();
+    keys.sort_unstable();
+    keys.dedup_by_key(|(key, _)| *key);
+    assert_eq!(keys.len(), all, "{text}");
+    assert!(text.contains("{site=\"x\",nth=\"1\"} 2"));
+}
+
+#[test]
+fn labels_are_escaped() {
+    let text = metrics(&SITES.replace("[u8]", r#"a\\b\"c\nd"#));
+    assert!(text.contains(r#"type="a\\b\"c\nd""#), "{text}");
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Texts are read whole, or not at all.
+
+mod common;
+
+use common::{
+    row,
+    slabinfo,
+    HEADER,
+    SITES, //
+};
+use kallocinfo::{
+    ParseError,
+    Snapshot, //
+};
+
+fn fails(text: &str, line: usize, said: &str) {
+    let ParseError { line: at, what } = Snapshot::parse(text, 4096).expect_err(text);
+    assert!(at == line && what.contains(said), "line {at}: {what}");
+}
+
+#[test]
+fn every_number_of_a_row_is_kept() {
+    let read = Snapshot::parse(&slabinfo(), 4096).unwrap();
+    let slab = read.rows[0].slab.as_ref().unwrap();
+    assert_eq!(slab.name, "dentry");
+    assert_eq!((slab.active_objs, slab.num_objs), (736053, 766563));
+    assert_eq!(
+        (slab.objsize, slab.objperslab, slab.pagesperslab),
+        (192, 21, 1)
+    );
+    assert_eq!(
+        (slab.active_slabs, slab.num_slabs, slab.sharedavail),
+        (36503, 36503, 0)
+    );
+    assert_eq!(slab.tunables, [0; 3]);
+    assert_eq!(read.rows[0].bytes(), 36503 * 4096);
+}
+
+#[test]
+fn names_may_have_blanks_and_colons() {
+    let read = Snapshot::parse(&slabinfo(), 4096).unwrap();
+    let names: Vec<_> = read.rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["dentry", ":A-0000192", "9p fcall: cache", "dma-kmalloc-8k"]
+    );
+}
+
+#[test]
+fn older_kernels_are_read() {
+    let old = HEADER.replace("2.1", "2.0") + &row("x", 1, 1).replace("0 0 0 :", "120 60 8 :");
+    let read = Snapshot::parse(&old, 4096).unwrap();
+    assert_eq!(read.rows[0].slab.as_ref().unwrap().tunables, [120, 60, 8]);
+
+    let statistics = HEADER.replace("2.1", "2.1 (statistics)")
+        + &row("x", 1, 1).replace('\n', " : globalstat 1 2 3 : cpustat 4\n");
+    let read = Snapshot::parse(&statistics, 4096).unwrap();
+    let slab = read.rows[0].slab.as_ref().unwrap();
+    assert_eq!(
+        slab.statistics.as_deref(),
+        Some("globalstat 1 2 3 : cpustat 4")
+    );
+}
+
+#[test]
+fn pages_may_have_other_sizes() {
+    let read = Snapshot::parse(&slabinfo(), 65536).unwrap();
+    assert_eq!(read.rows[0].bytes(), 36503 * 65536);
+}
+
+#[test]
+fn a_text_of_no_kind_is_refused() {
+    fails("", 1, "no slabinfo");
+    fails("MemTotal: 1 kB\n", 1, "no slabinfo: `MemTotal: 1 kB`");
+    fails(&slabinfo().replace("2.1", "3.0"), 1, "version `3.0`");
+    fails("slabinfo - version: 2.1\n", 2, "names of columns");
+}
+
+#[test]
+fn a_bad_row_is_told_by_its_line() {
+    let bad = |row: &str, said: &str| fails(&format!("{}{row}\n", slabinfo()), 7, said);
+    bad("", "no tunables");
+    bad("x 1 1 64 64 1", "no tunables");
+    bad(
+        "x 1 1 64 64 : tunables 0 0 0 : slabdata 0 0 0",
+        "no name and five numbers",
+    );
+    bad(
+        "1 1 1 64 64 : tunables 0 0 0 : slabdata 0 0 0",
+        "no name and five numbers",
+    );
+    bad(
+        "x 1 -1 64 64 1 : tunables 0 0 0 : slabdata 0 0 0",
+        "`-1` is not a number",
+    );
+    bad(
+        "x 1 1 64 64 1 : tunables 0 0 : slabdata 0 0 0",
+        "not 3 numbers",
+    );
+    bad(
+        "x 1 1 64 64 1 : tunables 0 0 0 : slabdata 0 0 0 0",
+        "not 3 numbers",
+    );
+    bad(
+        "x 1 1 64 64 1 : tunables 0 0 0 : slabdata 0 0 99999999999999999999",
+        "too large",
+    );
+    bad(
+        "x 1 1 64 64 1 : tunables 0 0 0 : slabdata 0 0 0 : globalstat 1",
+        "`:` is not a number",
+    );
+}
+
+#[test]
+fn a_row_that_is_cut_off_is_told() {
+    let text = slabinfo();
+    // `…0` without its line's end could be the start of a larger number.
+    fails(&text[..text.len() - 1], 6, "cut off");
+}
+
+#[test]
+fn every_member_of_a_site_is_kept() {
+    let read = Snapshot::parse(SITES, 4096).unwrap();
+    let site = read.rows[0].site.as_ref().unwrap();
+    assert_eq!(
+        (site.name.as_str(), site.family.as_str()),
+        ("exercise_cache", "cache")
+    );
+    assert_eq!(
+        (site.type_name.as_str(), site.line),
+        ("exercise::Object", 24)
+    );
+    assert_eq!((site.live, site.allocs, site.frees), (4, 100, 96));
+    assert_eq!(site.failures.all(), 6);
+    let sizes = &read.rows[1].site.as_ref().unwrap().sizes;
+    assert_eq!((sizes[1].up_to, sizes[1].live()), (256, 3));
+    assert_eq!(read.rows[1].bytes(), 768);
+    assert_eq!(read.rows[1].object_size(), 256);
+}
+
+#[test]
+fn members_of_a_later_version_are_kept() {
+    let more = SITES.replace("\"sizes\":[]", "\"sizes\":[],\"cpus\":[[1,2],[3,4]]");
+    let read = Snapshot::parse(&more, 4096).unwrap();
+    assert!(read.to_json().contains("\"cpus\":[[1,2],[3,4]]"));
+}
+
+#[test]
+fn a_bad_site_is_told_by_its_line_and_column() {
+    fails(
+        &SITES.replace("\"family\":\"kmalloc\",", ""),
+        2,
+        "missing field `family`",
+    );
+    fails(
+        &SITES.replace("\"live\":3", "\"live\":-3"),
+        2,
+        "invalid value",
+    );
+    fails(
+        &SITES.replace("\"line\":30", "\"line\":30 30"),
+        2,
+        "column 130: expected",
+    );
+    fails(SITES.trim_end(), 2, "cut off");
+    fails(&format!("{SITES}\n"), 3, "EOF");
+}
+
+#[test]
+fn two_files_make_rows_of_both() {
+    let slabs = HEADER.to_owned() + &row("exercise_cache", 4, 1) + &row("only_slab", 1, 1);
+    let slabs = Snapshot::parse_slabs(&slabs).unwrap();
+    let sites = Snapshot::parse_sites(SITES).unwrap();
+    let read = Snapshot::of(slabs, sites, 4096);
+    let has: Vec<_> = read
+        .rows
+        .iter()
+        .map(|row| (row.name.as_str(), row.slab.is_some(), row.site.is_some()))
+        .collect();
+    assert_eq!(
+        has,
+        [
+            ("exercise_cache", true, true),
+            ("only_slab", true, false),
+            ("exercise_kvec", false, true)
+        ]
+    );
+    // The pages are known for the one, what the blocks take for the other.
+    assert_eq!((read.rows[0].bytes(), read.rows[2].bytes()), (4096, 768));
+}
+
+#[test]
+fn no_sites_are_no_mistake() {
+    assert_eq!(Snapshot::parse_sites("").unwrap(), []);
+}
+
+#[test]
+fn json_is_read_back_as_it_was() {
+    let slabs = Snapshot::parse_slabs(&slabinfo()).unwrap();
+    let sites = Snapshot::parse_sites(SITES).unwrap();
+    let twice = slabs.iter().chain(&slabs).cloned().collect();
+    let mut snapshot = Snapshot::of(twice, sites, 16384);
+    snapshot.taken = Some(1234.5);
+    let text = snapshot.to_json();
+    assert_eq!(Snapshot::parse(&text, 1).unwrap(), snapshot);
+    fails(
+        &text.replace("kalloctop-1", "kalloctop-9"),
+        1,
+        "kalloctop-9",
+    );
+    fails(&text.replace("\"num_objs\":4,", ""), 4, "num_objs");
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The columns of the table: what each says of a row, and how it sorts.
+
+use crate::{
+    format,
+    theme::Theme,
+    view::View, //
+};
+use clap::ValueEnum;
+use std::cmp::Ordering;
+
+/// A column.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Column {
+    Name,
+    Live,
+    Objects,
+    Use,
+    ObjSize,
+    Slabs,
+    Size,
+    Share,
+    LiveRate,
+    SizeRate,
+    AllocRate,
+    FreeRate,
+    Failures,
+    Waste,
+    Peak,
+    Trend,
+}
+
+/// What has to be known for a column to say anything.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Needs {
+    /// A row.
+    Row,
+    /// A line of sites.json.
+    Site,
+    /// Two readings.
+    Rates,
+    /// Two readings of sites.json.
+    SiteRates,
+}
+
+/// How a column is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// Which it is.
+    pub(crate) column: Column,
+    /// Its head.
+    pub(crate) head: &'static str,
+    /// The key that sorts by it.
+    pub(crate) key: char,
+    /// How wide it is; the name's at least.
+    pub(crate) width: u16,
+    /// Where there is no room for all, those with the highest are left out.
+    pub(crate) rank: u8,
+    /// What has to be known for it.
+    pub(crate) needs: Needs,
+    /// What it says.
+    pub(crate) help: &'static str,
+}
+
+const fn look(
+    column: Column,
+    head: &'static str,
+    key: char,
+    width: u16,
+    rank: u8,
+    needs: Needs,
+    help: &'static str,
+) -> Look {
+    Look {
+        column,
+        head,
+        key,
+        width,
+        rank,
+        needs,
+        help,
+    }
+}
+
+/// All columns, in the order in which they stand.
+#[rustfmt::skip]
+pub(crate) const LOOKS: [Look; 16] = [
+    look(Column::Name, "NAME", 'n', 16, 0, Needs::Row, "the site or cache"),
+    look(Column::Live, "LIVE", 'a', 9, 1, Needs::Row, "objects that are allocated"),
+    look(Column::Objects, "OBJS", 'o', 9, 9, Needs::Row, "objects that the slabs have room for"),
+    look(Column::Use, "USE", 'u', 6, 10, Needs::Row, "LIVE as a part of OBJS"),
+    look(Column::ObjSize, "OBJSIZE", 's', 8, 7, Needs::Row, "bytes that an object takes"),
+    look(Column::Slabs, "SLABS", 'l', 7, 11, Needs::Row, "slabs"),
+    look(Column::Size, "SIZE", 'c', 8, 2, Needs::Row, "bytes of the slabs' pages"),
+    look(Column::Share, "SHARE", 'h', 12, 5, Needs::Row, "SIZE as a part of all rows' SIZE"),
+    look(Column::LiveRate, "LIVE/s", 'd', 9, 3, Needs::Rates, "more or less objects in a second"),
+    look(Column::SizeRate, "SIZE/s", 'g', 9, 4, Needs::Rates, "more or less bytes in a second"),
+    look(Column::AllocRate, "ALLOC/s", 't', 8, 8, Needs::SiteRates, "blocks allocated in a second"),
+    look(Column::FreeRate, "FREE/s", 'e', 8, 12, Needs::SiteRates, "blocks freed in a second"),
+    look(Column::Failures, "FAILED", 'f', 7, 13, Needs::Site, "allocations that failed"),
+    look(Column::Waste, "WASTE", 'w', 6, 14, Needs::Site, "bytes taken but not asked for, in live blocks"),
+    look(Column::Peak, "PEAK", 'm', 9, 15, Needs::Site, "the most objects that were seen"),
+    look(Column::Trend, "TREND", 'y', 12, 6, Needs::Rates, "LIVE at the last readings"),
+];
+
+/// A longer name is cut off rather than that a column is left out.
+const NAME_AT_LEAST: u16 = 24;
+
+/// What can be known of a set of rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    /// Whether there are lines of sites.json.
+    pub(crate) sites: bool,
+    /// Whether there will be a second reading.
+    pub(crate) rates: bool,
+}
+
+impl Needs {
+    fn met(self, known: Known) -> bool {
+        match self {
+            Self::Row => true,
+            Self::Site => known.sites,
+            Self::Rates => known.rates,
+            Self::SiteRates => known.sites && known.rates,
+        }
+    }
+}
+
+/// The columns that there is something to say in.
+pub(crate) fn known(known: Known) -> impl Iterator<Item = Look> {
+    LOOKS.into_iter().filter(move |look| look.needs.met(known))
+}
+
+/// Those of them that fit side by side, with a blank in between, and how wide the names' column is
+/// then: as the longest name, if there is room for it.
+pub(crate) fn fitting(known_: Known, width: u16, longest: u16) -> (Vec<Look>, u16) {
+    let name = longest.clamp(LOOKS[0].width, NAME_AT_LEAST);
+    let mut looks: Vec<Look> = known(known_).collect();
+    looks[0].width = name;
+    let taken = |looks: &[Look]| looks.iter().map(|look| look.width + 1).sum::<u16>();
+    while taken(&looks) > width.saturating_add(1) && looks.len() > 1 {
+        let last = looks.iter().map(|look| look.rank).max();
+        looks.retain(|look| Some(look.rank) != last);
+    }
+    let rest = width.saturating_add(1).saturating_sub(taken(&looks));
+    (looks, longest.clamp(name, name + rest))
+}
+
+impl Column {
+    /// What it says of a row.
+    pub(crate) fn text(self, view: &View<'_>, theme: Theme) -> String {
+        let row = view.row;
+        let site = row.site.as_ref();
+        let rate =
+            |text: &dyn Fn(crate::view::Rates) -> String| view.rates.map_or(String::new(), text);
+        let events = |side: fn((f64, f64)) -> f64| {
+            let events = view.rates.and_then(|rates| rates.events);
+            events.map_or(String::new(), |events| format::rate(side(events)))
+        };
+        match self {
+            Self::Name => format::clean(&row.name),
+            Self::Live => row.live().to_string(),
+            Self::Objects => row.objects().to_string(),
+            Self::Use if row.objects() == 0 => "-".to_owned(),
+            Self::Use => format::percent(format::part(row.live(), row.objects())),
+            Self::ObjSize => row.object_size().to_string(),
+            Self::Slabs => row.slabs().to_string(),
+            Self::Size => format::bytes(row.bytes()),
+            Self::Share => format::percent(format::part(row.bytes(), view.all_bytes)),
+            Self::LiveRate => rate(&|rates| format::signed_rate(rates.live)),
+            Self::SizeRate => rate(&|rates| format::rate_of_bytes(rates.bytes)),
+            Self::AllocRate => events(|(allocs, _)| allocs),
+            Self::FreeRate => events(|(_, frees)| frees),
+            Self::Failures => site.map_or(String::new(), |site| site.failures.all().to_string()),
+            Self::Waste => site.map_or(String::new(), |site| {
+                let waste = site.live_allocated.saturating_sub(site.live_bytes);
+                format::percent(format::part(waste, site.live_allocated))
+            }),
+            Self::Peak => site.map_or(String::new(), |site| site.peak.to_string()),
+            Self::Trend => view.track.map_or(String::new(), |track| {
+                let values = track.samples.iter().map(|sample| sample.live);
+                format::curve(values, usize::from(look_of(self).width), theme)
+            }),
+        }
+    }
+
+    /// The order of two rows: for numbers, the larger comes first.
+    pub(crate) fn order(self, a: &View<'_>, b: &View<'_>) -> Ordering {
+        if self == Self::Name {
+            return a.row.name.cmp(&b.row.name);
+        }
+        b_first(self.value(a), self.value(b))
+    }
+
+    /// What it sorts by. What is not known comes last.
+    fn value(self, view: &View<'_>) -> f64 {
+        const UNKNOWN: f64 = f64::NEG_INFINITY;
+        let row = view.row;
+        let site = |value: fn(&kallocinfo::Site) -> f64| row.site.as_ref().map_or(UNKNOWN, value);
+        let events = |side: fn((f64, f64)) -> f64| {
+            let events = view.rates.and_then(|rates| rates.events);
+            events.map_or(UNKNOWN, side)
+        };
+        match self {
+            Self::Name => UNKNOWN,
+            Self::Live => row.live() as f64,
+            Self::Objects => row.objects() as f64,
+            Self::Use => format::part(row.live(), row.objects()),
+            Self::ObjSize => row.object_size() as f64,
+            Self::Slabs => row.slabs() as f64,
+            Self::Size | Self::Share => row.bytes() as f64,
+            Self::LiveRate => view.rates.map_or(UNKNOWN, |rates| rates.live),
+            Self::SizeRate => view.rates.map_or(UNKNOWN, |rates| rates.bytes),
+            Self::AllocRate => events(|(allocs, _)| allocs),
+            Self::FreeRate => events(|(_, frees)| frees),
+            Self::Failures => site(|site| site.failures.all() as f64),
+            Self::Waste => site(|site| {
+                let waste = site.live_allocated.saturating_sub(site.live_bytes);
+                format::part(waste, site.live_allocated)
+            }),
+            Self::Peak => site(|site| site.peak as f64),
+            Self::Trend => view.track.map_or(UNKNOWN, |track| {
+                let values = || track.samples.iter().map(|sample| sample.live);
+                values().max().unwrap_or(0) as f64 - values().min().unwrap_or(0) as f64
+            }),
+        }
+    }
+}
+
+/// How this column is shown.
+pub(crate) fn look_of(column: Column) -> Look {
+    let place = LOOKS.iter().position(|look| look.column == column);
+    LOOKS[place.unwrap_or(0)]
+}
+
+fn b_first(a: f64, b: f64) -> Ordering {
+    b.total_cmp(&a)
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What goes wrong, in words for the one who called.
+
+use kallocinfo::ParseError;
+use std::{
+    io,
+    path::PathBuf, //
+};
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("{}: {}{}", path.display(), plain(source), hint(path, source))]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{}: {source}", path.display())]
+    Parse { path: PathBuf, source: ParseError },
+    #[error("{}: {}", path.display(), plain(source))]
+    Write { path: PathBuf, source: io::Error },
+    #[error("standard output: {}", plain(.0))]
+    Stdout(io::Error),
+    #[error("the terminal: {}", plain(.0))]
+    Terminal(io::Error),
+    #[error("standard output is no terminal: try --once, or --json or --prometheus")]
+    NoTerminal,
+    #[error("{}: a recording is a file that ends in .svg or .html", .0.display())]
+    NoPicture(PathBuf),
+}
+
+/// What the system says, without its number.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((what, _)) => what.to_owned(),
+        None => text,
+    }
+}
+
+/// What to do about a file that cannot be read.
+fn hint(path: &std::path::Path, error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound if path.starts_with("/proc") => {
+            " (is kalloc.ko loaded? `kalloctop FILE` reads any slabinfo file)"
+        }
+        io::ErrorKind::PermissionDenied if path.starts_with("/proc") => " (only root may read it)",
+        _ => "",
+    }
+}

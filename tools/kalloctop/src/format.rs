@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Numbers as a person reads them.
+
+use crate::theme::Theme;
+
+/// Bytes: exact below a KiB, else with one digit after the point.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["K", "M", "G", "T", "P", "E"];
+    if count < 1024 {
+        return count.to_string();
+    }
+    let mut value = count as f64 / 1024.0;
+    let mut unit = 0;
+    // What would be shown as 1024.0 is 1.0 of the next unit.
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1}{}", UNITS[unit])
+}
+
+/// By how many bytes something became more or less.
+pub(crate) fn change_of_bytes(count: i128) -> String {
+    let size = bytes(u64::try_from(count.unsigned_abs()).unwrap_or(u64::MAX));
+    signed(count, &size)
+}
+
+/// By how many something became more or less.
+pub(crate) fn change(count: i128) -> String {
+    signed(count, &count.unsigned_abs().to_string())
+}
+
+fn signed(count: i128, size: &str) -> String {
+    match count.signum() {
+        1 => format!("+{size}"),
+        -1 => format!("-{size}"),
+        _ => "0".to_owned(),
+    }
+}
+
+/// Events in a second: with a digit after the point if there are few.
+pub(crate) fn rate(value: f64) -> String {
+    if value == 0.0 {
+        "0".to_owned()
+    } else if value < 9.95 {
+        format!("{value:.1}")
+    } else if value < 1e7 {
+        format!("{value:.0}")
+    } else {
+        format!("{:.1}M", value / 1e6)
+    }
+}
+
+/// The same with a sign.
+pub(crate) fn signed_rate(value: f64) -> String {
+    let text = rate(value.abs());
+    match value {
+        value if value > 0.0 => format!("+{text}"),
+        value if value < 0.0 => format!("-{text}"),
+        _ => text,
+    }
+}
+
+/// Bytes in a second, with a sign.
+pub(crate) fn rate_of_bytes(value: f64) -> String {
+    // CAST: Past i128's range it saturates, and that far no counter goes.
+    #[expect(clippy::cast_possible_truncation)]
+    change_of_bytes(value.round() as i128)
+}
+
+/// A part of 1 as a percentage.
+pub(crate) fn percent(part: f64) -> String {
+    format!("{:.1}%", part * 100.0)
+}
+
+/// A part of a whole; none of nothing.
+pub(crate) fn part(some: u64, all: u64) -> f64 {
+    if all == 0 {
+        0.0
+    } else {
+        some as f64 / all as f64
+    }
+}
+
+/// A time, as short as it can be said.
+pub(crate) fn seconds(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// A text from a file: what would steer a terminal is shown as what it is.
+pub(crate) fn clean(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escaped = c.is_control();
+            let plain = (!escaped).then_some(c);
+            plain
+                .into_iter()
+                .chain(c.escape_debug().filter(move |_| escaped))
+        })
+        .collect()
+}
+
+const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
+const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+const ASCII_LEVELS: [char; 8] = ['_', '.', ',', '-', '~', '+', '*', '#'];
+
+/// A bar that fills this part of so many columns.
+pub(crate) fn bar(part: f64, width: usize, theme: Theme) -> String {
+    let steps = if theme.ascii { 1 } else { 8 };
+    let filled = level(part, width * steps);
+    let mut text: String = if theme.ascii { "#" } else { "█" }.repeat(filled / steps);
+    if filled % steps > 0 {
+        text.push(EIGHTHS[filled % steps - 1]);
+    }
+    text
+}
+
+/// A curve of the last values, a column for each: from the least to the most of them.
+pub(crate) fn curve(
+    values: impl DoubleEndedIterator<Item = u64>,
+    width: usize,
+    theme: Theme,
+) -> String {
+    let levels = if theme.ascii { ASCII_LEVELS } else { LEVELS };
+    let mut last: Vec<u64> = values.rev().take(width).collect();
+    last.reverse();
+    let least = last.iter().copied().min().unwrap_or(0);
+    let most = last.iter().copied().max().unwrap_or(0);
+    last.iter()
+        .map(|value| levels[level(part(value - least, most - least), levels.len() - 1)])
+        .collect()
+}
+
+/// A part of 1 as a whole number of steps.
+fn level(part: f64, steps: usize) -> usize {
+    // CAST: From 0 to `steps`.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let level = (part.clamp(0.0, 1.0) * steps as f64).round() as usize;
+    level
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Theme = Theme {
+        colours: false,
+        ascii: true,
+    };
+    const BLOCKS: Theme = Theme {
+        colours: false,
+        ascii: false,
+    };
+
+    #[test]
+    fn bytes_have_the_unit_that_fits() {
+        for (count, said) in [
+            (0, "0"),
+            (1023, "1023"),
+            (1024, "1.0K"),
+            (12 * 1024 + 512, "12.5K"),
+            (1024 * 1024 - 1, "1.0M"),
+            (5 << 30, "5.0G"),
+            (u64::MAX, "16.0E"),
+        ] {
+            assert_eq!(bytes(count), said);
+        }
+        assert_eq!(change_of_bytes(-4096), "-4.0K");
+        assert_eq!(change_of_bytes(i128::from(u64::MAX)), "+16.0E");
+    }
+
+    #[test]
+    fn rates_have_a_sign_and_few_digits() {
+        assert_eq!(signed_rate(0.0), "0");
+        assert_eq!(signed_rate(-0.5), "-0.5");
+        assert_eq!(signed_rate(9.97), "+10");
+        assert_eq!(rate(12_345_678.0), "12.3M");
+        assert_eq!(rate_of_bytes(-2048.4), "-2.0K");
+    }
+
+    #[test]
+    fn times_are_short() {
+        assert_eq!(seconds(59), "59s");
+        assert_eq!(seconds(61), "1m01s");
+        assert_eq!(seconds(3 * 3600 + 120), "3h02m");
+    }
+
+    #[test]
+    fn bars_fill_their_part() {
+        assert_eq!(bar(0.5, 8, PLAIN), "####");
+        assert_eq!(bar(1.0, 2, BLOCKS), "██");
+        assert_eq!(bar(0.0, 2, BLOCKS), "");
+        assert_eq!(bar(3.0 / 16.0, 2, BLOCKS), "▍");
+    }
+
+    #[test]
+    fn curves_go_from_least_to_most() {
+        assert_eq!(curve([1, 5, 3].into_iter(), 8, BLOCKS), "▁█▅");
+        assert_eq!(curve([9, 9].into_iter(), 8, PLAIN), "__");
+        assert_eq!(curve([0, 1, 2, 3].into_iter(), 2, BLOCKS), "▁█");
+        assert_eq!(curve([].into_iter(), 2, BLOCKS), "");
+    }
+
+    #[test]
+    fn names_cannot_steer_the_terminal() {
+        assert_eq!(clean("a\x1b[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(clean("vec<\"é\">"), "vec<\"é\">");
+    }
+}

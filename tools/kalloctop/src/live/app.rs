@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the display knows and shows; what keys and readings change.
+
+use crate::{
+    cli::Options,
+    column::{
+        self,
+        Column,
+        Known, //
+    },
+    error::Error,
+    filter::Filter,
+    report,
+    theme::Theme,
+    view::{
+        self,
+        Rates,
+        View, //
+    }, //
+};
+use kallocinfo::{
+    History,
+    Key,
+    Row,
+    Snapshot, //
+};
+use std::{
+    collections::{
+        HashSet,
+        VecDeque, //
+    },
+    time::{
+        Duration,
+        Instant, //
+    }, //
+};
+
+/// How many readings are remembered.
+pub(super) const REMEMBERED: usize = 120;
+/// How long a row that `L` shows has not shrunk.
+const LEAKING: Duration = Duration::from_secs(10);
+
+/// What is on the screen.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Screen {
+    Table,
+    Detail,
+    Help,
+}
+
+/// The state.
+pub(super) struct App {
+    pub(super) theme: Theme,
+    pub(super) source: String,
+    pub(super) screen: Screen,
+    /// What is being typed after `/`.
+    pub(super) typing: Option<String>,
+    /// Why the last reading failed, if it did.
+    pub(super) wrong: Option<String>,
+    /// Lines of the details or the help that are above the screen.
+    pub(super) above: usize,
+    redraw: bool,
+    pub(super) history: History,
+    /// The bytes that all rows held at the last readings.
+    pub(super) sizes: VecDeque<u64>,
+    snapshot: Snapshot,
+    rates: Option<Vec<Rates>>,
+    start: Instant,
+    last: Instant,
+    interval: Duration,
+    paused: bool,
+    sort: Column,
+    reverse: bool,
+    filter: Filter,
+    leaks: bool,
+    full: bool,
+    /// The rows that are shown, in their order.
+    order: Vec<usize>,
+    cursor: usize,
+    page: usize,
+    /// The row that the details are of.
+    opened: Option<Key>,
+}
+
+impl App {
+    /// With the first reading.
+    pub(super) fn new(options: &Options, theme: Theme, source: String, snapshot: Snapshot) -> Self {
+        let now = Instant::now();
+        let mut app = Self {
+            theme,
+            source,
+            screen: Screen::Table,
+            typing: None,
+            wrong: None,
+            above: 0,
+            redraw: false,
+            history: History::new(REMEMBERED),
+            sizes: VecDeque::new(),
+            snapshot: Snapshot::default(),
+            rates: None,
+            start: now,
+            last: now,
+            interval: options.interval.0,
+            paused: false,
+            sort: options.sort,
+            reverse: options.reverse,
+            filter: options.filter.clone(),
+            leaks: false,
+            full: false,
+            order: Vec::new(),
+            cursor: 0,
+            page: 1,
+            opened: None,
+        };
+        app.remember(snapshot, now);
+        app
+    }
+
+    /// Takes a reading. After one that failed, the rows stay as they were.
+    pub(super) fn take(&mut self, read: Result<Snapshot, Error>) {
+        let now = Instant::now();
+        match read {
+            Ok(snapshot) => {
+                let time = now.saturating_duration_since(self.last);
+                self.rates = Some(view::rates(&self.snapshot, &snapshot, time));
+                self.remember(snapshot, now);
+            }
+            Err(error) => self.wrong = Some(error.to_string()),
+        }
+    }
+
+    fn remember(&mut self, snapshot: Snapshot, now: Instant) {
+        self.history
+            .push(now.saturating_duration_since(self.start), &snapshot);
+        if self.sizes.len() == REMEMBERED {
+            self.sizes.pop_front();
+        }
+        self.sizes.push_back(snapshot.totals().bytes);
+        self.snapshot = snapshot;
+        self.last = now;
+        self.wrong = None;
+        self.arrange();
+    }
+
+    /// Chooses and sorts the rows anew.
+    fn arrange(&mut self) {
+        let leaking: Option<HashSet<Key>> = self.leaks.then(|| {
+            let leaks = self.history.leaks(&self.snapshot, LEAKING);
+            leaks.into_iter().map(|(row, _)| row.key()).collect()
+        });
+        let mut views: Vec<(usize, View<'_>)> = (0..self.snapshot.rows.len())
+            .map(|place| (place, self.view_of(place, 0)))
+            .filter(|(_, view)| {
+                let row = view.row;
+                self.filter.matches(row)
+                    && (row.live() > 0 || !self.full)
+                    && leaking
+                        .as_ref()
+                        .is_none_or(|leaking| leaking.contains(&row.key()))
+            })
+            .collect();
+        report::sort(&mut views, |(_, view)| *view, self.sort, self.reverse);
+        self.order = views.into_iter().map(|(place, _)| place).collect();
+        self.cursor = self.cursor.min(self.order.len().saturating_sub(1));
+    }
+
+    fn view_of(&self, place: usize, all_bytes: u64) -> View<'_> {
+        let row = &self.snapshot.rows[place];
+        View {
+            row,
+            all_bytes,
+            rates: self.rates.as_ref().map(|rates| rates[place]),
+            track: self.history.track(row),
+        }
+    }
+
+    /// The last reading.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// How many rows are chosen.
+    pub(super) fn shown(&self) -> usize {
+        self.order.len()
+    }
+
+    /// So many of the chosen rows from this one on.
+    pub(super) fn views(&self, from: usize, most: usize) -> impl Iterator<Item = View<'_>> {
+        let all = self.sizes.back().copied().unwrap_or(0);
+        let places = self.order.iter().skip(from).take(most);
+        places.map(move |place| self.view_of(*place, all))
+    }
+
+    /// The row that the details are of, if it is still there.
+    pub(super) fn opened(&self) -> Option<View<'_>> {
+        let is_it = |row: &Row| Some(row.key()) == self.opened;
+        let place = self.snapshot.rows.iter().position(is_it)?;
+        Some(self.view_of(place, self.sizes.back().copied().unwrap_or(0)))
+    }
+
+    /// What its name is.
+    pub(super) fn opened_name(&self) -> &str {
+        self.opened.as_ref().map_or("", |(name, _)| name)
+    }
+
+    /// Goes to another screen.
+    pub(super) fn show(&mut self, screen: Screen) {
+        self.screen = screen;
+        self.above = 0;
+    }
+
+    /// Has the terminal drawn anew.
+    pub(super) fn redraw(&mut self) {
+        self.redraw = true;
+    }
+
+    /// Whether it is to be drawn anew, this time.
+    pub(super) fn takes_redraw(&mut self) -> bool {
+        std::mem::take(&mut self.redraw)
+    }
+
+    /// Opens the details of the row under the cursor.
+    pub(super) fn open(&mut self) {
+        if let Some(place) = self.order.get(self.cursor) {
+            self.opened = Some(self.snapshot.rows[*place].key());
+            self.show(Screen::Detail);
+        }
+    }
+
+    /// Moves the cursor by so many rows, as far as there are any.
+    pub(super) fn go(&mut self, by: isize) {
+        let last = self.order.len().saturating_sub(1);
+        self.cursor = self.cursor.saturating_add_signed(by).min(last);
+    }
+
+    /// Where the cursor is.
+    pub(super) fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// How many rows there is room for.
+    pub(super) fn page(&self) -> usize {
+        self.page
+    }
+
+    /// Says how many rows there is room for.
+    pub(super) fn set_page(&mut self, rows: usize) {
+        self.page = rows.max(1);
+    }
+
+    /// How many characters the longest name of the chosen rows has.
+    pub(super) fn longest_name(&self) -> u16 {
+        let lengths = self.order.iter().map(|place| {
+            let name = &self.snapshot.rows[*place].name;
+            name.chars().count()
+        });
+        u16::try_from(lengths.max().unwrap_or(0)).unwrap_or(u16::MAX)
+    }
+
+    /// What can be known.
+    pub(super) fn known(&self) -> Known {
+        Known {
+            sites: self.snapshot.has_sites(),
+            rates: true,
+        }
+    }
+
+    /// Sorts by a column.
+    pub(super) fn sort_by(&mut self, column: Column) {
+        self.sort = column;
+        self.arrange();
+    }
+
+    /// Sorts by a column beside the one that it is sorted by now.
+    pub(super) fn sort_beside(&mut self, by: isize) {
+        let columns: Vec<Column> = column::known(self.known())
+            .map(|look| look.column)
+            .collect();
+        let now = columns.iter().position(|column| *column == self.sort);
+        let next = now
+            .unwrap_or(0)
+            .saturating_add_signed(by)
+            .min(columns.len() - 1);
+        self.sort_by(columns[next]);
+    }
+
+    /// The column that it is sorted by, and whether the other way round.
+    pub(super) fn sorted(&self) -> (Column, bool) {
+        (self.sort, self.reverse)
+    }
+
+    /// Turns the order round.
+    pub(super) fn turn_round(&mut self) {
+        self.reverse = !self.reverse;
+        self.arrange();
+    }
+
+    /// The words that rows must have.
+    pub(super) fn filter(&self) -> &str {
+        self.filter.text()
+    }
+
+    /// Chooses rows by words.
+    pub(super) fn set_filter(&mut self, text: &str) {
+        let Ok(filter) = text.parse();
+        self.filter = filter;
+        self.arrange();
+    }
+
+    /// Shows only what does not shrink, or all again.
+    pub(super) fn show_leaks(&mut self) {
+        self.leaks = !self.leaks;
+        self.arrange();
+    }
+
+    /// Shows only what has live objects, or all again.
+    pub(super) fn hide_empty(&mut self) {
+        self.full = !self.full;
+        self.arrange();
+    }
+
+    /// What else chooses rows, in words.
+    pub(super) fn choices(&self) -> Vec<&'static str> {
+        let mut words = Vec::new();
+        if self.leaks {
+            words.push("not shrinking");
+        }
+        if self.full {
+            words.push("live");
+        }
+        words
+    }
+
+    /// Stops reading, or goes on.
+    pub(super) fn pause(&mut self) {
+        self.paused = !self.paused;
+    }
+
+    /// Whether it has stopped reading.
+    pub(super) fn paused(&self) -> bool {
+        self.paused
+    }
+
+    /// The time from one reading to the next.
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Changes that time.
+    pub(super) fn set_interval(&mut self, interval: Duration) {
+        self.interval = interval;
+    }
+
+    /// How long it has been running, to the last reading.
+    pub(super) fn age(&self) -> Duration {
+        self.last.saturating_duration_since(self.start)
+    }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The screen: sums above, a line of hints below, and between them what is looked at.
+
+use super::{
+    app::{
+        App,
+        Screen, //
+    },
+    detail,
+    help,
+    table, //
+};
+use crate::{
+    format,
+    report, //
+};
+use ratatui::{
+    layout::{
+        Constraint,
+        Layout,
+        Rect, //
+    },
+    text::{
+        Line,
+        Span, //
+    },
+    Frame, //
+};
+
+/// How many columns the curve of all sizes takes.
+const CURVE: usize = 40;
+
+/// Draws everything.
+pub(super) fn all(frame: &mut Frame<'_>, app: &mut App) {
+    let [above, middle, below] = Layout::vertical([
+        Constraint::Length(4),
+        Constraint::Min(1),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    head(frame, app, above);
+    match app.screen {
+        Screen::Table => table::draw(frame, app, middle),
+        Screen::Detail => detail::draw(frame, app, middle),
+        Screen::Help => help::draw(frame, app, middle),
+    }
+    frame.render_widget(foot(app), below);
+}
+
+/// What is read, what all of it holds, and what happens.
+fn head(frame: &mut Frame<'_>, app: &App, area: Rect) {
+    let theme = app.theme;
+    let mut first = vec![
+        Span::styled("kalloctop", theme.title()),
+        Span::raw(format!(
+            "  {}{}  every {}s  for {}",
+            format::clean(&app.source),
+            if app.known().sites {
+                " and sites.json"
+            } else {
+                ""
+            },
+            (app.interval().as_secs_f64() * 10.0).round() / 10.0,
+            format::seconds(app.age().as_secs()),
+        )),
+    ];
+    if app.paused() {
+        first.push(Span::styled("  PAUSED", theme.title()));
+    }
+    if let Some(wrong) = &app.wrong {
+        first.push(Span::styled(
+            format!("  {}", format::clean(wrong)),
+            theme.wrong(),
+        ));
+    }
+
+    let sums = app.snapshot().totals();
+    let mut lines = vec![Line::from(first), labelled(&report::totals(&sums), app)];
+    if app.known().sites {
+        lines.push(labelled(
+            &[
+                ("Allocated", sums.allocs.to_string()),
+                ("Freed", sums.frees.to_string()),
+                ("Failed", sums.failures.to_string()),
+            ],
+            app,
+        ));
+    }
+    lines.push(Line::from(vec![
+        Span::styled("Trend ", theme.label()),
+        Span::styled(
+            format::curve(app.sizes.iter().copied(), CURVE, theme),
+            theme.bar(),
+        ),
+        Span::raw(" of the size of all"),
+    ]));
+    for (line, row) in lines.iter().zip(area.rows()) {
+        frame.render_widget(line, row);
+    }
+}
+
+/// Draws lines, less those above the screen; that never leaves the last one out of sight.
+pub(super) fn scrolled(frame: &mut Frame<'_>, app: &mut App, area: Rect, lines: &[Line<'_>]) {
+    let most = lines.len().saturating_sub(usize::from(area.height));
+    app.above = app.above.min(most);
+    for (line, row) in lines.iter().skip(app.above).zip(area.rows()) {
+        frame.render_widget(line, row);
+    }
+}
+
+/// Names and values in a line.
+pub(super) fn labelled(pairs: &[(&'static str, String)], app: &App) -> Line<'static> {
+    let spans = pairs.iter().flat_map(|(name, value)| {
+        [
+            Span::styled(format!("{name} "), app.theme.label()),
+            Span::raw(format!("{value}  ")),
+        ]
+    });
+    Line::from_iter(spans)
+}
+
+/// What is typed, or what can be.
+fn foot(app: &App) -> Line<'static> {
+    let theme = app.theme;
+    if let Some(text) = &app.typing {
+        return Line::from(vec![
+            Span::styled("/", theme.title()),
+            Span::raw(format::clean(text)),
+            Span::styled(" ", theme.cursor()),
+        ]);
+    }
+    let hints = match app.screen {
+        Screen::Table => {
+            "? help  q quit  Enter details  / filter  < > sort  r reverse  L leaks  Space pause"
+        }
+        Screen::Detail | Screen::Help => "q back  Ctrl-C quit",
+    };
+    let mut spans = vec![Span::styled(hints, theme.label())];
+    let mut chosen: Vec<String> = app.choices().into_iter().map(str::to_owned).collect();
+    if !app.filter().is_empty() {
+        chosen.push(format!("/{}", format::clean(app.filter())));
+    }
+    if !chosen.is_empty() {
+        let all = app.snapshot().rows.len();
+        spans.push(Span::styled(
+            format!("  {}: {} of {all}", chosen.join(", "), app.shown()),
+            theme.title(),
+        ));
+    }
+    Line::from(spans)
+}

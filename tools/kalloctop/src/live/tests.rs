@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is on the screen, and what keys make of it.
+
+use super::{
+    app::App,
+    draw,
+    keys::Outcome, //
+};
+use crate::{
+    cli::Options,
+    error::Error,
+    theme::Theme, //
+};
+use clap::Parser;
+use crossterm::event::{
+    KeyCode,
+    KeyEvent,
+    KeyModifiers, //
+};
+use kallocinfo::Snapshot;
+use ratatui::{
+    backend::TestBackend,
+    style::{
+        Color,
+        Modifier, //
+    },
+    Terminal, //
+};
+use std::io;
+
+const HEADER: &str = "slabinfo - version: 2.1\n# name\n";
+const SITE: &str = r#"{"name":"big","family":"kmalloc","type":"[u8]","module":"driver","file":"driver.rs","line":7,"unit":0,"live":40,"allocs":100,"frees":60,"failures":{"no_memory":1,"no_wait":2,"invalid":3},"live_bytes":3000,"live_allocated":4000,"peak":50,"peak_bytes":5000,"peak_allocated":6000,"sizes":[{"up_to":64,"allocs":90,"frees":60},{"up_to":128,"allocs":10,"frees":0}]}
+"#;
+
+/// Rows of these names, live objects and slabs.
+fn reading(rows: &[(&str, u64, u64)], sites: &str) -> Snapshot {
+    let rows: String = rows
+        .iter()
+        .map(|(name, live, slabs)| {
+            format!("{name} {live} 100 64 64 1 : tunables 0 0 0 : slabdata {slabs} {slabs} 0\n")
+        })
+        .collect();
+    let slabs = Snapshot::parse_slabs(&(HEADER.to_owned() + &rows)).unwrap();
+    Snapshot::of(slabs, Snapshot::parse_sites(sites).unwrap(), 4096)
+}
+
+const ROWS: [(&str, u64, u64); 3] = [("small", 7, 1), ("big", 40, 6), ("none", 0, 3)];
+
+struct Shown {
+    app: App,
+    terminal: Terminal<TestBackend>,
+}
+
+impl Shown {
+    fn new(argv: &[&str], snapshot: Snapshot) -> Self {
+        let options = Options::parse_from([&["kalloctop"], argv].concat());
+        let theme = Theme {
+            colours: true,
+            ascii: true,
+        };
+        Self {
+            app: App::new(&options, theme, "/proc/kallocinfo".into(), snapshot),
+            terminal: Terminal::new(TestBackend::new(110, 24)).unwrap(),
+        }
+    }
+
+    fn plain() -> Self {
+        Self::new(&[], reading(&ROWS, ""))
+    }
+
+    fn press(&mut self, keys: &str) -> Outcome {
+        let mut last = Outcome::Stay;
+        for key in keys.chars() {
+            let code = match key {
+                '\n' => KeyCode::Enter,
+                '\x1b' => KeyCode::Esc,
+                '\x08' => KeyCode::Backspace,
+                key => KeyCode::Char(key),
+            };
+            last = self.app.press(KeyEvent::new(code, KeyModifiers::NONE));
+        }
+        last
+    }
+
+    fn lines(&mut self) -> Vec<String> {
+        let app = &mut self.app;
+        let done = self.terminal.draw(|frame| draw::all(frame, app)).unwrap();
+        let width = usize::from(done.area.width);
+        let cells: Vec<&str> = done
+            .buffer
+            .content()
+            .iter()
+            .map(|cell| cell.symbol())
+            .collect();
+        cells
+            .chunks(width)
+            .map(|row| row.concat().trim_end().to_owned())
+            .collect()
+    }
+
+    /// The rows below the heads, in words.
+    fn table(&mut self) -> Vec<Vec<String>> {
+        let lines = self.lines();
+        let head = lines
+            .iter()
+            .position(|line| line.starts_with("NAME"))
+            .unwrap();
+        lines[head + 1..lines.len() - 1]
+            .iter()
+            .filter(|line| !line.is_empty())
+            .map(|line| line.split_whitespace().map(str::to_owned).collect())
+            .collect()
+    }
+
+    fn names(&mut self) -> Vec<String> {
+        self.table().into_iter().map(|row| row[0].clone()).collect()
+    }
+
+    fn has(&mut self, text: &str) -> bool {
+        self.lines().iter().any(|line| line.contains(text))
+    }
+}
+
+#[test]
+fn numbers_are_those_of_the_file() {
+    let mut shown = Shown::plain();
+    let table = shown.table();
+    // The trend of one reading is a point, and there are no rates yet.
+    let wanted = [
+        "big", "40", "100", "40.0%", "64", "24.0K", "60.0%", "###", "_",
+    ];
+    assert_eq!(table[0], wanted);
+    assert!(shown.has("Rows 3  Live 47 / 300 (15.7%)  Slabs 10  Size 40.0K"));
+}
+
+#[test]
+fn each_key_sorts_by_its_column() {
+    let mut shown = Shown::plain();
+    for (key, wanted) in [
+        ("c", ["big", "none", "small"]),
+        ("n", ["big", "none", "small"]),
+        ("a", ["big", "small", "none"]),
+        ("l", ["big", "none", "small"]),
+        ("r", ["small", "none", "big"]),
+        ("a", ["none", "small", "big"]),
+    ] {
+        shown.press(key);
+        assert_eq!(shown.names(), wanted, "{key}");
+    }
+    shown.press("r<<<<<<<<<");
+    assert!(shown.has("NAME^"));
+    shown.press(">");
+    assert!(shown.has("LIVEv"));
+}
+
+#[test]
+fn typed_words_choose_rows() {
+    let mut shown = Shown::plain();
+    shown.press("/Aq");
+    assert_eq!(shown.names(), [""; 0]);
+    shown.press("\x08L");
+    assert_eq!(shown.names(), ["small"]);
+    assert!(shown.has("/AL"));
+    shown.press("\n");
+    assert!(shown.has("/AL: 1 of 3"));
+    shown.press("\x1b");
+    assert_eq!(shown.names().len(), 3);
+    // A word of the site's, not of the name.
+    let mut shown = Shown::new(&["--filter", "driver.RS kmalloc"], reading(&ROWS, SITE));
+    assert_eq!(shown.names(), ["big"]);
+}
+
+#[test]
+fn empty_rows_can_be_hidden() {
+    let mut shown = Shown::plain();
+    shown.press("z");
+    assert_eq!(shown.names(), ["big", "small"]);
+    shown.press("z");
+    assert_eq!(shown.names().len(), 3);
+}
+
+#[test]
+fn details_have_all_that_is_known() {
+    let mut shown = Shown::new(&[], reading(&ROWS, SITE));
+    shown.press("\n");
+    for text in [
+        "Type [u8]  Family kmalloc, of any size",
+        "Module driver  Declared driver.rs:7",
+        "Live 40  Allocated 100  Freed 60  Peak 50",
+        "Asked for 3000  Taken 4000  Waste 25.0%",
+        "Failed for want of memory 1  unable to wait 2  impossible 3",
+        "Slabs 6 / 6  Objects 40 / 100",
+        "          64         30           90  ########################################",
+        "         128         10           10  #############",
+    ] {
+        assert!(shown.has(text), "{text}\n{}", shown.lines().join("\n"));
+    }
+    shown.app.take(Ok(reading(&ROWS[..1], "")));
+    assert!(shown.has("It has gone."));
+    assert_eq!(shown.press("q"), Outcome::Stay);
+    assert_eq!(shown.press("q"), Outcome::Quit);
+}
+
+#[test]
+fn rates_are_changes_in_a_second() {
+    let mut shown = Shown::new(&[], reading(&ROWS, SITE));
+    let more = SITE.replace("\"allocs\":100,\"frees\":60", "\"allocs\":300,\"frees\":60");
+    shown.app.take(Ok(reading(
+        &[("small", 3, 1), ("big", 240, 8), ("none", 0, 3)],
+        &more,
+    )));
+    let signs = |name: &str, shown: &mut Shown| {
+        let table = shown.table();
+        let row = table.into_iter().find(|row| row[0] == name).unwrap();
+        let signed = |cell: &String| cell.starts_with('+') || cell.starts_with('-');
+        row.into_iter()
+            .filter(signed)
+            .map(|cell| cell[..1].to_owned())
+            .collect::<String>()
+    };
+    assert_eq!(signs("big", &mut shown), "++");
+    assert_eq!(signs("small", &mut shown), "-");
+    assert_eq!(signs("none", &mut shown), "");
+    // By the traffic: what is not known comes last.
+    shown.press("nt");
+    assert_eq!(shown.names(), ["big", "none", "small"]);
+    assert!(shown.has("ALLOC/sv"));
+}
+
+#[test]
+fn a_file_that_goes_is_told_and_may_come_again() {
+    let mut shown = Shown::plain();
+    let gone = || Error::Read {
+        path: "/proc/kallocinfo".into(),
+        source: io::ErrorKind::NotFound.into(),
+    };
+    shown.app.take(Err(gone()));
+    assert!(shown.has("is kalloc.ko loaded?"));
+    assert_eq!(shown.names().len(), 3);
+    shown.app.take(Ok(reading(&ROWS, "")));
+    assert!(!shown.has("is kalloc.ko loaded?"));
+}
+
+#[test]
+fn the_cursor_stays_on_rows_that_are_there() {
+    let many: Vec<String> = (0..10_000)
+        .map(|number| format!("site_{number:05}"))
+        .collect();
+    let rows: Vec<_> = many.iter().map(|name| (name.as_str(), 1, 1)).collect();
+    let mut shown = Shown::new(&["--sort", "name"], reading(&rows, ""));
+    assert_eq!(shown.names()[0], "site_00000");
+    shown.app.go(isize::MAX);
+    assert_eq!(shown.names().last().unwrap(), "site_09999");
+    shown.app.take(Ok(reading(&ROWS, "")));
+    assert_eq!(shown.names(), ["big", "none", "small"]);
+    shown.app.go(isize::MIN);
+    assert_eq!(shown.app.cursor(), 0);
+    shown.app.take(Ok(reading(&[], "")));
+    assert_eq!(shown.names(), [""; 0]);
+    assert_eq!(shown.press("\n"), Outcome::Stay);
+}
+
+#[test]
+fn names_of_63_characters_are_shown_where_there_is_room() {
+    let long = "x".repeat(63);
+    let mut shown = Shown::new(&[], reading(&[(&long, 1, 1)], ""));
+    assert_eq!(shown.names()[0], "x".repeat(25) + "~");
+    shown.terminal = Terminal::new(TestBackend::new(220, 24)).unwrap();
+    assert_eq!(shown.names()[0], long);
+}
+
+#[test]
+fn any_size_of_terminal_will_do() {
+    let mut shown = Shown::new(&[], reading(&ROWS, SITE));
+    for (width, height) in [(0, 0), (1, 1), (20, 3), (20, 6), (80, 24), (400, 100)] {
+        shown.terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        for keys in ["", "\n", "q", "?", "q"] {
+            shown.press(keys);
+            let app = &mut shown.app;
+            shown.terminal.draw(|frame| draw::all(frame, app)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_key_that_does_anything_is_in_the_help() {
+    let mut shown = Shown::new(&[], reading(&ROWS, SITE));
+    shown.terminal = Terminal::new(TestBackend::new(110, 60)).unwrap();
+    shown.press("?");
+    for look in crate::column::LOOKS {
+        let line = format!("{}  {}: {}", look.key, look.head, look.help);
+        assert!(shown.has(&line), "{line}");
+    }
+    for key in [
+        "Ctrl-C", "Enter", "  r  ", "  L  ", "  z  ", "Space", "Ctrl-Z", "Ctrl-L", "+ -", "< >",
+    ] {
+        assert!(shown.has(key), "{key}");
+    }
+}
+
+#[test]
+fn no_key_does_two_things() {
+    let mut keys: Vec<char> = crate::column::LOOKS.iter().map(|look| look.key).collect();
+    keys.extend("qkjrLz?/<>+- ".chars());
+    let all = keys.len();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), all);
+}
+
+#[test]
+fn without_colours_there_are_none() {
+    let mut shown = Shown::new(&[], reading(&ROWS, SITE));
+    let coloured = |shown: &mut Shown| {
+        shown.lines();
+        let cells = shown.terminal.backend().buffer().content();
+        let reversed = cells
+            .iter()
+            .any(|cell| cell.modifier.contains(Modifier::REVERSED));
+        assert!(reversed, "the cursor is to be seen");
+        cells
+            .iter()
+            .any(|cell| (cell.fg, cell.bg) != (Color::Reset, Color::Reset))
+    };
+    assert!(coloured(&mut shown));
+    shown.app.theme.colours = false;
+    assert!(!coloured(&mut shown));
+}
+
+#[test]
+fn the_interval_can_be_changed_within_bounds() {
+    let mut shown = Shown::new(&["-d", "0.3"], reading(&ROWS, ""));
+    assert_eq!(shown.press("+"), Outcome::Pace);
+    shown.press("+++");
+    assert_eq!(shown.app.interval().as_millis(), 100);
+    shown.press("-");
+    assert_eq!(shown.app.interval().as_millis(), 200);
+}

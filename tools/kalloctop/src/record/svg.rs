@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The film as an SVG file that plays by itself, without a script.
+//!
+//! All pictures stand side by side, and the view jumps from one to the next. What cannot animate shows
+//! the last one, which is also where the strip is at rest.
+
+use super::{
+    Film,
+    Run, //
+};
+use ratatui::style::{
+    Color,
+    Modifier, //
+};
+use std::fmt::Write;
+
+/// Units of a character's cell, and around the screen.
+const WIDTH: usize = 8;
+const HEIGHT: usize = 17;
+const MARGIN: usize = 10;
+/// From the top of a cell to the line that its letters stand on.
+const BASE: usize = 13;
+
+const FOREGROUND: &str = "#d0d4dc";
+const BACKGROUND: &str = "#15181e";
+
+/// How long the last picture stays before it starts again.
+const PAUSE: f64 = 2.0;
+
+/// The whole file.
+pub(super) fn text(film: &Film) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = writeln!(
+        text,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\">\n\
+         <!-- SPDX-License-Identifier: GPL-2.0 -->\n\
+         <title>A session of kalloctop</title>\n\
+         <style>{2}</style>",
+        width(film),
+        height(film),
+        animation(film),
+    );
+    text + &screen(film) + "</svg>\n"
+}
+
+pub(super) fn width(film: &Film) -> usize {
+    film.columns * WIDTH + 2 * MARGIN
+}
+
+pub(super) fn height(film: &Film) -> usize {
+    film.rows * HEIGHT + 2 * MARGIN
+}
+
+/// How far the strip moves to the left for this picture.
+pub(super) fn shift(film: &Film, picture: usize) -> usize {
+    picture * film.columns * WIDTH
+}
+
+/// When each picture is there, as a part of the whole time.
+fn animation(film: &Film) -> String {
+    let whole = film.end.as_secs_f64() + PAUSE;
+    let mut text = String::from("@keyframes play{");
+    for (number, picture) in film.pictures.iter().enumerate() {
+        let part = 100.0 * picture.at.as_secs_f64() / whole;
+        let _ = write!(
+            text,
+            "{part:.3}%{{transform:translateX(-{}px)}}",
+            shift(film, number)
+        );
+    }
+    let last = shift(film, film.pictures.len().saturating_sub(1));
+    let _ = write!(
+        text,
+        "100%{{transform:translateX(-{last}px)}}}}\
+         #strip{{transform:translateX(-{last}px)}}\
+         @media(prefers-reduced-motion:no-preference){{\
+         #strip{{animation:play {whole:.3}s steps(1,end) infinite}}}}"
+    );
+    text
+}
+
+/// The screen and, side by side, all pictures of it.
+pub(super) fn screen(film: &Film) -> String {
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "<rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"{BACKGROUND}\"/>\n\
+         <svg x=\"{MARGIN}\" y=\"{MARGIN}\" width=\"{}\" height=\"{}\" overflow=\"hidden\">\n\
+         <defs>",
+        film.columns * WIDTH,
+        film.rows * HEIGHT,
+    );
+    for (number, line) in film.lines.iter().enumerate() {
+        let _ = write!(text, "<g id=\"l{number}\">");
+        line.iter().for_each(|run| write_run(run, &mut text));
+        text.push_str("</g>\n");
+    }
+    let last = shift(film, film.pictures.len().saturating_sub(1));
+    let _ = writeln!(
+        text,
+        "</defs>\n<g id=\"strip\" transform=\"translate(-{last} 0)\" fill=\"{FOREGROUND}\" xml:space=\"preserve\" \
+         font-family=\"ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace\" font-size=\"13\">"
+    );
+    for (number, picture) in film.pictures.iter().enumerate() {
+        let _ = write!(
+            text,
+            "<g transform=\"translate({} 0)\">",
+            shift(film, number)
+        );
+        for (row, line) in picture.rows.iter().enumerate() {
+            if !film.lines[*line].is_empty() {
+                let _ = write!(text, "<use href=\"#l{line}\" y=\"{}\"/>", row * HEIGHT);
+            }
+        }
+        text.push_str("</g>\n");
+    }
+    text + "</g>\n</svg>\n"
+}
+
+fn write_run(run: &Run, text: &mut String) {
+    let style = run.style;
+    let has = |modifier| style.add_modifier.contains(modifier);
+    let mut colour = hex(style.fg.unwrap_or(Color::Reset), FOREGROUND);
+    let mut ground = hex(style.bg.unwrap_or(Color::Reset), BACKGROUND);
+    if has(Modifier::REVERSED) {
+        (colour, ground) = (ground, colour);
+    }
+    let (x, width) = (run.column * WIDTH, run.width * WIDTH);
+    if ground != BACKGROUND {
+        let _ = write!(
+            text,
+            "<rect x=\"{x}\" width=\"{width}\" height=\"{HEIGHT}\" fill=\"{ground}\"/>"
+        );
+    }
+    if run.text.trim().is_empty() {
+        return;
+    }
+    // The length is said, so that columns stand under each other whatever the font.
+    let _ = write!(text, "<text x=\"{x}\" y=\"{BASE}\" textLength=\"{width}\"");
+    if colour != FOREGROUND {
+        let _ = write!(text, " fill=\"{colour}\"");
+    }
+    if has(Modifier::BOLD) {
+        text.push_str(" font-weight=\"bold\"");
+    }
+    if has(Modifier::UNDERLINED) {
+        text.push_str(" text-decoration=\"underline\"");
+    }
+    let _ = write!(text, ">{}</text>", escaped(&run.text));
+}
+
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+/// The colours that the theme uses.
+fn hex(colour: Color, reset: &'static str) -> &'static str {
+    match colour {
+        Color::Cyan => "#56b6c2",
+        Color::Green => "#7fb069",
+        Color::Blue => "#61a0e0",
+        Color::LightRed => "#e8716d",
+        Color::LightGreen => "#98d379",
+        _ => reset,
+    }
+}

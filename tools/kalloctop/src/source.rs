@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The files that are read.
+
+use crate::error::Error;
+use kallocinfo::{
+    ParseError,
+    Snapshot, //
+};
+use std::{
+    fs,
+    io::{
+        self,
+        Read, //
+    },
+    path::{
+        Path,
+        PathBuf, //
+    },
+    time::{
+        SystemTime,
+        UNIX_EPOCH, //
+    }, //
+};
+
+const SLABS: &str = "/proc/kallocinfo";
+const SITES: &str = "/sys/kernel/debug/kalloc/sites.json";
+const STDIN: &str = "-";
+
+/// What to read, again and again.
+#[derive(Debug)]
+pub(crate) struct Source {
+    slabs: PathBuf,
+    sites: Option<PathBuf>,
+    /// Whether to go on without sites where they cannot be had.
+    sites_optional: bool,
+    page_size: u64,
+}
+
+impl Source {
+    /// This file, or kalloc's own.
+    pub(crate) fn new(
+        file: Option<PathBuf>,
+        sites: Option<PathBuf>,
+        page_size: Option<u32>,
+    ) -> Self {
+        let page_size = page_size.map_or_else(
+            || u64::try_from(rustix::param::page_size()).unwrap_or(4096),
+            u64::from,
+        );
+        match file {
+            Some(slabs) => Self {
+                slabs,
+                sites,
+                sites_optional: false,
+                page_size,
+            },
+            None => Self {
+                slabs: SLABS.into(),
+                sites: Some(SITES.into()),
+                sites_optional: true,
+                page_size,
+            },
+        }
+    }
+
+    /// Its name for a person.
+    pub(crate) fn name(&self) -> String {
+        self.slabs.display().to_string()
+    }
+
+    /// Reads all of it, now.
+    pub(crate) fn read(&self) -> Result<Snapshot, Error> {
+        let taken = SystemTime::now().duration_since(UNIX_EPOCH).ok();
+        let mut snapshot = self.read_files()?;
+        if snapshot.taken.is_none() {
+            snapshot.taken = taken.map(|time| time.as_secs_f64());
+        }
+        Ok(snapshot)
+    }
+
+    fn read_files(&self) -> Result<Snapshot, Error> {
+        let text = text_of(&self.slabs)?;
+        let Some(path) = &self.sites else {
+            return Snapshot::parse(&text, self.page_size).map_err(said_of(&self.slabs));
+        };
+        let slabs = Snapshot::parse_slabs(&text).map_err(said_of(&self.slabs))?;
+        let sites = match text_of(path) {
+            Ok(text) => Snapshot::parse_sites(&text).map_err(said_of(path))?,
+            Err(Error::Read { .. }) if self.sites_optional => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(Snapshot::of(slabs, sites, self.page_size))
+    }
+}
+
+fn said_of(path: &Path) -> impl FnOnce(ParseError) -> Error + '_ {
+    |source| Error::Parse {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    let read = if path.as_os_str() == STDIN {
+        io::stdin().read_to_end(&mut bytes)
+    } else {
+        fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+    };
+    read.map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        said_of(path)(ParseError {
+            line,
+            what: "it is no UTF-8 text".to_owned(),
+        })
+    })
+}
