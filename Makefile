@@ -9,13 +9,14 @@ help:
 	@echo 'make bench            the benchmarks'
 	@echo 'make check            formatting, lints and the rules of this tree'
 	@echo 'make shell            an interactive guest with the modules in it'
+	@echo 'make tools            kalloctop, a static program, in build/'
 	@echo 'make modules          the modules, for the kernel build tree KDIR (default: the stock kernel)'
 	@echo 'make modules_install  the same, installed under INSTALL_MOD_PATH'
 	@echo 'make rust-analyzer    rust-project.json, for editors'
 	@echo 'make doc              the documentation of the crate and kallocinfo(5), in build/doc'
 	@echo 'make clean            remove build/; scripts/setup --prune is for the cache'
 
-run test bench check:
+run test bench check tools:
 	@scripts/$@
 
 doc:
@@ -30,4 +31,4 @@ shell:
 clean:
 	rm -rf build rust-project.json
 
-.PHONY: help run test bench check doc modules modules_install rust-analyzer shell clean
+.PHONY: help run test bench check tools doc modules modules_install rust-analyzer shell clean

@@ -80,6 +80,12 @@ def entry(name: str, key: str, make: Callable[[Path], None], *,
     return folder
 
 
+def made(name: str, key: str) -> Path | None:
+    """The folder of an entry that is complete; else None."""
+    folder = CACHE / f"{name}-{key}"
+    return folder if (folder / STAMP).exists() else None
+
+
 def look(*questions: Callable[[], object]) -> tuple[set[str], float]:
     """The entries that these would use, and the gigabytes that the missing ones will take; makes none."""
     gigabytes = 0.0

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import cache as store
-from . import modules
+from . import crates, kalloctop, modules
 from .paths import BUILD, LOGS, TREE
 from .saved import call_for
 from .say import Failure, say
@@ -68,6 +68,18 @@ def clippy(log: Path) -> None:
     tool(["rm", "-rf", tree.out], log)
     tree.make(toolchain(), log, "CLIPPY=1", "modules")
     if re.search(r"^(warning|error)\b", log.read_text(), re.M):
+        raise Failure("clippy or the compiler warns", log)
+
+
+def cargo(log: Path) -> None:
+    """The crates of tools/ compile without a warning, with clippy's lints as well."""
+    try:
+        said = kalloctop.complaints("clippy")
+    except crates.Unreachable as reason:
+        say(f"    cargo: {reason}")
+        return
+    log.write_text(said)
+    if said:
         raise Failure("clippy or the compiler warns", log)
 
 
@@ -155,7 +167,7 @@ def python(log: Path) -> None:
 
 def spelling(log: Path) -> None:
     """Texts have none of the common misspellings."""
-    tool(["codespell", "--ignore-words-list", "fpr,ser,crate,inout", *files("*.md", "*.rs", "*.c", "*.py")], log)
+    tool(["codespell", "--ignore-words-list", "fpr,ser,crate,inout", *files("*.md", "*.rs", "*.c", "*.py", "*.js")], log)
 
 
 UNSAFE = re.compile(r"(?<![\w:`])unsafe\s*(\{|impl\b|fn\b|trait\b|extern\b)")
@@ -189,7 +201,7 @@ def safety(log: Path) -> None:
         name, text = path.relative_to(TREE), path.read_text()
         complaints += [f"{name}:{line}: unsafe without a SAFETY comment or # Safety section"
                        for line in unargued(text)]
-        if name.parts[0] in ("samples", "tests"):
+        if name.parts[0] in ("samples", "tests", "tools"):
             complaints += [f"{name}:{number}: unsafe outside of rust/"
                            for number, line in enumerate(text.splitlines(), 1)
                            if UNSAFE.search(line) and not COMMENT.match(line)
@@ -220,7 +232,8 @@ def report(complaints: list[str], log: Path) -> None:
 
 
 CHECKS: tuple[Callable[[Path], None], ...] = (
-    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, hazards, documents, clippy, rustdoc)
+    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, hazards, documents, clippy, cargo,
+    rustdoc)
 
 
 def run_checks(names: list[str]) -> int:

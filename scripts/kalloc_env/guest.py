@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from . import userland, userspace
+from . import kalloctop, userland, userspace
 from .initramfs import Archive
 from .kernels import Kernel
 from .paths import BUILD, LOGS
@@ -130,6 +130,8 @@ def _write_initrd(guest: Guest, initrd: Path) -> None:
                 archive.file(".vm/terminal", f"TERM={os.environ.get('TERM', 'linux')} "
                                              f"LINES={lines} COLUMNS={columns}\n".encode())
             archive.copy(userspace.program(), "usr/bin/kalloc-table")
+            if top := kalloctop.program_if_made():
+                archive.copy(top, "usr/bin/kalloctop")
             for path, destination in guest.add:
                 archive.copy(path, destination)
 

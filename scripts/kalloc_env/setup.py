@@ -13,7 +13,8 @@ from .toolchain import toolchain
 from .userland import userland
 
 # What the names of the cache's entries start with, and of what a killed --prune left.
-OURS = tuple(f"{name}-" for name in ("toolchain", "debian", "busybox", "userland", "slabtop", *NAMES)) + (".trash-",)
+OURS = tuple(f"{name}-" for name in (
+    "toolchain", "debian", "busybox", "userland", "cargo", "slabtop", "kalloctop", *NAMES)) + (".trash-",)
 
 
 def set_up(*names: str) -> list[Kernel]:

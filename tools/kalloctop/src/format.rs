@@ -114,8 +114,8 @@ pub(crate) fn bar(part: f64, width: usize, theme: Theme) -> String {
     let steps = if theme.ascii { 1 } else { 8 };
     let filled = level(part, width * steps);
     let mut text: String = if theme.ascii { "#" } else { "█" }.repeat(filled / steps);
-    if filled % steps > 0 {
-        text.push(EIGHTHS[filled % steps - 1]);
+    if let Some(part) = (filled % steps).checked_sub(1) {
+        text.push(EIGHTHS[part]);
     }
     text
 }
