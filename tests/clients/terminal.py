@@ -19,18 +19,18 @@ PATIENCE = 30.0
 class Terminal:
     """Runs a program until it ends, or the block that it serves is left."""
 
-    def __init__(self, *argv: str) -> None:
+    def __init__(self, *argv: str, **env: str) -> None:
         self.argv = argv
-        self._screen = Screen()
+        self.screen = Screen()
         self._open = True
-        self._keyboard, end = os.openpty()
-        fcntl.ioctl(end, TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        self.keyboard, end = os.openpty()
+        self._set_size(LINES, COLUMNS)
         self._child = os.fork()
         if not self._child:
             try:
-                os.close(self._keyboard)
+                os.close(self.keyboard)
                 os.login_tty(end)
-                os.execvpe(argv[0], argv, os.environ | {"TERM": "vt100"})
+                os.execvpe(argv[0], argv, os.environ | {"TERM": "vt100"} | env)
             finally:
                 os._exit(127)
         os.close(end)
@@ -42,21 +42,46 @@ class Terminal:
         if self._child:
             os.kill(self._child, signal.SIGKILL)
             os.waitpid(self._child, 0)
-        os.close(self._keyboard)
+        if self.keyboard >= 0:
+            os.close(self.keyboard)
+
+    def _set_size(self, lines: int, columns: int) -> None:
+        fcntl.ioctl(self.keyboard, TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def type(self, keys: str) -> None:
         """Presses keys."""
-        os.write(self._keyboard, keys.encode())
+        os.write(self.keyboard, keys.encode())
+
+    def resize(self, lines: int, columns: int) -> None:
+        """Gives the terminal another size, and nothing on it."""
+        self.screen = Screen(lines, columns)
+        self._set_size(lines, columns)
+
+    def signal(self, number: int) -> None:
+        """Sends the program a signal."""
+        os.kill(self._child, number)
+
+    def hang_up(self) -> None:
+        """The person goes, and takes the terminal along."""
+        os.close(self.keyboard)
+        self.keyboard, self._open = -1, False
 
     def until(self, what: str, seen: Callable[[list[str]], bool]) -> list[str]:
         """Waits until the screen is as it should be, and returns it; fails if that takes too long."""
         deadline = time.monotonic() + PATIENCE
-        while not seen(lines := self._screen.lines()):
+        while not seen(lines := self.screen.lines()):
             if time.monotonic() > deadline or not self._open:
                 shown = "\n".join(line for line in lines if line)
                 raise AssertionError(f"{' '.join(self.argv)}: never shown: {what}\n{shown}")
             self._read(0.2)
         return lines
+
+    def stopped(self) -> None:
+        """Waits for the program to stop, not to end."""
+        _, status = os.waitpid(self._child, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), status
+        while select.select([self.keyboard], [], [], 0)[0]:
+            self._read(0)
 
     def end(self) -> int:
         """Waits for the program to end; returns its exit status."""
@@ -65,17 +90,20 @@ class Terminal:
             self._read(0.2)
         if self._open:
             raise AssertionError(f"{' '.join(self.argv)} does not end")
-        _, status = os.waitpid(self._child, 0)
+        while not (ended := os.waitpid(self._child, os.WNOHANG))[0]:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{' '.join(self.argv)} has left the terminal, and does not end")
+            time.sleep(0.01)
         self._child = 0
-        return os.waitstatus_to_exitcode(status)
+        return os.waitstatus_to_exitcode(ended[1])
 
     def _read(self, seconds: float) -> None:
-        if not select.select([self._keyboard], [], [], seconds)[0]:
+        if not select.select([self.keyboard], [], [], seconds)[0]:
             return
         try:
-            data = os.read(self._keyboard, 1 << 16)
+            data = os.read(self.keyboard, 1 << 16)
         except OSError:
             # What a terminal says when the last program has left it.
             data = b""
         self._open = bool(data)
-        self._screen.feed(data)
+        self.screen.feed(data)

@@ -43,6 +43,7 @@ use std::{
         self,
         IsTerminal, //
     },
+    mem::ManuallyDrop,
     time::Instant, //
 };
 
@@ -68,8 +69,12 @@ pub(crate) fn run(options: &Options, source: Source) -> Result<(), Error> {
     let events = Events::start().map_err(Error::Terminal)?;
     let result = ratatui::try_init()
         .map_err(Error::Terminal)
-        .and_then(|mut terminal| {
-            show(&mut terminal, &mut app, &source, &events, recorder.as_mut())
+        .and_then(|terminal| {
+            // Dropped, it panics if the terminal has gone, for want of a place to say so.
+            let mut terminal = ManuallyDrop::new(terminal);
+            let end = show(&mut terminal, &mut app, &source, &events, recorder.as_mut());
+            let cursor = terminal.show_cursor().map_err(Error::Terminal);
+            end.and_then(|end| cursor.map(|()| end))
         });
     let restored = ratatui::try_restore().map_err(Error::Terminal);
     // A recording is of use however the session ended.
@@ -131,7 +136,9 @@ fn show(
 
 /// Gives the terminal back and stops, as any program does on Ctrl-Z; goes on when it is continued.
 fn suspend(terminal: &mut DefaultTerminal) -> Result<(), Error> {
-    ratatui::try_restore()
+    terminal
+        .show_cursor()
+        .and_then(|()| ratatui::try_restore())
         .and_then(|()| raise(SIGSTOP))
         .and_then(|()| ratatui::try_init())
         .map(|fresh| *terminal = fresh)

@@ -25,7 +25,11 @@ use signal_hook::{
     low_level::emulate_default_handler, //
 };
 use std::{
-    io::ErrorKind,
+    io::{
+        self,
+        ErrorKind,
+        Write, //
+    },
     process::ExitCode, //
 };
 
@@ -38,7 +42,8 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("kalloctop: {error}");
+            // Not eprintln!(): that panics if the terminal has gone.
+            let _ = writeln!(io::stderr(), "kalloctop: {error}");
             ExitCode::FAILURE
         }
     }

@@ -68,13 +68,6 @@ fn head(frame: &mut Frame<'_>, app: &App, area: Rect) {
     if app.paused() {
         first.push(Span::styled("  PAUSED", theme.title()));
     }
-    if let Some(wrong) = &app.wrong {
-        first.push(Span::styled(
-            format!("  {}", format::clean(wrong)),
-            theme.wrong(),
-        ));
-    }
-
     let sums = app.snapshot().totals();
     let mut lines = vec![Line::from(first), labelled(&report::totals(&sums), app)];
     if app.known().sites {
@@ -95,6 +88,10 @@ fn head(frame: &mut Frame<'_>, app: &App, area: Rect) {
         ),
         Span::raw(" of the size of all"),
     ]));
+    if let Some(wrong) = &app.wrong {
+        // It is worth more than the last line, which there may be no room for then.
+        lines.insert(1, Line::styled(format::clean(wrong), theme.wrong()));
+    }
     for (line, row) in lines.iter().zip(area.rows()) {
         frame.render_widget(line, row);
     }

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Files for kalloctop to read, and the program."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from slabinfo import HEADER, Row
+
+# Name, live, objects, size, objects in a slab, pages in a slab, slabs.
+ROWS = (("dentry", 736, 840, 192, 21, 1, 40), ("big cache", 3, 8, 8192, 4, 8, 2), ("idle", 0, 0, 64, 64, 1, 0),
+        ("vector", 40, 64, 256, 16, 1, 4))
+SITE = (
+    '{{"name":"vector","family":"kmalloc","type":"[u64]","module":"driver","file":"driver.rs","line":7,"unit":0,'
+    '"live":{live},"allocs":{allocs},"frees":{frees},"failures":{{"no_memory":1,"no_wait":2,"invalid":3}},'
+    '"live_bytes":9000,"live_allocated":10240,"peak":50,"peak_bytes":12000,"peak_allocated":12800,'
+    '"sizes":[{{"up_to":256,"allocs":{allocs},"frees":{frees}}}]}}\n')
+
+
+def rows(**more: int) -> list[Row]:
+    """The rows, with so many more live objects; each needs a slab of its own."""
+    extra = [more.get(row[0].replace(" ", "_"), 0) for row in ROWS]
+    return [Row(name, live + add, objects + add, size, per_slab, pages, slabs + add, slabs + add)
+            for (name, live, objects, size, per_slab, pages, slabs), add in zip(ROWS, extra)]
+
+
+def slabinfo(found: list[Row]) -> str:
+    """The text of these rows."""
+    return HEADER + "".join(
+        f"{row.name} {row.active} {row.objects} {row.size} {row.per_slab} {row.pages} : tunables 0 0 0 : "
+        f"slabdata {row.active_slabs} {row.slabs} 0\n" for row in found)
+
+
+def site(live: int, allocs: int) -> str:
+    """A line of sites.json."""
+    return SITE.format(live=live, allocs=allocs, frees=allocs - live)
+
+
+class Given:
+    """A folder with a slabinfo file and its sites, and the program to read them."""
+
+    def __init__(self, program: Path, folder: Path) -> None:
+        self.program = str(program)
+        self.folder = folder
+        self.file = str(folder / "slabinfo")
+        self.sites = str(folder / "sites.json")
+        self.put()
+        self.write(self.sites, site(40, 100))
+
+    def write(self, path: str, text: str) -> None:
+        """Writes a file so that no reader sees a part of it."""
+        new = self.folder / "new"
+        new.write_text(text)
+        os.replace(new, path)
+
+    def put(self, **more: int) -> list[Row]:
+        """Has the file say that there are so many more; returns the rows."""
+        found = rows(**more)
+        self.write(self.file, slabinfo(found))
+        return found
+
+    def run(self, *words: str, status: int = 0, text: str | None = None) -> str:
+        """What it prints; with a status other than 0, what it says of it."""
+        done = subprocess.run([self.program, *words], capture_output=True, text=True, check=False, input=text,
+                              timeout=60, env=os.environ | {"LANG": "C.UTF-8"})
+        assert done.returncode == status, (words, done)
+        assert bool(done.stderr) == bool(status), (words, done)
+        assert not status or not done.stdout, (words, done)
+        return done.stderr if status else done.stdout

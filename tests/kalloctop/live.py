@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0
+"""On a pseudo-terminal: what is on the screen, and that every way out leaves the terminal as it was."""
+
+import os
+import signal
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from xml.etree import ElementTree
+
+from given import Given
+from shown import size
+from terminal import Terminal
+
+QUICK = ("-d", "0.2")
+
+
+def check(given: Given) -> None:
+    """One after the other."""
+    for part in (follows, colours, resizes, quits, stops, hangs_up, records):
+        part(given)
+
+
+@contextmanager
+def started(given: Given, *words: str, **env: str) -> Iterator[Terminal]:
+    """Runs it; it must leave the terminal as it was."""
+    keyboard, end = os.openpty()
+    # As every new terminal is.
+    before = termios.tcgetattr(keyboard)
+    os.close(keyboard)
+    os.close(end)
+    with Terminal(given.program, *QUICK, *words, given.file, LANG="C.UTF-8", **env) as terminal:
+        terminal.until("the rows", lambda lines: any(line.startswith("dentry") for line in lines))
+        assert not terminal.screen.left
+        assert termios.tcgetattr(terminal.keyboard) != before
+        yield terminal
+        assert terminal.screen.left, "the screen is not as it was"
+        assert termios.tcgetattr(terminal.keyboard) == before, "the terminal is not as it was"
+
+
+def names(lines: list[str]) -> list[str]:
+    """The names below the heads."""
+    heads = [number for number, line in enumerate(lines) if line.startswith("NAME")]
+    return [line.split()[0] for line in lines[heads[0] + 1:-1] if line] if heads else []
+
+
+def follows(given: Given) -> None:
+    """Numbers change with the file, keys choose and sort."""
+    given.put()
+    with started(given, "--sites", given.sites) as terminal:
+        rows = given.put(vector=3)
+        terminal.until("three more", lambda lines: any(
+            line.startswith("vector") and f" {rows[3].active} " in line and size(rows[3].bytes) in line for line in lines))
+        for keys, wanted in (("n", ["big", "dentry", "idle", "vector"]), ("r", ["vector", "idle", "dentry", "big"]),
+                             ("ra", ["dentry", "vector", "big", "idle"]), ("/VEC\r", ["vector"])):
+            terminal.type(keys)
+            terminal.until(keys, lambda lines, to=wanted: names(lines) == to)  # type: ignore[misc]
+        terminal.type("\r")
+        terminal.until("details", lambda lines: "Module driver  Declared driver.rs:7" in lines)
+        os.rename(given.file, given.file + ".gone")
+        terminal.until("what is wrong", lambda lines: "No such file or directory" in lines[1])
+        os.rename(given.file + ".gone", given.file)
+        terminal.until("all well again", lambda lines: "No such file or directory" not in lines[1])
+        terminal.type("q?")
+        terminal.until("the help", lambda lines: "Keys" in lines)
+        terminal.type("qq")
+        assert terminal.end() == 0
+
+
+def colours(given: Given) -> None:
+    """There are some, but for those who want none."""
+    for env, wanted in (({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)):
+        with started(given, **{"NO_COLOR": "", **env}) as terminal:
+            terminal.type("q")
+            assert terminal.end() == 0
+            assert terminal.screen.coloured == wanted, env
+
+
+def resizes(given: Given) -> None:
+    """A terminal of another size is filled anew, however small."""
+    with started(given) as terminal:
+        for lines, columns in ((10, 40), (3, 12), (60, 200)):
+            terminal.resize(lines, columns)
+            terminal.until("the start", lambda shown, to=columns: shown[0].startswith("kalloctop"[:to]))  # type: ignore[misc]
+        terminal.until("the rows", lambda shown: "vector" in names(shown) and "SLABS" in shown[4 - 1] + shown[4])
+        # Its modes were those of the screen before.
+        terminal.type("q")
+        assert terminal.end() == 0
+
+
+def quits(given: Given) -> None:
+    """A key, or a signal, which it then dies of."""
+    for key in ("q", "\x03"):
+        with started(given) as terminal:
+            terminal.type(key)
+            assert terminal.end() == 0
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        with started(given) as terminal:
+            terminal.signal(number)
+            assert terminal.end() == -number
+
+
+def stops(given: Given) -> None:
+    """Ctrl-Z gives the terminal back; continued, it goes on."""
+    with started(given) as terminal:
+        terminal.type("\x1a")
+        terminal.stopped()
+        assert terminal.screen.left
+        terminal.signal(signal.SIGCONT)
+        terminal.until("the rows again", lambda lines: not terminal.screen.left and "dentry" in names(lines))
+        terminal.type("q")
+        assert terminal.end() == 0
+
+
+def hangs_up(given: Given) -> None:
+    """It ends when nobody is there any more."""
+    with Terminal(given.program, *QUICK, given.file) as terminal:
+        terminal.until("the rows", lambda lines: any(line.startswith("dentry") for line in lines))
+        terminal.hang_up()
+        # It may see that it cannot write before it has the signal.
+        assert terminal.end() in (-signal.SIGHUP, 1)
+
+
+def records(given: Given) -> None:
+    """--record leaves the session, also if a signal ends it; its last screen is the one that was shown last."""
+    for ending, number in ((".svg", 0), (".html", 0), (".svg", signal.SIGTERM)):
+        film = str(given.folder / f"film{ending}")
+        with started(given, "--record", film) as terminal:
+            terminal.type("n")
+            lines = terminal.until("sorted", lambda lines: names(lines) == ["big", "dentry", "idle", "vector"])
+            if number:
+                terminal.signal(number)
+            else:
+                terminal.type("q")
+            assert terminal.end() == -number
+        with open(film, encoding="utf-8") as file:
+            text = file.read()
+        heads = [line for line in lines if line.startswith("NAME")]
+        if ending == ".svg":
+            assert heads == [line for line in last(text) if line.startswith("NAME")], (heads, last(text))
+        assert "vector" in text and "<script>" not in text.partition("</svg>")[0]
+        os.unlink(film)
+    assert "ends in .svg or .html" in refused(given)
+
+
+def refused(given: Given) -> str:
+    """What it says of another ending, before it does anything with the terminal."""
+    with Terminal(given.program, "--record", "film.gif", given.file) as terminal:
+        assert terminal.end() == 1
+        assert terminal.screen.left
+        return "\n".join(terminal.screen.lines())
+
+
+def last(text: str) -> list[str]:
+    """The lines of the last picture of a film."""
+    svg = "{http://www.w3.org/2000/svg}"
+    root = ElementTree.fromstring(text)
+    lines = {group.get("id"): group for group in root.iter(f"{svg}g") if group.get("id")}
+    picture = list(lines["strip"])[-1]
+    return ["".join(run.text or "" for run in lines[str(use.get("href"))[1:]].iter(f"{svg}text")).strip()
+            for use in picture]

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is printed once: numbers of the file, texts that others can read, and mistakes in words."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import exposition
+from given import Given, site
+from shown import cells
+
+
+def check(given: Given) -> None:
+    """One after the other."""
+    for part in (table, as_json, metrics, differences, leaks, files, mistakes, closed_pipe):
+        part(given)
+
+
+def table(given: Given) -> None:
+    """--once, in every order."""
+    rows = given.put()
+    lines = given.run("--once", given.file).splitlines()
+    assert lines[0] == "Rows: 4  Live: 779 / 912 (85.4%)  Slabs: 46  Size: 240.0K", lines[0]
+    assert lines[2].split() == "NAME LIVE OBJS USE OBJSIZE SLABS SIZE SHARE".split(), lines[2]
+    whole = sum(row.bytes for row in rows)
+    by_size = sorted(rows, key=lambda row: -row.bytes)
+    assert [line.split() for line in lines[3:]] == [cells(row, whole) for row in by_size], lines
+    for words, order in (
+            (("-s", "name"), sorted(rows, key=lambda row: row.name)), (("-s", "live"), sorted(rows, key=lambda row: -row.active)),
+            (("-s", "obj-size", "-r"), sorted(rows, key=lambda row: row.size)), (("-n", "2"), by_size[:2]),
+            (("-f", "C IG"), [rows[1]]), (("--filter", "no such"), [])):
+        shown = [line.split() for line in given.run("-1", *words, given.file).splitlines()[3:]]
+        sums = sum(row.bytes for row in order) if "C IG" in words else whole
+        assert shown == [cells(row, sums) for row in order], (words, shown)
+    with_sites = given.run("--once", given.file, "--sites", given.sites, "-f", "driver.rs").splitlines()
+    assert with_sites[2].split()[-3:] == ["FAILED", "WASTE", "PEAK"], with_sites
+    assert with_sites[3].split()[-3:] == ["6", "12.1%", "50"], with_sites
+    assert given.run("--once", "-", text=open(given.file, encoding="ascii").read()) == given.run("--once", given.file)
+
+
+def as_json(given: Given) -> None:
+    """--json has everything, and is read back."""
+    rows = given.put()
+    text = given.run("--json", given.file, "--sites", given.sites)
+    read = json.loads(text)
+    assert [row["name"] for row in read["rows"]] == [row.name for row in rows]
+    assert [row["bytes"] for row in read["rows"]] == [row.bytes for row in rows]
+    assert read["totals"]["bytes"] == sum(row.bytes for row in rows)
+    assert read["rows"][3]["site"] == json.loads(site(40, 100))
+    assert abs(read["taken"] - time.time()) < 60
+    kept = str(given.folder / "kept.json")
+    assert given.run("--json", given.file, "--sites", given.sites, "-o", kept) == ""
+    assert given.run("-1", kept) == given.run("-1", given.file, "--sites", given.sites)
+    assert given.run("--json", kept) == open(kept, encoding="utf-8").read()
+
+
+def metrics(given: Given) -> None:
+    """--prometheus is of the format, and says what the file says."""
+    rows = given.put()
+    found = exposition.samples(given.run("--prometheus", given.file, "--sites", given.sites))
+    assert exposition.values(found, "kalloc_active_objects") == {row.name: row.active for row in rows}
+    assert exposition.values(found, "kalloc_held_bytes") == {row.name: row.bytes for row in rows}
+    assert exposition.values(found, "kalloc_frees_total") == {"vector": 60}
+    assert found["kalloc_sized_allocations_total", (("site", "vector"), ("up_to", "256"))] == 100
+
+
+def differences(given: Given) -> None:
+    """--diff says exactly what changed, of files of either kind."""
+    before, after = str(given.folder / "before"), str(given.folder / "after")
+    given.put()
+    given.write(given.sites, site(40, 100))
+    given.run("--json", given.file, "--sites", given.sites, "-o", before)
+    given.put(vector=5, dentry=-6)
+    given.write(given.sites, site(45, 200))
+    given.run("--json", given.file, "--sites", given.sites, "-o", after)
+    lines = [line.split() for line in given.run("--diff", before, after).splitlines()]
+    assert lines[0] == ["NAME", "LIVE", "+LIVE", "SIZE", "+SIZE", "ALLOCS", "FREES"], lines
+    assert lines[1] == ["vector", "45", "+5", "36.0K", "+20.0K", "100", "95"], lines
+    assert lines[2] == ["dentry", "730", "-6", "136.0K", "-24.0K", "-", "-"], lines
+    assert lines[3][:5] == ["TOTAL", "778", "-1", "236.0K", "-4.0K"] and len(lines) == 4, lines
+    assert lines[3][5:6] == ["in"], lines
+    # The files themselves say the same; nothing changed between one and itself.
+    assert given.run("--diff", given.file, after).splitlines()[-1].split()[2] == "0"
+    assert len(given.run("--diff", before, before).splitlines()) == 2
+
+
+def leaks(given: Given) -> None:
+    """--leaks names what did not shrink, what grew first."""
+    given.put(vector=9)
+
+    def change() -> None:
+        for more in range(1, 12):
+            time.sleep(0.1)
+            given.put(vector=9 - more if more < 5 else 5, dentry=min(more, 7))
+
+    changes = threading.Thread(target=change)
+    changes.start()
+    lines = given.run("--leaks=1.5", "-d", "0.1", given.file).splitlines()
+    changes.join()
+    assert lines[1].split() == ["dentry", "743", "+7", "188.0K", "+28.0K", "-", "1s"], lines
+    assert lines[2].split()[:5] == ["big", "cache", "3", "0", "64.0K"] and len(lines) == 3, lines
+
+
+def files(given: Given) -> None:
+    """-o replaces a file whole, what a link names, or nothing."""
+    kept = given.folder / "kept.prom"
+    link = given.folder / "link.prom"
+    kept.write_text("as it was\n")
+    link.symlink_to(kept)
+    given.run("--prometheus", str(given.folder / "none"), "-o", str(link), status=1)
+    assert kept.read_text() == "as it was\n"
+    given.run("--prometheus", given.file, "-o", str(link))
+    assert link.is_symlink() and exposition.samples(kept.read_text())
+    given.run("--prometheus", given.file, "-o", "/dev/null")
+    assert not os.path.isfile("/dev/null")
+    left = [path.name for path in given.folder.iterdir() if "tmp" in path.name]
+    assert not left, left
+
+
+def mistakes(given: Given) -> None:
+    """A line in words, and status 1; 2 for a mistake in the call."""
+    bad = str(given.folder / "bad")
+    given.write(bad, open(given.file, encoding="ascii").read().replace("slabdata 2 2", "slabdata two 2"))
+    for words, said in (
+            ((bad,), f"kalloctop: {bad}: line 4: `two` is not a number\n"),
+            (("/none",), "kalloctop: /none: No such file or directory\n"),
+            ((str(given.folder),), f"kalloctop: {given.folder}: Is a directory\n"),
+            ((given.file, "-o", "/none/x"), "kalloctop: /none/x: No such file or directory\n"),
+            ((given.file, "-o", "/dev/full"), "kalloctop: /dev/full: No space left on device\n")):
+        assert given.run("--once", *words, status=1) == said, (words, said)
+    given.write(bad, "slabinfo - version: 2.1\n# name\n\xff\n")
+    (given.folder / "bad").write_bytes(b"slabinfo - version: 2.1\n# name\n\xff\n")
+    assert given.run("--json", bad, status=1) == f"kalloctop: {bad}: line 3: it is no UTF-8 text\n"
+    assert "is no terminal: try --once" in given.run(given.file, status=1)
+    for words in (("--once", "--json"), ("-d", "0"), ("-d", "nan"), ("--diff", "one"), ("--leaks=x",), ("-s", "none"),
+                  ("--no-such",), ("-o", "x")):
+        given.run(*words, status=2)
+
+
+def closed_pipe(given: Given) -> None:
+    """It says nothing of a reader that has gone, and ends as other programs do."""
+    for mode in ("--once", "--json", "--prometheus"):
+        end, pipe = os.pipe()
+        os.close(end)
+        done = subprocess.run([given.program, mode, given.file], stdout=pipe, stderr=subprocess.PIPE, check=False)
+        os.close(pipe)
+        assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b""), done
