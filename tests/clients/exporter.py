@@ -7,10 +7,13 @@ import subprocess
 import time
 
 import exercise
+import exposition
+import kalloctop
 from slabinfo import Row
 
 ADDRESS = ("127.0.0.1", 9100)
 COMMAND = ("prometheus-node-exporter", "--collector.disable-defaults", "--collector.slabinfo",
+           "--collector.textfile", f"--collector.textfile.directory={kalloctop.FOLDER}",
            "--web.listen-address={}:{}".format(*ADDRESS))
 LOG = "/run/exporter.log"
 METRIC = re.compile(r'node_slabinfo_(\w+)\{slab="([^"]*)"\} (\S+)')
@@ -48,12 +51,19 @@ def metrics(row: Row) -> dict[tuple[str, str], float]:
 
 
 def check() -> None:
-    """Scrapes twice, with other numbers."""
+    """Scrapes twice, with other numbers. What kalloctop has written for it must be taken as it is."""
     for more in (3, 0):
         wanted: dict[tuple[str, str], float] = {}
-        for row in exercise.hold(more):
+        rows = exercise.hold(more)
+        for row in rows:
             wanted |= metrics(row)
+        if kalloctop.there():
+            kalloctop.export()
         answer = scrape()
         assert 'node_scrape_collector_success{collector="slabinfo"} 1\n' in answer, answer
         said = {(name, slab): float(value) for name, slab, value in METRIC.findall(answer)}
         assert said == wanted, set(said.items()) ^ set(wanted.items())
+        if kalloctop.there():
+            assert "node_textfile_scrape_error 0\n" in answer, answer
+            ours = [line for line in answer.splitlines() if re.match(r"kalloc_|# (HELP|TYPE) kalloc_", line)]
+            kalloctop.check_metrics(exposition.samples("\n".join(ours) + "\n"), rows)

@@ -5,7 +5,8 @@ import re
 
 HELP = re.compile(r"# HELP ([a-zA-Z_:][\w:]*) (\S.*)")
 TYPE = re.compile(r"# TYPE ([a-zA-Z_:][\w:]*) (counter|gauge)")
-SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\d+)")
+# Go writes large numbers with an exponent.
+SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\d+(?:\.\d+)?(?:e\+\d+)?)")
 LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\\n]|\\[\\"n])*)"(?:,|$)')
 ESCAPED = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 
@@ -46,7 +47,7 @@ def samples(text: str) -> dict[Key, int]:
             key = sample[1], labels(sample[2] or "")
             if sample[1] != typed or key in found:
                 raise ValueError(f"not here: {line!r}")
-            found[key] = int(sample[3])
+            found[key] = int(float(sample[3]))
         else:
             raise ValueError(f"no line of the format: {line!r}")
     return found

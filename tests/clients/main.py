@@ -6,11 +6,12 @@ import time
 
 import exercise
 import exporter
+import kalloctop
 import seeking
 import slabtops
 import unloading
 
-PARTS = (exporter, slabtops, seeking, unloading)
+PARTS = (exporter, slabtops, kalloctop, seeking, unloading)
 
 
 def main() -> None:

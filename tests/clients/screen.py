@@ -124,6 +124,9 @@ class Screen:
             self._erase(first, start + self._column, start + self._columns, start)
         else:
             raise ValueError(f"a sequence that is not known: {what!r} {numbers}")
+        # What was meant for a larger terminal stays within this one.
+        self._line = min(max(self._line, 0), self._lines - 1)
+        self._column = min(max(self._column, 0), self._columns)
 
     def _erase(self, how: int, here: int, end: int, start: int = 0) -> None:
         """Blanks from here to the end (0), from the start to here (1), or all (2)."""

@@ -19,12 +19,12 @@ PATIENCE = 30.0
 class Terminal:
     """Runs a program until it ends, or the block that it serves is left."""
 
-    def __init__(self, *argv: str, **env: str) -> None:
+    def __init__(self, *argv: str, size: tuple[int, int] = (LINES, COLUMNS), **env: str) -> None:
         self.argv = argv
-        self.screen = Screen()
+        self.screen = Screen(*size)
         self._open = True
         self.keyboard, end = os.openpty()
-        self._set_size(LINES, COLUMNS)
+        self._set_size(*size)
         self._child = os.fork()
         if not self._child:
             try:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from xml.etree import ElementTree
 
+import film
 from given import Given
 from shown import size
 from terminal import Terminal
@@ -124,22 +125,24 @@ def hangs_up(given: Given) -> None:
 def records(given: Given) -> None:
     """--record leaves the session, also if a signal ends it; its last screen is the one that was shown last."""
     for ending, number in ((".svg", 0), (".html", 0), (".svg", signal.SIGTERM)):
-        film = str(given.folder / f"film{ending}")
-        with started(given, "--record", film) as terminal:
+        path = str(given.folder / f"film{ending}")
+        with started(given, "--record", path) as terminal:
             terminal.type("n")
-            lines = terminal.until("sorted", lambda lines: names(lines) == ["big", "dentry", "idle", "vector"])
+            terminal.until("sorted", lambda lines: names(lines) == ["big", "dentry", "idle", "vector"])
+            terminal.type(" ")
+            lines = terminal.until("the pause", lambda lines: "PAUSED" in lines[0])
             if number:
                 terminal.signal(number)
             else:
                 terminal.type("q")
             assert terminal.end() == -number
-        with open(film, encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             text = file.read()
-        heads = [line for line in lines if line.startswith("NAME")]
         if ending == ".svg":
-            assert heads == [line for line in last(text) if line.startswith("NAME")], (heads, last(text))
+            ElementTree.fromstring(text)
+        assert film.last(text) == "\n".join(lines).rstrip().split("\n"), (film.last(text), lines)
         assert "vector" in text and "<script>" not in text.partition("</svg>")[0]
-        os.unlink(film)
+        os.unlink(path)
     assert "ends in .svg or .html" in refused(given)
 
 
@@ -150,12 +153,3 @@ def refused(given: Given) -> str:
         assert terminal.screen.left
         return "\n".join(terminal.screen.lines())
 
-
-def last(text: str) -> list[str]:
-    """The lines of the last picture of a film."""
-    svg = "{http://www.w3.org/2000/svg}"
-    root = ElementTree.fromstring(text)
-    lines = {group.get("id"): group for group in root.iter(f"{svg}g") if group.get("id")}
-    picture = list(lines["strip"])[-1]
-    return ["".join(run.text or "" for run in lines[str(use.get("href"))[1:]].iter(f"{svg}text")).strip()
-            for use in picture]

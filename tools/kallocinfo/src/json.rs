@@ -27,7 +27,7 @@ const START: &str = "{\"format\":";
 #[derive(Deserialize)]
 struct Read {
     format: String,
-    taken: Option<f64>,
+    taken_ms: Option<u64>,
     page_size: u64,
     rows: Vec<ReadRow>,
 }
@@ -42,7 +42,7 @@ struct ReadRow {
 #[derive(Serialize)]
 struct Head {
     format: &'static str,
-    taken: Option<f64>,
+    taken_ms: Option<u64>,
     page_size: u64,
     totals: Totals,
 }
@@ -65,7 +65,7 @@ pub(crate) fn parse(text: &str) -> Result<Snapshot, ParseError> {
         .into_iter()
         .map(|row| (row.name, row.slab, row.site));
     Ok(Snapshot {
-        taken: read.taken,
+        taken_ms: read.taken_ms,
         ..Snapshot::of_parts(parts, read.page_size)
     })
 }
@@ -74,7 +74,7 @@ pub(crate) fn parse(text: &str) -> Result<Snapshot, ParseError> {
 pub(crate) fn text(snapshot: &Snapshot) -> String {
     let head = line(&Head {
         format: FORMAT,
-        taken: snapshot.taken,
+        taken_ms: snapshot.taken_ms,
         page_size: snapshot.page_size,
         totals: snapshot.totals(),
     });

@@ -18,8 +18,8 @@ use std::collections::HashMap;
 /// All rows, in the files' order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// When it was taken, in seconds since 1970, if anybody wrote it down.
-    pub taken: Option<f64>,
+    /// When it was taken, in milliseconds since 1970, if anybody wrote it down.
+    pub taken_ms: Option<u64>,
     /// Bytes of a page where it was taken.
     pub page_size: u64,
     /// The rows.
@@ -93,7 +93,7 @@ impl Snapshot {
             row.site = Some(site);
         }
         Self {
-            taken: None,
+            taken_ms: None,
             page_size,
             rows: rows.rows,
         }
@@ -110,7 +110,7 @@ impl Snapshot {
             (row.slab, row.site) = (slab, site);
         }
         Self {
-            taken: None,
+            taken_ms: None,
             page_size,
             rows: rows.rows,
         }

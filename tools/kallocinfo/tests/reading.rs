@@ -202,7 +202,7 @@ fn json_is_read_back_as_it_was() {
     let sites = Snapshot::parse_sites(SITES).unwrap();
     let twice = slabs.iter().chain(&slabs).cloned().collect();
     let mut snapshot = Snapshot::of(twice, sites, 16384);
-    snapshot.taken = Some(1234.5);
+    snapshot.taken_ms = Some(1_795_388_400_123);
     let text = snapshot.to_json();
     assert_eq!(Snapshot::parse(&text, 1).unwrap(), snapshot);
     fails(

@@ -181,7 +181,10 @@ mod tests {
                 text.contains("fill=\"#56b6c2\">&lt;a&gt; &amp; b</text>"),
                 "{text}"
             );
-            assert!(text.contains("textLength=\"32\">x  y</text>"), "{text}");
+            assert!(
+                text.contains("<text x=\"24\" y=\"13\" textLength=\"8\">y</text>"),
+                "{text}"
+            );
             assert!(text.contains(">second</text>"), "{text}");
         }
         // The second picture comes after 1 of 10 + 2 seconds.

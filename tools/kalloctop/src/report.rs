@@ -132,8 +132,10 @@ pub(crate) fn diff(before: &Snapshot, after: &Snapshot) -> String {
         format::change_of_bytes(sum(then.bytes, now.bytes)),
         String::new(),
         String::new(),
-        match (before.taken, after.taken) {
-            (Some(then), Some(now)) => format!("in {:.1}s", now - then),
+        match (before.taken_ms, after.taken_ms) {
+            (Some(then), Some(now)) if now >= then => {
+                format!("in {:.1}s", (now - then) as f64 / 1e3)
+            }
             _ => String::new(),
         },
     ]);

@@ -73,9 +73,8 @@ impl Source {
     pub(crate) fn read(&self) -> Result<Snapshot, Error> {
         let taken = SystemTime::now().duration_since(UNIX_EPOCH).ok();
         let mut snapshot = self.read_files()?;
-        if snapshot.taken.is_none() {
-            snapshot.taken = taken.map(|time| time.as_secs_f64());
-        }
+        let taken = taken.and_then(|time| u64::try_from(time.as_millis()).ok());
+        snapshot.taken_ms = snapshot.taken_ms.or(taken);
         Ok(snapshot)
     }
 

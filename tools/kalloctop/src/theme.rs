@@ -66,7 +66,11 @@ impl Theme {
 
     /// The row under the cursor.
     pub(crate) fn cursor(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
+        if self.colours {
+            Style::new().bg(Color::DarkGray)
+        } else {
+            Style::new().add_modifier(Modifier::REVERSED)
+        }
     }
 
     /// What became more.

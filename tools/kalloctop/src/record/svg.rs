@@ -9,9 +9,12 @@ use super::{
     Film,
     Run, //
 };
-use ratatui::style::{
-    Color,
-    Modifier, //
+use ratatui::{
+    style::{
+        Color,
+        Modifier, //
+    },
+    text::Span, //
 };
 use std::fmt::Write;
 
@@ -100,7 +103,7 @@ pub(super) fn screen(film: &Film) -> String {
     let last = shift(film, film.pictures.len().saturating_sub(1));
     let _ = writeln!(
         text,
-        "</defs>\n<g id=\"strip\" transform=\"translate(-{last} 0)\" fill=\"{FOREGROUND}\" xml:space=\"preserve\" \
+        "</defs>\n<g id=\"strip\" transform=\"translate(-{last} 0)\" fill=\"{FOREGROUND}\" \
          font-family=\"ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace\" font-size=\"13\">"
     );
     for (number, picture) in film.pictures.iter().enumerate() {
@@ -134,21 +137,36 @@ fn write_run(run: &Run, text: &mut String) {
             "<rect x=\"{x}\" width=\"{width}\" height=\"{HEIGHT}\" fill=\"{ground}\"/>"
         );
     }
-    if run.text.trim().is_empty() {
-        return;
-    }
-    // The length is said, so that columns stand under each other whatever the font.
-    let _ = write!(text, "<text x=\"{x}\" y=\"{BASE}\" textLength=\"{width}\"");
+    let mut attributes = String::new();
     if colour != FOREGROUND {
-        let _ = write!(text, " fill=\"{colour}\"");
+        let _ = write!(attributes, " fill=\"{colour}\"");
     }
     if has(Modifier::BOLD) {
-        text.push_str(" font-weight=\"bold\"");
+        attributes.push_str(" font-weight=\"bold\"");
     }
     if has(Modifier::UNDERLINED) {
-        text.push_str(" text-decoration=\"underline\"");
+        attributes.push_str(" text-decoration=\"underline\"");
     }
-    let _ = write!(text, ">{}</text>", escaped(&run.text));
+    let mut column = run.column;
+    for words in run.text.split_inclusive("  ") {
+        write_words(words, column, &attributes, text);
+        column += Span::raw(words).width();
+    }
+}
+
+/// Words with one blank in between at most: renderers differ in what they make of more. Their place and
+/// their length are said, so that columns stand under each other whatever the font.
+fn write_words(words: &str, column: usize, attributes: &str, text: &mut String) {
+    let start = words.len() - words.trim_start().len();
+    let words = words.trim();
+    if !words.is_empty() {
+        let (x, width) = ((column + start) * WIDTH, Span::raw(words).width() * WIDTH);
+        let _ = write!(
+            text,
+            "<text x=\"{x}\" y=\"{BASE}\" textLength=\"{width}\"{attributes}>{}</text>",
+            escaped(words)
+        );
+    }
 }
 
 pub(super) fn escaped(text: &str) -> String {
@@ -163,6 +181,7 @@ fn hex(colour: Color, reset: &'static str) -> &'static str {
         Color::Cyan => "#56b6c2",
         Color::Green => "#7fb069",
         Color::Blue => "#61a0e0",
+        Color::DarkGray => "#343b48",
         Color::LightRed => "#e8716d",
         Color::LightGreen => "#98d379",
         _ => reset,

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0
+"""kalloctop on the kernel's own files: live, once, as JSON and metrics, and what grew meanwhile."""
+
+import json
+import os
+import subprocess
+
+import exercise
+import exposition
+from shown import cells, live_cells, size
+from slabinfo import Row, table
+from terminal import Terminal
+
+PROGRAM = "kalloctop"
+SITES = "/sys/kernel/debug/kalloc/sites.json"
+# Where the node exporter looks for metrics of others.
+FOLDER = "/run/textfile"
+
+
+def there() -> bool:
+    """Whether the guest has it: not if the host cannot reach the registry, and then the host says so."""
+    return os.path.exists(f"/usr/bin/{PROGRAM}")
+
+
+def run(*words: str) -> str:
+    """What it prints."""
+    return subprocess.run([PROGRAM, *words], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def sites() -> dict[str, dict[str, object]]:
+    """The sites by their names."""
+    return {site["name"]: site for site in map(json.loads, exercise.read(SITES).splitlines())}
+
+
+def export() -> None:
+    """Leaves metrics for the node exporter."""
+    os.makedirs(FOLDER, exist_ok=True)
+    run("--prometheus", "-o", f"{FOLDER}/kalloc.prom")
+
+
+def check() -> None:
+    """All of it; nothing is there to check if there is no such program."""
+    if there():
+        for part in (live, once, as_json, differences, leaks):
+            part()
+
+
+def shows(lines: list[str], rows: list[Row], order: list[Row]) -> bool:
+    """Whether these rows are there in this order, with their numbers."""
+    heads = [number for number, line in enumerate(lines) if line.startswith("NAME")]
+    whole = sum(row.bytes for row in rows)
+    shown = [line.split() for line in lines[heads[0] + 1:-1] if line] if heads else []
+    return [cells[:1] for cells in shown] == [[row.name] for row in order] and all(
+        set(live_cells(row, whole)) <= set(found) for found, row in zip(shown, order))
+
+
+def live() -> None:
+    """On a terminal: it follows the files, sorts, chooses, tells all of a row, and ends well."""
+    rows = exercise.hold()
+    by_live = sorted(rows, key=lambda row: -row.active)
+    with Terminal(PROGRAM, "-d", "0.3") as terminal:
+        by_bytes = sorted(rows, key=lambda row: (-row.bytes, row.name))
+        terminal.until("the rows by size", lambda lines: shows(lines, rows, by_bytes))
+        terminal.type("a")
+        terminal.until("the rows by live objects", lambda lines: shows(lines, rows, by_live))
+        rows = exercise.hold(1)
+        by_live = sorted(rows, key=lambda row: -row.active)
+        lines = terminal.until("one more of each", lambda lines: shows(lines, rows, by_live))
+        active, objects = sum(row.active for row in rows), sum(row.objects for row in rows)
+        slabs, held = sum(row.slabs for row in rows), size(sum(row.bytes for row in rows))
+        part = f"{100 * active / objects:.1f}%"
+        assert lines[1] == f"Rows {len(rows)}  Live {active} / {objects} ({part})  Slabs {slabs}  Size {held}", lines[1]
+        terminal.type("/KVEC\r")
+        wanted = [row for row in rows if row.name == "exercise_kvec"]
+        terminal.until("one row", lambda lines: shows(lines, rows, wanted))
+        site = sites()["exercise_kvec"]
+        terminal.type("\r")
+        told = (f"Live {site['live']}  Allocated {site['allocs']}  Freed {site['frees']}  Peak {site['peak']}",
+                f"Asked for {site['live_bytes']}  Taken {site['live_allocated']}",
+                f"Declared {site['file']}:{site['line']}")
+        terminal.until("the site's numbers", lambda lines: all(any(text in line for line in lines) for text in told))
+        terminal.type("qq")
+        assert terminal.end() == 0
+        assert terminal.screen.left
+
+
+def once() -> None:
+    """The table, sorted as asked for."""
+    rows = exercise.hold()
+    whole = sum(row.bytes for row in rows)
+    lines = [line.split() for line in run("--once", "--sort", "name").splitlines()[3:]]
+    assert [line[:8] for line in lines] == [cells(row, whole) for row in sorted(rows, key=lambda row: row.name)], lines
+
+
+def as_json() -> None:
+    """JSON has what both files have, and the metrics say the same."""
+    rows = exercise.hold()
+    wanted = sites()
+    read = json.loads(run("--json"))
+    assert {row["name"]: (row["live"], row["bytes"]) for row in read["rows"]} == {
+        row.name: (row.active, row.bytes) for row in rows}
+    for row in read["rows"]:
+        site = wanted[row["name"]]
+        # What is sampled may be another a moment later.
+        assert {**row["site"], **{name: site[name] for name in site if "peak" in name}} == site, (row, site)
+    assert read["totals"]["bytes"] == sum(row.bytes for row in rows)
+    metrics = exposition.samples(run("--prometheus"))
+    assert exposition.values(metrics, "kalloc_allocations_total") == {name: site["allocs"] for name, site in wanted.items()}
+    check_metrics(metrics, rows)
+
+
+def check_metrics(metrics: dict[exposition.Key, int], rows: list[Row]) -> None:
+    """The metrics say what the rows say."""
+    for metric, wanted in (
+            ("kalloc_active_objects", {row.name: row.active for row in rows}),
+            ("kalloc_objects", {row.name: row.objects for row in rows}),
+            ("kalloc_object_size_bytes", {row.name: row.size for row in rows}),
+            ("kalloc_slabs", {row.name: row.slabs for row in rows}),
+            ("kalloc_held_bytes", {row.name: row.bytes for row in rows})):
+        assert exposition.values(metrics, metric) == wanted, (metric, wanted)
+
+
+def differences() -> None:
+    """What grew around a workload, and nothing else."""
+    exercise.hold()
+    run("--json", "-o", "/run/before")
+    grown = {"exercise_cache": 64, "exercise_pages": 3}
+    then = table(exercise.read())
+    for name, more in grown.items():
+        kept = next(row.active for row in then if row.name == name) + more
+        with open(exercise.CONTROL, "w", encoding="ascii") as control:
+            control.write(f"{name.removeprefix('exercise_')} count=1 size=64 keep={kept}\n")
+    run("--json", "-o", "/run/after")
+    lines = [line.split() for line in run("--diff", "/run/before", "/run/after").splitlines()[1:]]
+    changed = {line[0]: int(line[2]) for line in lines if line[0] == "TOTAL" or line[2] != "0"}
+    assert changed == grown | {"TOTAL": sum(grown.values())}, lines
+
+
+def leaks() -> None:
+    """What grows and what stays is named, what shrinks is not."""
+    exercise.hold(40)
+    with subprocess.Popen([PROGRAM, "--leaks=1", "-d", "0.25"], stdout=subprocess.PIPE, text=True) as program:
+        step = 0
+        while program.poll() is None:
+            step += 1
+            for name, kept in (("cache", 200 + step), ("kvec", max(1, 43 - step))):
+                with open(exercise.CONTROL, "w", encoding="ascii") as control:
+                    control.write(f"{name} count=1 size=64 keep={kept}\n")
+        assert program.stdout
+        lines = [line.split() for line in program.stdout.read().splitlines()[1:]]
+    found = {line[0]: line[2] for line in lines}
+    assert set(found) == {row.name for row in exercise.rows()} - {"exercise_kvec"}, lines
+    assert lines[0][0] == "exercise_cache" and int(lines[0][2]) > 0, lines
+    assert all(grown == "0" for name, grown in found.items() if name != "exercise_cache"), lines

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs in a guest: a session of kalloctop while kalloc_exercise works; prints it as an SVG."""
+
+import os
+import random
+import signal
+import sys
+import time
+
+import exercise
+import film
+from terminal import Terminal
+
+PICTURE = "/run/kalloctop.svg"
+SIZE = (22, 118)
+# What each workload keeps: it moves by so much at most, and grows by so much each time.
+MOVES = {"kvec": (40, 0), "cache": (90, 8), "pages": (6, 0), "vbox": (1, 1), "kbox": (30, 2)}
+
+
+def work() -> int:
+    """Allocates and frees until it is killed."""
+    chance = random.Random(1)
+    step = 0
+    while True:
+        step += 1
+        for name, (most, grows) in MOVES.items():
+            kept = 20 + step * grows + chance.randrange(most)
+            with open(exercise.CONTROL, "w", encoding="ascii") as control:
+                control.write(f"{name} count={chance.randrange(1, 200)} size=900 keep={kept}\n")
+        time.sleep(0.3)
+
+
+def stay(terminal: Terminal, seconds: float) -> list[str]:
+    """Lets time go by, and returns what is on the screen then."""
+    deadline = time.monotonic() + seconds
+    return terminal.until("some time", lambda lines: time.monotonic() > deadline)
+
+
+def main() -> None:
+    """The table, sorted by two columns; a row's details; the table again."""
+    exercise.modprobe("kalloc_exercise")
+    exercise.hold()
+    worker = os.fork() or work()
+    with Terminal("kalloctop", "-d", "1", "--record", PICTURE, size=SIZE) as terminal:
+        for keys, seconds in (("", 6.0), ("g", 4.0), ("/cache\r", 1.0), ("\r", 4.0), ("q\x1b", 0.5), ("c", 6.0)):
+            terminal.type(keys)
+            stay(terminal, seconds)
+        # Nothing must change between what was seen and what is the film's end.
+        terminal.type(" ")
+        lines = terminal.until("the pause", lambda lines: "PAUSED" in lines[0])
+        terminal.type("q")
+        assert terminal.end() == 0
+    assert os.waitpid(worker, os.WNOHANG) == (0, 0), "the work has ended"
+    os.kill(worker, signal.SIGKILL)
+    with open(PICTURE, encoding="utf-8") as file:
+        text = file.read()
+    while lines and not lines[-1]:
+        lines.pop()
+    assert film.last(text) == lines, (film.last(text), lines)
+    sys.stdout.write(text)
+
+
+main()
