@@ -13,7 +13,7 @@ help:
 	@echo 'make modules          the modules, for the kernel build tree KDIR (default: the stock kernel)'
 	@echo 'make modules_install  the same, installed under INSTALL_MOD_PATH'
 	@echo 'make rust-analyzer    rust-project.json, for editors'
-	@echo 'make doc              the documentation of the crate and kallocinfo(5), in build/doc'
+	@echo 'make doc              the documentation of the crate and the manual pages, in build/doc'
 	@echo 'make clean            remove build/; scripts/setup --prune is for the cache'
 
 run test bench check tools:

@@ -98,13 +98,14 @@ def rustdoc(log: Path) -> None:
 
 
 def documents(log: Path) -> None:
-    """The texts are well-formed; the manual page is left in build/doc/kallocinfo.5."""
+    """The texts are well-formed; the manual pages are left in build/doc."""
     out = BUILD / "doc"
     out.mkdir(parents=True, exist_ok=True)
     strict = ["--report=info", "--halt=warning"]
     for path in files("Documentation/*.rst"):
         tool(["rst2html", *strict, path, "/dev/null"], log)
-    tool(["rst2man", *strict, TREE / "Documentation/kallocinfo.rst", out / "kallocinfo.5"], log)
+    for page, section in (("kallocinfo", 5), ("kalloctop", 8)):
+        tool(["rst2man", *strict, TREE / f"Documentation/{page}.rst", out / f"{page}.{section}"], log)
 
 
 HAZARD = re.compile(r"^   \* - (H\d+)\n(?:     [ -].*\n|     -\n)+", re.M)
@@ -167,7 +168,7 @@ def python(log: Path) -> None:
 
 def spelling(log: Path) -> None:
     """Texts have none of the common misspellings."""
-    tool(["codespell", "--ignore-words-list", "fpr,ser,crate,inout", *files("*.md", "*.rs", "*.c", "*.py", "*.js")], log)
+    tool(["codespell", "--ignore-words-list", "fpr,ser,crate,inout,ratatui", *files("*.md", "*.rs", "*.c", "*.py", "*.js")], log)
 
 
 UNSAFE = re.compile(r"(?<![\w:`])unsafe\s*(\{|impl\b|fn\b|trait\b|extern\b)")
