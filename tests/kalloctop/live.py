@@ -13,7 +13,8 @@ from given import Given
 from shown import size
 from terminal import Terminal
 
-QUICK = ("-d", "0.2")
+# What the theme has for labels, in a recording.
+CYAN = "#56b6c2"
 
 
 def check(given: Given) -> None:
@@ -23,14 +24,14 @@ def check(given: Given) -> None:
 
 
 @contextmanager
-def started(given: Given, *words: str, **env: str) -> Iterator[Terminal]:
+def started(given: Given, *words: str, delay: str = "0.2", **env: str) -> Iterator[Terminal]:
     """Runs it; it must leave the terminal as it was."""
     keyboard, end = os.openpty()
     # As every new terminal is.
     before = termios.tcgetattr(keyboard)
     os.close(keyboard)
     os.close(end)
-    with Terminal(given.program, *QUICK, *words, given.file, LANG="C.UTF-8", **env) as terminal:
+    with Terminal(given.program, "-d", delay, *words, given.file, LANG="C.UTF-8", **env) as terminal:
         terminal.until("the rows", lambda lines: any(line.startswith("dentry") for line in lines))
         assert not terminal.screen.left
         assert termios.tcgetattr(terminal.keyboard) != before
@@ -70,16 +71,20 @@ def follows(given: Given) -> None:
 
 def colours(given: Given) -> None:
     """There are some, but for those who want none."""
-    for env, wanted in (({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)):
-        with started(given, **{"NO_COLOR": "", **env}) as terminal:
+    path = str(given.folder / "colours.svg")
+    for unwanted in ("", "1"):
+        with started(given, "--record", path, NO_COLOR=unwanted) as terminal:
             terminal.type("q")
             assert terminal.end() == 0
-            assert terminal.screen.coloured == wanted, env
+            assert terminal.screen.coloured != bool(unwanted), unwanted
+        with open(path, encoding="utf-8") as file:
+            assert (CYAN in file.read()) != bool(unwanted), unwanted
 
 
 def resizes(given: Given) -> None:
     """A terminal of another size is filled anew, however small."""
-    with started(given) as terminal:
+    # It does not wait for the next reading.
+    with started(given, delay="600") as terminal:
         for lines, columns in ((10, 40), (3, 12), (60, 200)):
             terminal.resize(lines, columns)
             terminal.until("the start", lambda shown, to=columns: shown[0].startswith("kalloctop"[:to]))  # type: ignore[misc]
@@ -115,7 +120,7 @@ def stops(given: Given) -> None:
 
 def hangs_up(given: Given) -> None:
     """It ends when nobody is there any more."""
-    with Terminal(given.program, *QUICK, given.file) as terminal:
+    with Terminal(given.program, "-d", "0.2", given.file) as terminal:
         terminal.until("the rows", lambda lines: any(line.startswith("dentry") for line in lines))
         terminal.hang_up()
         # It may see that it cannot write before it has the signal.
