@@ -4,6 +4,7 @@
 import json
 import os
 import subprocess
+import time
 
 import exercise
 import exposition
@@ -15,6 +16,8 @@ PROGRAM = "kalloctop"
 SITES = "/sys/kernel/debug/kalloc/sites.json"
 # Where the node exporter looks for metrics of others.
 FOLDER = "/run/textfile"
+# How many blocks a workload keeps that grows, and one that shrinks, at first; more than a thousand none does.
+LEAST, MOST = 200, 1000
 
 
 def there() -> bool:
@@ -120,6 +123,13 @@ def check_metrics(metrics: dict[exposition.Key, int], rows: list[Row]) -> None:
         assert exposition.values(metrics, metric) == wanted, (metric, wanted)
 
 
+def keep(**workloads: int) -> None:
+    """Has these workloads hold so many blocks."""
+    for name, kept in workloads.items():
+        with open(exercise.CONTROL, "w", encoding="ascii") as control:
+            control.write(f"{name} count=1 size=64 keep={kept}\n")
+
+
 def differences() -> None:
     """What grew around a workload, and nothing else."""
     exercise.hold()
@@ -128,8 +138,7 @@ def differences() -> None:
     then = table(exercise.read())
     for name, more in grown.items():
         kept = next(row.active for row in then if row.name == name) + more
-        with open(exercise.CONTROL, "w", encoding="ascii") as control:
-            control.write(f"{name.removeprefix('exercise_')} count=1 size=64 keep={kept}\n")
+        keep(**{name.removeprefix("exercise_"): kept})
     run("--json", "-o", "/run/after")
     lines = [line.split() for line in run("--diff", "/run/before", "/run/after").splitlines()[1:]]
     changed = {line[0]: int(line[2]) for line in lines if line[0] == "TOTAL" or line[2] != "0"}
@@ -138,14 +147,15 @@ def differences() -> None:
 
 def leaks() -> None:
     """What grows and what stays is named, what shrinks is not."""
-    exercise.hold(40)
+    exercise.hold()
+    keep(kvec=MOST, cache=LEAST)
     with subprocess.Popen([PROGRAM, "--leaks=1", "-d", "0.25"], stdout=subprocess.PIPE, text=True) as program:
         step = 0
         while program.poll() is None:
             step += 1
-            for name, kept in (("cache", 200 + step), ("kvec", max(1, 43 - step))):
-                with open(exercise.CONTROL, "w", encoding="ascii") as control:
-                    control.write(f"{name} count=1 size=64 keep={kept}\n")
+            # One of each between any two readings, however long it takes to start.
+            keep(kvec=max(MOST - step, 1), cache=min(LEAST + step, MOST))
+            time.sleep(0.05)
         assert program.stdout
         lines = [line.split() for line in program.stdout.read().splitlines()[1:]]
     found = {line[0]: line[2] for line in lines}
