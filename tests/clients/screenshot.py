@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 import time
+from typing import NoReturn
 
 import exercise
 import film
@@ -17,7 +18,7 @@ SIZE = (22, 118)
 MOVES = {"kvec": (40, 0), "cache": (90, 8), "pages": (6, 0), "vbox": (1, 1), "kbox": (30, 2)}
 
 
-def work() -> int:
+def work() -> NoReturn:
     """Allocates and frees until it is killed."""
     chance = random.Random(1)
     step = 0
