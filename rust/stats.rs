@@ -33,7 +33,7 @@ use kernel::prelude::*;
 /// One CPU's counters of a site.
 #[repr(C)]
 #[derive(Zeroable)]
-pub struct Counters {
+pub(crate) struct Counters {
     /// Objects allocated whose size is the site's unit.
     unit_allocs: u64,
     /// Objects freed whose size is the site's unit.
@@ -58,7 +58,7 @@ pub struct Counters {
 /// Laid out as `struct kalloc_counters` in `rust/helpers/percpu.c`.
 #[repr(C)]
 #[derive(Zeroable)]
-pub struct SizedCounters {
+pub(crate) struct SizedCounters {
     counters: Counters,
     /// Blocks allocated and freed.
     allocs: [u64; Bucket::COUNT],

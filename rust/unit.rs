@@ -23,7 +23,7 @@ use crate::{
 };
 use core::cell::UnsafeCell;
 
-/// Units allocated and freed, at the offsets at which [`Counters`](crate::stats::Counters) has them.
+/// Units allocated and freed, at the offsets at which `Counters` has them.
 #[repr(C)]
 pub struct UnitCounters([UnsafeCell<u64>; 2]);
 
