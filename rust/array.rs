@@ -28,11 +28,18 @@ use kernel::{
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// use kalloc::{Array, Kmalloc};
+///
+/// kalloc::sites! {
+///     Tables: kmalloc([u64]), "doc_array";
+/// }
+///
 /// let mut table = Array::<u64, Kmalloc<Tables>>::zeroed(100, GFP_KERNEL)?;
 /// table[7] = 7;
 /// table.resize(200, GFP_KERNEL)?;
 /// assert_eq!((table[7], table[199]), (7, 0));
+/// # Ok::<(), Error>(())
 /// ```
 ///
 /// # Invariants
@@ -68,6 +75,21 @@ impl<T: Zeroable, A: Allocator> Array<T, A> {
     /// # Errors
     ///
     /// As [`Array::zeroed`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::{Array, Kmalloc};
+    /// use kernel::alloc::NumaNode;
+    ///
+    /// kalloc::sites! {
+    ///     Tables: kmalloc([u64]), "doc_zeroed_on";
+    /// }
+    ///
+    /// let table = Array::<u64, Kmalloc<Tables>>::zeroed_on(10, GFP_KERNEL, NumaNode::new(0)?)?;
+    /// assert_eq!(table.len(), 10);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn zeroed_on(len: usize, flags: Flags, node: NumaNode) -> Result<Self, AllocError> {
         const {
             assert!(

@@ -77,9 +77,45 @@ pub const MAX_SLAB_SIZE: usize = bindings::KMALLOC_MAX_CACHE_SIZE as usize;
 pub const MIN_SIZE: usize = bindings::KMALLOC_MIN_SIZE as usize;
 
 /// The family of [`Kmalloc`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{kmalloc::Contiguous, Array, Kmalloc, Tag};
+///
+/// // The site of a caller's choice.
+/// fn table<S: Tag<Family = Contiguous>>(len: usize) -> Result<Array<u64, Kmalloc<S>>> {
+///     Ok(Array::zeroed(len, GFP_KERNEL)?)
+/// }
+///
+/// kalloc::sites! {
+///     Tables: kmalloc([u64]), "doc_contiguous";
+/// }
+///
+/// assert_eq!(table::<Tables>(10)?.len(), 10);
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Contiguous;
 
 /// The family of [`KVmalloc`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{kmalloc::Either, Array, KVmalloc, Tag};
+///
+/// // The site of a caller's choice.
+/// fn table<S: Tag<Family = Either>>(len: usize) -> Result<Array<u64, KVmalloc<S>>> {
+///     Ok(Array::zeroed(len, GFP_KERNEL)?)
+/// }
+///
+/// kalloc::sites! {
+///     Tables: kvmalloc([u64]), "doc_either";
+/// }
+///
+/// assert_eq!(table::<Tables>(100_000)?.len(), 100_000);
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Either;
 
 impl Sealed for Contiguous {}
@@ -136,8 +172,14 @@ fn shape(unit: usize, live: &Totals) -> Shape {
 ///
 /// # Examples
 ///
-/// ```ignore
-/// assert_eq!(kmalloc::usable_size(65), 96);
+/// ```
+/// use kalloc::kmalloc::{usable_size, MAX_SIZE, MAX_SLAB_SIZE, MIN_SIZE};
+///
+/// assert_eq!(usable_size(1), MIN_SIZE);
+/// assert_eq!(usable_size(65), 96);
+/// // Above the largest class there are whole pages.
+/// assert_eq!(usable_size(MAX_SLAB_SIZE + 1), 2 * MAX_SLAB_SIZE);
+/// assert_eq!(usable_size(MAX_SIZE), MAX_SIZE);
 /// ```
 #[inline]
 pub const fn usable_size(size: usize) -> usize {
@@ -154,9 +196,16 @@ pub const fn usable_size(size: usize) -> usize {
 ///
 /// # Examples
 ///
-/// ```ignore
-/// let array = Array::<u8, Kmalloc<Names>>::zeroed(65, GFP_KERNEL)?;
-/// assert_eq!(kmalloc::block_size(&array), 96);
+/// ```
+/// use kalloc::{kmalloc::block_size, Array, Kmalloc};
+///
+/// kalloc::sites! {
+///     Names: kmalloc([u8]), "doc_block_size";
+/// }
+///
+/// let name = Array::<u8, Kmalloc<Names>>::zeroed(65, GFP_KERNEL)?;
+/// assert!(block_size(&name) >= 65);
+/// # Ok::<(), Error>(())
 /// ```
 pub fn block_size<T: Zeroable, S: Tag<Family = Contiguous>>(
     array: &crate::Array<T, Kmalloc<S>>,
@@ -463,15 +512,112 @@ unsafe fn kvrealloc(
 }
 
 /// The kmalloc allocator, counting at site `S`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{Array, Kmalloc};
+///
+/// kalloc::sites! {
+///     Names: kmalloc([u8]), "doc_kmalloc";
+/// }
+///
+/// let name = Array::<u8, Kmalloc<Names>>::zeroed(16, GFP_KERNEL)?;
+/// assert!(name.iter().all(|&byte| byte == 0));
+/// # Ok::<(), Error>(())
+/// ```
 pub type Kmalloc<S> = Counted<Contiguous, S>;
 /// The kvmalloc allocator, counting at site `S`: kmalloc if there is a block, else vmalloc.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{kmalloc::MAX_SIZE, Array, KVmalloc};
+///
+/// kalloc::sites! {
+///     Tables: kvmalloc([u8]), "doc_kvmalloc";
+/// }
+///
+/// // More than kmalloc has.
+/// let table = Array::<u8, KVmalloc<Tables>>::zeroed(MAX_SIZE + 1, GFP_KERNEL)?;
+/// assert_eq!(table.last(), Some(&0));
+/// # Ok::<(), Error>(())
+/// ```
 pub type KVmalloc<S> = Counted<Either, S>;
 
 /// A `T` in kmalloc memory.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{KBox, Tag};
+///
+/// struct Request {
+///     sector: u64,
+/// }
+///
+/// kalloc::sites! {
+///     Requests: kmalloc(Request), "doc_kbox";
+/// }
+///
+/// let request = KBox::<_, Requests>::new(Request { sector: 8 }, GFP_KERNEL)?;
+/// assert_eq!(request.sector, 8);
+/// assert_eq!(Requests::site().totals().live(), 1);
+///
+/// drop(request);
+/// assert_eq!(Requests::site().totals().live(), 0);
+/// # Ok::<(), Error>(())
+/// ```
 pub type KBox<T, S> = Box<T, Kmalloc<S>>;
 /// A growing array in kmalloc memory.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::KVec;
+///
+/// kalloc::sites! {
+///     Queues: kmalloc([u32]), "doc_kvec";
+/// }
+///
+/// let mut queue = KVec::<u32, Queues>::new();
+/// queue.push(1, GFP_KERNEL)?;
+/// queue.push(2, GFP_KERNEL)?;
+/// assert_eq!(queue.as_slice(), [1, 2]);
+/// # Ok::<(), Error>(())
+/// ```
 pub type KVec<T, S> = Vec<T, Kmalloc<S>>;
 /// A `T` in kvmalloc memory.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::KVBox;
+///
+/// kalloc::sites! {
+///     Bitmaps: kvmalloc([u64; 1 << 16]), "doc_kvbox";
+/// }
+///
+/// // Zeroed where it is: half a megabyte would not fit on the stack.
+/// let bitmap = KVBox::<[u64; 1 << 16], Bitmaps>::zeroed(GFP_KERNEL)?;
+/// assert_eq!(bitmap.last(), Some(&0));
+/// # Ok::<(), Error>(())
+/// ```
 pub type KVBox<T, S> = Box<T, KVmalloc<S>>;
 /// A growing array in kvmalloc memory.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::KVVec;
+///
+/// kalloc::sites! {
+///     Lists: kvmalloc([u64]), "doc_kvvec";
+/// }
+///
+/// let mut list = KVVec::<u64, Lists>::with_capacity(100_000, GFP_KERNEL)?;
+/// list.push(7, GFP_KERNEL)?;
+/// assert_eq!(list.first(), Some(&7));
+/// # Ok::<(), Error>(())
+/// ```
 pub type KVVec<T, S> = Vec<T, KVmalloc<S>>;

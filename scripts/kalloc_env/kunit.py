@@ -3,6 +3,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,11 +15,14 @@ from .kernels import Kernel
 from .paths import LOGS, TREE
 
 GUEST = TREE / "tests" / "kunit" / "guest.sh"
-SUITES, LEAK = "suites", "a_leak_is_said"
+SUITES, EXAMPLES, LEAK = "suites", "examples", "a_leak_is_said"
+# What the guest has in its log where a section begins.
+MARK = "kalloc-test: "
 STATUS = {"PASS": "passed", "SKIP": "skipped"}
 
 # What each section of the guest's shows.
 SHOWN = {
+    EXAMPLES: ["0"],
     "dropped_memory_is_freed_soon": ["known", "caches known"],
     "copies_are_whole": [*(f"block {size}" for size in (16384, 16383, 4097, 4096, 1, 20000)),
                          *(f"array {place}" for place in (0, 4095, 4096, 8000, 16383)), "name", "part of a name"],
@@ -58,7 +62,8 @@ SAID = (
 
 
 def kunit(kernel: Kernel) -> Iterator[Case]:
-    """Every case of the suites, by the kernel's own parser; then what the sections show, and the log."""
+    """Every case of the suites and of the documentation's examples, by the kernel's own parser; then what
+    the sections show, and the log."""
     out = io.BytesIO()
     guest = Guest(kernel, f"faults={faults.AMOUNT}\n{GUEST.read_text()}", memory=512, append="hardened_usercopy=1",
                   modules=modules.image(kernel), kvm=kvm.usable(kernel.image),
@@ -70,9 +75,11 @@ def kunit(kernel: Kernel) -> Iterator[Case]:
         yield Case("kunit", "failed", f"    status {result.status}\n{where}")
 
     passed = []
-    for case in _suites(kernel, [message for _, _, message in klog.after_boot(text)], where):
-        passed.append(case.name)
-        yield case
+    messages = [message for _, _, message in klog.after_boot(text)]
+    for section in (SUITES, EXAMPLES):
+        for case in _suites(kernel, section, messages, where):
+            passed.append(case.name)
+            yield case
     shown = dict(part.partition("\n")[::2] for part in out.getvalue().decode(errors="replace").split("@@ ")[1:])
     for name, wanted in SHOWN.items():
         got = shown.get(name)
@@ -80,7 +87,7 @@ def kunit(kernel: Kernel) -> Iterator[Case]:
         yield _verdict(f"kunit guest.{name}", wrong, where)
     yield from faults.verdict(shown.get(faults.SECTION), where)
 
-    before, _, after = text.partition(f"kalloc-test: {LEAK}")
+    before, _, after = text.partition(f"{MARK}{LEAK}")
     yield _verdict("kunit: the kernel log", "\n".join(_offending(before)), where)
     unsaid = [line for line in SAID if line not in after]
     others = [line for line in klog.offending(f"{klog.START}\n{after}") if not any(said in line for said in SAID)]
@@ -89,30 +96,33 @@ def kunit(kernel: Kernel) -> Iterator[Case]:
         yield Case(f"kunit: {DROPPED} ran", "failed", where)
 
 
-def _suites(kernel: Kernel, messages: list[str], where: str) -> Iterator[Case]:
-    """What the parser makes of the log of the suites' section."""
-    marks = [number for number, message in enumerate(messages) if message.startswith("kalloc-test: ")]
-    ktap, parsed = LOGS / "kunit.ktap", LOGS / "kunit.json"
-    ktap.write_text("".join(message + "\n" for message in messages[slice(*marks[:2])]))
+def _suites(kernel: Kernel, section: str, messages: list[str], where: str) -> Iterator[Case]:
+    """What the parser makes of the log of a section with suites."""
+    text = "".join(message + "\n" for message in messages)
+    text = text.partition(f"{MARK}{section}\n")[2].partition(MARK)[0]
+    ktap, parsed = LOGS / f"kunit-{section}.ktap", LOGS / f"kunit-{section}.json"
+    ktap.write_text(text)
     parser = kernel.source / "tools/testing/kunit/kunit.py"
     told = subprocess.run([sys.executable, parser, "parse", "--failed", f"--json={parsed}", ktap],
                           capture_output=True, text=True, check=False)
     if not parsed.exists():
-        yield Case("kunit", "failed", f"{told.stdout}{told.stderr}{where}")
+        yield Case(f"kunit {section}", "failed", f"{told.stdout}{told.stderr}{where}")
         return
     groups = json.loads(parsed.read_text())["sub_groups"]
     parsed.unlink()
     for group in groups:
         for case in group["test_cases"]:
             outcome = STATUS.get(case["status"], "failed")
-            yield Case(f"kunit {group['name']}.{case['name']}", outcome, where if outcome == "failed" else "")
+            said = re.findall(rf"^ *# {re.escape(case['name'])}: (.*FAILED.*)$", text, re.M)
+            detail = "".join(f"    {line}\n" for line in said) + where
+            yield Case(f"kunit {group['name']}.{case['name']}", outcome, detail if outcome == "failed" else "")
     # A suite that dies half-way has no failed case; only the parser's verdict tells.
-    yield _verdict("kunit: the parser's verdict", told.stdout if told.returncode else "", where)
+    yield _verdict(f"kunit: the parser's verdict on the {section}", told.stdout if told.returncode else "", where)
 
 
 def _offending(log: str) -> Iterator[str]:
     """What each section of the guest's should not have in the log."""
-    boot, *sections = log.split("kalloc-test: ")
+    boot, *sections = log.split(MARK)
     yield from klog.offending(boot)
     allowed = {SUITES: SUITES_SAY, faults.SECTION: faults.SAID}
     for section in sections:

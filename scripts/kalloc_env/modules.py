@@ -17,7 +17,7 @@ from .say import Failure, run, step
 from .toolchain import Toolchain, toolchain
 
 # Where modules come from; a change below restarts the kernel's build system.
-SOURCES = ("Kbuild", "rust", "samples", "bench", "tests")
+SOURCES = ("Kbuild", "rust", "samples", "bench", "tests", "scripts/kalloc_env/doctests.py")
 SUFFIXES = (".rs", ".c", ".h", ".S")
 FOREIGN = "kdir-"
 MANY_SITES = "bench"  # alone: ten thousand sites take a minute to compile
@@ -121,7 +121,7 @@ def _source_state() -> Iterable[object]:
     for top in SOURCES:
         path = TREE / top
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.suffix in SUFFIXES or file.name in ("Kbuild", "parameters"):
+            if file == path or file.suffix in SUFFIXES or file.name == "parameters":
                 about = file.stat()
                 yield [str(file.relative_to(TREE)), about.st_mtime_ns, about.st_size]
 

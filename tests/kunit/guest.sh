@@ -10,6 +10,11 @@ section() {
 section suites
 modprobe kalloc_kunit || exit
 
+# What a site of an example has left is said when the module goes.
+section examples
+modprobe kalloc_doctests && rmmod kalloc_doctests
+echo $?
+
 # vmalloc memory and mappings that the suites drop where nothing may sleep are gone soon, and not only
 # when the modules are. Each area has the function that made it, and its module; whoever is asked
 # must know any.
