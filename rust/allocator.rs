@@ -82,6 +82,22 @@ pub unsafe trait Source: Family {
 ///
 /// Known by the names [`Kmalloc`](crate::kmalloc::Kmalloc), [`KVmalloc`](crate::kmalloc::KVmalloc)
 /// and [`Vmalloc`](crate::vmalloc::Vmalloc).
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{family, Counted, Tag};
+/// use kernel::alloc::Vec;
+///
+/// kalloc::sites! {
+///     Queues: kmalloc([u32]), "doc_counted";
+/// }
+///
+/// // What `kalloc::KVec<u32, Queues>` is.
+/// let queue = Vec::<u32, Counted<family::kmalloc, Queues>>::with_capacity(8, GFP_KERNEL)?;
+/// assert_eq!(Queues::site().totals().live_bytes, 32);
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Counted<F, S>(PhantomData<(F, S)>);
 
 // SAFETY: Memory comes from the source and stays valid until given back to it; a pointer from one

@@ -16,6 +16,15 @@ use crate::bindings;
 /// Whether the caller may sleep, for certain.
 ///
 /// To choose between doing something here and leaving it to somebody who may sleep.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::context;
+///
+/// // A test's thread may sleep, and a kernel that can tell says so.
+/// assert_eq!(context::may_sleep(), cfg!(CONFIG_PREEMPT_COUNT));
+/// ```
 #[inline]
 pub fn may_sleep() -> bool {
     cfg!(CONFIG_PREEMPT_COUNT) && !is_atomic()
@@ -25,6 +34,18 @@ pub fn may_sleep() -> bool {
 /// read lock, or has disabled preemption or interrupts.
 ///
 /// To fail rather than do something that sleeps.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::context;
+/// use kernel::sync::rcu;
+///
+/// let guard = rcu::read_lock();
+/// assert!(!context::may_sleep());
+/// drop(guard);
+/// assert!(!context::is_atomic());
+/// ```
 #[inline]
 pub fn is_atomic() -> bool {
     // SAFETY: Reads the state of this CPU and this thread.

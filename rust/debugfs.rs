@@ -67,6 +67,16 @@ impl Drop for Root {
 }
 
 /// Returns the directory, to create files in.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::debugfs;
+///
+/// // With what is created in it, it is there until it is dropped.
+/// let mine = debugfs::dir().map(|dir| dir.subdir(c"doc_debugfs"));
+/// assert!(mine.is_some());
+/// ```
 pub fn dir() -> Option<Dir> {
     ROOT.lock().clone()
 }

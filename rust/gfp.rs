@@ -6,9 +6,17 @@
 //! that the flags of the kernel's prelude (`GFP_KERNEL`, `GFP_ATOMIC | __GFP_ZERO`, …) and the
 //! additional ones of this module can be given alike:
 //!
-//! ```ignore
-//! let block = Pages::<Ring>::zeroed(Order::new(2)?, GFP_KERNEL)?;
-//! let huge = Pages::<Ring>::zeroed(Order::MAX, Gfp::KERNEL | Gfp::NORETRY | Gfp::NOWARN)?;
+//! ```
+//! use kalloc::{Gfp, Order, Pages};
+//!
+//! kalloc::sites! {
+//!     Rings: pages, "doc_gfp";
+//! }
+//!
+//! let block = Pages::<Rings>::zeroed(Order::of::<2>(), GFP_KERNEL)?;
+//! let large = Pages::<Rings>::zeroed(Order::of::<5>(), Gfp::KERNEL | Gfp::NORETRY | Gfp::NOWARN)?;
+//! assert_eq!(large.len(), 8 * block.len());
+//! # Ok::<(), Error>(())
 //! ```
 //!
 //! C header: [`include/linux/gfp_types.h`](srctree/include/linux/gfp_types.h)
@@ -31,6 +39,27 @@ use kernel::{
 };
 
 /// Flags that say how an allocation may be served: the C `gfp_t`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::Gfp;
+///
+/// let flags = Gfp::KERNEL | Gfp::NORETRY | Gfp::NOWARN;
+/// assert!(flags.may_sleep() && flags.contains(Gfp::NOWARN));
+/// // Those of the kernel's prelude are the same flags.
+/// assert_eq!(Gfp::from(GFP_KERNEL | __GFP_NOWARN) | Gfp::NORETRY, flags);
+///
+/// // Where sleeping is not allowed:
+/// assert!(!Gfp::ATOMIC.may_sleep() && !Gfp::NOWAIT.may_sleep());
+/// // In the way of the block layer, and of a file system:
+/// assert!(Gfp::KERNEL.contains(Gfp::NOFS) && Gfp::NOFS.contains(Gfp::NOIO));
+/// // Charged to the caller's memory cgroup:
+/// assert_eq!(Gfp::KERNEL | Gfp::ACCOUNT, Gfp::KERNEL_ACCOUNT);
+/// // For a large block that is worth waiting for, on this node, below 4 GiB, zeroed:
+/// let picky = Gfp::KERNEL | Gfp::RETRY_MAYFAIL | Gfp::THISNODE | Gfp::DMA32 | Gfp::ZERO;
+/// assert!(picky.contains(Gfp::KERNEL));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gfp(bindings::gfp_t);
 
@@ -89,8 +118,21 @@ impl Gfp {
     /// The calls that always sleep ask by themselves. Those that are made of few instructions do not:
     /// there it is asked for, and paid for, where it is needed.
     ///
-    /// ```ignore
-    /// let block = Pages::<Ring>::zeroed(order, Gfp::KERNEL.here()?)?;
+    /// ```
+    /// use kalloc::{Gfp, Order, Pages};
+    /// use kernel::sync::rcu;
+    ///
+    /// kalloc::sites! {
+    ///     Rings: pages, "doc_here";
+    /// }
+    ///
+    /// let ring = Pages::<Rings>::zeroed(Order::ZERO, Gfp::KERNEL.here()?)?;
+    ///
+    /// let guard = rcu::read_lock();
+    /// assert_eq!(Gfp::KERNEL.here(), Err(EAGAIN));
+    /// assert_eq!(Gfp::ATOMIC.here(), Ok(Gfp::ATOMIC));
+    /// drop(guard);
+    /// # Ok::<(), Error>(())
     /// ```
     ///
     /// # Errors
@@ -191,11 +233,23 @@ impl From<Flags> for Gfp {
 /// A function that takes its flags as `Nonblocking`, because it holds a lock or is called in
 /// interrupts, cannot be given others:
 ///
-/// ```ignore
-/// fn insert(queue: &mut Queue, gfp: Nonblocking) -> Result {
-///     queue.push(KBox::<Node, Nodes>::new(Node::default(), gfp.into())?);
-///     Ok(())
+/// ```
+/// use kalloc::{gfp::Nonblocking, KVec};
+///
+/// kalloc::sites! {
+///     Queues: kmalloc([u64]), "doc_nonblocking";
 /// }
+///
+/// /// To be called with the queue's spinlock held.
+/// fn insert(queue: &mut KVec<u64, Queues>, node: u64, gfp: Nonblocking) -> Result {
+///     Ok(queue.push(node, gfp.into())?)
+/// }
+///
+/// let mut queue = KVec::new();
+/// insert(&mut queue, 1, Nonblocking::NOWAIT)?;
+/// insert(&mut queue, 2, Nonblocking::ATOMIC.zeroed())?;
+/// assert_eq!(queue.as_slice(), [1, 2]);
+/// # Ok::<(), Error>(())
 /// ```
 ///
 /// # Invariants
@@ -235,6 +289,24 @@ impl From<Nonblocking> for Gfp {
 }
 
 /// The size of a block of pages, as a power of two: order `n` is `2^n` pages.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::Order;
+/// use kernel::page::PAGE_SIZE;
+///
+/// let order = Order::of::<2>();
+/// assert_eq!(
+///     (order.get(), order.pages(), order.bytes()),
+///     (2, 4, 4 * PAGE_SIZE)
+/// );
+/// assert_eq!(Order::new(2), Ok(order));
+/// assert_eq!(Order::new(Order::MAX.get() + 1), Err(EINVAL));
+/// // Three pages need a block of four.
+/// assert_eq!(Order::for_bytes(3 * PAGE_SIZE), Ok(order));
+/// assert_eq!(Order::ZERO.pages(), 1);
+/// ```
 ///
 /// # Invariants
 ///
@@ -304,6 +376,18 @@ impl Order {
 
 /// A number of contiguous pages, where it need not be a power of two.
 ///
+/// # Examples
+///
+/// ```
+/// use kalloc::PageCount;
+/// use kernel::page::PAGE_SIZE;
+///
+/// let count = PageCount::of::<3>();
+/// assert_eq!((count.get(), count.bytes()), (3, 3 * PAGE_SIZE));
+/// assert_eq!(PageCount::for_bytes(2 * PAGE_SIZE + 1), Ok(count));
+/// assert_eq!(PageCount::new(PageCount::MAX.get() + 1), Err(EINVAL));
+/// ```
+///
 /// # Invariants
 ///
 /// The value is from 1 to the pages of [`Order::MAX`].
@@ -365,6 +449,23 @@ impl PageCount {
 }
 
 /// A zone of physical memory, of those that the kernel has.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{gfp::Zone, Gfp, Order, Pages};
+///
+/// kalloc::sites! {
+///     Buffers: pages, "doc_zone";
+/// }
+///
+/// let buffer = Pages::<Buffers>::zeroed(Order::ZERO, Gfp::KERNEL | Gfp::DMA32)?;
+/// // All of it is below 4 GiB, where old devices reach it.
+/// assert!(matches!(buffer.zone(), Zone::Dma | Zone::Dma32));
+/// assert!(buffer.phys() < 1 << 32);
+/// pr_info!("in zone {}\n", buffer.zone().name());
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Zone {

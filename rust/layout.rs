@@ -27,6 +27,18 @@ pub const VMALLOC: &str = "vmalloc";
 
 /// A part of the address space.
 ///
+/// # Examples
+///
+/// ```
+/// use kalloc::layout::{self, DIRECT_MAP};
+///
+/// let map = layout::area(DIRECT_MAP).ok_or(ENOENT)?;
+/// assert_eq!(map.name(), DIRECT_MAP);
+/// assert_eq!(map.size(), map.last() - map.start() + 1);
+/// assert!(map.contains(map.start()) && !map.contains(0));
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// `start` is not above `last`.
@@ -78,10 +90,17 @@ impl Area {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// use kalloc::layout::{self, HOLE};
+///
+/// let mut next = 0;
 /// for area in layout::areas() {
-///     pr_info!("{:x}-{:x} {}\n", area.start(), area.last(), area.name());
+///     assert_eq!(area.start(), next);
+///     next = area.last().wrapping_add(1);
 /// }
+/// // All addresses were there; what is nobody's is one of them.
+/// assert_eq!(next, 0);
+/// assert!(layout::areas().any(|area| area.name() == HOLE));
 /// ```
 pub fn areas() -> impl Iterator<Item = Area> {
     // The first address that was not shown yet.
@@ -108,6 +127,23 @@ pub fn areas() -> impl Iterator<Item = Area> {
 }
 
 /// Returns the area that `addr` is in.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{layout, Array, Vmalloc};
+///
+/// kalloc::sites! {
+///     Blocks: vmalloc([u8]), "doc_area_of";
+/// }
+///
+/// let block = Array::<u8, Vmalloc<Blocks>>::zeroed(100, GFP_KERNEL)?;
+/// assert_eq!(
+///     layout::area_of(block.as_ptr().addr()).name(),
+///     layout::VMALLOC
+/// );
+/// # Ok::<(), Error>(())
+/// ```
 pub fn area_of(addr: usize) -> Area {
     areas().find(|area| area.contains(addr)).unwrap_or(Area {
         name: HOLE,
@@ -117,11 +153,28 @@ pub fn area_of(addr: usize) -> Area {
 }
 
 /// Returns the first area of that name.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::layout;
+///
+/// assert!(layout::area(layout::VMALLOC).is_some());
+/// assert!(layout::area("attic").is_none());
+/// ```
 pub fn area(name: &str) -> Option<Area> {
     areas().find(|area| area.name == name)
 }
 
 /// Returns how many levels the kernel's page tables have.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::layout;
+///
+/// assert!((2..=5).contains(&layout::paging_levels()));
+/// ```
 pub fn paging_levels() -> u32 {
     // SAFETY: Reads what was set at boot.
     unsafe { bindings::kalloc_helper_pgtable_levels() }

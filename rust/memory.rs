@@ -58,9 +58,20 @@ fn page_of(block: &[u8], offset: usize) -> Result<*mut bindings::page> {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// use kalloc::{memory, Array, Kmalloc};
+/// use kernel::page::PAGE_SIZE;
+///
+/// kalloc::sites! {
+///     Blocks: kmalloc([u8]), "doc_pfn_of";
+/// }
+///
 /// let block = Array::<u8, Kmalloc<Blocks>>::zeroed(2 * PAGE_SIZE, GFP_KERNEL)?;
-/// assert_eq!(memory::pfn_of(&block, PAGE_SIZE)?, memory::pfn_of(&block, 0)? + 1);
+/// assert_eq!(
+///     memory::pfn_of(&block, PAGE_SIZE)?,
+///     memory::pfn_of(&block, 0)? + 1
+/// );
+/// # Ok::<(), Error>(())
 /// ```
 pub fn pfn_of(block: &[u8], offset: usize) -> Result<usize> {
     let page = page_of(block, offset)?;
@@ -116,6 +127,22 @@ pub fn is_writable(block: &[u8], offset: usize) -> Result<bool> {
 /// # Errors
 ///
 /// As [`pfn_of`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{memory, Array, Kmalloc};
+///
+/// kalloc::sites! {
+///     Blocks: kmalloc([u8]), "doc_zone_of";
+/// }
+///
+/// let block = Array::<u8, Kmalloc<Blocks>>::zeroed(100, GFP_KERNEL)?;
+/// assert!([c"DMA", c"DMA32", c"Normal"].contains(&memory::zone_of(&block, 0)?));
+/// // There is no such byte.
+/// assert_eq!(memory::zone_of(&block, 100), Err(EINVAL));
+/// # Ok::<(), Error>(())
+/// ```
 pub fn zone_of(block: &[u8], offset: usize) -> Result<&'static CStr> {
     let page = page_of(block, offset)?;
     // SAFETY: The page is live: `block` is borrowed.
@@ -123,6 +150,17 @@ pub fn zone_of(block: &[u8], offset: usize) -> Result<&'static CStr> {
 }
 
 /// Returns the name of the zone that `page` is in. The page need not be mapped.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::memory;
+/// use kernel::page::Page;
+///
+/// let page = Page::alloc_page(GFP_KERNEL)?;
+/// assert!([c"DMA", c"DMA32", c"Normal"].contains(&memory::zone_of_page(&page)));
+/// # Ok::<(), Error>(())
+/// ```
 pub fn zone_of_page(page: &Page) -> &'static CStr {
     // SAFETY: The page is live, being borrowed.
     unsafe { zone_name(page.as_ptr()) }
@@ -142,6 +180,24 @@ unsafe fn zone_name(page: *const bindings::page) -> &'static CStr {
 /// # Errors
 ///
 /// As [`pfn_of`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{memory, Array, Kmalloc, Vmalloc};
+///
+/// kalloc::sites! {
+///     Small: kmalloc([u8]), "doc_is_slab_small";
+///     Large: vmalloc([u8]), "doc_is_slab_large";
+/// }
+///
+/// let small = Array::<u8, Kmalloc<Small>>::zeroed(100, GFP_KERNEL)?;
+/// let large = Array::<u8, Vmalloc<Large>>::zeroed(1 << 20, GFP_KERNEL)?;
+/// assert!(!memory::is_slab(&large)?);
+/// // A small block is a slab's, unless KFENCE watches it.
+/// pr_info!("small blocks in slabs: {}\n", memory::is_slab(&small)?);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn is_slab(block: &[u8]) -> Result<bool> {
     page_of(block, 0)?;
     let addr = block.as_ptr().cast();
@@ -156,6 +212,21 @@ pub fn is_slab(block: &[u8]) -> Result<bool> {
 /// # Errors
 ///
 /// [`EINVAL`] if the block is not in the vmalloc area, or has no bytes.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{memory, Array, Vmalloc};
+/// use kernel::page::PAGE_SIZE;
+///
+/// kalloc::sites! {
+///     Blocks: vmalloc([u8]), "doc_mapped";
+/// }
+///
+/// let block = Array::<u8, Vmalloc<Blocks>>::zeroed(PAGE_SIZE + 1, GFP_KERNEL)?;
+/// assert_eq!(memory::mapped(&block)?, 2 * PAGE_SIZE);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn mapped(block: &[u8]) -> Result<usize> {
     let start = block.first().ok_or(EINVAL).map(core::ptr::from_ref)?;
     // SAFETY: Takes any address.
@@ -175,6 +246,15 @@ pub fn mapped(block: &[u8]) -> Result<usize> {
 }
 
 /// Returns how many bytes are free in all zones, roughly.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{memory, vmalloc};
+///
+/// // What is free is a part of what there is.
+/// assert!((1..vmalloc::max_size()).contains(&memory::free()));
+/// ```
 pub fn free() -> usize {
     // SAFETY: Reads counters.
     let pages = unsafe { bindings::kalloc_helper_nr_free_pages() } as usize;
@@ -183,6 +263,14 @@ pub fn free() -> usize {
 
 /// Returns whether memory that is allocated with these flags comes zeroed: they ask for it, or the
 /// kernel was told to do it always (`init_on_alloc=1`).
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::memory;
+///
+/// assert!(memory::comes_zeroed(GFP_KERNEL | __GFP_ZERO));
+/// ```
 pub fn comes_zeroed(gfp: impl Into<Gfp>) -> bool {
     // SAFETY: Reads the setting.
     unsafe { bindings::kalloc_helper_want_init_on_alloc(gfp.into().as_raw()) }
@@ -190,6 +278,19 @@ pub fn comes_zeroed(gfp: impl Into<Gfp>) -> bool {
 
 /// Returns whether the caller may be preempted, and so may sleep. A kernel that cannot tell
 /// (without `CONFIG_PREEMPT_COUNT`) says no.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::memory;
+/// use kernel::{new_spinlock, sync::Arc};
+///
+/// let queue = Arc::pin_init(new_spinlock!(0), GFP_KERNEL)?;
+/// let guard = queue.lock();
+/// assert!(!memory::preemptible());
+/// drop(guard);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn preemptible() -> bool {
     // SAFETY: Reads this CPU's state.
     unsafe { bindings::kalloc_helper_preemptible() }

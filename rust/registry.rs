@@ -118,6 +118,29 @@ pub(crate) struct Record<'a> {
 /// - [`ENOMEM`] if there is no memory for the counters.
 ///
 /// No site is registered then.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::Tag;
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_register";
+/// }
+///
+/// struct Driver;
+///
+/// impl kernel::Module for Driver {
+///     fn init(module: &'static ThisModule) -> Result<Self> {
+///         kalloc::register(module, SITES)?;
+///         Ok(Driver)
+///     }
+/// }
+/// # use kernel::{Module, ModuleMetadata};
+/// # let _driver = Driver::init(&crate::LocalModule::THIS_MODULE)?;
+/// assert!(Rings::site().is_registered());
+/// # Ok::<(), Error>(())
+/// ```
 pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) -> Result {
     // All that can fail comes first. Once a site has counters, they must stay: code of the module
     // may be adding to them on another CPU.

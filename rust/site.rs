@@ -6,13 +6,21 @@
 //! owner type of this crate names its site as a type parameter (a [`Tag`]), so that the site of an
 //! allocation is known when compiling, and again when it is freed: nothing is looked up.
 //!
-//! ```ignore
+//! ```
+//! use kalloc::Tag;
+//!
+//! struct Session {
+//!     id: u64,
+//! }
+//!
 //! kalloc::sites! {
 //!     /// One for each open file.
-//!     pub Sessions: cache(Session), "drv_session";
+//!     Sessions: cache(Session), "doc_session";
 //!     /// Names, of any length.
-//!     pub Names: kmalloc([u8]), "drv_name";
+//!     Names: kmalloc([u8]), "doc_name";
 //! }
+//!
+//! struct Driver;
 //!
 //! impl kernel::Module for Driver {
 //!     fn init(module: &'static ThisModule) -> Result<Self> {
@@ -20,6 +28,10 @@
 //!         Ok(Driver)
 //!     }
 //! }
+//! # use kernel::{Module, ModuleMetadata};
+//! # let _driver = Driver::init(&crate::LocalModule::THIS_MODULE)?;
+//! assert_eq!((Sessions::site().unit(), Names::site().unit()), (8, 0));
+//! # Ok::<(), Error>(())
 //! ```
 //!
 //! A site whose objects all have one size (`kmalloc(T)`, `cache(T)`) has that size as its *unit*,
@@ -51,6 +63,28 @@ use kernel::page::PAGE_SIZE;
 
 /// An allocator family, as a type: what a [`Tag`] is bound to, so that memory of one family cannot
 /// be counted as another's. This crate has them all.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{family, site::Family, Order, Tag};
+///
+/// kalloc::sites! {
+///     Nodes: kmalloc([u64; 5]), "doc_family";
+/// }
+///
+/// let site = Nodes::site();
+/// assert_eq!(site.family(), family::kmalloc::NAME);
+/// // An object of 40 bytes takes 64, as every block of 40 bytes does.
+/// assert_eq!(family::kmalloc::unit_footprint(site), 64);
+/// assert_eq!(
+///     family::kmalloc::CLASS_SIZE.map(|class_size| class_size(40)),
+///     Some(64)
+/// );
+/// // What comes from one of two allocators may take more.
+/// assert!(family::kvmalloc::VARIES);
+/// assert_eq!(family::pages::MAX_SIZE, Order::MAX.bytes());
+/// ```
 pub trait Family: Sealed + Send + Sync + 'static {
     /// The family's name.
     const NAME: &'static str;
@@ -73,6 +107,25 @@ pub trait Family: Sealed + Send + Sync + 'static {
 }
 
 /// What the geometry columns of slabinfo say of a site.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{family, site::Family, stats::Totals, Tag};
+///
+/// kalloc::sites! {
+///     Nodes: kmalloc([u64; 5]), "doc_shape";
+/// }
+///
+/// // Were there ten nodes:
+/// let live = Totals {
+///     allocs: 10,
+///     ..Totals::default()
+/// };
+/// let shape = family::kmalloc::shape(Nodes::site(), &live);
+/// assert!(shape.object_size >= 64 && shape.pages_per_slab >= 1);
+/// assert_eq!(shape.slabs, 10_u64.div_ceil(shape.objects_per_slab.into()));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
     /// Bytes that an object takes.
@@ -133,6 +186,15 @@ pub(crate) mod sealed {
 pub(crate) use sealed::Sealed;
 
 /// What a site may allocate: a type, or any number of them.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::site::Object;
+///
+/// assert_eq!(<u64 as Object>::UNIT, 8);
+/// assert_eq!(<[u64] as Object>::UNIT, 0);
+/// ```
 pub trait Object {
     /// The size of every object in bytes, or 0 if it varies.
     const UNIT: usize;
@@ -147,6 +209,28 @@ impl<T> Object for [T] {
 }
 
 /// Names a site at compile time. Made by [`sites!`](crate::sites).
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{family, KBox, Tag};
+///
+/// /// A word, counted at a site of the caller's choice.
+/// fn word<S>(value: u64) -> Result<KBox<u64, S>>
+/// where
+///     S: Tag<Family = family::kmalloc, Object = u64>,
+/// {
+///     Ok(KBox::new(value, GFP_KERNEL)?)
+/// }
+///
+/// kalloc::sites! {
+///     Words: kmalloc(u64), "doc_tag";
+/// }
+///
+/// let seven = word::<Words>(7)?;
+/// assert_eq!((*seven, Words::site().totals().live()), (7, 1));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Tag: Send + Sync + 'static {
     /// The allocator family.
     type Family: Family;
@@ -181,6 +265,31 @@ pub(crate) const fn unit<S: Tag>() -> usize {
 }
 
 /// A named allocation site and its counters.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{Array, Kmalloc, Tag};
+///
+/// kalloc::sites! {
+///     Names: kmalloc([u8]), "doc_site";
+/// }
+///
+/// let site = Names::site();
+/// assert!(site.is_registered());
+/// assert_eq!((site.name(), site.family()), ("doc_site", "kmalloc"));
+/// assert_eq!((site.type_name(), site.unit()), ("[u8]", 0));
+/// pr_info!(
+///     "{} is declared in {}\n",
+///     site.name(),
+///     site.location().file()
+/// );
+///
+/// let name = Array::<u8, Kmalloc<Names>>::zeroed(100, GFP_KERNEL)?;
+/// assert_eq!(site.totals().live_bytes, 100);
+/// assert_eq!(site.sizes().map(|sizes| sizes.allocs).sum::<u64>(), 1);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
@@ -409,13 +518,22 @@ const fn name_is_valid(name: &str) -> bool {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// use kalloc::Tag;
+///
+/// struct Node {
+///     key: u64,
+/// }
+///
 /// kalloc::sites! {
 ///     /// Nodes of the tree.
-///     Nodes: cache(Node), "tree_node";
+///     Nodes: cache(Node), "doc_tree_node", percpu;
 ///     /// The log's blocks.
-///     pub(crate) Blocks: pages, "tree_log";
+///     pub(crate) Blocks: pages, "doc_tree_log";
 /// }
+///
+/// assert_eq!(Nodes::site().name(), "doc_tree_node");
+/// assert_eq!(SITES.len(), 2);
 /// ```
 #[macro_export]
 macro_rules! sites {

@@ -177,6 +177,23 @@ pub(crate) struct Scheme {
 }
 
 /// The sums over all CPUs.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{Array, Kmalloc, Tag};
+///
+/// kalloc::sites! {
+///     Names: kmalloc([u8]), "doc_totals";
+/// }
+///
+/// let name = Array::<u8, Kmalloc<Names>>::zeroed(100, GFP_KERNEL)?;
+/// let totals = Names::site().totals();
+/// assert_eq!((totals.allocs, totals.frees, totals.live()), (1, 0, 1));
+/// assert_eq!((totals.live_bytes, totals.live_allocated), (100, 128));
+/// assert_eq!(totals.live_slack(), 28);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
     /// Allocations that succeeded.
@@ -192,6 +209,25 @@ pub struct Totals {
 }
 
 /// Allocations that failed, by reason.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{kmalloc::MAX_SIZE, Array, Kmalloc, Tag};
+///
+/// kalloc::sites! {
+///     Names: kmalloc([u8]), "doc_failures";
+/// }
+///
+/// assert!(Array::<u8, Kmalloc<Names>>::zeroed(MAX_SIZE + 1, GFP_KERNEL).is_err());
+/// let failures = Names::site().totals().failures;
+/// // Not for want of memory.
+/// assert_eq!(
+///     (failures.invalid, failures.no_memory, failures.no_wait),
+///     (1, 0, 0)
+/// );
+/// assert_eq!(failures.total(), 1);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Failures {
     /// There was no memory, although the caller might sleep (`ENOMEM`).
@@ -377,6 +413,28 @@ impl Totals {
 }
 
 /// Blocks of similar size: above half of `up_to` bytes.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{stats::Sizes, Array, Kmalloc, Tag};
+///
+/// kalloc::sites! {
+///     Names: kmalloc([u8]), "doc_sizes";
+/// }
+///
+/// let name = Array::<u8, Kmalloc<Names>>::zeroed(100, GFP_KERNEL)?;
+/// let largest = Names::site().sizes().last();
+/// assert_eq!(
+///     largest,
+///     Some(Sizes {
+///         up_to: 128,
+///         allocs: 1,
+///         frees: 0
+///     })
+/// );
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
     /// The largest size, a power of two.
