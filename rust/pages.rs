@@ -93,6 +93,24 @@ pub use self::{
 };
 
 /// The family of all that is made of pages.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{pages::Buddy, Order, Pages, Tag};
+///
+/// // The site of a caller's choice.
+/// fn ring<S: Tag<Family = Buddy>>() -> Result<Pages<S>> {
+///     Ok(Pages::zeroed(Order::of::<1>(), GFP_KERNEL)?)
+/// }
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_buddy";
+/// }
+///
+/// assert_eq!(ring::<Rings>()?.order(), Order::of::<1>());
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Buddy;
 
 impl Sealed for Buddy {}
@@ -111,6 +129,26 @@ impl Family for Buddy {
 }
 
 /// What a block's bytes are: `u8`, or `MaybeUninit<u8>` until they are written.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{family, pages::Byte, Order, Pages, Tag};
+///
+/// /// Says where a block is, be it initialised or not.
+/// fn pfn<S: Tag<Family = family::pages>, T: Byte>(block: &Pages<S, T>) -> usize {
+///     block.pfn()
+/// }
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_byte";
+/// }
+///
+/// let block = Pages::<Rings, _>::uninit(Order::ZERO, GFP_KERNEL)?;
+/// let before = pfn(&block);
+/// assert_eq!(pfn(&block.fill(0)), before);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Byte: sealed::Byte {}
 
 impl<T: sealed::Byte> Byte for T {}
@@ -128,22 +166,88 @@ mod sealed {
 /// A block of pages by its `struct page`, counted at site `S`.
 ///
 /// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{Order, Pages};
+/// use kernel::page::PAGE_SIZE;
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_pages";
+/// }
+///
+/// let mut ring = Pages::<Rings>::zeroed(Order::of::<1>(), GFP_KERNEL)?;
+/// assert_eq!(ring.len(), 2 * PAGE_SIZE);
+/// ring.fill(0xff);
+/// assert_eq!(ring.last(), Some(&0xff));
+/// # Ok::<(), Error>(())
+/// ```
 pub type Pages<S, T = u8> = Block<ByPage, S, T>;
 
 /// A block of pages by its address, counted at site `S`.
 ///
 /// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{FreePages, Order};
+///
+/// kalloc::sites! {
+///     Logs: pages, "doc_free_pages";
+/// }
+///
+/// let mut log = FreePages::<Logs>::zeroed(Order::ZERO, GFP_KERNEL)?;
+/// if let Some(line) = log.get_mut(..5) {
+///     line.copy_from_slice(b"ready");
+/// }
+/// assert!(log.starts_with(b"ready\0"));
+/// # Ok::<(), Error>(())
+/// ```
 pub type FreePages<S, T = u8> = Block<ByAddress, S, T>;
 
 /// Any number of contiguous pages, up to those of [`Order::MAX`], counted at site `S`.
 ///
 /// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{ExactPages, PageCount};
+/// use kernel::page::PAGE_SIZE;
+///
+/// kalloc::sites! {
+///     Frames: pages, "doc_exact_pages";
+/// }
+///
+/// // Three pages, where a block of an order would have four.
+/// let frame = ExactPages::<Frames>::zeroed(PageCount::of::<3>(), GFP_KERNEL)?;
+/// assert_eq!(frame.len(), 3 * PAGE_SIZE);
+/// # Ok::<(), Error>(())
+/// ```
 pub type ExactPages<S, T = u8> = Block<ByCount, S, T>;
 
 /// A compound page, counted at site `S`: a block that has a single count of references, so that it
 /// can be [`share`](Block::share)d once it is initialised.
 ///
 /// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{CompoundPages, Order};
+///
+/// kalloc::sites! {
+///     Tables: pages, "doc_compound_pages";
+/// }
+///
+/// let table = CompoundPages::<Tables, _>::uninit(Order::of::<1>(), GFP_KERNEL)?.fill(1);
+/// let table = table.share();
+/// let other = table.clone();
+/// assert_eq!(table.as_ptr(), other.as_ptr());
+/// # Ok::<(), Error>(())
+/// ```
 pub type CompoundPages<S, T = u8> = Block<ByFolio, S, T>;
 
 /// An owned block of contiguous pages: a slice of bytes, freed on drop.
@@ -151,6 +255,32 @@ pub type CompoundPages<S, T = u8> = Block<ByFolio, S, T>;
 /// Initialised bytes can be copied to user space as from any slice
 /// ([`UserSliceWriter::write_slice`](kernel::uaccess::UserSliceWriter::write_slice)); others do not
 /// compile there.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{Order, Pages, Tag};
+/// use kernel::page::PAGE_SIZE;
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_block";
+/// }
+///
+/// // Not zeroed first, as all of it is written.
+/// let ring = Pages::<Rings, _>::uninit(Order::of::<1>(), GFP_KERNEL)?.fill(0xff);
+/// assert_eq!((ring.order().pages(), ring.len()), (2, 2 * PAGE_SIZE));
+/// // What a device is told of it.
+/// assert_eq!(ring.phys(), ring.pfn() as u64 * PAGE_SIZE as u64);
+/// pr_info!(
+///     "ring on node {}, in zone {}\n",
+///     ring.node(),
+///     ring.zone().name()
+/// );
+///
+/// drop(ring);
+/// assert_eq!(Rings::site().totals().live(), 0);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
@@ -221,6 +351,27 @@ impl<H: AnyHandle, S: Tag<Family = Buddy>> Block<H, S, MaybeUninit<u8>> {
     /// # Errors
     ///
     /// Gives the block back with [`EFAULT`] if there is no such memory in user space.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::{Order, Pages};
+    /// use kernel::uaccess::UserSliceReader;
+    ///
+    /// kalloc::sites! {
+    ///     Writes: pages, "doc_read_from";
+    /// }
+    ///
+    /// /// What a driver's `write` does with the bytes of a process.
+    /// fn take(reader: &mut UserSliceReader) -> Result<Pages<Writes>> {
+    ///     let block = Pages::uninit(Order::for_bytes(reader.len())?, GFP_KERNEL)?;
+    ///     block.read_from(reader).map_err(|(_, error)| error)
+    /// }
+    /// # use kernel::uaccess::{UserPtr, UserSlice};
+    /// # let block = take(&mut UserSlice::new(UserPtr::from_addr(0), 0).reader())?;
+    /// # assert!(block.iter().all(|&byte| byte == 0));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn read_from(mut self, reader: &mut UserSliceReader) -> Result<Block<H, S>, (Self, Error)> {
         let len = self.len().min(reader.len());
         let (copied, rest) = self.split_at_mut(len);
@@ -237,6 +388,25 @@ impl<H: AnyHandle, S: Tag<Family = Buddy>> Block<H, S, MaybeUninit<u8>> {
     /// # Safety
     ///
     /// All of its bytes must have been written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::{Order, Pages};
+    ///
+    /// kalloc::sites! {
+    ///     Rings: pages, "doc_assume_init";
+    /// }
+    ///
+    /// let mut ring = Pages::<Rings, _>::uninit(Order::ZERO, GFP_KERNEL)?;
+    /// for (byte, value) in ring.iter_mut().zip((0..=u8::MAX).cycle()) {
+    ///     byte.write(value);
+    /// }
+    /// // SAFETY: Every byte was written.
+    /// let ring = unsafe { ring.assume_init() };
+    /// assert_eq!(ring.get(7), Some(&7));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[inline]
     pub unsafe fn assume_init(self) -> Block<H, S> {
         let this = ManuallyDrop::new(self);

@@ -73,6 +73,24 @@ use kernel::{
 };
 
 /// The family of [`Vmalloc`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{vmalloc::Mapped, Array, Tag, Vmalloc};
+///
+/// // The site of a caller's choice.
+/// fn table<S: Tag<Family = Mapped>>(len: usize) -> Result<Array<u64, Vmalloc<S>>> {
+///     Ok(Array::zeroed(len, GFP_KERNEL)?)
+/// }
+///
+/// kalloc::sites! {
+///     Tables: vmalloc([u64]), "doc_mapped_family";
+/// }
+///
+/// assert_eq!(table::<Tables>(100_000)?.len(), 100_000);
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Mapped;
 
 impl Sealed for Mapped {}
@@ -99,14 +117,72 @@ impl Family for Mapped {
 }
 
 /// The vmalloc allocator, counting at site `S`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{Array, Vmalloc};
+///
+/// kalloc::sites! {
+///     Logs: vmalloc([u8]), "doc_vmalloc";
+/// }
+///
+/// let mut log = Array::<u8, Vmalloc<Logs>>::zeroed(1 << 20, GFP_KERNEL)?;
+/// log.resize(2 << 20, GFP_KERNEL)?;
+/// assert_eq!(log.len(), 2 << 20);
+/// # Ok::<(), Error>(())
+/// ```
 pub type Vmalloc<S> = Counted<Mapped, S>;
 
 /// A `T` in vmalloc memory.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::VBox;
+///
+/// kalloc::sites! {
+///     Bitmaps: vmalloc([u64; 1 << 16]), "doc_vbox";
+/// }
+///
+/// // Zeroed where it is: half a megabyte would not fit on the stack.
+/// let bitmap = VBox::<[u64; 1 << 16], Bitmaps>::zeroed(GFP_KERNEL)?;
+/// assert_eq!(bitmap.last(), Some(&0));
+/// # Ok::<(), Error>(())
+/// ```
 pub type VBox<T, S> = Box<T, Vmalloc<S>>;
 /// A growing array in vmalloc memory.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::VVec;
+///
+/// kalloc::sites! {
+///     Traces: vmalloc([u64]), "doc_vvec";
+/// }
+///
+/// let mut trace = VVec::<u64, Traces>::with_capacity(10_000, GFP_KERNEL)?;
+/// trace.push(7, GFP_KERNEL)?;
+/// assert_eq!(trace.first(), Some(&7));
+/// # Ok::<(), Error>(())
+/// ```
 pub type VVec<T, S> = Vec<T, Vmalloc<S>>;
 
 /// The largest block that can be had at all: the machine's memory. vmalloc would only warn.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{vmalloc, Array, Vmalloc};
+///
+/// kalloc::sites! {
+///     Logs: vmalloc([u8]), "doc_max_size";
+/// }
+///
+/// let much = Array::<u8, Vmalloc<Logs>>::zeroed(vmalloc::max_size() + 1, GFP_KERNEL);
+/// assert!(much.is_err());
+/// ```
 pub fn max_size() -> usize {
     // SAFETY: Reads a counter.
     let pages = unsafe { bindings::kalloc_helper_totalram_pages() } as usize;
@@ -245,6 +321,26 @@ unsafe fn vrealloc(
 }
 
 /// What can be done with a [`Mapping`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{family, vmalloc::Access, Mapping, PageArray, Tag};
+///
+/// /// Sums up what is mapped, be it writable or not.
+/// fn sum<S: Tag<Family = family::pages>, A: Access>(mapping: &Mapping<'_, S, A>) -> u64 {
+///     mapping.iter().copied().map(u64::from).sum()
+/// }
+///
+/// kalloc::sites! {
+///     Buffers: pages, "doc_access";
+/// }
+///
+/// let mut buffer = PageArray::<Buffers>::zeroed(2, GFP_KERNEL)?;
+/// assert_eq!(sum(&Mapping::new(&mut buffer)?), 0);
+/// assert_eq!(sum(&Mapping::read_only(&mut buffer)?), 0);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Access: sealed::Access {}
 
 impl<A: sealed::Access> Access for A {}
@@ -258,9 +354,40 @@ mod sealed {
 }
 
 /// A [`Mapping`] through which memory can be written.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{vmalloc::ReadWrite, Mapping, PageArray};
+///
+/// kalloc::sites! {
+///     Buffers: pages, "doc_read_write";
+/// }
+///
+/// let mut buffer = PageArray::<Buffers>::zeroed(2, GFP_KERNEL)?;
+/// let mut mapping: Mapping<'_, Buffers, ReadWrite> = Mapping::new(&mut buffer)?;
+/// mapping.fill(1);
+/// assert_eq!(mapping.last(), Some(&1));
+/// # Ok::<(), Error>(())
+/// ```
 pub struct ReadWrite;
 
 /// A [`Mapping`] through which memory can be read; the processor refuses to write it.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{vmalloc::ReadOnly, Mapping, PageArray};
+///
+/// kalloc::sites! {
+///     Buffers: pages, "doc_read_only";
+/// }
+///
+/// let mut buffer = PageArray::<Buffers>::zeroed(2, GFP_KERNEL)?;
+/// let mapping: Mapping<'_, Buffers, ReadOnly> = Mapping::read_only(&mut buffer)?;
+/// assert!(mapping.iter().all(|&byte| byte == 0));
+/// # Ok::<(), Error>(())
+/// ```
 pub struct ReadOnly;
 
 impl sealed::Access for ReadWrite {
@@ -276,6 +403,29 @@ impl sealed::Access for ReadOnly {
 /// Borrows the pages, which are reached through nothing else meanwhile. A mapping that is forgotten, or
 /// dropped where unmapping is not allowed, is found there by the next one of its kind, or goes with the
 /// pages.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{Mapping, PageArray};
+/// use kernel::page::PAGE_SIZE;
+///
+/// kalloc::sites! {
+///     Buffers: pages, "doc_mapping";
+/// }
+///
+/// let mut buffer = PageArray::<Buffers>::zeroed(3, GFP_KERNEL)?;
+/// let mut mapping = Mapping::new(&mut buffer)?;
+/// assert_eq!(mapping.len(), 3 * PAGE_SIZE);
+/// mapping.fill(7);
+///
+/// // The pages have it, mapped or not.
+/// drop(mapping);
+/// let mut last = [0];
+/// buffer.read(3 * PAGE_SIZE - 1, &mut last)?;
+/// assert_eq!(last, [7]);
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Mapping<'p, S: Tag<Family = Buddy>, A: Access = ReadWrite> {
     pages: &'p mut PageArray<S>,
     addr: NonNull<u8>,

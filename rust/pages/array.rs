@@ -43,6 +43,36 @@ use kernel::{
 /// one ([`read`](Self::read), [`write`](Self::write) and others), or all together through a
 /// [`Mapping`](crate::Mapping). The list of them is not counted.
 ///
+/// # Examples
+///
+/// ```
+/// use kalloc::PageArray;
+/// use kernel::page::PAGE_SIZE;
+///
+/// kalloc::sites! {
+///     Buffers: pages, "doc_page_array";
+/// }
+///
+/// let mut buffer = PageArray::<Buffers>::zeroed(3, GFP_KERNEL | __GFP_HIGHMEM)?;
+/// assert_eq!((buffer.len(), buffer.is_empty()), (3, false));
+///
+/// // Across the end of the first page.
+/// buffer.write(PAGE_SIZE - 2, b"across")?;
+/// let mut word = [0; 6];
+/// buffer.read(PAGE_SIZE - 2, &mut word)?;
+/// assert_eq!(&word, b"across");
+///
+/// // Its beginning is now in the third page, too.
+/// buffer.copy_page(0, 2)?;
+/// buffer.read(3 * PAGE_SIZE - 2, &mut word[..2])?;
+/// assert_eq!(&word, b"across");
+///
+/// // Each page is somewhere.
+/// assert_ne!(buffer.pfn(0), buffer.pfn(1));
+/// assert!(buffer.zone(2).is_some() && buffer.node(2).is_some() && buffer.pfn(3).is_none());
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// All pages are initialised.

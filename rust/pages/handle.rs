@@ -20,22 +20,110 @@ use kernel::{
 use self::sealed::Raw as _;
 
 /// How a block is held, whatever its size is measured in.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     family,
+///     pages::{AnyHandle, Block, ByCount, ByPage},
+///     Order, PageCount, Tag,
+/// };
+///
+/// /// Sums up a block, however it is held.
+/// fn sum<H: AnyHandle, S: Tag<Family = family::pages>>(block: &Block<H, S>) -> u64 {
+///     block.iter().copied().map(u64::from).sum()
+/// }
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_any_handle";
+/// }
+///
+/// let ring = Block::<ByPage, Rings>::zeroed(Order::ZERO, GFP_KERNEL)?;
+/// let frame = Block::<ByCount, Rings>::zeroed(PageCount::of::<3>(), GFP_KERNEL)?;
+/// assert_eq!((sum(&ring), sum(&frame)), (0, 0));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait AnyHandle: sealed::Raw {}
 
 impl<H: sealed::Raw> AnyHandle for H {}
 
 /// How a block of an [`Order`] is held: by its [`struct page`](ByPage), its [address](ByAddress), or
 /// as a [compound page](ByFolio).
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     family,
+///     pages::{Block, Handle},
+///     FreePages, Order, Pages, Tag,
+/// };
+///
+/// /// A second block, as large as the first.
+/// fn twin<H: Handle, S: Tag<Family = family::pages>>(block: &Block<H, S>) -> Result<Block<H, S>> {
+///     Ok(Block::zeroed(block.order(), GFP_KERNEL)?)
+/// }
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_handle";
+/// }
+///
+/// let ring = FreePages::<Rings>::zeroed(Order::of::<1>(), GFP_KERNEL)?;
+/// assert_eq!(twin(&ring)?.len(), ring.len());
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Handle: sealed::Raw<Size = Order> {}
 
 impl<H: sealed::Raw<Size = Order>> Handle for H {}
 
 /// How a block is held that can be taken apart into single pages.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     family,
+///     pages::{Block, Divisible},
+///     ExactPages, PageCount, Tag,
+/// };
+///
+/// /// Into how many single pages a block can be split.
+/// fn count<H: Divisible, S: Tag<Family = family::pages>>(block: Block<H, S>) -> usize {
+///     block.split_pages().len()
+/// }
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_divisible";
+/// }
+///
+/// let ring = ExactPages::<Rings>::zeroed(PageCount::of::<3>(), GFP_KERNEL)?;
+/// assert_eq!(count(ring), 3);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Divisible: sealed::Divide {}
 
 impl<H: sealed::Divide> Divisible for H {}
 
 /// What the size of a block is measured in: an [`Order`], or a [`PageCount`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{pages::Size, PageCount};
+///
+/// /// A request for a block, by its order or by its number of pages.
+/// struct Request<T: Size> {
+///     size: T,
+///     atomic: bool,
+/// }
+///
+/// let request = Request {
+///     size: PageCount::of::<3>(),
+///     atomic: true,
+/// };
+/// assert!(request.atomic && request.size < PageCount::MAX);
+/// ```
 pub trait Size: sealed::Size {}
 
 impl<T: sealed::Size> Size for T {}
@@ -148,6 +236,23 @@ unsafe fn page_address(page: *mut bindings::page) -> *mut u8 {
 
 /// A block's first `struct page`.
 ///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     pages::{Block, ByPage},
+///     Order, Pages,
+/// };
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_by_page";
+/// }
+///
+/// let ring: Pages<Rings> = Block::<ByPage, _>::zeroed(Order::ZERO, GFP_KERNEL)?;
+/// assert_eq!(ring.order(), Order::ZERO);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// The page is in the direct mapping.
@@ -214,6 +319,23 @@ unsafe impl sealed::Divide for ByPage {
 }
 
 /// A block's address in the direct mapping.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     pages::{Block, ByAddress},
+///     FreePages, Order,
+/// };
+///
+/// kalloc::sites! {
+///     Logs: pages, "doc_by_address";
+/// }
+///
+/// let log: FreePages<Logs> = Block::<ByAddress, _>::zeroed(Order::ZERO, GFP_KERNEL)?;
+/// assert_eq!(log.order(), Order::ZERO);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
@@ -285,6 +407,23 @@ unsafe impl sealed::Divide for ByAddress {
 
 /// The address of any number of pages in the direct mapping.
 ///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     pages::{Block, ByCount},
+///     ExactPages, PageCount,
+/// };
+///
+/// kalloc::sites! {
+///     Frames: pages, "doc_by_count";
+/// }
+///
+/// let frame: ExactPages<Frames> = Block::<ByCount, _>::zeroed(PageCount::of::<3>(), GFP_KERNEL)?;
+/// assert_eq!(frame.len(), PageCount::of::<3>().bytes());
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// The address is that of a block from `alloc_pages_exact()`.
@@ -333,6 +472,23 @@ unsafe impl sealed::Divide for ByCount {
 }
 
 /// A compound page's first `struct page`: what C calls a folio.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     pages::{Block, ByFolio},
+///     CompoundPages, Order,
+/// };
+///
+/// kalloc::sites! {
+///     Tables: pages, "doc_by_folio";
+/// }
+///
+/// let table: CompoundPages<Tables> = Block::<ByFolio, _>::zeroed(Order::ZERO, GFP_KERNEL)?;
+/// assert!(table.share().iter().all(|&byte| byte == 0));
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///

@@ -136,6 +136,37 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
     ///
     /// - [`EINVAL`] if that is beyond the array's end.
     /// - [`EFAULT`] if there is no such memory in user space. Some of it may have been written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::PageArray;
+    /// use kernel::uaccess::{UserSliceReader, UserSliceWriter};
+    ///
+    /// kalloc::sites! {
+    ///     Buffers: pages, "doc_write_to";
+    /// }
+    ///
+    /// /// What a driver's `read` does.
+    /// fn give(buffer: &PageArray<Buffers>, pos: usize, writer: &mut UserSliceWriter) -> Result {
+    ///     buffer.write_to(pos, writer.len(), writer)
+    /// }
+    ///
+    /// /// What its `write` does.
+    /// fn take(
+    ///     buffer: &mut PageArray<Buffers>,
+    ///     pos: usize,
+    ///     reader: &mut UserSliceReader,
+    /// ) -> Result {
+    ///     buffer.read_from(pos, reader.len(), reader)
+    /// }
+    /// # use kernel::uaccess::{UserPtr, UserSlice};
+    /// # let mut buffer = PageArray::zeroed(1, GFP_KERNEL)?;
+    /// # give(&buffer, 0, &mut UserSlice::new(UserPtr::from_addr(0), 0).writer())?;
+    /// # take(&mut buffer, 0, &mut UserSlice::new(UserPtr::from_addr(0), 0).reader())?;
+    /// # assert_eq!(take(&mut buffer, 0, &mut UserSlice::new(UserPtr::from_addr(0), 4097).reader()), Err(EINVAL));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn write_to(&self, offset: usize, len: usize, to: &mut UserSliceWriter) -> Result {
         for (page, range) in self.parts(offset, len)? {
             // SAFETY: A page of ours, and the only one that is mapped here.

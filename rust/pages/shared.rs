@@ -51,6 +51,23 @@ use kernel::{
 
 impl<S: Tag<Family = Buddy>> Block<ByFolio, S> {
     /// Makes the block one that can have many owners, who can read it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::{CompoundPages, Order};
+    ///
+    /// kalloc::sites! {
+    ///     Tables: pages, "doc_share";
+    /// }
+    ///
+    /// let mut table = CompoundPages::<Tables>::zeroed(Order::ZERO, GFP_KERNEL)?;
+    /// table.fill(1);
+    /// // From now on, it is only read.
+    /// let table = table.share();
+    /// assert_eq!((table.first(), table.order()), (Some(&1), Order::ZERO));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn share(self) -> SharedPages<S> {
         let this = ManuallyDrop::new(self);
         let shared = SharedPages {
@@ -70,6 +87,30 @@ impl<S: Tag<Family = Buddy>> Block<ByFolio, S> {
 ///
 /// Others than owners may have references to its pages: C code, or a [`PageRef`]. Those keep the memory
 /// when the last owner goes, but it is counted as freed then.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{CompoundPages, Order, SharedPages, Tag};
+///
+/// kalloc::sites! {
+///     Tables: pages, "doc_shared_pages";
+/// }
+///
+/// let table: SharedPages<Tables> = CompoundPages::zeroed(Order::of::<1>(), GFP_KERNEL)?.share();
+/// let reader = table.clone();
+/// assert_eq!((reader.pfn(), reader.order()), (table.pfn(), table.order()));
+/// // It cannot be written while there is another owner.
+/// let Err(table) = table.try_into_unique() else {
+///     return Err(EBUSY);
+/// };
+///
+/// drop(reader);
+/// let mut table = table.try_into_unique().map_err(|_| EBUSY)?;
+/// table.fill(1);
+/// assert_eq!(Tables::site().totals().live(), 1);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
@@ -210,6 +251,28 @@ impl<S: Tag<Family = Buddy>> Drop for SharedPages<S> {
 }
 
 /// A reference to a compound page: keeps its memory, whatever its owners do. Not counted at a site.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{CompoundPages, Order, Tag};
+///
+/// kalloc::sites! {
+///     Tables: pages, "doc_page_ref";
+/// }
+///
+/// let table = CompoundPages::<Tables, _>::uninit(Order::ZERO, GFP_KERNEL)?
+///     .fill(7)
+///     .share();
+/// let reference = table.reference()?;
+/// assert_eq!(reference.pfn(), table.pfn());
+///
+/// // The site's owners are gone; the memory is not.
+/// drop(table);
+/// assert_eq!(Tables::site().totals().live(), 0);
+/// assert_eq!(reference.first(), Some(&7));
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///

@@ -32,11 +32,19 @@ impl<H: Divisible, S: Tag<Family = Buddy>, T: Byte> Block<H, S, T> {
     ///
     /// # Examples
     ///
-    /// ```ignore
-    /// let block = Pages::<Ring>::zeroed(Order::of::<2>(), GFP_KERNEL)?;
-    /// for page in block.split_pages() {
+    /// ```
+    /// use kalloc::{Order, Pages};
+    ///
+    /// kalloc::sites! {
+    ///     Slots: pages, "doc_split_pages";
+    /// }
+    ///
+    /// let mut slots = KVec::new();
+    /// for page in Pages::<Slots>::zeroed(Order::of::<2>(), GFP_KERNEL)?.split_pages() {
     ///     slots.push(page, GFP_KERNEL)?;
     /// }
+    /// assert_eq!(slots.len(), 4);
+    /// # Ok::<(), Error>(())
     /// ```
     pub fn split_pages(self) -> Split<H, S, T> {
         let this = ManuallyDrop::new(self);
@@ -57,6 +65,24 @@ impl<H: Divisible, S: Tag<Family = Buddy>, T: Byte> Block<H, S, T> {
 }
 
 /// The single pages of what was a block, in their order. Those that are not taken are freed on drop.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{Order, Pages, Tag};
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_split";
+/// }
+///
+/// let mut pages = Pages::<Rings>::zeroed(Order::of::<2>(), GFP_KERNEL)?.split_pages();
+/// let first = pages.next().ok_or(ENOMEM)?;
+/// assert_eq!((first.order(), pages.len()), (Order::ZERO, 3));
+///
+/// drop(pages);
+/// assert_eq!(Rings::site().totals().live(), 1);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
