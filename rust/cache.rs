@@ -99,6 +99,29 @@ pub use self::{
 };
 
 /// The family of [`KmemCache`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     cache::{Options, Slab},
+///     KmemCache, Tag,
+/// };
+///
+/// /// A cache for a site of the caller's choice, whose objects start at a cache line.
+/// fn aligned<S: Tag<Family = Slab, Object: Sized>>() -> Result<KmemCache<S>> {
+///     KmemCache::new(Options::new().hwcache_align())
+/// }
+///
+/// kalloc::sites! {
+///     Nodes: cache([u64; 7]), "doc_slab";
+/// }
+///
+/// let cache = aligned::<Nodes>()?;
+/// let node = cache.alloc([0; 7], GFP_KERNEL)?;
+/// assert_eq!(node.as_ptr().addr() % 64, 0);
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Slab;
 
 impl Sealed for Slab {}
@@ -118,6 +141,36 @@ impl Family for Slab {
 }
 
 /// A slab cache of `S::Object`s, counted at site `S` and named after it.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{cache::Options, KmemCache, Tag};
+/// use kernel::sync::Arc;
+///
+/// struct Session {
+///     id: u64,
+/// }
+///
+/// kalloc::sites! {
+///     Sessions: cache(Session), "doc_kmem_cache";
+/// }
+///
+/// let cache = Arc::new(KmemCache::<Sessions>::new(Options::new())?, GFP_KERNEL)?;
+/// let first = cache.alloc(Session { id: 1 }, GFP_KERNEL)?;
+/// // The memory first, so that nothing fails once the session is made.
+/// let second = cache.reserve(GFP_KERNEL)?.write(Session { id: 2 });
+/// // One that may be kept anywhere, since it shares the cache.
+/// let third = cache.reserve_arc(GFP_KERNEL)?.write(Session { id: 3 });
+/// assert_eq!(first.id + second.id + third.id, 6);
+///
+/// drop((first, second));
+/// cache.shrink();
+/// drop(cache);
+/// assert_eq!(third.id, 3);
+/// assert_eq!(Sessions::site().totals().live(), 1);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
@@ -316,6 +369,28 @@ unsafe fn create<S: Tag>(spec: Spec) -> Result<NonNull<bindings::kmem_cache>> {
 }
 
 /// A value that no memory was there for.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     cache::{Options, Rejected},
+///     KmemCache,
+/// };
+///
+/// kalloc::sites! {
+///     Nodes: cache(u64), "doc_rejected";
+/// }
+///
+/// let cache = KmemCache::<Nodes>::new(Options::new())?;
+/// // Without memory, the value is not lost.
+/// let value = match cache.alloc(7, GFP_NOWAIT) {
+///     Ok(node) => node.into_inner(),
+///     Err(Rejected(value)) => value,
+/// };
+/// assert_eq!(value, 7);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Rejected<T>(pub T);
 

@@ -4,11 +4,32 @@
 //!
 //! A driver's `mmap` calls [`map`], whatever the memory comes from:
 //!
-//! ```ignore
+//! ```no_run
+//! use kalloc::{mmap, Array, Vmalloc};
+//! use kernel::{
+//!     fs::File,
+//!     miscdevice::{MiscDevice, MiscDeviceRegistration},
+//!     mm::virt::VmaNew,
+//!     sync::{Arc, ArcBorrow},
+//! };
+//!
+//! kalloc::sites! {
+//!     Tables: vmalloc([u8]), "doc_mmap";
+//! }
+//!
+//! struct Reader {
+//!     table: Arc<Array<u8, Vmalloc<Tables>>>,
+//! }
+//!
 //! #[vtable]
 //! impl MiscDevice for Reader {
 //!     type Ptr = Arc<Reader>;
-//!     // …
+//! #
+//! #   fn open(_file: &File, _device: &MiscDeviceRegistration<Self>) -> Result<Arc<Reader>> {
+//! #       Err(ENXIO)
+//! #   }
+//!
+//!     // As well as `open` and `read`:
 //!     fn mmap(reader: ArcBorrow<'_, Reader>, _file: &File, vma: &VmaNew) -> Result {
 //!         mmap::map(&reader.table, mmap::first_page(vma), vma)
 //!     }
@@ -70,6 +91,18 @@ const SUPPORTED: bool =
     cfg!(CONFIG_ARCH_HAS_PTE_SPECIAL) && !cfg!(CONFIG_ARCH_HAS_CPU_CACHE_ALIASING);
 
 /// Returns the offset into the file that the process gave to `mmap()`, in pages.
+///
+/// # Examples
+///
+/// ```no_run
+/// use kalloc::mmap;
+/// use kernel::mm::virt::VmaNew;
+///
+/// /// Which of a driver's tables, of 16 pages each, a process wants to see.
+/// fn table(vma: &VmaNew) -> usize {
+///     mmap::first_page(vma) / 16
+/// }
+/// ```
 pub fn first_page(vma: &VmaNew) -> usize {
     // SAFETY: The area is being set up, and nobody else has it.
     unsafe { (*vma.as_ptr()).vm_pgoff }
@@ -92,6 +125,31 @@ pub fn first_page(vma: &VmaNew) -> usize {
 /// - [`EINVAL`] if the memory is not whole pages.
 /// - [`EBUSY`] if something is mapped into `vma` already.
 /// - [`ENODEV`] if the architecture cannot do it.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     mmap::{self, Mappable},
+///     Order, Pages,
+/// };
+/// use kernel::{mm::virt::VmaNew, sync::Arc};
+///
+/// kalloc::sites! {
+///     Tables: pages, "doc_map";
+/// }
+///
+/// /// What a driver's `mmap` does.
+/// fn show(table: &Arc<Pages<Tables>>, vma: &VmaNew) -> Result {
+///     mmap::map(table, mmap::first_page(vma), vma)
+/// }
+///
+/// let table = Pages::<Tables, _>::uninit(Order::of::<1>(), GFP_KERNEL)?.fill(1);
+/// let table = Arc::new(table, GFP_KERNEL)?;
+/// // An area of these two pages can be mapped.
+/// assert_eq!(table.check(0, 2), Ok(()));
+/// # Ok::<(), Error>(())
+/// ```
 pub fn map<M: Mappable>(memory: &Arc<M>, first: usize, vma: &VmaNew) -> Result {
     if !SUPPORTED {
         return Err(ENODEV);

@@ -42,6 +42,33 @@ use kernel::{
 ///
 /// Filling and dropping need interrupts to be enabled.
 ///
+/// # Examples
+///
+/// ```
+/// use kalloc::{cache::Options, KmemCache, Tag};
+///
+/// kalloc::sites! {
+///     Packets: cache([u8; 256]), "doc_batch";
+/// }
+///
+/// let cache = KmemCache::<Packets>::new(Options::new())?;
+/// let mut batch = cache.batch::<16>();
+/// batch.fill(GFP_KERNEL)?;
+/// assert_eq!((batch.len(), batch.is_empty()), (16, false));
+///
+/// // One becomes an object, and goes back when it is done with.
+/// let packet = batch.pop().ok_or(ENOMEM)?.write([0; 256]);
+/// batch.put(packet);
+/// // Or all are used where they are.
+/// for slot in batch.slots_mut() {
+///     slot.write([1; 256]);
+/// }
+///
+/// drop(batch);
+/// assert_eq!(Packets::site().totals().live(), 0);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// The first `len` of `slots` are allocated objects of `cache`, not initialised, that nothing else

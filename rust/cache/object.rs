@@ -37,6 +37,34 @@ use kernel::{
 ///
 /// `deref` must return the same cache every time, and the cache must be live as long as the holder
 /// is.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     cache::{object::Holder, Options, Owned, Slab},
+///     KmemCache, Tag,
+/// };
+///
+/// /// Adds one to an object, whether it borrows its cache or shares it.
+/// fn increment<S, C>(object: &mut Owned<S, C>)
+/// where
+///     S: Tag<Family = Slab, Object = u64>,
+///     C: Holder<S>,
+/// {
+///     **object += 1;
+/// }
+///
+/// kalloc::sites! {
+///     Nodes: cache(u64), "doc_holder";
+/// }
+///
+/// let cache = KmemCache::<Nodes>::new(Options::new())?;
+/// let mut node = cache.alloc(1, GFP_KERNEL)?;
+/// increment(&mut node);
+/// assert_eq!(*node, 2);
+/// # Ok::<(), Error>(())
+/// ```
 pub unsafe trait Holder<S: Tag<Family = Slab, Object: Sized>>:
     Deref<Target = KmemCache<S>>
 {
@@ -48,12 +76,89 @@ unsafe impl<S: Tag<Family = Slab, Object: Sized>> Holder<S> for &KmemCache<S> {}
 unsafe impl<S: Tag<Family = Slab, Object: Sized>> Holder<S> for Arc<KmemCache<S>> {}
 
 /// An owned object that borrows its cache.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     cache::{Object, Options},
+///     KmemCache,
+/// };
+///
+/// kalloc::sites! {
+///     Nodes: cache(u64), "doc_object";
+/// }
+///
+/// /// Nodes that are gone before their cache is.
+/// struct List<'c> {
+///     head: Object<'c, Nodes>,
+/// }
+///
+/// let cache = KmemCache::<Nodes>::new(Options::new())?;
+/// let list = List {
+///     head: cache.alloc(1, GFP_KERNEL)?,
+/// };
+/// assert_eq!(*list.head, 1);
+/// # Ok::<(), Error>(())
+/// ```
 pub type Object<'c, S> = Owned<S, &'c KmemCache<S>>;
 
 /// An owned object that shares its cache.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     cache::{ArcObject, Options},
+///     KmemCache,
+/// };
+/// use kernel::sync::Arc;
+///
+/// kalloc::sites! {
+///     Nodes: cache(u64), "doc_arc_object";
+/// }
+///
+/// /// To be kept anywhere: the cache goes with the last of its nodes.
+/// struct List {
+///     head: ArcObject<Nodes>,
+/// }
+///
+/// let cache = Arc::new(KmemCache::<Nodes>::new(Options::new())?, GFP_KERNEL)?;
+/// let list = List {
+///     head: cache.reserve_arc(GFP_KERNEL)?.write(1),
+/// };
+/// drop(cache);
+/// assert_eq!(*list.head, 1);
+/// # Ok::<(), Error>(())
+/// ```
 pub type ArcObject<S> = Owned<S, Arc<KmemCache<S>>>;
 
 /// Memory for an object that is not initialised. Given back to the cache on drop.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{cache::Options, KmemCache};
+/// use kernel::{new_spinlock, sync::SpinLock};
+///
+/// kalloc::sites! {
+///     Tables: cache([u64; 64]), "doc_slot";
+///     Queues: cache(SpinLock<u64>), "doc_slot_pinned";
+/// }
+///
+/// // In place: nothing goes over the stack.
+/// let cache = KmemCache::<Tables>::new(Options::new())?;
+/// let table = cache
+///     .reserve(GFP_KERNEL)?
+///     .init(pin_init::init_zeroed::<[u64; 64]>())?;
+/// assert_eq!(table.first(), Some(&0));
+///
+/// // And where it stays, if it must.
+/// let cache = KmemCache::<Queues>::new(Options::new())?;
+/// let queue = cache.reserve(GFP_KERNEL)?.pin_init(new_spinlock!(7))?;
+/// assert_eq!(*queue.lock(), 7);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
@@ -142,6 +247,26 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Drop for Slot<S, C> {
 }
 
 /// An owned object of a slab cache: [`Object`] or [`ArcObject`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{cache::Options, KmemCache};
+///
+/// kalloc::sites! {
+///     Nodes: cache(u64), "doc_owned";
+/// }
+///
+/// let cache = KmemCache::<Nodes>::new(Options::new())?;
+/// let node = cache.alloc(1, GFP_KERNEL)?;
+/// // The value goes on, and so does the memory.
+/// let (slot, value) = node.take();
+/// let node = slot.write(value + 1);
+/// // Or one of them.
+/// let node = node.into_slot().write(3);
+/// assert_eq!(node.into_inner(), 3);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///

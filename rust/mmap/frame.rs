@@ -19,6 +19,31 @@ use kernel::{
 ///
 /// A slab object is aligned as its type, so that `[Frame; 2]` can be an object that is
 /// [mappable](super::Mappable), which `[u8; 2 * PAGE_SIZE]` is not.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     cache::Options,
+///     mmap::{Frame, Mappable},
+///     KmemCache,
+/// };
+/// use kernel::sync::Arc;
+///
+/// kalloc::sites! {
+///     Tables: cache([Frame; 2]), "doc_frame";
+/// }
+///
+/// let cache = Arc::new(KmemCache::<Tables>::new(Options::new())?, GFP_KERNEL)?;
+/// let table = cache
+///     .reserve_arc(GFP_KERNEL)?
+///     .init(pin_init::init_zeroed::<[Frame; 2]>())?;
+/// assert_eq!(table.pages()?, 2);
+/// assert!(table
+///     .iter()
+///     .all(|frame| frame.iter().all(|&byte| byte == 0)));
+/// # Ok::<(), Error>(())
+/// ```
 #[repr(C)]
 #[cfg_attr(CONFIG_PAGE_SIZE_4KB, repr(align(4096)))]
 #[cfg_attr(CONFIG_PAGE_SIZE_16KB, repr(align(16384)))]

@@ -48,6 +48,28 @@ use kernel::{
 /// - These pages are RAM, hold the memory and nothing else, and are not freed before the value is
 ///   dropped.
 /// - Every byte of them is initialised, and not written.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{mmap::Mappable, Array, Kmalloc};
+/// use kernel::page::PAGE_SIZE;
+///
+/// kalloc::sites! {
+///     Tables: kmalloc([u8]), "doc_mappable";
+/// }
+///
+/// let table = Array::<u8, Kmalloc<Tables>>::zeroed(2 * PAGE_SIZE, GFP_KERNEL)?;
+/// assert_eq!(table.pages(), Ok(2));
+/// assert!(table.pfn(1).is_some() && table.pfn(2).is_none());
+/// // Which parts of it can be mapped:
+/// assert_eq!((table.check(0, 2), table.check(1, 2)), (Ok(()), Err(ENXIO)));
+///
+/// // No memory of somebody else's is shown.
+/// let small = Array::<u8, Kmalloc<Tables>>::zeroed(100, GFP_KERNEL)?;
+/// assert_eq!(small.pages(), Err(EINVAL));
+/// # Ok::<(), Error>(())
+/// ```
 pub unsafe trait Mappable: Send + Sync + 'static {
     /// Returns the number of pages.
     ///
