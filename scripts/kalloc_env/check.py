@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import cache as store
 from . import crates, kalloctop, modules
+from .examples import missing
 from .paths import BUILD, LOGS, TREE
 from .saved import call_for
 from .say import Failure, say
@@ -85,6 +86,18 @@ def cargo(log: Path) -> None:
 
 def rustdoc(log: Path) -> None:
     """The crate's documentation builds without a warning; it is left in build/doc/kalloc."""
+    document(log, "-Dwarnings", "--output", BUILD / "doc")
+
+
+def examples(log: Path) -> None:
+    """Every public item has an example."""
+    out = BUILD / "check" / "doc"
+    document(log, "-Zunstable-options", "--output-format", "json", "--output", out)
+    report(sorted(missing(TREE, out / "kalloc.json")), log)
+
+
+def document(log: Path, *options: str | Path) -> None:
+    """Runs rustdoc on the crate, as it was compiled."""
     tree = lint_tree()
     if not (tree.out / "rust/kalloc.o").exists():
         tree.make(toolchain(), log, "modules")
@@ -93,7 +106,7 @@ def rustdoc(log: Path) -> None:
     code = re.compile(r"--remap.*|-C(?!target|panic).*|-Z(function|cf|no-j|patch|tune|binary|llvm|sanit).*"
                       r"|-[WA]clippy::.*|--crate-type|rlib")
     flags = [flag for flag in call.flags if not code.fullmatch(flag)]
-    tool(["env", "-C", tree.out, *call.env, "RUSTC_BOOTSTRAP=1", "rustdoc", "-Dwarnings", "--output", BUILD / "doc",
+    tool(["env", "-C", tree.out, *call.env, "RUSTC_BOOTSTRAP=1", "rustdoc", *options,
           "--crate-name", "kalloc", *flags, TREE / "rust/kalloc.rs"], log, binds=[tree.path, tree.source])
 
 
@@ -234,7 +247,7 @@ def report(complaints: list[str], log: Path) -> None:
 
 CHECKS: tuple[Callable[[Path], None], ...] = (
     licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, hazards, documents, clippy, cargo,
-    rustdoc)
+    rustdoc, examples)
 
 
 def run_checks(names: list[str]) -> int:
