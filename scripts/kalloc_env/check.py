@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from textwrap import indent
 
 from . import cache as store
-from . import crates, kalloctop, modules
+from . import crates, doctests, kalloctop, modules
 from .examples import missing
 from .paths import BUILD, LOGS, TREE
 from .saved import call_for
@@ -48,11 +49,23 @@ def tool(argv: Iterable[str | Path], log: Path, binds: Iterable[Path] = ()) -> s
 
 
 def rustfmt(log: Path) -> None:
-    """Rust is formatted as the kernel's is."""
+    """Rust is formatted as the kernel's is, and so are examples in comments."""
     debug, = set_up("debug")
     config = debug.source / ".rustfmt.toml"
-    tool(["rustfmt", "--check", "--edition", "2021", "--config-path", config, *files("*.rs")],
+    out = BUILD / "check" / "examples.rs"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("".join(standalone(example) for path in files("rust/*.rs")
+                           for example in doctests.examples(TREE, path)))
+    tool(["rustfmt", "--check", "--edition", "2021", "--config-path", config, *files("*.rs"), out],
          log, binds=[debug.source])
+
+
+def standalone(example: doctests.Example) -> str:
+    """A function with an example, whose lines have as much room as those in the comment."""
+    text = "\n".join(example.shown).strip("\n")
+    for around in ("fn main()", "mod inside")[:2 if "::" in example.item else 1]:
+        text = f"{around} {{\n{indent(text, '    ')}\n}}"
+    return f"// {example.file}:{example.line}\n{text}\n"
 
 
 def lint_tree() -> modules.BuildTree:

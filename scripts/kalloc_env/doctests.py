@@ -15,6 +15,7 @@ DOC = re.compile(r"\s*//([/!])(?!/) ?(.*)")
 ITEM = re.compile(r"\s*(?:pub(?:\([^)]*\))? )?(?:(?:const|unsafe|async) )*"
                   r"(?:fn|struct|enum|union|trait|type|const|static|mod|macro_rules!) (\w+)")
 OWNER = re.compile(r"\s*(?:pub(?:\([^)]*\))? )?(?:unsafe )?(?:impl|trait)\b")
+HIDDEN = re.compile(r"\s*#(\s|$)")
 # What may follow the fence of an example; the rest is text, or not to be compiled.
 WORDS = {"", "rust", "no_run"}
 
@@ -26,8 +27,18 @@ class Example:
     file: str
     line: int
     item: str
-    code: list[str]
+    text: list[str]
     runs: bool
+
+    @property
+    def code(self) -> list[str]:
+        """What the compiler sees of it."""
+        return [without_mark(line) for line in self.text]
+
+    @property
+    def shown(self) -> list[str]:
+        """What readers see of it."""
+        return [line for line in self.text if not HIDDEN.match(line)]
 
     @property
     def name(self) -> str:
@@ -40,32 +51,28 @@ def examples(root: Path, path: Path) -> Iterator[Example]:
     """Returns the examples of a file under `root`."""
     file, lines = str(path.relative_to(root)), path.read_text().splitlines()
     fence: tuple[int, set[str]] | None = None
-    code: list[str] = []
+    text: list[str] = []
     for number, line in enumerate(lines, 1):
         doc = DOC.fullmatch(line)
         if not doc:
             if fence:
                 raise ValueError(f"{file}:{fence[0]}: the fence has no end")
             continue
-        text = doc[2]
-        if not text.lstrip().startswith("```"):
-            code += [shown(text)] if fence else []
+        if not doc[2].lstrip().startswith("```"):
+            text += [doc[2]] if fence else []
         elif not fence:
-            fence, code = (number, set(re.split(r"[,\s]", text.strip("` ")))), []
+            fence, text = (number, set(re.split(r"[,\s]", doc[2].strip("` ")))), []
         else:
             start, words = fence
             if words <= WORDS:
                 item = "" if doc[1] == "!" else item_after(lines, number)
-                yield Example(file, start + 1, item, code, "no_run" not in words)
+                yield Example(file, start + 1, item, text, "no_run" not in words)
             fence = None
 
 
-def shown(line: str) -> str:
-    """A line of an example as the compiler sees it: `# ` hides it from readers."""
-    bare = line.lstrip()
-    if bare == "#" or bare.startswith("# "):
-        return line.replace("#", "", 1).strip()
-    return line.replace("##", "#", 1) if bare.startswith("##") else line
+def without_mark(line: str) -> str:
+    """A line without the mark that hides it; two of them are one that is shown."""
+    return line.replace("#", "", 1) if HIDDEN.match(line) or line.lstrip().startswith("##") else line
 
 
 def item_after(lines: list[str], number: int) -> str:
