@@ -96,6 +96,34 @@ unsafe impl Keeper for Debug {
 /// A file in the directory that shows records, read-only for root. It is there until this is
 /// dropped.
 ///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     debugfs::SeqFile,
+///     seq::{Output, Records},
+/// };
+///
+/// struct Greeting(&'static [u8]);
+///
+/// impl Records for Greeting {
+///     fn seek(&self, pos: u64) -> Option<u64> {
+///         (pos == 0).then_some(0)
+///     }
+///
+///     fn show(&self, _pos: u64, out: &mut Output) {
+///         out.write(self.0);
+///     }
+/// }
+///
+/// # use kernel::ModuleMetadata;
+/// # let module = &crate::LocalModule::THIS_MODULE;
+/// let file = SeqFile::new(module, c"doc_seq_file", Greeting(b"hello\n"));
+/// let file = KBox::pin_init(file, GFP_KERNEL)?;
+/// assert_eq!(file.records().0, b"hello\n");
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// `handle`, if there is one, is a file that shows `self.records`, and that nobody else removes but

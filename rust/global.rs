@@ -7,20 +7,32 @@
 //! lock that is initialised by hand, and nobody drops it. A [`Global`] is a place for it that is there
 //! from the beginning, and is filled and emptied by the module:
 //!
-//! ```ignore
+//! ```
+//! use kalloc::global::{Global, Published};
+//! use kernel::sync::Arc;
+//!
+//! struct Store {
+//!     limit: usize,
+//! }
+//!
 //! static STORE: Global<Store> = Global::new();
 //!
-//! #[pin_data]
 //! struct Driver {
-//!     #[pin]
-//!     device: MiscDeviceRegistration<Session>,
-//!     /// Goes after the device.
+//!     // The device first: what stands below goes after it.
 //!     _store: Published<Store>,
 //! }
 //!
-//! fn open(_file: &File, _device: &MiscDeviceRegistration<Session>) -> Result<Arc<Store>> {
+//! /// What the device's `open` does.
+//! fn open() -> Result<Arc<Store>> {
 //!     STORE.get().ok_or(ENODEV)
 //! }
+//!
+//! let store = Arc::new(Store { limit: 7 }, GFP_KERNEL)?;
+//! let driver = Driver {
+//!     _store: STORE.publish(store)?,
+//! };
+//! assert_eq!(open()?.limit, 7);
+//! # Ok::<(), Error>(())
 //! ```
 //!
 //! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
@@ -45,6 +57,25 @@ use kernel::{
 };
 
 /// A place for an `Arc<T>`, empty at first.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::global::Global;
+/// use kernel::sync::Arc;
+///
+/// static LIMIT: Global<u64> = Global::new();
+///
+/// assert!(LIMIT.get().is_none());
+/// let published = LIMIT.publish(Arc::new(7, GFP_KERNEL)?)?;
+/// let limit = LIMIT.get().ok_or(ENODEV)?;
+///
+/// // Who has it keeps it.
+/// drop(published);
+/// assert!(LIMIT.get().is_none());
+/// assert_eq!(*limit, 7);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
@@ -103,6 +134,28 @@ impl<T: Send + Sync> Global<T> {
 /// # Context
 ///
 /// Dropped in process context; sleeps until nobody is in the middle of [`Global::get`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::global::{Global, Published};
+/// use kernel::sync::Arc;
+///
+/// static LIMIT: Global<u64> = Global::new();
+///
+/// /// The module: what it publishes goes with it.
+/// struct Driver {
+///     _limit: Published<u64>,
+/// }
+///
+/// let driver = Driver {
+///     _limit: LIMIT.publish(Arc::new(7, GFP_KERNEL)?)?,
+/// };
+/// assert!(LIMIT.get().is_some());
+/// drop(driver);
+/// assert!(LIMIT.get().is_none());
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///

@@ -84,6 +84,21 @@ pub fn pfn_of(block: &[u8], offset: usize) -> Result<usize> {
 /// # Errors
 ///
 /// As [`pfn_of`], for the first byte.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{memory, Array, Vmalloc};
+/// use kernel::page::PAGE_SIZE;
+///
+/// kalloc::sites! {
+///     Logs: vmalloc([u8]), "doc_pfns";
+/// }
+///
+/// let log = Array::<u8, Vmalloc<Logs>>::zeroed(4 * PAGE_SIZE, GFP_KERNEL)?;
+/// assert_eq!(memory::pfns(&log)?.count(), 4);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn pfns(block: &[u8]) -> Result<impl Iterator<Item = usize> + use<'_>> {
     let start = block.as_ptr().addr();
     if !block.is_empty() {
@@ -98,6 +113,21 @@ pub fn pfns(block: &[u8]) -> Result<impl Iterator<Item = usize> + use<'_>> {
 }
 
 /// Returns whether the block's first byte is in the vmalloc area.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{memory, Array, KVmalloc};
+///
+/// kalloc::sites! {
+///     Tables: kvmalloc([u8]), "doc_is_vmalloc";
+/// }
+///
+/// let small = Array::<u8, KVmalloc<Tables>>::zeroed(100, GFP_KERNEL)?;
+/// let large = Array::<u8, KVmalloc<Tables>>::zeroed(8 << 20, GFP_KERNEL)?;
+/// assert!(!memory::is_vmalloc(&small) && memory::is_vmalloc(&large));
+/// # Ok::<(), Error>(())
+/// ```
 pub fn is_vmalloc(block: &[u8]) -> bool {
     block.first().is_some_and(|byte| {
         // SAFETY: Takes any address.
@@ -112,6 +142,21 @@ pub fn is_vmalloc(block: &[u8]) -> bool {
 ///
 /// - [`EINVAL`] if `offset` is not in the block.
 /// - [`EOPNOTSUPP`] if the architecture does not tell.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{memory, Mapping, PageArray};
+///
+/// kalloc::sites! {
+///     Buffers: pages, "doc_is_writable";
+/// }
+///
+/// let mut buffer = PageArray::<Buffers>::zeroed(1, GFP_KERNEL)?;
+/// assert!(memory::is_writable(&Mapping::new(&mut buffer)?, 0)?);
+/// assert!(!memory::is_writable(&Mapping::read_only(&mut buffer)?, 0)?);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn is_writable(block: &[u8], offset: usize) -> Result<bool> {
     let byte = core::ptr::from_ref(block.get(offset).ok_or(EINVAL)?);
     // SAFETY: Takes any address; that of a block is mapped, and stays so while that is borrowed.

@@ -6,12 +6,35 @@
 //! cache line stays where it is; whoever wants to know the whole looks at all of them. [`Counter`] is
 //! the most frequent case.
 //!
-//! ```ignore
-//! struct Stats { hits: Counter, longest: PerCpu<Atomic<u64>> }
+//! ```
+//! use kalloc::percpu::{Counter, PerCpu};
+//! use kernel::sync::atomic::{Atomic, Relaxed};
 //!
-//! stats.hits.inc();
-//! stats.longest.this(|longest| longest.store(longest.load(Relaxed).max(length), Relaxed));
-//! let longest = stats.longest.iter().map(|(_, longest)| longest.load(Relaxed)).max();
+//! struct Stats {
+//!     hits: Counter,
+//!     longest: PerCpu<Atomic<u64>>,
+//! }
+//!
+//! impl Stats {
+//!     fn hit(&self, length: u64) {
+//!         self.hits.inc();
+//!         self.longest
+//!             .this(|longest| longest.store(longest.load(Relaxed).max(length), Relaxed));
+//!     }
+//! }
+//!
+//! let stats = Stats {
+//!     hits: Counter::new(GFP_KERNEL)?,
+//!     longest: PerCpu::new(GFP_KERNEL, |_| Atomic::new(0))?,
+//! };
+//! stats.hit(3);
+//! stats.hit(2);
+//! let longest = stats
+//!     .longest
+//!     .iter()
+//!     .map(|(_, longest)| longest.load(Relaxed));
+//! assert_eq!((stats.hits.sum(), longest.max()), (2, Some(3)));
+//! # Ok::<(), Error>(())
 //! ```
 //!
 //! A CPU's value is not that CPU's alone: others read it, and an interrupt may come in between. It is
@@ -40,6 +63,23 @@ use kernel::{
 const MAX_SIZE: usize = 32 << 10;
 
 /// A `T` for every possible CPU.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::percpu::PerCpu;
+/// use kernel::sync::atomic::{Atomic, Relaxed};
+///
+/// let longest = PerCpu::new(GFP_KERNEL, |_| Atomic::<u64>::new(0))?;
+/// longest.this(|longest| longest.store(7, Relaxed));
+/// let all = longest.iter().map(|(_, longest)| longest.load(Relaxed));
+/// assert_eq!(all.max(), Some(7));
+///
+/// // The same.
+/// let longest = PerCpu::<u64>::zeroed(GFP_KERNEL)?;
+/// assert!(longest.iter().all(|(_, &longest)| longest == 0));
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
@@ -161,6 +201,18 @@ impl<T: Sync> Drop for PerCpu<T> {
 /// A number that every CPU adds to without regard to the others: one instruction, on x86_64.
 ///
 /// It holds 64 bits, and wraps after that.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::percpu::Counter;
+///
+/// let hits = Counter::new(GFP_KERNEL)?;
+/// hits.inc();
+/// hits.add(2);
+/// assert_eq!(hits.sum(), 3);
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Counter(PerCpu<u64>);
 
 impl Counter {

@@ -4,7 +4,24 @@
 //!
 //! A module keeps a [`ProcFile`] where it keeps all that it is, and what it shows behind it:
 //!
-//! ```ignore
+//! ```no_run
+//! use kalloc::{
+//!     procfs::{ProcFile, Readers},
+//!     seq::{Output, Records},
+//! };
+//!
+//! struct Listing;
+//!
+//! impl Records for Listing {
+//!     fn seek(&self, pos: u64) -> Option<u64> {
+//!         (pos < 3).then_some(pos)
+//!     }
+//!
+//!     fn show(&self, pos: u64, out: &mut Output) {
+//!         out.print(fmt!("line {pos}\n"));
+//!     }
+//! }
+//!
 //! #[pin_data]
 //! struct Driver {
 //!     #[pin]
@@ -65,6 +82,23 @@ unsafe impl Keeper for Proc {
 }
 
 /// Who may read a file.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::procfs::Readers;
+///
+/// /// Addresses are for root only.
+/// fn readers(shows_addresses: bool) -> Readers {
+///     if shows_addresses {
+///         Readers::Root
+///     } else {
+///         Readers::Everyone
+///     }
+/// }
+///
+/// assert_eq!(readers(true), Readers::Root);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
     /// Root: mode 0400.
@@ -83,6 +117,35 @@ impl Readers {
 }
 
 /// A file in `/proc`, read-only. It is there until this is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     procfs::{ProcFile, Readers},
+///     seq::{Output, Records},
+/// };
+///
+/// struct Greeting(&'static [u8]);
+///
+/// impl Records for Greeting {
+///     fn seek(&self, pos: u64) -> Option<u64> {
+///         (pos == 0).then_some(0)
+///     }
+///
+///     fn show(&self, _pos: u64, out: &mut Output) {
+///         out.write(self.0);
+///     }
+/// }
+///
+/// # use kernel::ModuleMetadata;
+/// # let module = &crate::LocalModule::THIS_MODULE;
+/// let greeting = Greeting(b"hello\n");
+/// let file = ProcFile::new(module, c"doc_proc_file", Readers::Everyone, greeting);
+/// let file = KBox::pin_init(file, GFP_KERNEL)?;
+/// assert_eq!(file.records().0, b"hello\n");
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///

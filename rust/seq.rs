@@ -5,18 +5,26 @@
 //! What a driver has many of is [`Records`]: a file in [`/proc`](crate::procfs) or
 //! [debugfs](crate::debugfs) shows it a line for each, and asks for no more than its reader takes.
 //!
-//! ```ignore
-//! /// The sessions, by an id that grows.
-//! struct Listing(Arc<Sessions>);
+//! ```no_run
+//! use kalloc::seq::{Output, Records};
+//! use kernel::{
+//!     rbtree::RBTree,
+//!     sync::{Arc, Mutex},
+//! };
+//!
+//! /// The names of sessions, by an id that grows.
+//! struct Listing(Arc<Mutex<RBTree<u64, CString>>>);
+//! # use kernel::str::CString;
 //!
 //! impl Records for Listing {
 //!     fn seek(&self, pos: u64) -> Option<u64> {
-//!         self.0.lock().first_id_from(pos)
+//!         self.0.lock().keys().copied().find(|&id| id >= pos)
 //!     }
 //!
 //!     fn show(&self, pos: u64, out: &mut Output) {
-//!         if let Some(session) = self.0.lock().get(pos) {
-//!             out.print(fmt!("{pos} {}\n", session.name()));
+//!         if let Some(name) = self.0.lock().get(&pos) {
+//!             out.left(20, name.to_str().unwrap_or("?"));
+//!             out.print(fmt!("{pos}\n"));
 //!         }
 //!     }
 //! }
@@ -56,6 +64,27 @@ use kernel::{
 /// # Context
 ///
 /// Process context; may sleep. The file's owner waits for these calls when it is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::seq::{Output, Records};
+///
+/// /// The squares of the numbers below one.
+/// struct Squares(u64);
+///
+/// impl Records for Squares {
+///     fn seek(&self, pos: u64) -> Option<u64> {
+///         (pos < self.0).then_some(pos)
+///     }
+///
+///     fn show(&self, pos: u64, out: &mut Output) {
+///         out.print(fmt!("{pos} {}\n", pos * pos));
+///     }
+/// }
+///
+/// assert_eq!((Squares(3).seek(2), Squares(3).seek(3)), (Some(2), None));
+/// ```
 pub trait Records: Send + Sync {
     /// Returns the position of the first record at or after `pos`, if there is one.
     ///
@@ -69,6 +98,39 @@ pub trait Records: Send + Sync {
 
 /// What a record is written to. What does not fit is not lost: the record is asked for again, with
 /// more room.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::seq::{Output, Records};
+///
+/// struct Session {
+///     name: &'static [u8],
+///     state: &'static str,
+///     bytes: u64,
+/// }
+///
+/// struct Listing(&'static [Session]);
+///
+/// impl Records for Listing {
+///     fn seek(&self, pos: u64) -> Option<u64> {
+///         (pos < self.0.len() as u64).then_some(pos)
+///     }
+///
+///     fn show(&self, pos: u64, out: &mut Output) {
+///         if let Some(session) = self.0.get(pos as usize) {
+///             out.left(8, session.state);
+///             out.column(12, session.bytes);
+///             out.write(b" ");
+///             // A user has chosen it.
+///             out.word(session.name);
+///             out.print(fmt!(" #{pos}\n"));
+///         }
+///     }
+/// }
+///
+/// assert_eq!(Listing(&[]).seek(0), None);
+/// ```
 ///
 /// # Invariants
 ///
