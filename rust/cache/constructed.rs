@@ -7,22 +7,40 @@
 //! slab comes from the page allocator. An object is then allocated as it is, and whoever frees it
 //! leaves it as good as new:
 //!
-//! ```ignore
+//! ```
+//! use kalloc::cache::{Construct, ConstructedCache, Options, Reset};
+//! use kernel::{new_spinlock, sync::SpinLock};
+//!
 //! #[pin_data]
-//! struct Queue { #[pin] items: SpinLock<[u32; 8]>, served: u64 }
+//! struct Queue {
+//!     #[pin]
+//!     items: SpinLock<[u32; 8]>,
+//!     served: u64,
+//! }
 //!
 //! impl Construct for Queue {
 //!     fn construct() -> impl PinInit<Self> {
-//!         pin_init!(Queue { items <- new_spinlock!([0; 8]), served: 0 })
+//!         pin_init!(Queue {
+//!             items <- new_spinlock!([0; 8]),
+//!             served: 0,
+//!         })
 //!     }
 //! }
 //!
 //! impl Reset for Queue {
-//!     fn reset(self: Pin<&mut Self>) { *self.items.lock() = [0; 8]; }
+//!     fn reset(self: Pin<&mut Self>) {
+//!         *self.items.lock() = [0; 8];
+//!     }
+//! }
+//!
+//! kalloc::sites! {
+//!     Queues: cache(Queue), "doc_constructed_queue";
 //! }
 //!
 //! let queues = ConstructedCache::<Queues>::new(Options::new())?;
 //! let queue = queues.alloc(GFP_KERNEL)?;
+//! assert_eq!(*queue.items.lock(), [0; 8]);
+//! # Ok::<(), Error>(())
 //! ```
 //!
 //! # What makes this sound
@@ -79,6 +97,33 @@ use kernel::{
 };
 
 /// What can be constructed ahead of time, for nobody in particular. It must not need to be dropped.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::cache::Construct;
+/// use kernel::{new_spinlock, sync::SpinLock};
+///
+/// #[pin_data]
+/// struct Queue {
+///     #[pin]
+///     items: SpinLock<[u32; 8]>,
+///     served: u64,
+/// }
+///
+/// impl Construct for Queue {
+///     fn construct() -> impl PinInit<Self> {
+///         pin_init!(Queue {
+///             items <- new_spinlock!([0; 8]),
+///             served: 0,
+///         })
+///     }
+/// }
+///
+/// let queue = KBox::pin_init(Queue::construct(), GFP_KERNEL)?;
+/// assert_eq!((*queue.items.lock(), queue.served), ([0; 8], 0));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Construct: Send + Sized + 'static {
     /// Makes a value. Called when the allocator wants it, in whatever context that is.
     fn construct() -> impl PinInit<Self>;
@@ -95,6 +140,41 @@ impl<T: AtomicType + Default + 'static> Construct for Atomic<T> {
 }
 
 /// What can be made as good as new, to be used again.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::cache::{Construct, Reset};
+///
+/// struct Buffer {
+///     used: usize,
+///     bytes: [u8; 64],
+/// }
+///
+/// impl Construct for Buffer {
+///     fn construct() -> impl PinInit<Self> {
+///         init!(Buffer {
+///             used: 0,
+///             bytes: [0; 64],
+///         })
+///     }
+/// }
+///
+/// impl Reset for Buffer {
+///     fn reset(mut self: Pin<&mut Self>) {
+///         // What nobody looks at beyond the end can stay.
+///         self.used = 0;
+///     }
+/// }
+///
+/// let mut buffer = Buffer {
+///     used: 3,
+///     bytes: [0; 64],
+/// };
+/// Pin::new(&mut buffer).reset();
+/// assert_eq!(buffer.used, 0);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Reset: Construct {
     /// Does so. Called when an object is freed, in whatever context that is.
     fn reset(self: Pin<&mut Self>);
@@ -103,6 +183,39 @@ pub trait Reset: Construct {
 /// A slab cache of `S::Object`s that stay constructed, counted at site `S` and named after it.
 ///
 /// It may be dropped while objects are live: it is destroyed when the last of them has gone.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::cache::{Construct, ConstructedCache, Options, Reset};
+///
+/// struct Buffer([u8; 64]);
+///
+/// impl Construct for Buffer {
+///     fn construct() -> impl PinInit<Self> {
+///         Buffer([0; 64])
+///     }
+/// }
+///
+/// impl Reset for Buffer {
+///     fn reset(mut self: Pin<&mut Self>) {
+///         self.0.fill(0);
+///     }
+/// }
+///
+/// kalloc::sites! {
+///     Buffers: cache(Buffer), "doc_constructed_cache";
+/// }
+///
+/// let cache = ConstructedCache::<Buffers>::new(Options::new())?;
+/// let mut buffer = cache.alloc(GFP_KERNEL)?;
+/// buffer.0.fill(7);
+/// drop(buffer);
+/// // Whichever it is, it is as new.
+/// assert_eq!(cache.alloc(GFP_KERNEL)?.0, [0; 64]);
+/// cache.shrink();
+/// # Ok::<(), Error>(())
+/// ```
 pub struct ConstructedCache<S: Tag<Family = Slab, Object: Reset>>(Kept<S>);
 
 impl<S: Tag<Family = Slab, Object: Reset>> ConstructedCache<S> {
@@ -158,6 +271,38 @@ impl<S: Tag<Family = Slab, Object: Reset>> ConstructedCache<S> {
 }
 
 /// An owned object of a [`ConstructedCache`]. Reset and given back on drop.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::cache::{Construct, Constructed, ConstructedCache, Options, Reset};
+///
+/// struct Count(u64);
+///
+/// impl Construct for Count {
+///     fn construct() -> impl PinInit<Self> {
+///         Count(0)
+///     }
+/// }
+///
+/// impl Reset for Count {
+///     fn reset(mut self: Pin<&mut Self>) {
+///         self.0 = 0;
+///     }
+/// }
+///
+/// kalloc::sites! {
+///     Counts: cache(Count), "doc_constructed";
+/// }
+///
+/// let cache = ConstructedCache::<Counts>::new(Options::new())?;
+/// let mut count: Constructed<Counts> = cache.alloc(GFP_KERNEL)?;
+/// count.as_mut().0 += 1;
+/// // It may outlive the handle of its cache.
+/// drop(cache);
+/// assert_eq!(count.0, 1);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///

@@ -6,16 +6,7 @@
 //! and ends the task if the bytes are not in the cache's *usercopy region*: a wrong length or a wild
 //! pointer must not show what lies beside. The default region is the whole object. A cache whose
 //! objects have secrets is better made by [`KmemCache::with_usercopy`](super::KmemCache::with_usercopy),
-//! with the one field that is for user space:
-//!
-//! ```ignore
-//! struct Session { secret: [u8; 32], name: [u8; 64] }
-//! const NAME: Field<Session, [u8; 64]> = kalloc::field!(Session, name);
-//!
-//! let sessions = KmemCache::<Sessions>::with_usercopy(Options::new(), NAME)?;
-//! // …
-//! session.copy_to(NAME, writer)?;
-//! ```
+//! with the one field that is for user space; [`Field`] has an example.
 //!
 //! The field's type has no padding, and every byte of it is initialised while the object is; and
 //! what is copied in is a valid value, whatever it is. Both are traits of the type
@@ -45,6 +36,51 @@ use kernel::{
 };
 
 /// A field of `T`, of type `F`. Made by [`field!`](crate::field).
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     cache::{Field, Options},
+///     field, KmemCache,
+/// };
+/// use kernel::uaccess::{UserSliceReader, UserSliceWriter};
+///
+/// struct Session {
+///     secret: [u8; 32],
+///     name: [u8; 64],
+/// }
+///
+/// kalloc::sites! {
+///     Sessions: cache(Session), "doc_field";
+/// }
+///
+/// const NAME: Field<Session, [u8; 64]> = field!(Session, name);
+/// const SECRET: Field<Session, [u8; 32]> = field!(Session, secret);
+///
+/// /// What a driver's `ioctl` does to rename a session.
+/// fn rename(
+///     session: &mut kalloc::cache::Object<'_, Sessions>,
+///     reader: &mut UserSliceReader,
+///     writer: &mut UserSliceWriter,
+/// ) -> Result {
+///     session.copy_to(NAME, writer)?;
+///     session.copy_from(NAME, reader)
+/// }
+///
+/// let cache = KmemCache::<Sessions>::with_usercopy(Options::new(), NAME)?;
+/// let session = Session {
+///     secret: [7; 32],
+///     name: [0; 64],
+/// };
+/// let mut session = cache.alloc(session, GFP_KERNEL)?;
+/// # use kernel::uaccess::{UserPtr, UserSlice};
+/// # let (mut reader, mut writer) = UserSlice::new(UserPtr::from_addr(0), 0).reader_writer();
+/// # assert_eq!(rename(&mut session, &mut reader, &mut writer), Err(EFAULT));
+/// # let mut reader = UserSlice::new(UserPtr::from_addr(0), 32).reader();
+/// assert_eq!(session.copy_from(SECRET, &mut reader), Err(EINVAL));
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Field<T, F> {
     offset: usize,
     get: fn(&T) -> &F,
@@ -91,6 +127,26 @@ impl<T, F> Field<T, F> {
 /// Names a field, for [`copy_to`](crate::cache::Owned::copy_to) and
 /// [`with_usercopy`](crate::KmemCache::with_usercopy): `field!(Type, name)`, or a field of a field,
 /// `field!(Type, outer.inner)`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{cache::Field, field};
+///
+/// struct Name {
+///     text: [u8; 64],
+/// }
+///
+/// struct Session {
+///     name: Name,
+///     secret: u64,
+/// }
+///
+/// /// What of a session user space may be given.
+/// const TEXT: Field<Session, [u8; 64]> = field!(Session, name.text);
+/// # let _ = TEXT;
+/// # assert_eq!(core::mem::offset_of!(Session, name.text) % 8, 0);
+/// ```
 #[macro_export]
 macro_rules! field {
     ($type:ty, $($field:tt).+) => {

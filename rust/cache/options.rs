@@ -19,9 +19,24 @@ use kernel::{
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// use kalloc::{cache::Options, KmemCache};
+///
+/// kalloc::sites! {
+///     Inodes: cache([u64; 50]), "doc_options";
+///     Keys: cache([u8; 32]), "doc_options_keys";
+/// }
+///
 /// const OPTIONS: Options = Options::new().hwcache_align().sheaf_capacity(128);
-/// let cache = KmemCache::<Sessions>::new(OPTIONS)?;
+/// // What users cause to be allocated is charged to them, and can be reclaimed.
+/// let inodes = KmemCache::<Inodes>::new(OPTIONS.account().reclaimable())?;
+/// assert_eq!(inodes.zeroed(GFP_KERNEL)?.first(), Some(&0));
+///
+/// // What no process is to see, where a device wants it.
+/// let keys = KmemCache::<Keys>::new(Options::new().no_usercopy().align(512))?;
+/// assert_eq!(keys.zeroed(GFP_KERNEL)?.as_ptr().addr() % 512, 0);
+/// assert!(Options::MAX_SHEAF_CAPACITY >= 128);
+/// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {

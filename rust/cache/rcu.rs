@@ -21,20 +21,7 @@
 //!                                                 └─────── get ─────── RcuPtr     `Guard`
 //! ```
 //!
-//! ```ignore
-//! kalloc::sites! { Conns: cache(Typesafe<Atomic<u64>, Conn>), "driver_conn"; }
-//!
-//! // A writer: the number is for readers to see, before and after.
-//! let slot = conns.reserve(GFP_KERNEL)?;
-//! slot.key().store(7, Relaxed);
-//! let old = table[7 % N].replace(Some(slot.write(Conn { number: 7, peer })));
-//!
-//! // A reader. The object may have become another one before there is a reference to it.
-//! let guard = rcu::read_lock();
-//! let found = table[7 % N].load(&guard).filter(|seen| seen.key().load(Relaxed) == 7);
-//! let conn = found.and_then(|seen| seen.get(|conn| conn.number == 7));
-//! drop(guard);
-//! ```
+//! [`RcuCache`] has an example.
 //!
 //! # What makes this sound
 //!
@@ -103,6 +90,24 @@ pub use self::reader::{
 
 /// What an object of an [`RcuCache`] consists of: a key that is always there, and a value that comes
 /// and goes. The type in the declaration of the site, `cache(Typesafe<K, T>)`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{cache::Typesafe, Tag};
+/// use kernel::sync::atomic::Atomic;
+///
+/// struct Conn {
+///     peer: u32,
+/// }
+///
+/// kalloc::sites! {
+///     /// Connections, by a number that readers see at any time.
+///     Conns: cache(Typesafe<Atomic<u64>, Conn>), "doc_typesafe";
+/// }
+///
+/// assert!(Conns::site().unit() >= size_of::<Conn>() + size_of::<u64>());
+/// ```
 #[repr(C)]
 pub struct Typesafe<K, T> {
     /// First, as the allocator's pointer in a free object is aligned.
@@ -113,6 +118,39 @@ pub struct Typesafe<K, T> {
 }
 
 /// An object that readers may look at while it is freed: [`Typesafe`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     cache::{rcu::RcuObject, Options, RcuCache, RcuRef, Slab, Typesafe},
+///     Tag,
+/// };
+/// use kernel::sync::atomic::{Atomic, Relaxed};
+///
+/// /// A value with its key, whatever they are.
+/// fn both<S>(
+///     found: &RcuRef<S>,
+/// ) -> (
+///     &<S::Object as RcuObject>::Key,
+///     &<S::Object as RcuObject>::Value,
+/// )
+/// where
+///     S: Tag<Family = Slab, Object: RcuObject + Sized>,
+/// {
+///     (found.key(), found)
+/// }
+///
+/// kalloc::sites! {
+///     Conns: cache(Typesafe<Atomic<u64>, u32>), "doc_rcu_object";
+/// }
+///
+/// let conns = RcuCache::<Conns>::new(Options::new())?;
+/// let conn = conns.reserve(GFP_KERNEL)?.write(1);
+/// let (key, value) = both(&conn);
+/// assert_eq!((key.load(Relaxed), *value), (0, 1));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait RcuObject: sealed::Sealed {
     /// What readers may see at any time.
     type Key: Construct + Sync;
@@ -181,6 +219,45 @@ impl<K, T> Typesafe<K, T> {
 ///
 /// It may be dropped while there are references: it is destroyed when the last value has gone, and
 /// the last reader that has found it.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::cache::{Options, RcuCache, RcuLink, Typesafe};
+/// use kernel::sync::{
+///     atomic::{Atomic, Relaxed},
+///     rcu,
+/// };
+///
+/// struct Conn {
+///     number: u64,
+///     peer: u32,
+/// }
+///
+/// kalloc::sites! {
+///     Conns: cache(Typesafe<Atomic<u64>, Conn>), "doc_rcu_cache";
+/// }
+///
+/// let conns = RcuCache::<Conns>::new(Options::new())?;
+/// let table = [const { RcuLink::<Conns>::new() }; 4];
+///
+/// // A writer: the key is for readers to see, before and after.
+/// let slot = conns.reserve(GFP_KERNEL)?;
+/// slot.key().store(7, Relaxed);
+/// let conn = slot.write(Conn { number: 7, peer: 1 });
+/// drop(table[3].replace(Some(conn)));
+///
+/// // A reader: the object may have become another one before there is a reference to it.
+/// let guard = rcu::read_lock();
+/// let seen = table[3]
+///     .load(&guard)
+///     .filter(|seen| seen.key().load(Relaxed) == 7);
+/// let conn = seen.and_then(|seen| seen.get(|conn| conn.number == 7));
+/// drop(guard);
+/// assert_eq!(conn.map(|conn| conn.peer), Some(1));
+/// conns.shrink();
+/// # Ok::<(), Error>(())
+/// ```
 pub struct RcuCache<S: Tag<Family = Slab, Object: RcuObject + Sized>>(Kept<S>);
 
 impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuCache<S> {
@@ -249,6 +326,30 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuCache<S> {
 }
 
 /// An object that has no value, and nobody but one owner. Given back to the cache on drop.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::cache::{Options, RcuCache, Typesafe};
+/// use kernel::{
+///     new_mutex,
+///     sync::{
+///         atomic::{Atomic, Relaxed},
+///         Mutex,
+///     },
+/// };
+///
+/// kalloc::sites! {
+///     Conns: cache(Typesafe<Atomic<u64>, Mutex<u32>>), "doc_rcu_slot";
+/// }
+///
+/// let conns = RcuCache::<Conns>::new(Options::new())?;
+/// let slot = conns.reserve(GFP_KERNEL)?;
+/// slot.key().store(7, Relaxed);
+/// let conn = slot.pin_init(new_mutex!(1))?;
+/// assert_eq!(*conn.lock(), 1);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///

@@ -40,6 +40,28 @@ use kernel::{
 /// A reference to a value: it stays until the last of them is dropped. Whoever drops the last one
 /// drops the value, and gives the memory back.
 ///
+/// # Examples
+///
+/// ```
+/// use kalloc::cache::{Options, RcuCache, Typesafe};
+/// use kernel::sync::atomic::{Atomic, Relaxed};
+///
+/// kalloc::sites! {
+///     Conns: cache(Typesafe<Atomic<u64>, u32>), "doc_rcu_ref";
+/// }
+///
+/// let conns = RcuCache::<Conns>::new(Options::new())?;
+/// let conn = conns.reserve(GFP_KERNEL)?.write(1);
+/// let other = conn.clone();
+/// assert_eq!((*other.as_pin(), other.key().load(Relaxed)), (1, 0));
+///
+/// // The memory is whose the last reference is.
+/// assert!(conn.into_slot().is_none());
+/// let slot = other.into_slot().ok_or(EBUSY)?;
+/// assert_eq!(*slot.write(2), 2);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// `cell` is an object of the cache of `S`. One of the number of its references is this one's, and so
@@ -131,6 +153,26 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Drop for RcuRef<S> {
 
 /// Where readers find an object: a reference to one, or none.
 ///
+/// # Examples
+///
+/// ```
+/// use kalloc::cache::{Options, RcuCache, RcuLink, Typesafe};
+/// use kernel::sync::{atomic::Atomic, rcu};
+///
+/// kalloc::sites! {
+///     Conns: cache(Typesafe<Atomic<u64>, u32>), "doc_rcu_link";
+/// }
+///
+/// let conns = RcuCache::<Conns>::new(Options::new())?;
+/// let link = RcuLink::<Conns>::new();
+/// assert!(link
+///     .replace(Some(conns.reserve(GFP_KERNEL)?.write(1)))
+///     .is_none());
+/// assert!(link.load(&rcu::read_lock()).is_some());
+/// assert_eq!(link.replace(None).as_deref(), Some(&1));
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// The pointer is NULL, or an object of the cache of `S`, one of whose references is the link's.
@@ -184,6 +226,40 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Drop for RcuLink<S> {
 }
 
 /// An object that was live when it was found, and has since maybe been freed, or become another one.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::cache::{Options, RcuCache, RcuLink, RcuRef, Typesafe};
+/// use kernel::sync::{
+///     atomic::{Atomic, Relaxed},
+///     rcu,
+/// };
+///
+/// kalloc::sites! {
+///     Conns: cache(Typesafe<Atomic<u64>, u32>), "doc_rcu_ptr";
+/// }
+///
+/// /// Returns what is linked, if it is `number`.
+/// fn find(link: &RcuLink<Conns>, number: u64) -> Option<RcuRef<Conns>> {
+///     let guard = rcu::read_lock();
+///     let seen = link.load(&guard)?;
+///     let is_it = |key: &Atomic<u64>| key.load(Relaxed) == number;
+///     // Once to see whether it is worth a reference, and once when it cannot change any more.
+///     is_it(seen.key())
+///         .then_some(seen)?
+///         .get(|conn| is_it(conn.key()))
+/// }
+///
+/// let conns = RcuCache::<Conns>::new(Options::new())?;
+/// let slot = conns.reserve(GFP_KERNEL)?;
+/// slot.key().store(7, Relaxed);
+/// let link = RcuLink::new();
+/// link.replace(Some(slot.write(1)));
+/// assert_eq!(find(&link, 7).as_deref(), Some(&1));
+/// assert!(find(&link, 8).is_none());
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
