@@ -110,8 +110,9 @@ ls -d /proc/kallocinfo /sys/kernel/debug/kalloc /sys/kernel/slab/*exercise* /sys
 # kmemleak looks at an object once it is five seconds old, and reports it if it has not changed since
 # the scan before.
 section kmemleak_finds_nothing
-sleep 6
+start=$(date +%s)
 echo scan >/sys/kernel/debug/kmemleak
+while [ $(($(date +%s) - start)) -lt 7 ]; do sleep 0.5; done
 echo scan >/sys/kernel/debug/kmemleak
 cat /sys/kernel/debug/kmemleak
 
