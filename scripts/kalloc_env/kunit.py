@@ -20,6 +20,10 @@ SUITES, EXAMPLES, LEAK = "suites", "examples", "a_leak_is_said"
 MARK = "kalloc-test: "
 STATUS = {"PASS": "passed", "SKIP": "skipped"}
 
+# SLUB's checks, in caches that are ours or have our memory: in all of the kernel's they would take a third of the
+# time. Copies to and from user space are checked as well.
+APPEND = "slab_debug=-;FZP,kmalloc-*,kunit_*,exercise_*,driver_*,leak_* hardened_usercopy=1"
+
 # What each section of the guest's shows.
 SHOWN = {
     EXAMPLES: ["0"],
@@ -65,7 +69,7 @@ def kunit(kernel: Kernel) -> Iterator[Case]:
     """Every case of the suites and of the documentation's examples, by the kernel's own parser; then what
     the sections show, and the log."""
     out = io.BytesIO()
-    guest = Guest(kernel, f"faults={faults.AMOUNT}\n{GUEST.read_text()}", memory=512, append="hardened_usercopy=1",
+    guest = Guest(kernel, f"faults={faults.AMOUNT}\n{GUEST.read_text()}", memory=512, append=APPEND,
                   modules=modules.image(kernel), kvm=kvm.usable(kernel.image),
                   add=[(faults.program(), "usr/bin/kalloc_faults")], timeout=1800 if faults.AMOUNT else 300)
     result = boot(guest, out)

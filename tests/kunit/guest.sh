@@ -94,7 +94,7 @@ rmmod kalloc_readme
 section workloads_are_clean
 modprobe kalloc_exercise
 file=/sys/kernel/debug/kalloc/exercise
-echo all count=60 size=5000 keep=3 >$file
+echo all count=20 size=5000 keep=3 >$file
 grep -c "3 .* 0 ok$" $file
 for info in kallocinfo slabinfo; do awk '/^exercise_cache / { print $4, $5, $6 }' /proc/$info; done | uniq | wc -l
 rmmod kalloc_exercise kalloc

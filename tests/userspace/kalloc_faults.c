@@ -314,7 +314,7 @@ static void run(const struct kind *kind, bool all)
 	while (step(kind, nth, &error, &left)) {
 		refused++;
 		failed += !!error;
-		nth += all ? 1 : 1 + 2 * nth;
+		nth += all ? 1 : 1 + 4 * nth;
 	}
 	printf("%s %u %u %u\n", kind->name, refused, failed, nth - left);
 	fflush(stdout);
