@@ -17,6 +17,7 @@ use kernel::{
 
 mod cache;
 mod free;
+mod kinds;
 mod kmalloc;
 mod pages;
 mod site;
@@ -26,6 +27,7 @@ mod vmalloc;
 pub(crate) const SITES: &[&[fn() -> &'static kalloc::Site]] = &[
     cache::SITES,
     free::SITES,
+    kinds::SITES,
     kmalloc::SITES,
     pages::SITES,
     site::SITES,
