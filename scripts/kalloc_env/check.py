@@ -202,8 +202,6 @@ UNSAFE = re.compile(r"(?<![\w:`])unsafe\s*(\{|impl\b|fn\b|trait\b|extern\b)")
 CLAIM = re.compile(r"(?<![\w:`])unsafe\s*(\{|impl\b)")
 ARGUED = re.compile(r"// SAFETY:|# Safety")
 COMMENT = re.compile(r"\s*//")
-# Declares test-only functions in C.
-DECLARES = ("tests/kunit/fault.rs",)
 
 
 def unargued(text: str) -> Iterator[int]:
@@ -231,8 +229,7 @@ def safety(log: Path) -> None:
         if name.parts[0] in ("samples", "tests", "tools"):
             complaints += [f"{name}:{number}: unsafe outside of rust/"
                            for number, line in enumerate(text.splitlines(), 1)
-                           if UNSAFE.search(line) and not COMMENT.match(line)
-                           and not (str(name) in DECLARES and line == 'unsafe extern "C" {')]
+                           if UNSAFE.search(line) and not COMMENT.match(line)]
     report(complaints, log)
 
 

@@ -17,6 +17,8 @@ use kernel::{
 
 mod cache;
 mod free;
+#[path = "../../rust/testing/faults.rs"]
+mod injection;
 mod kinds;
 mod kmalloc;
 mod pages;
@@ -34,15 +36,6 @@ pub(crate) const SITES: &[&[fn() -> &'static kalloc::Site]] = &[
     vmalloc::SITES,
 ];
 
-// The functions of fault/inject.c. They are safe: what they read and write belongs to the current thread,
-// or is a setting that any thread may read at any time.
-unsafe extern "C" {
-    safe fn kalloc_test_expose() -> bool;
-    safe fn kalloc_test_refuse(nth: c_uint);
-    safe fn kalloc_test_refuse_all(all: bool);
-    safe fn kalloc_test_pending() -> c_uint;
-}
-
 /// What the current thread is refused from now on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Refusal {
@@ -58,16 +51,16 @@ impl Refusal {
     fn during<T>(self, call: impl FnOnce() -> T) -> (T, bool) {
         match self {
             Refusal::Of(nth) => {
-                kalloc_test_refuse(nth);
+                injection::refuse(nth);
                 let outcome = call();
-                let pending = kalloc_test_pending();
-                kalloc_test_refuse(0);
+                let pending = injection::pending();
+                injection::refuse(0);
                 (outcome, pending == 0)
             }
             Refusal::OfAll => {
-                kalloc_test_refuse_all(true);
+                injection::refuse_all(true);
                 let outcome = call();
-                kalloc_test_refuse_all(false);
+                injection::refuse_all(false);
                 (outcome, true)
             }
         }
@@ -134,7 +127,7 @@ pub(crate) fn refuse_first<S: Tag, P, E: Into<Error>>(
     call: impl Fn(&mut P) -> Result<bool, E>,
     intact: impl Fn(&P) -> bool,
 ) -> Result<Faults> {
-    if !kalloc_test_expose() {
+    if !injection::expose() {
         return Err(ENODEV);
     }
     let make = |refusal: Refusal| {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Refuses the current thread its nth allocation from now on, or all of them: what
- * a process asks for with fail-nth and make-it-fail in /proc/self. For ../fault.rs.
+ * a process asks for with fail-nth and make-it-fail in /proc/self. For tests/kunit/fault.rs.
  */
 
 #include <linux/debugfs.h>
