@@ -19,7 +19,7 @@ CYAN = "#56b6c2"
 
 def check(given: Given) -> None:
     """One after the other."""
-    for part in (follows, colours, resizes, quits, stops, hangs_up, records):
+    for part in (follows, colours, quits, stops, hangs_up, records):
         part(given)
 
 
@@ -79,19 +79,6 @@ def colours(given: Given) -> None:
             assert terminal.screen.coloured != bool(unwanted), unwanted
         with open(path, encoding="utf-8") as file:
             assert (CYAN in file.read()) != bool(unwanted), unwanted
-
-
-def resizes(given: Given) -> None:
-    """A terminal of another size is filled anew, however small."""
-    # It does not wait for the next reading.
-    with started(given, delay="600") as terminal:
-        for lines, columns in ((10, 40), (3, 12), (60, 200)):
-            terminal.resize(lines, columns)
-            terminal.until("the start", lambda shown, to=columns: shown[0].startswith("kalloctop"[:to]))  # type: ignore[misc]
-        terminal.until("the rows", lambda shown: "vector" in names(shown) and "SLABS" in shown[4 - 1] + shown[4])
-        # Its modes were those of the screen before.
-        terminal.type("q")
-        assert terminal.end() == 0
 
 
 def quits(given: Given) -> None:
