@@ -6,6 +6,10 @@ use core::{
     alloc::Layout,
     ptr::NonNull, //
 };
+use kalloc::{
+    allocator::Source,
+    kmalloc::Contiguous, //
+};
 use kernel::{
     alloc::{
         AllocError,
@@ -13,51 +17,25 @@ use kernel::{
         Flags,
         NumaNode, //
     },
-    bindings,
-    ffi::c_int,
     prelude::*, //
 };
 
-/// kmalloc with a class that is chosen when compiling, as kalloc has it; `GFP_KERNEL` only.
+/// kmalloc as kalloc has it.
 pub(crate) struct Uncounted;
 
-extern "C" {
-    fn kalloc_helper_kmalloc_node(size: usize, gfp: bindings::gfp_t, node: c_int) -> *mut u8;
-}
-
-// SAFETY: kmalloc memory stays until it is freed, and has the alignment of a power of two that
-// its size, a multiple of the layout's alignment, can be divided by. There is no `realloc` of a
-// block: it fails and leaves the block alone.
+// SAFETY: By the guarantees of the source, whose blocks these are, with sizes padded to a multiple of
+// the alignment. There is no `realloc` of a block: it fails and leaves the block alone.
 unsafe impl Allocator for Uncounted {
-    const MIN_ALIGN: usize = bindings::ARCH_KMALLOC_MINALIGN;
+    const MIN_ALIGN: usize = <Contiguous as Source>::MIN_ALIGN;
 
     #[inline(always)]
-    fn alloc(layout: Layout, _: Flags, _: NumaNode) -> Result<NonNull<[u8]>, AllocError> {
-        let size = layout.pad_to_align().size();
-        if size == 0 || size > kalloc::kmalloc::MAX_SIZE {
+    fn alloc(layout: Layout, flags: Flags, node: NumaNode) -> Result<NonNull<[u8]>, AllocError> {
+        let layout = layout.pad_to_align();
+        if layout.size() == 0 {
             return Err(AllocError);
         }
-        let gfp = bindings::GFP_KERNEL;
-        let in_c = cfg!(CONFIG_KMALLOC_PARTITION_CACHES) || cfg!(CONFIG_MEM_ALLOC_PROFILING);
-        // SAFETY: They take any size from 1 to `MAX_SIZE`; there is a class for what fits one.
-        let ptr: *mut u8 = unsafe {
-            if in_c {
-                kalloc_helper_kmalloc_node(size, gfp, bindings::NUMA_NO_NODE)
-            } else if size <= kalloc::kmalloc::MAX_SLAB_SIZE {
-                let class = match kalloc::kmalloc::usable_size(size) {
-                    96 => 1,
-                    192 => 2,
-                    bytes => bytes.trailing_zeros() as usize,
-                };
-                let classes =
-                    &bindings::kmalloc_caches[bindings::kmalloc_cache_type_KMALLOC_NORMAL as usize];
-                bindings::__kmalloc_cache_noprof(classes[class], gfp, size).cast()
-            } else {
-                bindings::__kmalloc_large_noprof(size, gfp).cast()
-            }
-        };
-        let ptr = NonNull::new(ptr).ok_or(AllocError)?;
-        Ok(NonNull::slice_from_raw_parts(ptr, size))
+        let ptr = Contiguous::alloc(layout, flags.into(), node).ok_or(AllocError)?;
+        Ok(NonNull::slice_from_raw_parts(ptr, layout.size()))
     }
 
     #[inline]
@@ -71,40 +49,14 @@ unsafe impl Allocator for Uncounted {
         if ptr.is_some() && old_layout.size() != 0 {
             return Err(AllocError);
         }
-        Self::alloc_any(layout, flags, node)
+        Self::alloc(layout, flags, node)
     }
 
     #[inline(always)]
     unsafe fn free(ptr: NonNull<u8>, layout: Layout) {
         if layout.size() != 0 {
-            // SAFETY: A live block, by the requirements of this function.
-            unsafe { bindings::kfree(ptr.as_ptr().cast()) };
+            // SAFETY: A live block of the source, by the requirements of this function.
+            unsafe { Contiguous::free(ptr) };
         }
-    }
-}
-
-impl Uncounted {
-    /// For what grows, and so has a size that is not known when compiling: C has a table for them.
-    #[cfg(not(any(CONFIG_KMALLOC_PARTITION_CACHES, CONFIG_MEM_ALLOC_PROFILING)))]
-    #[inline(always)]
-    fn alloc_any(layout: Layout, _: Flags, _: NumaNode) -> Result<NonNull<[u8]>, AllocError> {
-        let size = layout.pad_to_align().size();
-        if size == 0 || size > kalloc::kmalloc::MAX_SIZE {
-            return Err(AllocError);
-        }
-        // SAFETY: Takes any size from 1 to `MAX_SIZE`.
-        let ptr = unsafe { bindings::__kmalloc_noprof(size, bindings::GFP_KERNEL) };
-        let ptr = NonNull::new(ptr.cast()).ok_or(AllocError)?;
-        Ok(NonNull::slice_from_raw_parts(ptr, size))
-    }
-
-    #[cfg(any(CONFIG_KMALLOC_PARTITION_CACHES, CONFIG_MEM_ALLOC_PROFILING))]
-    #[inline(always)]
-    fn alloc_any(
-        layout: Layout,
-        flags: Flags,
-        node: NumaNode,
-    ) -> Result<NonNull<[u8]>, AllocError> {
-        Self::alloc(layout, flags, node)
     }
 }

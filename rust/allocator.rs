@@ -42,12 +42,6 @@ pub unsafe trait Source: Family {
     /// Allocates `layout`, whose size is not 0 and a multiple of its alignment.
     fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>>;
 
-    /// As [`alloc`](Self::alloc), where the size is not known when compiling.
-    #[inline(always)]
-    fn alloc_any(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
-        Self::alloc(layout, gfp, node)
-    }
-
     /// Resizes a block to `layout`, whose size is not 0 and a multiple of its alignment.
     ///
     /// # Safety
@@ -109,7 +103,7 @@ unsafe impl<F: Source, S: Tag<Family = F>> Allocator for Counted<F, S> {
 
     #[inline(always)]
     fn alloc(layout: Layout, flags: Flags, node: NumaNode) -> Result<NonNull<[u8]>, AllocError> {
-        Self::alloc_with(F::alloc, layout, flags.into(), node)
+        Self::allocate(layout, flags.into(), node)
     }
 
     #[inline]
@@ -121,7 +115,7 @@ unsafe impl<F: Source, S: Tag<Family = F>> Allocator for Counted<F, S> {
         node: NumaNode,
     ) -> Result<NonNull<[u8]>, AllocError> {
         let Some(ptr) = ptr.filter(|_| old_layout.size() != 0) else {
-            return Self::alloc_with(F::alloc_any, layout, flags.into(), node);
+            return Self::allocate(layout, flags.into(), node);
         };
         // SAFETY: By the requirements of this function.
         unsafe { Self::resize(ptr, layout, old_layout, flags.into(), node) }
@@ -139,19 +133,14 @@ unsafe impl<F: Source, S: Tag<Family = F>> Allocator for Counted<F, S> {
 }
 
 impl<F: Source, S: Tag<Family = F>> Counted<F, S> {
-    /// Allocates `layout` by `alloc`, and counts it.
+    /// Allocates `layout`, and counts it.
     #[inline(always)]
-    fn alloc_with(
-        alloc: impl FnOnce(Layout, Gfp, NumaNode) -> Option<NonNull<u8>>,
-        layout: Layout,
-        gfp: Gfp,
-        node: NumaNode,
-    ) -> Result<NonNull<[u8]>, AllocError> {
+    fn allocate(layout: Layout, gfp: Gfp, node: NumaNode) -> Result<NonNull<[u8]>, AllocError> {
         let layout = layout.pad_to_align();
         if layout.size() == 0 {
             return Ok(dangling::<F>(layout));
         }
-        let Some(ptr) = alloc(layout, gfp, node) else {
+        let Some(ptr) = F::alloc(layout, gfp, node) else {
             return Err(Self::failure(layout, gfp, node));
         };
         site::count_alloc::<S>(layout.size(), F::footprint(ptr, layout.size()));

@@ -50,7 +50,7 @@ impl Bucket {
     }
 
     /// The `nth` bucket by size.
-    const fn nth(nth: usize) -> Bucket {
+    pub(crate) const fn nth(nth: usize) -> Bucket {
         Bucket::numbered(Self::SMALLEST + nth)
     }
 

@@ -32,7 +32,8 @@
 
 use kernel::prelude::*;
 
-mod allocator;
+#[doc(hidden)]
+pub mod allocator;
 pub mod array;
 mod bindings;
 mod bucket;

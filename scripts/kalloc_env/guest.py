@@ -26,7 +26,7 @@ from .toolchain import toolchain
 
 TIMEOUT, MISTAKE, DEAD = 124, 125, 126
 LOGS_KEPT = 40
-SILENT_SECONDS = 20.0
+SILENT_SECONDS = 60
 
 INIT = Path(__file__).with_name("guest_init.sh")
 END_MARK = b"kalloc-vm: end"

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! kmalloc: physically contiguous blocks.
+
+use super::{
+    class::Class,
+    usable_size,
+    MAX_SIZE,
+    MAX_SLAB_SIZE, //
+};
+use crate::{
+    allocator::Source,
+    bindings,
+    gfp::{
+        self,
+        Gfp,
+        Order, //
+    },
+    site::{
+        Family,
+        Sealed,
+        Shape,
+        Site, //
+    },
+    slab,
+    stats::Totals, //
+};
+use core::{
+    alloc::Layout,
+    ptr::NonNull, //
+};
+use kernel::{
+    alloc::NumaNode,
+    ffi::c_ulong,
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
+/// The family of [`Kmalloc`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{kmalloc::Contiguous, Array, Kmalloc, Tag};
+///
+/// // The site of a caller's choice.
+/// fn table<S: Tag<Family = Contiguous>>(len: usize) -> Result<Array<u64, Kmalloc<S>>> {
+///     Ok(Array::zeroed(len, GFP_KERNEL)?)
+/// }
+///
+/// kalloc::sites! {
+///     Tables: kmalloc([u64]), "doc_contiguous";
+/// }
+///
+/// assert_eq!(table::<Tables>(10)?.len(), 10);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Contiguous;
+
+impl Sealed for Contiguous {}
+
+impl Family for Contiguous {
+    const NAME: &'static str = "kmalloc";
+    const MAX_SIZE: usize = MAX_SIZE;
+    const CLASS_SIZE: Option<fn(usize) -> usize> = Some(usable_size);
+
+    fn unit_footprint(site: &Site) -> usize {
+        usable_size(site.unit())
+    }
+
+    fn shape(site: &Site, live: &Totals) -> Shape {
+        shape(site.unit(), live)
+    }
+}
+
+/// The shape of the size class that serves `unit` bytes; of what is live, if sizes vary.
+pub(super) fn shape(unit: usize, live: &Totals) -> Shape {
+    if unit == 0 {
+        return Shape::mixed(live);
+    }
+    if unit <= MAX_SLAB_SIZE {
+        // SAFETY: The size is that of a slab's block; caches of classes stay.
+        let geometry = unsafe { slab::geometry(Class::of(unit).cache(GFP_KERNEL.into())) };
+        return Shape::packed(geometry, live.live());
+    }
+    let bytes = match Order::for_bytes(unit) {
+        Ok(order) => order.bytes(),
+        Err(_) => unit.next_multiple_of(PAGE_SIZE),
+    };
+    Shape::pages(bytes, live.live())
+}
+
+/// Configurations in which C does more than choose a class: it hashes the call's place, or books
+/// the block for the kernel's own profiler. It is left to C then.
+const BOOKED_BY_C: bool = cfg!(CONFIG_KMALLOC_PARTITION_CACHES) || cfg!(CONFIG_MEM_ALLOC_PROFILING);
+
+/// `kmalloc_node(size, gfp, node)`, with the class chosen here; `size` must not be 0.
+#[inline(always)]
+fn kmalloc(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+    // Before the branch, so that what counts the block need not find the size's bucket again.
+    let class = Class::of(size);
+    if BOOKED_BY_C || node != NumaNode::NO_NODE || size > MAX_SLAB_SIZE {
+        return unusual(size, gfp, node);
+    }
+    let gfp = gfp.without_zone();
+    // SAFETY: The cache is that of the size's class; any flags will do.
+    let ptr = unsafe { bindings::__kmalloc_cache_noprof(class.cache(gfp), gfp.as_raw(), size) };
+    NonNull::new(ptr.cast())
+}
+
+/// What is no slab's block, or has to be on a node.
+#[cold]
+fn unusual(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+    if size > MAX_SIZE {
+        return None;
+    }
+    let gfp = gfp.without_zone().as_raw();
+    // SAFETY: Both take any flags, any size from 1 to `MAX_SIZE`, and any node that is online.
+    let ptr = unsafe {
+        if BOOKED_BY_C || node != NumaNode::NO_NODE {
+            bindings::kalloc_helper_kmalloc_node(size, gfp, gfp::node_id(node)?)
+        } else {
+            // For the other reason to be here.
+            bindings::__kmalloc_large_noprof(size, gfp)
+        }
+    };
+    NonNull::new(ptr.cast())
+}
+
+// SAFETY: kmalloc memory stays until it is freed. Its alignment is the largest power of two that
+// divides the size, which is a multiple of the layout's alignment; krealloc is told it.
+unsafe impl Source for Contiguous {
+    const MIN_ALIGN: usize = bindings::ARCH_KMALLOC_MINALIGN;
+
+    #[inline(always)]
+    fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+        kmalloc(layout.size(), gfp, node)
+    }
+
+    #[inline]
+    unsafe fn realloc(
+        ptr: NonNull<u8>,
+        old_size: usize,
+        layout: Layout,
+        gfp: Gfp,
+        node: NumaNode,
+    ) -> Option<NonNull<u8>> {
+        let size = layout.size();
+        if Class::of(size) == Class::of(old_size) {
+            // SAFETY: By the requirements of this function.
+            return unsafe { krealloc(ptr, layout, gfp, node) };
+        }
+        // What krealloc would do as well to get a larger one, after finding out how large this one
+        // is; it leaves what gets smaller where it is, with all its memory.
+        let new = kmalloc(size, gfp, node)?;
+        // SAFETY: Both blocks have that many bytes, and the new one is nobody's else. `ptr` is a
+        // live block by the requirements of this function.
+        unsafe {
+            ptr.copy_to_nonoverlapping(new, size.min(old_size));
+            bindings::kfree(ptr.as_ptr().cast());
+        }
+        Some(new)
+    }
+
+    #[inline(always)]
+    unsafe fn free(ptr: NonNull<u8>) {
+        // SAFETY: By the requirements of this function.
+        unsafe { bindings::kfree(ptr.as_ptr().cast()) };
+    }
+
+    #[inline(always)]
+    fn footprint(_: NonNull<u8>, size: usize) -> usize {
+        Class::of(size).size()
+    }
+}
+
+/// Resizes a block within its class: C keeps books on the bytes requested, for its checkers.
+///
+/// # Safety
+///
+/// `ptr` must be a live kmalloc block; the size of `layout` must not be 0.
+unsafe fn krealloc(
+    ptr: NonNull<u8>,
+    layout: Layout,
+    gfp: Gfp,
+    node: NumaNode,
+) -> Option<NonNull<u8>> {
+    // Such a size has no class, whatever its bucket looks like.
+    if layout.size() > MAX_SIZE {
+        return None;
+    }
+    let node = gfp::node_id(node)?;
+    // SAFETY: By the requirements of this function; the node is online.
+    NonNull::new(unsafe {
+        bindings::krealloc_node_align(
+            ptr.as_ptr().cast(),
+            layout.size(),
+            layout.align() as c_ulong,
+            gfp.without_zone().as_raw(),
+            node,
+        )
+        .cast()
+    })
+}

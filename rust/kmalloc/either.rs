@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! kvmalloc: kmalloc if there is a block, else vmalloc.
+
+use super::{
+    class::Class,
+    contiguous::{
+        shape,
+        Contiguous, //
+    }, //
+};
+use crate::{
+    allocator::Source,
+    bindings,
+    context,
+    gfp::{
+        self,
+        Gfp, //
+    },
+    site::{
+        Family,
+        Sealed,
+        Shape,
+        Site, //
+    },
+    stats::Totals,
+    vmalloc, //
+};
+use core::{
+    alloc::Layout,
+    ptr::NonNull, //
+};
+use kernel::{
+    alloc::NumaNode,
+    ffi::c_ulong,
+    page::PAGE_SIZE, //
+};
+
+/// The family of [`KVmalloc`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{kmalloc::Either, Array, KVmalloc, Tag};
+///
+/// // The site of a caller's choice.
+/// fn table<S: Tag<Family = Either>>(len: usize) -> Result<Array<u64, KVmalloc<S>>> {
+///     Ok(Array::zeroed(len, GFP_KERNEL)?)
+/// }
+///
+/// kalloc::sites! {
+///     Tables: kvmalloc([u64]), "doc_either";
+/// }
+///
+/// assert_eq!(table::<Tables>(100_000)?.len(), 100_000);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Either;
+
+impl Sealed for Either {}
+
+impl Family for Either {
+    const NAME: &'static str = "kvmalloc";
+    const MAX_SIZE: usize = i32::MAX as usize;
+    const VARIES: bool = true;
+
+    fn unit_footprint(site: &Site) -> usize {
+        site.unit()
+    }
+
+    fn shape(site: &Site, live: &Totals) -> Shape {
+        shape(site.unit(), live)
+    }
+}
+
+// SAFETY: kvmalloc memory stays until it is freed, and is aligned as asked.
+unsafe impl Source for Either {
+    const MIN_ALIGN: usize = bindings::ARCH_KMALLOC_MINALIGN;
+
+    #[inline]
+    fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+        // SAFETY: NULL asks for a new block.
+        unsafe { kvrealloc(core::ptr::null(), layout, gfp, node) }
+    }
+
+    #[inline]
+    unsafe fn realloc(
+        ptr: NonNull<u8>,
+        old_size: usize,
+        layout: Layout,
+        gfp: Gfp,
+        node: NumaNode,
+    ) -> Option<NonNull<u8>> {
+        if !is_vmalloc(ptr) && layout.size() < old_size {
+            // SAFETY: By the requirements of this function; a kvmalloc block outside of the
+            // vmalloc area is a kmalloc block, and a smaller kmalloc block is a kvmalloc block.
+            return unsafe { Contiguous::realloc(ptr, old_size, layout, gfp, node) };
+        }
+        if is_vmalloc(ptr) && layout.size() <= max_kvmalloc_size() {
+            // SAFETY: By the requirements of this function; such a block is a vmalloc block.
+            return unsafe { vmalloc::Mapped::realloc(ptr, old_size, layout, gfp, node) };
+        }
+        // SAFETY: By the requirements of this function.
+        unsafe { kvrealloc(ptr.as_ptr().cast_const(), layout, gfp, node) }
+    }
+
+    #[inline]
+    unsafe fn free(ptr: NonNull<u8>) {
+        if is_vmalloc(ptr) {
+            // SAFETY: By the requirements of this function; such a block is a vmalloc block, of more
+            // than a page, or resized as one.
+            unsafe { vmalloc::free(ptr) };
+        } else {
+            // SAFETY: By the requirements of this function; other blocks are kmalloc's.
+            unsafe { bindings::kfree(ptr.as_ptr().cast()) };
+        }
+    }
+
+    fn refuses(layout: Layout, gfp: Gfp, node: NumaNode) -> bool {
+        let interrupt = layout.size() > PAGE_SIZE && !context::in_task();
+        // Of vmalloc blocks, which are refused then.
+        let sleeps = gfp.may_sleep() && context::is_atomic();
+        let misplaced = interrupt || sleeps;
+        layout.size() > max_kvmalloc_size() || misplaced || gfp::node_id(node).is_none()
+    }
+
+    #[inline]
+    fn footprint(ptr: NonNull<u8>, size: usize) -> usize {
+        if is_vmalloc(ptr) {
+            size.next_multiple_of(PAGE_SIZE)
+        } else {
+            Class::of(size).size()
+        }
+    }
+}
+
+/// The largest block that kvmalloc has.
+#[inline]
+fn max_kvmalloc_size() -> usize {
+    Either::MAX_SIZE.min(vmalloc::max_size())
+}
+
+#[inline]
+fn is_vmalloc(ptr: NonNull<u8>) -> bool {
+    // SAFETY: Takes any address.
+    unsafe { bindings::is_vmalloc_addr(ptr.as_ptr().cast()) }
+}
+
+/// # Safety
+///
+/// - `ptr` must be NULL or a live kvmalloc block, which is aligned to `layout.align()`.
+/// - The size of `layout` must not be 0, and a multiple of its alignment.
+#[inline]
+unsafe fn kvrealloc(
+    ptr: *const u8,
+    layout: Layout,
+    gfp: Gfp,
+    node: NumaNode,
+) -> Option<NonNull<u8>> {
+    let size = layout.size();
+    // C warns where this fails.
+    if size > max_kvmalloc_size() {
+        return None;
+    }
+    // Where kmalloc has no memory, C would go on to vmalloc, which is not for interrupts.
+    if size > PAGE_SIZE && !context::in_task() {
+        return None;
+    }
+    let node = gfp::node_id(node)?;
+    // SAFETY: By the requirements of this function; the node is online.
+    NonNull::new(unsafe {
+        bindings::kvrealloc_node_align(
+            ptr.cast(),
+            size,
+            layout.align() as c_ulong,
+            gfp.without_zone().as_raw(),
+            node,
+        )
+        .cast()
+    })
+}
