@@ -64,6 +64,16 @@ runs! {
     vmalloc_nowait = kalloc_bench_vmalloc_nowait;
     /// `vrealloc` to several sizes, `vfree`.
     vrealloc = kalloc_bench_vrealloc;
+    /// `vrealloc_node_align` of a new block, `vfree`.
+    vmalloc_aligned = kalloc_bench_vmalloc_aligned;
+    /// The same with many sizes and alignments.
+    vmalloc_random_aligned = kalloc_bench_vmalloc_random_aligned;
+    /// `vmap`, `vunmap`.
+    vmap = kalloc_bench_vmap;
+    /// `vm_map_ram`, `vm_unmap_ram`.
+    vm_map_ram = kalloc_bench_vm_map_ram;
+    /// Many `__alloc_percpu`, then as many `free_percpu`s.
+    percpu = kalloc_bench_percpu;
     /// What it takes to get all CPUs to work, twice.
     crew = kalloc_bench_crew;
     /// `kmalloc`, `kfree` on all CPUs.
@@ -82,6 +92,8 @@ runs! {
     pages_remote_free = kalloc_bench_pages_remote_free;
     /// Many on one CPU, the frees on all.
     pages_one_allocates = kalloc_bench_pages_one_allocates;
+    /// Many on all CPUs, each one's frees on another.
+    pages_ring = kalloc_bench_pages_ring;
 }
 
 /// Has ranges of vmalloc that were freed lately given up now.

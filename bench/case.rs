@@ -4,6 +4,7 @@
 
 use crate::{
     accounting,
+    aligned,
     c,
     cache,
     concurrent,
@@ -11,7 +12,10 @@ use crate::{
     held::Held,
     kmalloc,
     live,
+    mapping,
     pages,
+    percpu,
+    ring,
     touch::touch,
     vec,
     vmalloc, //
@@ -146,12 +150,22 @@ const GROUPS: &[(&str, &[&[Case]])] = &[
     ("vec", &[vec::CASES]),
     ("cache", &[cache::CASES]),
     ("pages", &[pages::CASES]),
-    ("vmalloc", &[vmalloc::CASES, vmalloc::OTHERS]),
+    (
+        "vmalloc",
+        &[
+            vmalloc::CASES,
+            vmalloc::OTHERS,
+            aligned::CASES,
+            mapping::CASES,
+            percpu::CASES,
+        ],
+    ),
     ("accounting", &[accounting::CASES]),
     ("live", &[live::CASES]),
     ("pairs", &[live::PAIRS]),
     ("concurrent", concurrent::BOXES),
     ("concurrent-pages", concurrent::PAGES),
+    ("concurrent-ring", &[ring::CASES]),
 ];
 
 /// The cases of a group.

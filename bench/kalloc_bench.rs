@@ -21,6 +21,7 @@ use kernel::{
 use state::State;
 
 mod accounting;
+mod aligned;
 mod c;
 mod cache;
 mod case;
@@ -29,8 +30,11 @@ mod fixture;
 mod held;
 mod kmalloc;
 mod live;
+mod mapping;
 mod measure;
 mod pages;
+mod percpu;
+mod ring;
 mod state;
 mod touch;
 mod uncounted;
@@ -55,13 +59,16 @@ struct Bench {
 impl kernel::InPlaceModule for Bench {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
-            for sites in [accounting::SITES, cache::SITES, kmalloc::SITES] {
+            for sites in [accounting::SITES, aligned::SITES, cache::SITES] {
                 kalloc::register(module, sites)?;
             }
-            for sites in [concurrent::SITES, held::SITES, vec::SITES] {
+            for sites in [concurrent::SITES, held::SITES, kmalloc::SITES] {
                 kalloc::register(module, sites)?;
             }
-            for sites in [pages::SITES, vmalloc::SITES] {
+            for sites in [mapping::SITES, pages::SITES, ring::SITES] {
+                kalloc::register(module, sites)?;
+            }
+            for sites in [vec::SITES, vmalloc::SITES] {
                 kalloc::register(module, sites)?;
             }
             let fixture = fixture::Fixture::new()?;

@@ -36,6 +36,7 @@ int kalloc_bench_pages_all_pairs(unsigned long n, unsigned long order);
 int kalloc_bench_pages_all_alloc_free(unsigned long n, unsigned long order);
 int kalloc_bench_pages_remote_free(unsigned long n, unsigned long order);
 int kalloc_bench_pages_one_allocates(unsigned long n, unsigned long order);
+int kalloc_bench_pages_ring(unsigned long n, unsigned long order);
 
 int kalloc_bench_cache_create(void);
 void kalloc_bench_cache_destroy(void);
@@ -52,6 +53,12 @@ int kalloc_bench_vmalloc(unsigned long n, unsigned long pages);
 int kalloc_bench_vmalloc_nowait(unsigned long n, unsigned long pages);
 int kalloc_bench_vmalloc_random(unsigned long n, unsigned long seed);
 int kalloc_bench_vrealloc(unsigned long n, unsigned long page);
+int kalloc_bench_vmalloc_aligned(unsigned long n, unsigned long size);
+int kalloc_bench_vmalloc_random_aligned(unsigned long n, unsigned long seed);
 void kalloc_bench_vmalloc_settle(void);
+
+int kalloc_bench_vmap(unsigned long n, unsigned long count);
+int kalloc_bench_vm_map_ram(unsigned long n, unsigned long count);
+int kalloc_bench_percpu(unsigned long n, unsigned long size);
 
 #endif

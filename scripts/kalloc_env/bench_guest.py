@@ -145,7 +145,8 @@ def instructions(target: Kernel, groups: Collection[str], timeout: float) -> lis
         text = _run(Guest(target, command, cpus=1, icount=True, timeout=timeout))
         results += [*_parse(text), *_reading(text)]
     for cpus in CPUS if CONCURRENT in groups else ():
-        command = COMMAND.format(groups=f"{CONCURRENT} {CONCURRENT}-pages", profiler="/nonexistent", sites="", reading="")
+        together = f"{CONCURRENT} {CONCURRENT}-pages {CONCURRENT}-ring"
+        command = COMMAND.format(groups=together, profiler="/nonexistent", sites="", reading="")
         # The time is that of all processors' instructions, one after another.
         ns = 1 << icount_shift(cpus)
         results += (replace(result, scenario=f"{result.scenario}, {cpus} CPUs", least=result.least / ns,

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pages that go from one CPU to another through a ring: Brouer's page_bench05.
+//!
+//! C has the kernel's ring of pointers. A ring of owners is one of places here, with a lock that is taken
+//! for each of them as well.
+
+use crate::{
+    c,
+    case::{
+        Case,
+        Side, //
+    },
+    fixture::Fixture,
+    touch::touch_bytes, //
+};
+use core::mem::MaybeUninit;
+use kalloc::{
+    Order,
+    Pages, //
+};
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::SpinLock, //
+};
+
+kalloc::sites! {
+    /// What is in the rings.
+    Blocks: pages, "bench_ring";
+}
+
+/// A block whose bytes nobody reads.
+type Uninit = Pages<Blocks, MaybeUninit<u8>>;
+
+struct Ring {
+    places: KVVec<Option<Uninit>>,
+    produced: usize,
+    consumed: usize,
+}
+
+impl Ring {
+    fn new(len: usize) -> Result<Pin<KBox<SpinLock<Ring>>>> {
+        let mut places = KVVec::with_capacity(len, GFP_KERNEL)?;
+        for _ in 0..len {
+            let _ = places.push_within_capacity(None);
+        }
+        let ring = Ring {
+            places,
+            produced: 0,
+            consumed: 0,
+        };
+        Ok(KBox::pin_init(new_spinlock!(ring), GFP_KERNEL)?)
+    }
+
+    /// Puts a block in; a full ring drops it.
+    fn produce(&mut self, block: Uninit) {
+        if let Some(place) = self.places.get_mut(self.produced) {
+            *place = Some(block);
+            self.produced += 1;
+        }
+    }
+
+    /// Takes the next block out.
+    fn consume(&mut self) -> Option<Uninit> {
+        let block = self.places.get_mut(self.consumed)?.take();
+        self.consumed += 1;
+        block
+    }
+}
+
+/// Each CPU makes `n` blocks; then each frees those of the next one.
+#[inline(never)]
+fn ring(_: &Fixture, n: usize, order: usize) -> Result {
+    let order = Order::new(u32::try_from(order)?)?;
+    let mut rings = KVVec::with_capacity(c::cpus(), GFP_KERNEL)?;
+    for _ in 0..c::cpus() {
+        rings.push(Ring::new(n)?, GFP_KERNEL)?;
+    }
+    c::on_cpus(&|nth| {
+        let ring = rings.get(nth).ok_or(EINVAL)?;
+        for _ in 0..n {
+            let mut block = Uninit::uninit(order, GFP_KERNEL)?;
+            touch_bytes(&mut block);
+            ring.lock().produce(block);
+        }
+        Ok(())
+    })?;
+    c::on_cpus(&|nth| {
+        let ring = rings.get((nth + 1) % c::cpus()).ok_or(EINVAL)?;
+        while let Some(block) = ring.lock().consume() {
+            drop(block);
+        }
+        Ok(())
+    })
+}
+
+const RING: &str = "page_bench05";
+
+macro_rules! orders {
+    ($($order:literal)*) => {
+        /// By order.
+        pub(crate) const CASES: &[Case] = &[
+            $(
+                Case::new(RING, Side::C, $order, c::pages_ring).on_cpus().times(100),
+                Case::new(RING, Side::Kalloc, $order, ring).on_cpus().times(100),
+            )*
+        ];
+    };
+}
+
+orders! { 0 1 2 3 }
