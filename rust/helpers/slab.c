@@ -9,6 +9,12 @@ void *kalloc_helper_kmalloc_node(size_t size, gfp_t gfp, int node)
 	return kmalloc_node(size, gfp, node);
 }
 
+void *kalloc_helper_kmalloc_cache(struct kmem_cache *s, gfp_t gfp, size_t size);
+void *kalloc_helper_kmalloc_cache(struct kmem_cache *s, gfp_t gfp, size_t size)
+{
+	return alloc_hooks(__kmalloc_cache_noprof(s, gfp, size));
+}
+
 void *kalloc_helper_kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp);
 void *kalloc_helper_kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp)
 {

@@ -90,21 +90,29 @@ pub(super) fn shape(unit: usize, live: &Totals) -> Shape {
     Shape::pages(bytes, live.live())
 }
 
-/// Configurations in which C does more than choose a class: it hashes the call's place, or books
-/// the block for the kernel's own profiler. It is left to C then.
-const BOOKED_BY_C: bool = cfg!(CONFIG_KMALLOC_PARTITION_CACHES) || cfg!(CONFIG_MEM_ALLOC_PROFILING);
+/// Whether C does more than choose a class: it hashes the call's place. That is left to C.
+const HASHED: bool = cfg!(CONFIG_KMALLOC_PARTITION_CACHES);
+
+/// Whether C books a block for the kernel's own profiler, at the place where it calls.
+const PROFILED: bool = cfg!(CONFIG_MEM_ALLOC_PROFILING);
 
 /// `kmalloc_node(size, gfp, node)`, with the class chosen here; `size` must not be 0.
 #[inline(always)]
 fn kmalloc(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
     // Before the branch, so that what counts the block need not find the size's bucket again.
     let class = Class::of(size);
-    if BOOKED_BY_C || node != NumaNode::NO_NODE || size > MAX_SLAB_SIZE {
+    if HASHED || node != NumaNode::NO_NODE || size > MAX_SLAB_SIZE {
         return unusual(size, gfp, node);
     }
     let gfp = gfp.without_zone();
     // SAFETY: The cache is that of the size's class; any flags will do.
-    let ptr = unsafe { bindings::__kmalloc_cache_noprof(class.cache(gfp), gfp.as_raw(), size) };
+    let ptr = unsafe {
+        if PROFILED {
+            bindings::kalloc_helper_kmalloc_cache(class.cache(gfp), gfp.as_raw(), size)
+        } else {
+            bindings::__kmalloc_cache_noprof(class.cache(gfp), gfp.as_raw(), size)
+        }
+    };
     NonNull::new(ptr.cast())
 }
 
@@ -117,7 +125,7 @@ fn unusual(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
     let gfp = gfp.without_zone().as_raw();
     // SAFETY: Both take any flags, any size from 1 to `MAX_SIZE`, and any node that is online.
     let ptr = unsafe {
-        if BOOKED_BY_C || node != NumaNode::NO_NODE {
+        if HASHED || PROFILED || node != NumaNode::NO_NODE {
             bindings::kalloc_helper_kmalloc_node(size, gfp, gfp::node_id(node)?)
         } else {
             // For the other reason to be here.
