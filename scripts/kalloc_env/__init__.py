@@ -7,7 +7,8 @@
     sandbox    namespaces: root where there is none, and a root folder entered
     toolchain  the compilers and tools: the host's, or a root of our own
     archive    packages from the distribution's signed archive
-    kernels    stock, debug and bench: an image and a build tree of each
+    debian     Debian's kernels, as its packages bring them
+    kernels    stock, debug, bench and more: an image and a build tree of each
     setup      all of that for a command, the independent parts at the same time
     modules    our modules, built for one of those trees and checked against it
     userland   what a guest runs on

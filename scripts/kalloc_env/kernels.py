@@ -4,32 +4,58 @@
     stock   Debian's own binary, unmodified; only its build tree is made here
     debug   ours: KUnit and the checkers, from scripts/kernel/{base,debug}.config
     bench   ours: nothing that costs time, from scripts/kernel/{base,bench}.config
+
+and those of `make test-matrix`, made only when they are asked for: PLANS has all.
 """
 
-import lzma
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import cache as store
-from .archive import Archive
+from .debian import CURRENT, OLDER, Linux, debian
 from .paths import CACHE, FRAGMENTS, from_environment
-from .say import Failure, run, say, step
+from .say import Failure, run, step
 from .toolchain import Toolchain, toolchain
 
-NAMES = ("stock", "debug", "bench")
-
-# What was tested; another 7.3.y, then another 7.2.y, does when the archive has dropped it.
-PINNED = ("7.3.4", "7.3.4-1~bpo13+1")
-SERIES = ("7.3", "7.2")
-FLAVOUR = "+deb13-cloud-amd64"
-
 # What each takes while it is made, and a little more.
-GIGABYTES_DEBIAN, GIGABYTES_STOCK, GIGABYTES_OWN = 2.4, 0.4, 0.8
+GIGABYTES_STOCK, GIGABYTES_OWN = 0.4, 0.8
 JOBS = f"-j{len(os.sched_getaffinity(0))}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a kernel is made: from which of scripts/kernel/*.config, or as Debian's own binary if from none.
+
+    With `packed` there is also an image as boot loaders get it.
+    """
+
+    fragments: tuple[str, ...] = ()
+    linux: Linux = CURRENT
+    packed: bool = False
+
+    @property
+    def has_packed(self) -> bool:
+        """Whether there is an image as boot loaders get it; Debian's binary is one."""
+        return self.packed or not self.fragments
+
+
+PLANS = {
+    "stock": Plan(),
+    "debug": Plan(("base", "debug")),
+    "bench": Plan(("base", "bench")),
+    "prof": Plan(("base", "prof")),
+    "kcsan": Plan(("base", "variant", "kcsan")),
+    "hardened": Plan(("base", "variant", "hardened"), packed=True),
+    "rt": Plan(("base", "variant", "rt")),
+    "tiny": Plan(("base", "variant", "tiny")),
+    "stock-7.2": Plan(linux=OLDER),
+    "debug-7.2": Plan(("base", "debug"), linux=OLDER),
+}
+# What the everyday commands need.
+NAMES = ("stock", "debug", "bench")
 
 
 @dataclass(frozen=True)
@@ -54,89 +80,29 @@ class Kernel:
 
 def kernel(name: str) -> Kernel:
     """The kernel of that name, made first if it has to be."""
-    return _stock() if name == "stock" else _own(name)
-
-
-def debian() -> Path:
-    """Debian's source, headers and binary of one version, unpacked.
-
-    The folder has linux/ (the source), config, Module.symvers, vmlinuz and release.
-    """
-    return store.entry("debian", store.key_of(*PINNED, "1"), _get_debian, gigabytes=GIGABYTES_DEBIAN)
-
-
-def _choose(archive: Archive) -> tuple[str, str]:
-    """The kernel's version and its packages', of those that the archive has."""
-    if PINNED[1] in archive.versions(f"linux-source-{SERIES[0]}"):
-        return PINNED
-    for series in SERIES:
-        pattern = rf"linux-headers-({re.escape(series)}\.\d+){re.escape(FLAVOUR)}"
-        there = sorted((re.fullmatch(pattern, name)[1] for name in archive.names(pattern)),  # type: ignore[index]
-                       key=lambda version: int(version.rsplit(".", 1)[1]), reverse=True)
-        packaged = archive.versions(f"linux-source-{series}")
-        for version in there:
-            for package in packaged:
-                if package.startswith(f"{version}-"):
-                    say(f"    the archive has dropped Linux {PINNED[0]}: using {version}, untested")
-                    return version, package
-    raise Failure(f"the archive has no Linux {' or '.join(f'{series}.y' for series in SERIES)} "
-                  f"for {FLAVOUR} any more: update PINNED in {Path(__file__).name}", archive.log)
-
-
-def _get_debian(folder: Path) -> None:
-    with step("getting Debian's kernel and its source", CACHE / "log" / "debian.log") as log:
-        archive = Archive(folder, log)
-        version, package = _choose(archive)
-        series = version.rsplit(".", 1)[0]
-        release = version + FLAVOUR
-        names = [f"linux-source-{series}", f"linux-headers-{release}", f"linux-binary-{release}"]
-        debs = folder / "debs"
-        debs.mkdir()
-        archive.download([f"{name}={package}" for name in names], debs)
-        for deb in debs.iterdir():
-            run(["dpkg-deb", "-x", deb, folder / "x"], log)
-        x = folder / "x" / "usr"
-        (folder / "release").write_text(release)
-        for name in (".config", "Module.symvers"):
-            shutil.copy(x / f"src/linux-headers-{release}" / name, folder / name.lstrip("."))
-        shutil.copy(x / f"lib/modules/{release}/vmlinuz", folder)
-        _unpack(x / f"src/linux-source-{series}.tar.xz", folder / "linux", log)
-        for used in ("apt", "debs", "x"):
-            shutil.rmtree(folder / used)
-
-
-def _unpack(archive: Path, folder: Path, log: Path) -> None:
-    """Unpacks a .tar.xz; the host may have no xz, but Python has its library."""
-    folder.mkdir()
-    tar = ["tar", "-x", "--strip-components=1", "--no-same-owner", "-C", str(folder)]
-    with lzma.open(archive) as plain, log.open("ab") as out:
-        with subprocess.Popen(tar, stdin=subprocess.PIPE, stdout=out, stderr=out) as process:
-            assert process.stdin
-            shutil.copyfileobj(plain, process.stdin, 1 << 20)
-            process.stdin.close()
-    if process.returncode:
-        raise Failure(f"{archive.name} cannot be unpacked", log)
+    plan = PLANS[name]
+    return _own(name, plan) if plan.fragments else _stock(name, plan)
 
 
 def _make(tools: Toolchain, source: Path, tree: Path, *words: str, log: Path) -> None:
     run(tools.argv(["make", "-C", str(source), f"O={tree}", "ARCH=x86", *words], binds=[source]), log, "make")
 
 
-def _stock() -> Kernel:
-    debian_folder = debian()
+def _stock(name: str, plan: Plan) -> Kernel:
+    debian_folder = debian(plan.linux)
     tools = toolchain()
-    folder = store.entry("stock", store.key_of(debian_folder.name, tools.ident, "2"),
-                         lambda folder: _make_stock(folder, debian_folder, tools), gigabytes=GIGABYTES_STOCK)
-    return Kernel("stock", folder / "vmlinux", folder / "tree", debian_folder / "linux", debian_folder / "vmlinuz")
+    folder = store.entry(name, store.key_of(debian_folder.name, tools.ident, "2"),
+                         lambda folder: _make_stock(folder, name, debian_folder, tools), gigabytes=GIGABYTES_STOCK)
+    return Kernel(name, folder / "vmlinux", folder / "tree", debian_folder / "linux", debian_folder / "vmlinuz")
 
 
-def _make_stock(folder: Path, debian_folder: Path, tools: Toolchain) -> None:
+def _make_stock(folder: Path, name: str, debian_folder: Path, tools: Toolchain) -> None:
     """The build tree that Debian's headers package is not: one with Rust's metadata.
 
     The same compilers and the same configuration give the Rust crates the same
     symbol names that the binary exports.
     """
-    with step("preparing the build tree of the stock kernel", CACHE / "log" / "stock.log") as log:
+    with step(f"preparing the build tree of the {name} kernel", CACHE / "log" / f"{name}.log") as log:
         tree = folder / "tree"
         tree.mkdir()
         shutil.copy(debian_folder / "config", tree / ".config")
@@ -162,10 +128,10 @@ def check_release(tree: Path, release: str) -> None:
         raise Failure(f"the build tree is of Linux {made}, the binary is {release}")
 
 
-def fragment(name: str) -> str:
-    """The options asked for, one a line: base.config's, as far as the kernel's own does not overrule it."""
+def fragment(files: tuple[str, ...]) -> str:
+    """The options asked for, one a line: each file's, as far as a later one does not overrule them."""
     options: dict[str, str] = {}
-    for file in ("base", name):
+    for file in files:
         for line in (FRAGMENTS / f"{file}.config").read_text().splitlines():
             if option := re.fullmatch(r"CONFIG_(\w+)=.*", line):
                 options[option[1]] = line
@@ -174,21 +140,23 @@ def fragment(name: str) -> str:
     return "".join(f"{line}\n" for line in sorted(options.values()))
 
 
-def _own(name: str) -> Kernel:
-    own_source = from_environment("KSRC")
+def _own(name: str, plan: Plan) -> Kernel:
+    own_source = from_environment("KSRC") if plan.linux is CURRENT else None
     if own_source and not (own_source / "rust/kernel/lib.rs").exists():
         raise Failure(f"KSRC={own_source} is not a Linux source tree with Rust in it")
-    source = own_source or debian() / "linux"
+    source = own_source or debian(plan.linux) / "linux"
     tools = toolchain()
-    asked = fragment(name)
-    key = store.key_of(str(source), tools.ident, asked)
+    asked = fragment(plan.fragments)
+    images = ("vmlinux", "bzImage") if plan.packed else ("vmlinux",)
+    key = store.key_of(str(source), tools.ident, asked, *images[1:])
     # A source of one's own is one that people edit: make finds out what has changed.
-    folder = store.entry(name, key, lambda folder: _make_own(folder, name, source, asked, tools),
+    folder = store.entry(name, key, lambda folder: _make_own(folder, name, source, asked, images, tools),
                          resume=True, always=bool(own_source), gigabytes=GIGABYTES_OWN)
-    return Kernel(name, folder / "tree/vmlinux", folder / "tree", source)
+    tree = folder / "tree"
+    return Kernel(name, tree / "vmlinux", tree, source, tree / "arch/x86/boot/bzImage" if plan.packed else None)
 
 
-def _make_own(folder: Path, name: str, source: Path, asked: str, tools: Toolchain) -> None:
+def _make_own(folder: Path, name: str, source: Path, asked: str, images: tuple[str, ...], tools: Toolchain) -> None:
     with step(f"building the {name} kernel", CACHE / "log" / f"{name}.log") as log:
         tree = folder / "tree"
         tree.mkdir(parents=True, exist_ok=True)
@@ -196,7 +164,7 @@ def _make_own(folder: Path, name: str, source: Path, asked: str, tools: Toolchai
         wanted.write_text(asked)
         _make(tools, source, tree, "LLVM=1", f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig", log=log)
         _check_fragment(asked, tree / ".config")
-        _make(tools, source, tree, "LLVM=1", JOBS, "vmlinux", "modules", log=log)
+        _make(tools, source, tree, "LLVM=1", JOBS, *images, "modules", log=log)
 
 
 def _check_fragment(asked: str, config: Path) -> None:

@@ -6,7 +6,8 @@ from functools import partial
 
 from . import clients, kvm
 from .cache import look, need_room, remove
-from .kernels import NAMES, Kernel, debian, kernel
+from .debian import debian
+from .kernels import PLANS, Kernel, kernel
 from .paths import CACHE, from_environment
 from .say import say
 from .toolchain import toolchain
@@ -14,7 +15,7 @@ from .userland import userland
 
 # What the names of the cache's entries start with, and of what a killed --prune left.
 OURS = tuple(f"{name}-" for name in (
-    "toolchain", "debian", "busybox", "userland", "cargo", "slabtop", "kalloctop", *NAMES)) + (".trash-",)
+    "toolchain", "debian", "busybox", "userland", "cargo", "slabtop", "kalloctop", *PLANS)) + (".trash-",)
 
 
 def set_up(*names: str) -> list[Kernel]:
@@ -39,7 +40,7 @@ def prune() -> None:
 
     Userlands with packages go too, but the tests' own: which ones will be asked for is not known.
     """
-    kernels = (partial(kernel, name) for name in NAMES)
+    kernels = (partial(kernel, name) for name in PLANS)
     used, _ = look(toolchain, debian, partial(userland, ()), *clients.PARTS, *kernels)
     for path in sorted(CACHE.iterdir()):
         if path.name not in used and path.name.startswith(OURS):

@@ -11,7 +11,7 @@ from typing import NoReturn
 from . import kvm, modules
 from .guest import DEAD, MISTAKE, TIMEOUT, Guest, boot
 from .initramfs import FOLDERS
-from .kernels import NAMES
+from .kernels import PLANS
 from .say import Failure, say, tail
 from .setup import set_up
 
@@ -70,7 +70,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser = _Parser(prog="scripts/vm", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
                      formatter_class=argparse.RawDescriptionHelpFormatter,
                      usage="scripts/vm [OPTION]… -- COMMAND…")
-    parser.add_argument("--kernel", choices=NAMES, default="stock", help="which kernel (default: stock)")
+    parser.add_argument("--kernel", choices=PLANS, default="stock", help="which kernel (default: stock)")
     parser.add_argument("--cpus", type=_count, metavar="N", help="processors (default: 2, with --icount 1)")
     parser.add_argument("--memory", type=_count, default=1024, metavar="M", help="MiB of memory (default: 1024)")
     parser.add_argument("--icount", action="store_true", help="one instruction takes one nanosecond of guest time")
@@ -92,8 +92,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
         parser.error("--shell wants a terminal")
     if options.icount and (options.cpus or 1) > 1:
         parser.error("--icount has one processor")
-    if options.la57 and options.kernel != "stock":
-        parser.error("--la57 is for the stock kernel")
+    if options.la57 and not PLANS[options.kernel].has_packed:
+        has = ", ".join(name for name, plan in PLANS.items() if plan.has_packed)
+        parser.error(f"--la57 is for the kernels that have a packed image: {has}")
     return options
 
 
