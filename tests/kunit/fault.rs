@@ -16,6 +16,8 @@ use kernel::{
 };
 
 mod cache;
+#[path = "../../rust/testing/case.rs"]
+mod case;
 mod free;
 #[path = "../../rust/testing/faults.rs"]
 mod injection;
@@ -35,6 +37,13 @@ pub(crate) const SITES: &[&[fn() -> &'static kalloc::Site]] = &[
     site::SITES,
     vmalloc::SITES,
 ];
+
+/// Skips the case that runs if the kernel cannot refuse allocations. It comes first in each.
+pub(crate) fn needed() {
+    if !injection::expose() {
+        case::skip(c"the kernel has no fault injection");
+    }
+}
 
 /// What the current thread is refused from now on.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,11 +10,6 @@ mod cache_options;
 mod cache_rcu;
 mod context;
 mod edges;
-#[cfg(all(
-    CONFIG_FAILSLAB,
-    CONFIG_FAIL_PAGE_ALLOC,
-    CONFIG_FAULT_INJECTION_DEBUG_FS
-))]
 mod fault;
 mod files;
 mod gfp;
@@ -72,11 +67,6 @@ impl kernel::Module for KallocKunit {
         ] {
             kalloc::register(module, sites)?;
         }
-        #[cfg(all(
-            CONFIG_FAILSLAB,
-            CONFIG_FAIL_PAGE_ALLOC,
-            CONFIG_FAULT_INJECTION_DEBUG_FS
-        ))]
         for sites in fault::SITES {
             kalloc::register(module, sites)?;
         }

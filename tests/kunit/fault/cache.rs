@@ -26,6 +26,7 @@ mod tests {
     use super::*;
     use crate::{
         fault::{
+            self,
             refuse_each,
             refuse_first,
             Counts,
@@ -72,6 +73,7 @@ mod tests {
 
     #[test]
     fn caches() -> Result {
+        fault::needed();
         // The worker, which destroys the cache that there was before, has the list of sites locked: once
         // it has begun, a site that is not on the list is found missing when it is done.
         let alone = || {
@@ -98,6 +100,7 @@ mod tests {
 
     #[test]
     fn objects() -> Result {
+        fault::needed();
         let cache = KmemCache::<Nodes>::new(Options::new())?;
         let wait = Counts::NoMemory;
         let zeroed = fresh(wait, &cache, |cache| {
@@ -119,6 +122,7 @@ mod tests {
 
     #[test]
     fn values_come_back() -> Result {
+        fault::needed();
         let cache = KmemCache::<Nodes>::new(Options::new())?;
         let back = Cell::new(0);
         let faults = fresh(Counts::NoMemory, &cache, |cache| {
@@ -137,6 +141,7 @@ mod tests {
 
     #[test]
     fn objects_in_place() -> Result {
+        fault::needed();
         let cache = KmemCache::<Nodes>::new(Options::new())?;
         let ran = Cell::new(0);
         let called = Cell::new(0);
@@ -166,6 +171,7 @@ mod tests {
 
     #[test]
     fn objects_that_share_their_cache() -> Result {
+        fault::needed();
         let cache = Arc::new(KmemCache::<Nodes>::new(Options::new())?, GFP_KERNEL)?;
         let faults = refuse_each::<Nodes, _, _>(
             Counts::NoMemory,
@@ -185,6 +191,7 @@ mod tests {
 
     #[test]
     fn batches_fill_or_stay() -> Result {
+        fault::needed();
         let cache = KmemCache::<Nodes>::new(Options::new())?;
         for had in [0, 1, 15] {
             let faults = refuse_each::<Nodes, _, _>(

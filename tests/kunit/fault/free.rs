@@ -15,6 +15,7 @@ kalloc::sites! {
 mod tests {
     use super::*;
     use crate::fault::{
+        self,
         refuse_each,
         Counts, //
     };
@@ -66,6 +67,7 @@ mod tests {
 
     #[test]
     fn kmalloc() -> Result {
+        fault::needed();
         let make = || {
             let mut vec = KVec::<u64, Contiguous>::with_capacity(100, GFP_KERNEL)?;
             vec.push(1, GFP_KERNEL)?;
@@ -80,6 +82,7 @@ mod tests {
 
     #[test]
     fn vmalloc() -> Result {
+        fault::needed();
         let make = || {
             let boxed = VBox::<u64, Mapped>::new(5, GFP_KERNEL)?;
             let array = Array::<u8, Vmalloc<Mapped>>::zeroed(9 * PAGE_SIZE, GFP_KERNEL)?;
@@ -99,6 +102,7 @@ mod tests {
 
     #[test]
     fn objects() -> Result {
+        fault::needed();
         let cache = Arc::new(KmemCache::<Objects>::new(Options::new())?, GFP_KERNEL)?;
         let make = || {
             let mut batch = cache.batch::<8>();
@@ -124,6 +128,7 @@ mod tests {
 
     #[test]
     fn pages() -> Result {
+        fault::needed();
         let order = Order::of::<2>();
         let blocks = || {
             Ok((
@@ -154,6 +159,7 @@ mod tests {
 
     #[test]
     fn page_arrays() -> Result {
+        fault::needed();
         let make = || {
             let mut pages = PageArray::<Blocks>::zeroed(600, GFP_KERNEL)?;
             core::mem::forget(Mapping::new(&mut pages)?);

@@ -39,6 +39,7 @@ kalloc::sites! {
 mod tests {
     use super::*;
     use crate::fault::{
+        self,
         refuse_each,
         Counts, //
     };
@@ -63,6 +64,7 @@ mod tests {
 
     #[test]
     fn constructed_objects() -> Result {
+        fault::needed();
         let cache = ConstructedCache::<Marks>::new(Options::new())?;
         let held = cache.alloc(GFP_KERNEL)?;
         held.0.store(100, Relaxed);
@@ -86,6 +88,7 @@ mod tests {
 
     #[test]
     fn objects_under_rcu() -> Result {
+        fault::needed();
         let cache = RcuCache::<Numbers>::new(Options::new())?;
         let link = RcuLink::<Numbers>::new();
         let slot = cache.reserve(GFP_KERNEL)?;

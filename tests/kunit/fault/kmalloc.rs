@@ -18,6 +18,7 @@ mod tests {
     use super::*;
     use crate::{
         fault::{
+            self,
             refuse_each,
             refuse_first,
             Counts,
@@ -67,6 +68,7 @@ mod tests {
 
     #[test]
     fn boxes() -> Result {
+        fault::needed();
         // The block itself comes first, and is the only one that there has to be.
         let made = fresh(|| Ok(*KBox::<u64, Words>::new(7, flags())? == 7))?;
         let zeroed = fresh(|| Ok(*KBox::<u64, Words>::zeroed(flags())? == 0))?;
@@ -83,6 +85,7 @@ mod tests {
 
     #[test]
     fn boxes_that_cannot_wait() -> Result {
+        fault::needed();
         for flags in [GFP_ATOMIC, GFP_NOWAIT] {
             let faults = refuse_each::<Words, _, _>(
                 Counts::NoWait,
@@ -97,6 +100,7 @@ mod tests {
 
     #[test]
     fn a_value_without_a_box_is_dropped_once() -> Result {
+        fault::needed();
         let dropped = Cell::new(0);
         let made = Cell::new(0);
         let faults = fresh(|| {
@@ -110,6 +114,7 @@ mod tests {
 
     #[test]
     fn initialisers_do_not_run_without_memory() -> Result {
+        fault::needed();
         let ran = Cell::new(0);
         let called = Cell::new(0);
         let faults = refuse_each::<Words, _, _>(
@@ -132,6 +137,7 @@ mod tests {
 
     #[test]
     fn vecs_keep_what_they_have() -> Result {
+        fault::needed();
         let full = || {
             let mut vec = KVec::<u64, Words>::with_capacity(4, GFP_KERNEL)?;
             for word in 0..4 {
@@ -176,6 +182,7 @@ mod tests {
 
     #[test]
     fn arrays_keep_what_they_have() -> Result {
+        fault::needed();
         let made = fresh(|| Ok(Buffer::zeroed(100, flags())?.iter().all(|&word| word == 0)))?;
         let on_node = fresh(|| {
             let node = NumaNode::new(0).map_err(|_| AllocError)?;
@@ -229,6 +236,7 @@ mod tests {
 
     #[test]
     fn kvmalloc_has_two_ways() -> Result {
+        fault::needed();
         let one = |size| {
             refuse_each::<Either, _, _>(
                 Counts::NoMemory,
@@ -261,6 +269,7 @@ mod tests {
 
     #[test]
     fn kvmalloc_blocks_stay_when_they_cannot_move() -> Result {
+        fault::needed();
         // From kmalloc to a larger class, to vmalloc, to a smaller class; within vmalloc, where there is
         // room, down, and to less than a page.
         for (from, to, fails, needs_memory) in [
@@ -300,6 +309,7 @@ mod tests {
 
     #[test]
     fn kvmalloc_vecs_keep_what_they_have() -> Result {
+        fault::needed();
         let faults = refuse_each::<Either, _, _>(
             Counts::NoMemory,
             || {

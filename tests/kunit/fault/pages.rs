@@ -10,6 +10,7 @@ kalloc::sites! {
 mod tests {
     use super::*;
     use crate::fault::{
+        self,
         refuse_each,
         Counts,
         Faults, //
@@ -47,6 +48,7 @@ mod tests {
 
     #[test]
     fn blocks_of_every_kind() -> Result {
+        fault::needed();
         const NO: Counts = Counts::NoMemory;
         // One allocation makes a block, whatever is refused of what the kernel's checkers want.
         for order in [Order::ZERO, Order::of::<3>(), Order::MAX] {
@@ -74,6 +76,7 @@ mod tests {
 
     #[test]
     fn blocks_that_are_filled_later() -> Result {
+        fault::needed();
         let order = Order::of::<1>();
         let faults = [
             fresh(Counts::NoWait, || {
@@ -110,6 +113,7 @@ mod tests {
 
     #[test]
     fn page_arrays_come_whole_or_not_at_all() -> Result {
+        fault::needed();
         for pages in [1, 3, 600] {
             let faults = fresh(Counts::NoMemory, || {
                 let mut array = PageArray::<Blocks>::zeroed(pages, flags())?;

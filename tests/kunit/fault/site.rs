@@ -29,6 +29,7 @@ mod tests {
     use super::*;
     use crate::{
         fault::{
+            self,
             refuse_each,
             Counts, //
         },
@@ -49,6 +50,7 @@ mod tests {
 
     #[test]
     fn sites_register_or_stay_as_they_are() -> Result {
+        fault::needed();
         let module = *MODULE.as_ref().ok_or(ENOENT)?;
         let registered =
             |sites: &[fn() -> &'static Site]| sites.iter().all(|s| s().is_registered());

@@ -17,6 +17,7 @@ kalloc::sites! {
 mod tests {
     use super::*;
     use crate::fault::{
+        self,
         refuse_each,
         Counts, //
     };
@@ -47,6 +48,7 @@ mod tests {
 
     #[test]
     fn boxes() -> Result {
+        fault::needed();
         for (flags, counts) in [
             (GFP_KERNEL, Counts::NoMemory),
             (GFP_ATOMIC, Counts::NoWait),
@@ -69,6 +71,7 @@ mod tests {
 
     #[test]
     fn boxes_where_nothing_may_sleep() -> Result {
+        fault::needed();
         let faults = refuse_each::<Bytes, _, _>(
             Counts::NoWait,
             || Ok(()),
@@ -85,6 +88,7 @@ mod tests {
 
     #[test]
     fn arrays_keep_what_they_have() -> Result {
+        fault::needed();
         for (from, to) in [
             (1, 5 * PAGE_SIZE),
             (PAGE_SIZE + 1, 300 * PAGE_SIZE),
@@ -117,6 +121,7 @@ mod tests {
 
     #[test]
     fn arrays_grow_where_nothing_may_sleep() -> Result {
+        fault::needed();
         let faults = refuse_each::<Bytes, _, _>(
             Counts::NoWait,
             || {
@@ -140,6 +145,7 @@ mod tests {
 
     #[test]
     fn arrays_of_a_node() -> Result {
+        fault::needed();
         let faults = refuse_each::<Bytes, _, _>(
             Counts::NoMemory,
             || NumaNode::new(0),
@@ -152,6 +158,7 @@ mod tests {
 
     #[test]
     fn vecs_keep_what_they_have() -> Result {
+        fault::needed();
         let faults = refuse_each::<Bytes, _, _>(
             Counts::NoMemory,
             || {
@@ -171,6 +178,7 @@ mod tests {
 
     #[test]
     fn mappings_leave_their_pages() -> Result {
+        fault::needed();
         let numbered = || {
             let mut pages = PageArray::<Mapped>::zeroed(3, GFP_KERNEL)?;
             for page in 0..3 {
@@ -212,6 +220,7 @@ mod tests {
 
     #[test]
     fn a_mapping_of_the_other_kind_may_fail() -> Result {
+        fault::needed();
         // The one that was forgotten goes first; the pages stay what they are, and can be mapped again.
         let faults = refuse_each::<Mapped, _, _>(
             Counts::Not,

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Has two threads add to one number, so that a test can see that KCSAN watches what Rust does.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        Arc,
+        Completion, //
+    },
+    workqueue, //
+};
+
+#[path = "../../rust/testing/race.rs"]
+mod race;
+
+module! {
+    type: Race,
+    name: "kalloc_race",
+    authors: ["The kalloc authors"],
+    description: "A data race on purpose, for the tests of kalloc",
+    license: "GPL",
+}
+
+/// Accesses that are watched are few: some in thousands.
+const ROUNDS: usize = 2_000_000;
+
+static NUMBER: race::Racy = race::Racy::new();
+
+struct Race;
+
+impl kernel::Module for Race {
+    fn init(_: &'static ThisModule) -> Result<Self> {
+        let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let theirs = done.clone();
+        workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
+            (0..ROUNDS).for_each(|_| NUMBER.add());
+            theirs.complete_all();
+        })?;
+        (0..ROUNDS).for_each(|_| NUMBER.add());
+        done.wait_for_completion();
+        Ok(Race)
+    }
+}
