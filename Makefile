@@ -6,6 +6,7 @@
 help:
 	@echo 'make run              load the modules in a distribution kernel, in a guest; show the result'
 	@echo 'make test             every test'
+	@echo 'make test-matrix      the suites on kernels of other kinds, which are built first: an hour'
 	@echo 'make bench            the benchmarks'
 	@echo 'make check            formatting, lints and the rules of this tree'
 	@echo 'make shell            an interactive guest with the modules in it'
@@ -16,7 +17,7 @@ help:
 	@echo 'make doc              the documentation of the crate and the manual pages, in build/doc'
 	@echo 'make clean            remove build/; scripts/setup --prune is for the cache'
 
-run test bench check tools:
+run test test-matrix bench check tools:
 	@scripts/$@
 
 doc:
@@ -31,4 +32,4 @@ shell:
 clean:
 	rm -rf build rust-project.json
 
-.PHONY: help run test bench check tools doc modules modules_install rust-analyzer shell clean
+.PHONY: help run test test-matrix bench check tools doc modules modules_install rust-analyzer shell clean

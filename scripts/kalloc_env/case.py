@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """How one test ended."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+OUTCOMES = ("passed", "failed", "skipped")
 
 
 @dataclass
@@ -11,3 +14,15 @@ class Case:
     name: str
     outcome: str
     detail: str = ""
+
+
+def said(cases: Iterable[Case]) -> str:
+    """How many passed, failed and were skipped."""
+    outcomes = [case.outcome for case in cases]
+    return ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in OUTCOMES)
+
+
+def status(cases: Iterable[Case]) -> int:
+    """A command's: 0 if none failed and one passed."""
+    outcomes = {case.outcome for case in cases}
+    return 0 if "passed" in outcomes and "failed" not in outcomes else 1

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The tests on the debug kernel: the KUnit suites, and what modules do there, in one guest."""
+"""The tests on a kernel that has KUnit: the suites, and what modules do there, in one guest."""
 
 import io
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from . import faults, klog, kvm, modules
+from . import faults, klog, kvm, modules, races
 from .case import Case
 from .guest import Guest, boot
 from .kernels import Kernel
@@ -16,13 +18,29 @@ from .paths import LOGS, TREE
 
 GUEST = TREE / "tests" / "kunit" / "guest.sh"
 SUITES, EXAMPLES, LEAK = "suites", "examples", "a_leak_is_said"
+FIRST = f"section {SUITES}\n"
+RACE = "a_race_is_said"
 # What the guest has in its log where a section begins.
 MARK = "kalloc-test: "
 STATUS = {"PASS": "passed", "SKIP": "skipped"}
 
-# SLUB's checks, in caches that are ours or have our memory: in all of the kernel's they would take a third of the
-# time. Copies to and from user space are checked as well.
-APPEND = "slab_debug=-;FZP,kmalloc-*,kunit_*,exercise_*,driver_*,leak_* hardened_usercopy=1"
+
+@dataclass(frozen=True)
+class Machine:
+    """What the kernel runs on, and what else is run there."""
+
+    cpus: int = 2
+    la57: bool = False
+    # SLUB's checks, in caches that are ours or have our memory: in all of the kernel's they would take a third of
+    # the time. Copies to and from user space are checked as well.
+    append: str = "slab_debug=-;FZP,kmalloc-*,kunit_*,exercise_*,driver_*,leak_* hardened_usercopy=1"
+    timeout: float = 300
+    # Sections that come before the suites, and what each shows.
+    sections: str = ""
+    shown: Mapping[str, list[str]] = field(default_factory=dict)
+    # Files for them.
+    add: Sequence[tuple[Path, str]] = ()
+
 
 # What each section of the guest's shows.
 SHOWN = {
@@ -65,13 +83,16 @@ SAID = (
 )
 
 
-def kunit(kernel: Kernel) -> Iterator[Case]:
+def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
     """Every case of the suites and of the documentation's examples, by the kernel's own parser; then what
     the sections show, and the log."""
     out = io.BytesIO()
-    guest = Guest(kernel, f"faults={faults.AMOUNT}\n{GUEST.read_text()}", memory=512, append=APPEND,
-                  modules=modules.image(kernel), kvm=kvm.usable(kernel.image),
-                  add=[(faults.program(), "usr/bin/kalloc_faults")], timeout=1800 if faults.AMOUNT else 300)
+    script, lacking = _for(modules.tree_of(kernel))
+    script = f"faults={faults.AMOUNT}\n" + script.replace(FIRST, machine.sections + FIRST, 1)
+    guest = Guest(kernel, script, cpus=machine.cpus, memory=512, la57=machine.la57, append=machine.append,
+                  modules=modules.image(kernel), kvm=not machine.la57 and kvm.usable(kernel.image),
+                  add=[(faults.program(), "usr/bin/kalloc_faults"), *machine.add],
+                  timeout=1800 if faults.AMOUNT else machine.timeout)
     result = boot(guest, out)
     text = result.log.read_text(errors="replace")
     where = f"    log: {result.log}\n"
@@ -85,19 +106,32 @@ def kunit(kernel: Kernel) -> Iterator[Case]:
             passed.append(case.name)
             yield case
     shown = dict(part.partition("\n")[::2] for part in out.getvalue().decode(errors="replace").split("@@ ")[1:])
-    for name, wanted in SHOWN.items():
+    for name, wanted in {**machine.shown, **SHOWN}.items():
         got = shown.get(name)
         wrong = f"the guest shows {got!r}\n" if got is None or got.splitlines() != wanted else ""
-        yield _verdict(f"kunit guest.{name}", wrong, where)
-    yield from faults.verdict(shown.get(faults.SECTION), where)
+        yield lacking.get(name) or _verdict(f"kunit guest.{name}", wrong, where)
+    yield from [lacking[faults.SECTION]] if faults.SECTION in lacking else faults.verdict(
+        shown.get(faults.SECTION), where)
 
     before, _, after = text.partition(f"{MARK}{LEAK}")
     yield _verdict("kunit: the kernel log", "\n".join(_offending(before)), where)
     unsaid = [line for line in SAID if line not in after]
-    others = [line for line in klog.offending(f"{klog.START}\n{after}") if not any(said in line for said in SAID)]
+    others = [line for line in races.offending(f"{klog.START}\n{after}") if not any(said in line for said in SAID)]
     yield _verdict("kunit: the log of a leak", "\n".join([*(f"not said: {line}" for line in unsaid), *others]), where)
     if not any(name.endswith(f".{DROPPED}") for name in passed):
         yield Case(f"kunit: {DROPPED} ran", "failed", where)
+
+
+def _for(tree: modules.BuildTree) -> tuple[str, dict[str, Case]]:
+    """What the guest of a kernel runs, and by name the sections left out: the kernel lacks what they need."""
+    kept, lacking = [], {}
+    for part in re.split("^(?=section )", GUEST.read_text(), flags=re.M):
+        name, *needs = part.partition("\n")[0].split()[1:] if part.startswith("section ") else [""]
+        if missing := [option for option in needs if not tree.config(option)]:
+            lacking[name] = Case(f"kunit guest.{name}", "skipped", f"    the kernel has no {' and no '.join(missing)}\n")
+        else:
+            kept.append(part)
+    return "".join(kept), lacking
 
 
 def _suites(kernel: Kernel, section: str, messages: list[str], where: str) -> Iterator[Case]:
@@ -118,19 +152,24 @@ def _suites(kernel: Kernel, section: str, messages: list[str], where: str) -> It
         for case in group["test_cases"]:
             outcome = STATUS.get(case["status"], "failed")
             said = re.findall(rf"^ *# {re.escape(case['name'])}: (.*FAILED.*)$", text, re.M)
-            detail = "".join(f"    {line}\n" for line in said) + where
-            yield Case(f"kunit {group['name']}.{case['name']}", outcome, detail if outcome == "failed" else "")
+            why = re.findall(rf"^ *ok \d+ {re.escape(case['name'])} # (SKIP .*)$", text, re.M)
+            detail = {"failed": [*said, where.strip()], "skipped": why[:1]}.get(outcome, [])
+            yield Case(f"kunit {group['name']}.{case['name']}", outcome, "".join(f"    {line}\n" for line in detail))
     # A suite that dies half-way has no failed case; only the parser's verdict tells.
     yield _verdict(f"kunit: the parser's verdict on the {section}", told.stdout if told.returncode else "", where)
 
 
 def _offending(log: str) -> Iterator[str]:
-    """What each section of the guest's should not have in the log."""
+    """What each section of the guest's should not have in the log, and what it should have and has not."""
     boot, *sections = log.split(MARK)
-    yield from klog.offending(boot)
+    yield from races.offending(boot)
     allowed = {SUITES: SUITES_SAY, faults.SECTION: faults.SAID}
     for section in sections:
-        yield from klog.offending(f"{klog.START}\n{section}", allowed.get(section.splitlines()[0], ()))
+        name = section.splitlines()[0]
+        if name != RACE:
+            yield from races.offending(f"{klog.START}\n{section}", allowed.get(name, ()))
+        elif not any("[kalloc_race]" in report for report in races.split(section)[1]):
+            yield "not said: the race"
 
 
 def _verdict(name: str, complaint: str, where: str) -> Case:

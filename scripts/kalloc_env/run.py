@@ -6,7 +6,8 @@ import sys
 import time
 
 from . import klog, kvm, modules
-from .guest import Guest, boot
+from .guest import Guest, Result, boot
+from .kernels import Kernel
 from .say import Failure, say
 from .setup import set_up
 
@@ -32,26 +33,31 @@ def main(_: list[str]) -> int:
     """Does it; fails with a line that says what was not as it should be."""
     start = time.monotonic()
     kernel, = set_up("stock")
-    image = modules.image(kernel)
-    accelerated = kvm.usable(kernel.image)
+    modules.image(kernel)
+    kvm.usable(kernel.image)
     ready = time.monotonic()
 
     table = io.BytesIO()
-    result = boot(Guest(kernel, COMMAND, modules=image, kvm=accelerated), table)
-    sys.stdout.write(table.getvalue().decode(errors="replace"))
-    sys.stdout.flush()
+    try:
+        result = life(kernel, table)
+    finally:
+        sys.stdout.write(table.getvalue().decode(errors="replace"))
+        sys.stdout.flush()
+    say(f"==> loaded, counted and unloaded on Linux {kernel.release}, with a clean log ({result.log}): "
+        f"set-up {ready - start:.0f} s, boot {result.boot_seconds:.0f} s, total {time.monotonic() - start:.0f} s")
+    return 0
 
+
+def life(kernel: Kernel, table: io.BytesIO) -> Result:
+    """Loads, shows and unloads the modules in a guest of that kernel; fails if anything is not as it should be."""
+    result = boot(Guest(kernel, COMMAND, modules=modules.image(kernel), kvm=kvm.usable(kernel.image)), table)
     if result.status:
         raise Failure(MEANING.get(result.status, f"the guest's status is {result.status}"), result.log)
     if missing := [site for site in SITES if active_objects(table.getvalue().decode(), site) == 0]:
         raise Failure(f"/proc/kallocinfo has no active objects in {' '.join(missing)}", result.log)
     if found := klog.judge(result.log):
         raise Failure("the kernel log has warnings:\n" + "\n".join(found), result.log)
-
-    end = time.monotonic()
-    say(f"==> loaded, counted and unloaded on Linux {kernel.release}, with a clean log ({result.log}): "
-        f"set-up {ready - start:.0f} s, boot {result.boot_seconds:.0f} s, total {end - start:.0f} s")
-    return 0
+    return result
 
 
 def active_objects(table: str, site: str) -> int:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import clients, kvm, modules
-from .case import Case
+from .case import Case, said, status
 from .kunit import kunit
 from .paths import LOGS, TREE
 from .say import Failure, say, tail
@@ -54,16 +54,15 @@ def run_tests(names: list[str]) -> int:
     times = _times()
     # What took longest first, so that nothing long is left when the rest is done.
     chosen = sorted((name for name in jobs if not names or name in names), key=lambda name: -times.get(name, 1e9))
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    cases: list[Case] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for name, (cases, took) in zip(chosen, pool.map(_collect, map(jobs.__getitem__, chosen))):
+        for name, (own, took) in zip(chosen, pool.map(collect, map(jobs.__getitem__, chosen))):
             times[name] = took
-            for case in cases:
-                counts[case.outcome] += 1
+            cases += own
     TIMES.write_text(json.dumps(times))
     print(f"set-up {ready - start:.0f} s, tests {time.monotonic() - ready:.0f} s")
-    print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
-    return 1 if counts["failed"] or not counts["passed"] else 0
+    print(said(cases))
+    return status(cases)
 
 
 def _times() -> dict[str, float]:
@@ -75,7 +74,7 @@ def _times() -> dict[str, float]:
     return times
 
 
-def _collect(job: Job) -> tuple[list[Case], float]:
+def collect(job: Job) -> tuple[list[Case], float]:
     """Runs a job, printing each case as it ends; returns how many seconds it took as well."""
     start = time.monotonic()
     cases = []
@@ -88,13 +87,13 @@ def _collect(job: Job) -> tuple[list[Case], float]:
     return cases, time.monotonic() - start
 
 
-def scenario(path: Path) -> Iterator[Case]:
+def scenario(path: Path, *arguments: str) -> Iterator[Case]:
     """One executable file."""
     log = LOGS / f"test-{path.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         try:
-            status = subprocess.run([path], cwd=TREE, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            status = subprocess.run([path, *arguments], cwd=TREE, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                     timeout=SCENARIO_SECONDS, check=False).returncode
         except subprocess.TimeoutExpired:
             status = -1

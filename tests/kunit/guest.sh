@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# What the guest of the KUnit suites runs on the debug kernel: the suites, then what only
-# the life of modules shows. What each section prints is held against scripts/kalloc_env/kunit.py.
+# What the guest of the KUnit suites runs: the suites, then what only the life of modules
+# shows. What each section prints is held against scripts/kalloc_env/kunit.py. After a section's
+# name come the kernel's options that it needs; on a kernel that lacks one it is left out.
 section() {
 	echo "@@ $1"
 	echo "<6>kalloc-test: $1" >/dev/kmsg
@@ -18,7 +19,7 @@ echo $?
 # vmalloc memory and mappings that the suites drop where nothing may sleep are gone soon, and not only
 # when the modules are. Each area has the function that made it, and its module; whoever is asked
 # must know any.
-section dropped_memory_is_freed_soon
+section dropped_memory_is_freed_soon DEBUG_FS SLUB_DEBUG
 echo >/sys/kernel/debug/kalloc_kunit/late
 sleep 1
 grep -q "load_module\|execmem" /proc/vmallocinfo && echo known
@@ -28,7 +29,7 @@ awk '$1 == "kunit_user_record" { print "caches known" } $1 == "kunit_user_late"'
 
 # What a process writes into pages comes back, and nothing else: whole blocks, parts with zeroes behind
 # them, too much, nothing. Then across pages, at any place; what is not written stays.
-section copies_are_whole
+section copies_are_whole DEBUG_FS
 cd /sys/kernel/debug/kalloc_kunit || exit
 head -c 20000 /dev/urandom >/tmp/data
 for size in 16384 16383 4097 4096 1 20000; do
@@ -53,14 +54,14 @@ head -c 15 /tmp/data >name 2>/dev/null || echo part of a name
 cd /
 
 # A cache is what its options say.
-section options_reach_the_kernel
+section options_reach_the_kernel SLUB_DEBUG
 cd /sys/kernel/slab/kunit_user_record || exit
 cat align hwcache_align reclaim_account usersize
 cd /
 
 # Records are shown alike wherever a reader begins, and in whatever pieces it reads; a file that has
 # gone is not read any more, but whoever has it open does not keep the module.
-section files_show_records
+section files_show_records DEBUG_FS
 file=/proc/kalloc_kunit
 stat -c %a $file /proc/kalloc_kunit_wild
 tr -d x <$file
@@ -91,7 +92,7 @@ awk '/^driver_/ { print $1, $2 }' /proc/kallocinfo
 rmmod kalloc_readme
 
 # The cache's rows have the same geometry.
-section workloads_are_clean
+section workloads_are_clean DEBUG_FS SLUB_DEBUG
 modprobe kalloc_exercise
 file=/sys/kernel/debug/kalloc/exercise
 echo all count=20 size=5000 keep=3 >$file
@@ -100,7 +101,7 @@ for info in kallocinfo slabinfo; do awk '/^exercise_cache / { print $4, $5, $6 }
 rmmod kalloc_exercise kalloc
 
 # Calls that are refused memory fail with an error, or do without; each line of the program's is a kind.
-section refusals_leave_nothing
+section refusals_leave_nothing FAIL_PAGE_ALLOC FAILSLAB
 # shellcheck disable=SC2154 # Set by whoever runs this.
 kalloc_faults $faults || echo "status $?"
 
@@ -109,7 +110,7 @@ ls -d /proc/kallocinfo /sys/kernel/debug/kalloc /sys/kernel/slab/*exercise* /sys
 
 # kmemleak looks at an object once it is five seconds old, and reports it if it has not changed since
 # the scan before.
-section kmemleak_finds_nothing
+section kmemleak_finds_nothing DEBUG_KMEMLEAK
 start=$(date +%s)
 echo scan >/sys/kernel/debug/kmemleak
 while [ $(($(date +%s) - start)) -lt 7 ]; do sleep 0.5; done

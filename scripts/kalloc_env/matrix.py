@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The tests on kernels of other kinds: what `make test` cannot show on its two."""
+
+import argparse
+import io
+import time
+from collections.abc import Iterator
+
+from . import klog, kvm, modules
+from .case import Case, said, status
+from .guest import Guest, boot
+from .kernels import PLANS, Kernel
+from .kunit import kunit
+from .run import life
+from .say import Failure, say, tail
+from .setup import set_up
+from .tests import SCENARIOS, collect, scenario
+from .variants import VARIANTS
+
+# What tells more of a kernel without KUnit; given its name, they run on it.
+ON_STOCK = ("stock_life", "user_memory")
+
+
+def main(words: list[str]) -> int:
+    """Tests the variants named, or all; the status is 1 if a case failed."""
+    names = "".join(f"  {name:10} {variant.why}\n" for name, variant in VARIANTS.items())
+    parser = argparse.ArgumentParser(
+        prog="scripts/test-matrix", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"variants:\n{names}\nA kernel is built when it is first asked for: ten minutes of processor time each.")
+    parser.add_argument("variants", nargs="*", metavar="VARIANT", help="which ones (default: all)")
+    chosen = parser.parse_args(words).variants or list(VARIANTS)
+    if unknown := set(chosen) - set(VARIANTS):
+        raise Failure(f"no variant {' or '.join(sorted(unknown))}: there are {', '.join(VARIANTS)}", status=2)
+
+    cases: list[Case] = []
+    figures = []
+    for number, name in enumerate(chosen, start=1):
+        start = time.monotonic()
+        say(f"==> {number} of {len(chosen)}, {name}: {VARIANTS[name].why}")
+        kernel, = set_up(name)
+        modules.image(kernel)
+        kvm.usable(kernel.image)
+        ready = time.monotonic()
+        own, took = collect(lambda kernel=kernel: _named(kernel))  # type: ignore[misc]
+        cases += own
+        figures.append(f"{name:10} {kernel.release:24} {said(own)}; set-up {ready - start:.0f} s, tests {took:.0f} s")
+    print(*figures, said(cases), sep="\n")
+    return status(cases)
+
+
+def _named(kernel: Kernel) -> Iterator[Case]:
+    """All cases of one variant, its name before each's."""
+    for test in (_life, _suites if PLANS[kernel.name].fragments else _scenarios):
+        for case in test(kernel):
+            yield Case(f"{kernel.name}: {case.name}", case.outcome, case.detail)
+
+
+def _life(kernel: Kernel) -> Iterator[Case]:
+    """What `make run` does."""
+    try:
+        life(kernel, io.BytesIO())
+    except Failure as failure:
+        yield Case("life", "failed", f"    {failure}\n{tail(failure.log) if failure.log else ''}\n    log: {failure.log}\n")
+    else:
+        yield Case("life", "passed")
+
+
+def _suites(kernel: Kernel) -> Iterator[Case]:
+    return kunit(kernel, VARIANTS[kernel.name].machine(kernel))
+
+
+def _scenarios(kernel: Kernel) -> Iterator[Case]:
+    """On a kernel without KUnit: the variant's own sections, and what `make test` has for the stock kernel."""
+    machine = VARIANTS[kernel.name].machine(kernel)
+    out = io.BytesIO()
+    guest = Guest(kernel, 'section() { echo "@@ $1"; }\n' + machine.sections, cpus=machine.cpus,
+                  modules=modules.image(kernel), kvm=kvm.usable(kernel.image))
+    result = boot(guest, out)
+    shown = dict(part.partition("\n")[::2] for part in out.getvalue().decode(errors="replace").split("@@ ")[1:])
+    for name, wanted in machine.shown.items():
+        got = shown.get(name, "").splitlines()
+        yield Case(name, "passed" if got == wanted else "failed",
+                   "" if got == wanted else f"    the guest shows {got}\n    log: {result.log}\n")
+    found = klog.judge(result.log)
+    yield Case("the kernel log", "failed" if found or result.status else "passed", "".join(f"{line}\n" for line in found))
+    for name in ON_STOCK:
+        yield from scenario(SCENARIOS / name, kernel.name)
