@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import faults, klog, kvm, modules, races
+from . import faults, klog, kvm, modules
 from .case import Case
 from .guest import Guest, boot
 from .kernels import Kernel
@@ -116,7 +116,7 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
     before, _, after = text.partition(f"{MARK}{LEAK}")
     yield _verdict("kunit: the kernel log", "\n".join(_offending(before)), where)
     unsaid = [line for line in SAID if line not in after]
-    others = [line for line in races.offending(f"{klog.START}\n{after}") if not any(said in line for said in SAID)]
+    others = [line for line in klog.offending(f"{klog.START}\n{after}") if not any(said in line for said in SAID)]
     yield _verdict("kunit: the log of a leak", "\n".join([*(f"not said: {line}" for line in unsaid), *others]), where)
     if not any(name.endswith(f".{DROPPED}") for name in passed):
         yield Case(f"kunit: {DROPPED} ran", "failed", where)
@@ -162,13 +162,13 @@ def _suites(kernel: Kernel, section: str, messages: list[str], where: str) -> It
 def _offending(log: str) -> Iterator[str]:
     """What each section of the guest's should not have in the log, and what it should have and has not."""
     boot, *sections = log.split(MARK)
-    yield from races.offending(boot)
+    yield from klog.offending(boot)
     allowed = {SUITES: SUITES_SAY, faults.SECTION: faults.SAID}
     for section in sections:
         name = section.splitlines()[0]
         if name != RACE:
-            yield from races.offending(f"{klog.START}\n{section}", allowed.get(name, ()))
-        elif not any("[kalloc_race]" in report for report in races.split(section)[1]):
+            yield from klog.offending(f"{klog.START}\n{section}", allowed.get(name, ()))
+        elif not any("[kalloc_race]" in report for report in klog.races(section)[1]):
             yield "not said: the race"
 
 

@@ -111,9 +111,17 @@ mod tests {
     #[test]
     fn objects_stay_constructed() -> Result {
         let cache = queues()?;
-        // Keeps the slab, when it is shrunk to have KASAN let go of what was freed.
-        let _other = cache.alloc(GFP_KERNEL)?;
-        let queue = cache.alloc(GFP_KERNEL)?;
+        // Neighbours on both sides keep the slab, when it is shrunk to have KASAN let go of what was freed:
+        // of a single one, another processor's slab may be, if this thread has moved in between.
+        let mut others = KVec::new();
+        let mut queue = cache.alloc(GFP_KERNEL)?;
+        for nth in 0..60 {
+            let mut other = cache.alloc(GFP_KERNEL)?;
+            if nth == 30 {
+                core::mem::swap(&mut queue, &mut other);
+            }
+            others.push(other, GFP_KERNEL)?;
+        }
         queue.owners.store(77, Relaxed);
         *queue.items.lock() = [1; 4];
         let place = address(&queue);
