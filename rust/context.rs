@@ -52,9 +52,34 @@ pub fn is_atomic() -> bool {
     unsafe { bindings::kalloc_helper_is_atomic() }
 }
 
-/// Whether the caller is in no interrupt, be it a hard or a soft one, nor NMI.
+/// Whether the caller may have memory at all, and give it back, be it with flags that do not sleep.
+///
+/// With `CONFIG_PREEMPT_RT` it may not while preemption or interrupts are disabled, nor in a hard
+/// interrupt: the allocators' own spinlocks sleep. Those that a driver holds do as well, and most
+/// interrupts are threads, so that memory can be had there. Without that option always.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::context;
+/// use kernel::{new_spinlock, sync::Arc};
+///
+/// let queue = Arc::pin_init(new_spinlock!(0), GFP_KERNEL)?;
+/// let guard = queue.lock();
+/// assert!(context::may_allocate() && !context::may_sleep());
+/// drop(guard);
+/// # Ok::<(), Error>(())
+/// ```
 #[inline]
-pub(crate) fn in_task() -> bool {
-    // SAFETY: Reads the state of this CPU.
-    unsafe { bindings::kalloc_helper_in_task() }
+pub fn may_allocate() -> bool {
+    // SAFETY: Reads the state of this CPU and this thread.
+    !cfg!(CONFIG_PREEMPT_RT) || unsafe { bindings::kalloc_helper_may_allocate() }
+}
+
+/// Whether vmalloc may be called, with flags that do not sleep: where memory may be had, but in no
+/// interrupt, be it a hard or a soft one.
+#[inline]
+pub(crate) fn may_map() -> bool {
+    // SAFETY: Reads the state of this CPU and this thread.
+    unsafe { bindings::kalloc_helper_may_map() }
 }

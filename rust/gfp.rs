@@ -137,10 +137,11 @@ impl Gfp {
     ///
     /// # Errors
     ///
-    /// [`EAGAIN`] if they may sleep, and that is known not to be allowed here.
+    /// [`EAGAIN`] if they may sleep, and that is known not to be allowed here; or if no flags are, as
+    /// [`context::may_allocate`] says.
     #[inline]
     pub fn here(self) -> Result<Gfp> {
-        if self.may_sleep() && context::is_atomic() {
+        if self.may_sleep() && context::is_atomic() || !context::may_allocate() {
             return Err(EAGAIN);
         }
         Ok(self)

@@ -321,8 +321,8 @@ pub fn comes_zeroed(gfp: impl Into<Gfp>) -> bool {
     unsafe { bindings::kalloc_helper_want_init_on_alloc(gfp.into().as_raw()) }
 }
 
-/// Returns whether the caller may be preempted, and so may sleep. A kernel that cannot tell
-/// (without `CONFIG_PREEMPT_COUNT`) says no.
+/// Returns whether the caller may be preempted. A kernel that cannot tell (without
+/// `CONFIG_PREEMPT_COUNT`) says no; one with `CONFIG_PREEMPT_RT` says yes under spinlocks, too.
 ///
 /// # Examples
 ///
@@ -332,7 +332,7 @@ pub fn comes_zeroed(gfp: impl Into<Gfp>) -> bool {
 ///
 /// let queue = Arc::pin_init(new_spinlock!(0), GFP_KERNEL)?;
 /// let guard = queue.lock();
-/// assert!(!memory::preemptible());
+/// assert_eq!(memory::preemptible(), cfg!(CONFIG_PREEMPT_RT));
 /// drop(guard);
 /// # Ok::<(), Error>(())
 /// ```

@@ -152,7 +152,8 @@ impl<T: Sync> PerCpu<T> {
     }
 
     /// Calls `f` with this CPU's `T`. The CPU stays the same meanwhile: `f` is not preempted, and must
-    /// not sleep.
+    /// not sleep; with `CONFIG_PREEMPT_RT` it must not take spinlocks either, nor
+    /// [allocate](crate::context::may_allocate).
     #[inline]
     pub fn this<R>(&self, f: impl FnOnce(&T) -> R) -> R {
         // SAFETY: Enabled again below; there is no unwinding in between.

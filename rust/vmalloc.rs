@@ -279,15 +279,15 @@ pub(crate) unsafe fn free(ptr: NonNull<u8>) {
     unsafe { bindings::kalloc_helper_vfree(ptr.as_ptr().cast()) };
 }
 
-/// Whether C may be asked: it only warns of too large a size, gives up the machine in a hard
-/// interrupt, waits for ever for a lock in a soft one, and sleeps where it must not.
+/// Whether C may be asked: it only warns of too large a size, is not for interrupts, and sleeps where
+/// it must not.
 #[inline]
 fn possible(layout: Layout, gfp: Gfp) -> bool {
     fits(layout)
         && if gfp.may_sleep() {
             !context::is_atomic()
         } else {
-            context::in_task()
+            context::may_map()
         }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/kconfig.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 
@@ -15,10 +16,28 @@ bool kalloc_helper_is_atomic(void)
 	return is_atomic();
 }
 
-bool kalloc_helper_in_task(void);
-bool kalloc_helper_in_task(void)
+/* With CONFIG_PREEMPT_RT spinlocks sleep, those of the allocators among them. */
+static __always_inline bool may_allocate(void)
 {
-	return in_task();
+	return !IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible();
+}
+
+bool kalloc_helper_may_allocate(void);
+bool kalloc_helper_may_allocate(void)
+{
+	return may_allocate();
+}
+
+/* vmalloc() gives up the machine in a hard interrupt, and in a soft one waits for ever for a lock. */
+static __always_inline bool may_map(void)
+{
+	return in_task() && may_allocate();
+}
+
+bool kalloc_helper_may_map(void);
+bool kalloc_helper_may_map(void)
+{
+	return may_map();
 }
 
 void kalloc_helper_preempt_disable(void);

@@ -14,14 +14,13 @@ void kalloc_vfree_deferred(const void *block);
 void *kalloc_helper_vmalloc(size_t size, gfp_t gfp);
 void *kalloc_helper_vmalloc(size_t size, gfp_t gfp)
 {
-	return is_atomic() ? NULL : __vmalloc_noprof(size, gfp);
+	return is_atomic() ? NULL : __vmalloc(size, gfp);
 }
 
-/* In a hard interrupt it gives up the machine, in a soft one it waits for ever for a lock. */
 void *kalloc_helper_vmalloc_nowait(size_t size, gfp_t gfp);
 void *kalloc_helper_vmalloc_nowait(size_t size, gfp_t gfp)
 {
-	return in_task() ? __vmalloc_noprof(size, gfp) : NULL;
+	return may_map() ? __vmalloc(size, gfp) : NULL;
 }
 
 /* Here, where that is allowed for certain, or later. */

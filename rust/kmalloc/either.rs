@@ -117,7 +117,7 @@ unsafe impl Source for Either {
     }
 
     fn refuses(layout: Layout, gfp: Gfp, node: NumaNode) -> bool {
-        let interrupt = layout.size() > PAGE_SIZE && !context::in_task();
+        let interrupt = layout.size() > PAGE_SIZE && !context::may_map();
         // Of vmalloc blocks, which are refused then.
         let sleeps = gfp.may_sleep() && context::is_atomic();
         let misplaced = interrupt || sleeps;
@@ -163,7 +163,7 @@ unsafe fn kvrealloc(
         return None;
     }
     // Where kmalloc has no memory, C would go on to vmalloc, which is not for interrupts.
-    if size > PAGE_SIZE && !context::in_task() {
+    if size > PAGE_SIZE && !context::may_map() {
         return None;
     }
     let node = gfp::node_id(node)?;

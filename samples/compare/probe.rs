@@ -15,6 +15,7 @@ use super::{
     value::Value, //
 };
 use kalloc::{
+    context,
     memory,
     Gfp, //
 };
@@ -187,12 +188,12 @@ fn preempt_off<A: Api>() -> Result<Value> {
 /// Calls `alloc` with preemption off; what it returns is dropped with preemption on again, since
 /// freeing may sleep.
 ///
-/// A block is `yes` only if preemption really was off meanwhile.
+/// A block is `yes` only if sleeping really was forbidden meanwhile.
 pub(crate) fn without_preemption<T>(alloc: impl FnOnce() -> Option<T>) -> Result<Value> {
     pin_init::stack_pin_init!(let lock = new_spinlock!(()));
     let guard = lock.lock();
     let block = alloc();
-    let off = !memory::preemptible();
+    let off = context::is_atomic();
     drop(guard);
     Ok(Value::Flag(off && block.is_some()))
 }

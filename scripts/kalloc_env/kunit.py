@@ -15,6 +15,7 @@ from .case import Case
 from .guest import Guest, boot
 from .kernels import Kernel
 from .paths import LOGS, TREE
+from .say import say
 
 GUEST = TREE / "tests" / "kunit" / "guest.sh"
 SUITES, EXAMPLES, LEAK = "suites", "examples", "a_leak_is_said"
@@ -113,6 +114,8 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
     yield from [lacking[faults.SECTION]] if faults.SECTION in lacking else faults.verdict(
         shown.get(faults.SECTION), where)
 
+    if foreign := [report for report in klog.races(text)[1] if klog.OURS not in report]:
+        say(f"    data races in the kernel alone, which do not count: {len(foreign)}")
     before, _, after = text.partition(f"{MARK}{LEAK}")
     yield _verdict("kunit: the kernel log", "\n".join(_offending(before)), where)
     unsaid = [line for line in SAID if line not in after]

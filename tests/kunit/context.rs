@@ -92,7 +92,7 @@ fn sleeping_calls_fail() -> bool {
         && PageArray::<Arrays>::zeroed(1, GFP_KERNEL).is_err()
         && KmemCache::<Words>::new(Options::new()).err() == Some(EAGAIN)
         && Gfp::KERNEL.here() == Err(EAGAIN)
-        && Gfp::ATOMIC.here() == Ok(Gfp::ATOMIC)
+        && Gfp::ATOMIC.here().is_ok() == context::may_allocate()
 }
 
 /// Whether what does not sleep works: pages, and kmalloc.
@@ -299,7 +299,25 @@ mod tests {
         let right = sleeping_calls_fail() && vmalloc_works() == Ok(true);
         drop(guard);
         assert!(right);
+        Ok(())
+    }
 
+    #[test]
+    fn where_spinlocks_sleep_nothing_is_had_atomically() -> Result {
+        let guard = local_interrupt_disable();
+        let right = context::may_allocate() != cfg!(CONFIG_PREEMPT_RT)
+            && Gfp::ATOMIC.here().is_ok() == context::may_allocate()
+            && (context::may_allocate() || vmalloc_works().is_err());
+        drop(guard);
+        assert!(right && context::may_allocate());
+        Ok(())
+    }
+
+    #[test]
+    fn owners_may_go_with_interrupts_disabled() -> Result {
+        if cfg!(CONFIG_PREEMPT_RT) {
+            crate::case::skip(c"spinlocks sleep: nothing is freed with interrupts disabled");
+        }
         let owners = Owners::new()?;
         let guard = local_interrupt_disable();
         drop(owners);

@@ -16,8 +16,6 @@ use kernel::{
 };
 
 mod cache;
-#[path = "../../rust/testing/case.rs"]
-mod case;
 mod free;
 #[path = "../../rust/testing/faults.rs"]
 mod injection;
@@ -41,7 +39,7 @@ pub(crate) const SITES: &[&[fn() -> &'static kalloc::Site]] = &[
 /// Skips the case that runs if the kernel cannot refuse allocations. It comes first in each.
 pub(crate) fn needed() {
     if !injection::expose() {
-        case::skip(c"the kernel has no fault injection");
+        crate::case::skip(c"the kernel has no fault injection");
     }
 }
 

@@ -8,6 +8,8 @@ mod cache;
 mod cache_constructed;
 mod cache_options;
 mod cache_rcu;
+#[path = "../../rust/testing/case.rs"]
+mod case;
 mod context;
 mod edges;
 mod fault;

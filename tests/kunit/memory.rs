@@ -117,7 +117,7 @@ mod tests {
         assert!(preemptible());
         pin_init::stack_pin_init!(let lock = new_spinlock!(()));
         let guard = lock.lock();
-        assert!(!preemptible());
+        assert!(preemptible() == cfg!(CONFIG_PREEMPT_RT));
         drop(guard);
         assert!(preemptible());
     }
