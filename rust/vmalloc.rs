@@ -196,8 +196,7 @@ unsafe impl Source for Mapped {
 
     #[inline]
     fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
-        let booked_by_c = cfg!(CONFIG_MEM_ALLOC_PROFILING);
-        if layout.align() > PAGE_SIZE || node != NumaNode::NO_NODE || booked_by_c {
+        if layout.align() > PAGE_SIZE || node != NumaNode::NO_NODE {
             // SAFETY: NULL asks for a new block.
             return unsafe { vrealloc(core::ptr::null(), layout, gfp, node) };
         }
