@@ -50,7 +50,7 @@ impl Ring {
             produced: 0,
             consumed: 0,
         };
-        Ok(KBox::pin_init(new_spinlock!(ring), GFP_KERNEL)?)
+        KBox::pin_init(new_spinlock!(ring), GFP_KERNEL)
     }
 
     /// Puts a block in; a full ring drops it.

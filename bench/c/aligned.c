@@ -34,7 +34,7 @@ int kalloc_bench_vmalloc_aligned(unsigned long n, unsigned long size)
 	return ret;
 }
 
-/* Up to 10 pages at up to 4 MiB, the same sequence on each side; a size is a multiple of its alignment. */
+/* Up to 10 pages at up to 4 MiB, the same on each side; a size is a multiple of its alignment. */
 int kalloc_bench_vmalloc_random_aligned(unsigned long n, unsigned long seed)
 {
 	u32 state = seed;

@@ -93,21 +93,22 @@ const fn number(size: usize) -> u8 {
 /// Returns the kind of class that serves `gfp`: see `kmalloc_type()`.
 #[inline(always)]
 const fn class_type(gfp: Gfp) -> usize {
-    const DMA: u32 = if cfg!(CONFIG_ZONE_DMA) {
-        bindings::__GFP_DMA
-    } else {
-        0
-    };
-    const ACCOUNT: u32 = if cfg!(CONFIG_MEMCG) {
-        bindings::__GFP_ACCOUNT
-    } else {
-        0
-    };
+    const OTHERS: u32 = bindings::__GFP_RECLAIMABLE
+        | if cfg!(CONFIG_ZONE_DMA) {
+            bindings::__GFP_DMA
+        } else {
+            0
+        }
+        | if cfg!(CONFIG_MEMCG) {
+            bindings::__GFP_ACCOUNT
+        } else {
+            0
+        };
     let gfp = gfp.as_raw();
     // Mostly it is the first, and one test shows it.
-    (if gfp & (DMA | bindings::__GFP_RECLAIMABLE | ACCOUNT) == 0 {
+    (if gfp & OTHERS == 0 {
         bindings::kmalloc_cache_type_KMALLOC_NORMAL
-    } else if gfp & DMA != 0 {
+    } else if cfg!(CONFIG_ZONE_DMA) && gfp & bindings::__GFP_DMA != 0 {
         bindings::kmalloc_cache_type_KMALLOC_DMA
     } else if gfp & bindings::__GFP_RECLAIMABLE != 0 {
         bindings::kmalloc_cache_type_KMALLOC_RECLAIM

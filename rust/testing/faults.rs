@@ -3,14 +3,14 @@
 //! What a test needs of the kernel to have allocations refused: part of the KUnit module, and here because
 //! it declares C functions.
 
-pub(crate) use self::injection::*;
+pub(crate) use self::refusals::*;
 
 #[cfg(all(
     CONFIG_FAILSLAB,
     CONFIG_FAIL_PAGE_ALLOC,
     CONFIG_FAULT_INJECTION_DEBUG_FS
 ))]
-mod injection {
+mod refusals {
     use kernel::ffi::c_uint;
 
     // The functions of faults.c. They are safe: what they read and write belongs to the current thread, or
@@ -37,7 +37,7 @@ mod injection {
     CONFIG_FAIL_PAGE_ALLOC,
     CONFIG_FAULT_INJECTION_DEBUG_FS
 )))]
-mod injection {
+mod refusals {
     use kernel::ffi::c_uint;
 
     pub(crate) fn expose() -> bool {
