@@ -28,7 +28,7 @@ bool kalloc_helper_may_allocate(void)
 	return may_allocate();
 }
 
-/* vmalloc() gives up the machine in a hard interrupt; in a soft one it waits for a lock for ever. */
+/* vmalloc() gives up the machine in a hard interrupt, and waits for ever in a soft one. */
 static __always_inline bool may_map(void)
 {
 	return in_task() && may_allocate();
