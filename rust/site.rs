@@ -37,13 +37,21 @@
 //! A site whose objects all have one size (`kmalloc(T)`, `cache(T)`) has that size as its *unit*,
 //! and counts with one instruction; the others (`[T]`, pages) count bytes and sizes as well.
 
+mod count;
+mod shape;
+
+pub use self::shape::Shape;
+
+pub(crate) use self::count::{
+    count_alloc,
+    count_failure,
+    count_free, //
+};
+
 use crate::{
-    bucket::Bucket,
-    gfp::Gfp,
     slab::CacheSlot,
     stats::{
         self,
-        counter,
         Cookie,
         Counters,
         Scheme,
@@ -59,8 +67,6 @@ use core::{
         Ordering, //
     }, //
 };
-use kernel::page::PAGE_SIZE;
-
 /// An allocator family, as a type: what a [`Tag`] is bound to, so that memory of one family cannot
 /// be counted as another's. This crate has them all.
 ///
@@ -104,78 +110,6 @@ pub trait Family: Sealed + Send + Sync + 'static {
 
     /// Says what the memory of `site` looks like, given what is live.
     fn shape(site: &Site, live: &Totals) -> Shape;
-}
-
-/// What the geometry columns of slabinfo say of a site.
-///
-/// # Examples
-///
-/// ```
-/// use kalloc::{family, site::Family, stats::Totals, Tag};
-///
-/// kalloc::sites! {
-///     Nodes: kmalloc([u64; 5]), "doc_shape";
-/// }
-///
-/// // Were there ten nodes:
-/// let live = Totals {
-///     allocs: 10,
-///     ..Totals::default()
-/// };
-/// let shape = family::kmalloc::shape(Nodes::site(), &live);
-/// assert!(shape.object_size >= 64 && shape.pages_per_slab >= 1);
-/// assert_eq!(shape.slabs, 10_u64.div_ceil(shape.objects_per_slab.into()));
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shape {
-    /// Bytes that an object takes.
-    pub object_size: u32,
-    /// Objects in a slab.
-    pub objects_per_slab: u32,
-    /// Pages in a slab.
-    pub pages_per_slab: u32,
-    /// Slabs that the live objects need at least.
-    pub slabs: u64,
-}
-
-impl Shape {
-    /// For objects of one size that come from slabs.
-    pub(crate) fn packed(geometry: [u32; 3], live: u64) -> Shape {
-        let [object_size, objects_per_slab, pages_per_slab] = geometry;
-        Shape {
-            object_size,
-            objects_per_slab,
-            pages_per_slab,
-            slabs: live.div_ceil(u64::from(objects_per_slab.max(1))),
-        }
-    }
-
-    /// For objects of one size that are `bytes` in whole pages each.
-    pub(crate) fn pages(bytes: usize, live: u64) -> Shape {
-        // What does not fit the column is shown as the most that does.
-        let [object_size, pages_per_slab] =
-            [bytes, bytes / PAGE_SIZE].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-        Shape {
-            object_size,
-            objects_per_slab: 1,
-            pages_per_slab,
-            slabs: live,
-        }
-    }
-
-    /// For blocks of various sizes: the mean size, and as many single pages as hold them all.
-    pub(crate) fn mixed(live: &Totals) -> Shape {
-        let page = PAGE_SIZE as u64;
-        let bytes = live.live_allocated;
-        let mean = bytes.div_ceil(live.live().max(1));
-        Shape {
-            object_size: u32::try_from(mean).unwrap_or(u32::MAX),
-            // CAST: At most `PAGE_SIZE`.
-            objects_per_slab: (page / mean.max(1)).clamp(1, page) as u32,
-            pages_per_slab: 1,
-            slabs: bytes.div_ceil(page),
-        }
-    }
 }
 
 /// Keeps [`Family`] to this crate.
@@ -421,70 +355,6 @@ impl Site {
         // SAFETY: By the invariants. A pointer loaded before the site was registered is that of the
         // unregistered sites, which stays valid.
         unsafe { Cookie::new(self.counters.load(Ordering::Relaxed)) }
-    }
-}
-
-/// Counts a block for `size` bytes, not 0, that was allocated for `S` and takes `footprint` bytes.
-#[inline(always)]
-pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
-    if unit::<S>() != 0 && size == unit::<S>() && !S::Family::VARIES {
-        return S::count_unit::<{ counter::UNIT_ALLOCS }>();
-    }
-    let cookie = S::site().cookie();
-    if unit::<S>() == 0 {
-        // SAFETY: The site has no unit.
-        unsafe { cookie.count_sized::<{ counter::SIZED_ALLOCS }>(bucket::<S>(size)) };
-    } else {
-        cookie.count::<{ counter::ALLOCS }>();
-    }
-    // Where all blocks are full, this is known when compiling.
-    if (unit::<S>() != 0 || S::Family::CLASS_SIZE.is_none()) && footprint != size {
-        cookie.add::<{ counter::SLACK_IN }>((footprint - size) as u64);
-    }
-    cookie.add::<{ counter::BYTES_IN }>(size as u64);
-}
-
-/// Counts a block for `size` bytes of `S`, taking `footprint`, that is about to be freed.
-#[inline(always)]
-pub(crate) fn count_free<S: Tag>(size: usize, footprint: usize) {
-    if unit::<S>() != 0 && size == unit::<S>() && !S::Family::VARIES {
-        return S::count_unit::<{ counter::UNIT_FREES }>();
-    }
-    let cookie = S::site().cookie();
-    if unit::<S>() == 0 {
-        // SAFETY: The site has no unit.
-        unsafe { cookie.count_sized::<{ counter::SIZED_FREES }>(bucket::<S>(size)) };
-    } else {
-        cookie.count::<{ counter::FREES }>();
-    }
-    // Where all blocks are full, this is known when compiling.
-    if (unit::<S>() != 0 || S::Family::CLASS_SIZE.is_none()) && footprint != size {
-        cookie.add::<{ counter::SLACK_OUT }>((footprint - size) as u64);
-    }
-    cookie.add::<{ counter::BYTES_OUT }>(size as u64);
-}
-
-/// The bucket of a block's size.
-#[inline(always)]
-fn bucket<S: Tag>(size: usize) -> Bucket {
-    if S::Family::MAX_SIZE > Bucket::MAX_SIZE {
-        Bucket::of(size.min(Bucket::MAX_SIZE))
-    } else {
-        Bucket::of(size)
-    }
-}
-
-/// Counts an allocation for `S` that failed: one that could not be, if `invalid`, else for want of
-/// memory.
-#[cold]
-pub(crate) fn count_failure<S: Tag>(gfp: Gfp, invalid: bool) {
-    let cookie = S::site().cookie();
-    if invalid {
-        cookie.count::<{ counter::INVALID }>();
-    } else if gfp.may_sleep() {
-        cookie.count::<{ counter::NO_MEMORY }>();
-    } else {
-        cookie.count::<{ counter::NO_WAIT }>();
     }
 }
 
