@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Blocks held by their first `struct page`.
+
+use super::sealed::{
+    self,
+    Raw as _, //
+};
+use crate::{
+    bindings,
+    gfp::{
+        Gfp,
+        Order, //
+    }, //
+};
+use core::ptr::NonNull;
+use kernel::page::PAGE_SIZE;
+
+/// `page_address()` of a page in the direct mapping, which is arithmetic.
+///
+/// # Safety
+///
+/// `page` must be a live page.
+#[inline(always)]
+unsafe fn page_address(page: *mut bindings::page) -> *mut u8 {
+    #[cfg(all(CONFIG_X86_64, CONFIG_SPARSEMEM_VMEMMAP))]
+    {
+        // SAFETY: Both are set at boot and stay.
+        let (map, direct) = unsafe { (bindings::vmemmap_base, bindings::page_offset_base) };
+        const { assert!(PAGE_SIZE % size_of::<bindings::page>() == 0) };
+        // OVERFLOW: None: the page is in the map, and its memory in the direct mapping.
+        let offset = (page as usize)
+            .wrapping_sub(map)
+            .wrapping_mul(PAGE_SIZE / size_of::<bindings::page>());
+        core::ptr::with_exposed_provenance_mut(direct.wrapping_add(offset))
+    }
+    #[cfg(not(all(CONFIG_X86_64, CONFIG_SPARSEMEM_VMEMMAP)))]
+    // SAFETY: By the requirements of this function.
+    unsafe {
+        bindings::kalloc_helper_page_address(page).cast()
+    }
+}
+
+/// A block's first `struct page`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     pages::{Block, ByPage},
+///     Order, Pages,
+/// };
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_by_page";
+/// }
+///
+/// let ring: Pages<Rings> = Block::<ByPage, _>::zeroed(Order::ZERO, GFP_KERNEL)?;
+/// assert_eq!(ring.order(), Order::ZERO);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// The page is in the direct mapping.
+#[derive(Clone, Copy)]
+pub struct ByPage(NonNull<bindings::page>);
+
+// SAFETY: A page belongs to no thread.
+unsafe impl Send for ByPage {}
+// SAFETY: As above.
+unsafe impl Sync for ByPage {}
+
+// SAFETY: Without `__GFP_HIGHMEM`, a block is in the direct mapping.
+unsafe impl sealed::Raw for ByPage {
+    type Size = Order;
+
+    #[inline(always)]
+    fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
+        let gfp = gfp.without_highmem().as_raw();
+        // SAFETY: The order is valid. The kernel's own profiler needs the call to be made in C.
+        let page = unsafe {
+            if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
+                bindings::alloc_pages(gfp, order.get())
+            } else {
+                bindings::alloc_pages_noprof(gfp, order.get())
+            }
+        };
+        // INVARIANT: Not from high memory.
+        NonNull::new(page).map(ByPage)
+    }
+
+    #[inline(always)]
+    unsafe fn free(self, order: Order) {
+        // SAFETY: By the requirements of this function.
+        unsafe { bindings::__free_pages(self.0.as_ptr(), order.get()) };
+    }
+
+    #[inline]
+    fn address(self) -> NonNull<u8> {
+        // SAFETY: A live page in the direct mapping has an address, which is not NULL.
+        unsafe { NonNull::new_unchecked(page_address(self.0.as_ptr())) }
+    }
+
+    #[inline]
+    fn page(self) -> NonNull<bindings::page> {
+        self.0
+    }
+}
+
+// SAFETY: `split_page()` gives each page a count of its own; the pages of a block follow each other.
+unsafe impl sealed::Divide for ByPage {
+    type Single = ByPage;
+
+    unsafe fn divide(self, order: Order) {
+        // SAFETY: By the requirements of this function; the block is no compound page.
+        unsafe { bindings::split_page(self.0.as_ptr(), order.get()) };
+    }
+
+    #[inline]
+    unsafe fn single(self, index: usize) -> ByPage {
+        // INVARIANT: As the whole block was.
+        // SAFETY: By the requirements of this function, the page is in the block.
+        ByPage(unsafe { self.0.add(index) })
+    }
+}
+
+/// A compound page's first `struct page`: what C calls a folio.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     pages::{Block, ByFolio},
+///     CompoundPages, Order,
+/// };
+///
+/// kalloc::sites! {
+///     Tables: pages, "doc_by_folio";
+/// }
+///
+/// let table: CompoundPages<Tables> = Block::<ByFolio, _>::zeroed(Order::ZERO, GFP_KERNEL)?;
+/// assert!(table.share().iter().all(|&byte| byte == 0));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// The page is in the direct mapping, and was allocated with `__GFP_COMP`.
+#[derive(Clone, Copy)]
+pub struct ByFolio(pub(super) ByPage);
+
+// SAFETY: As for `ByPage`.
+unsafe impl sealed::Raw for ByFolio {
+    type Size = Order;
+
+    #[inline]
+    fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
+        // INVARIANT: As `ByPage::alloc` says.
+        ByPage::alloc(order, gfp | Gfp::COMP).map(ByFolio)
+    }
+
+    #[inline]
+    unsafe fn free(self, order: Order) {
+        // SAFETY: By the requirements of this function.
+        unsafe { self.0.free(order) };
+    }
+
+    #[inline]
+    fn address(self) -> NonNull<u8> {
+        self.0.address()
+    }
+
+    #[inline]
+    fn page(self) -> NonNull<bindings::page> {
+        self.0.page()
+    }
+}
