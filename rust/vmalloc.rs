@@ -51,8 +51,7 @@ use crate::{
         Family,
         Sealed,
         Shape,
-        Site,
-        Tag, //
+        Site, //
     },
     stats::Totals, //
 };

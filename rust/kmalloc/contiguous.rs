@@ -36,7 +36,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// The family of [`Kmalloc`].
+/// The family of [`Kmalloc`](super::Kmalloc).
 ///
 /// # Examples
 ///

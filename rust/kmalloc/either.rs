@@ -36,7 +36,7 @@ use kernel::{
     page::PAGE_SIZE, //
 };
 
-/// The family of [`KVmalloc`].
+/// The family of [`KVmalloc`](super::KVmalloc).
 ///
 /// # Examples
 ///

@@ -2,10 +2,7 @@
 
 //! Blocks held by their first `struct page`.
 
-use super::sealed::{
-    self,
-    Raw as _, //
-};
+use super::sealed;
 use crate::{
     bindings,
     gfp::{
