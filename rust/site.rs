@@ -54,6 +54,7 @@ use crate::{
         self,
         Cookie,
         Counters,
+        OnCpu,
         Scheme,
         Sizes,
         Totals, //
@@ -308,15 +309,24 @@ impl Site {
 
     /// Reads the site's counters.
     pub fn totals(&self) -> Totals {
-        let scheme = Scheme {
+        // SAFETY: By the invariants; the caller is not running past the end of the site's module.
+        unsafe { Totals::read(self.counters.load(Ordering::Acquire), &self.scheme()) }
+    }
+
+    /// Reads what each CPU allocated and freed; those that did neither are left out.
+    pub fn cpus(&self) -> impl Iterator<Item = OnCpu> + '_ {
+        // SAFETY: By the invariants, as above.
+        unsafe { stats::on_cpus(self.counters.load(Ordering::Acquire), self.scheme()) }
+    }
+
+    fn scheme(&self) -> Scheme {
+        Scheme {
             unit: self.unit,
             // CAST: `usize` has 64 bits.
             unit_footprint: (self.unit_footprint)(self) as u64,
             class_size: self.class_size,
             unit_counters: (self.unit_counters)(),
-        };
-        // SAFETY: By the invariants; the caller is not running past the end of the site's module.
-        unsafe { Totals::read(self.counters.load(Ordering::Acquire), &scheme) }
+        }
     }
 
     /// Reads how many blocks there were of which size, by powers of two. A site that has a unit

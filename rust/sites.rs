@@ -140,6 +140,16 @@ fn object(record: &Record<'_>, f: &mut Output) -> fmt::Result {
         )?;
         separator = ",";
     }
+    f.write_str("],\"cpus\":[")?;
+    let mut separator = "";
+    for on in site.cpus() {
+        write!(
+            f,
+            "{separator}{{\"cpu\":{},\"allocs\":{},\"frees\":{}}}",
+            on.cpu, on.allocs, on.frees
+        )?;
+        separator = ",";
+    }
     f.write_str("]}\n")
 }
 

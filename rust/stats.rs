@@ -18,6 +18,12 @@
 //!
 //! A counter holds 64 bits: at a thousand million events a second it wraps after 584 years.
 
+mod on_cpu;
+
+pub use self::on_cpu::OnCpu;
+
+pub(crate) use self::on_cpu::on_cpus;
+
 use crate::{
     bindings,
     bucket::Bucket,

@@ -14,7 +14,8 @@ SITE = (
     '{{"name":"vector","family":"kmalloc","type":"[u64]","module":"driver","file":"driver.rs","line":7,"unit":0,'
     '"live":{live},"allocs":{allocs},"frees":{frees},"failures":{{"no_memory":1,"no_wait":2,"invalid":3}},'
     '"live_bytes":9000,"live_allocated":10240,"peak":50,"peak_bytes":12000,"peak_allocated":12800,'
-    '"sizes":[{{"up_to":256,"allocs":{allocs},"frees":{frees}}}]}}\n')
+    '"sizes":[{{"up_to":256,"allocs":{allocs},"frees":{frees}}}],'
+    '"cpus":[{{"cpu":1,"allocs":{allocs},"frees":{frees}}}]}}\n')
 
 
 def rows(**more: int) -> list[Row]:

@@ -44,6 +44,7 @@ pub use row::{
 };
 pub use site::{
     Failures,
+    OnCpu,
     Site,
     SizeClass, //
 };

@@ -50,6 +50,9 @@ pub struct Site {
     pub peak_allocated: u64,
     /// How large the blocks are, where sizes vary.
     pub sizes: Vec<SizeClass>,
+    /// On which processors, where the file says so.
+    #[serde(default)]
+    pub cpus: Vec<OnCpu>,
     /// What a later version says besides.
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
@@ -97,6 +100,20 @@ impl SizeClass {
     pub fn live(&self) -> u64 {
         self.allocs.saturating_sub(self.frees)
     }
+}
+
+/// What was allocated and freed on one processor, be it elsewhere that the other was done.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct OnCpu {
+    /// Its number.
+    pub cpu: u32,
+    /// Blocks allocated there so far.
+    pub allocs: u64,
+    /// Blocks freed there so far.
+    pub frees: u64,
+    /// What a later version says besides.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, Value>,
 }
 
 /// All lines of a file; none has none.

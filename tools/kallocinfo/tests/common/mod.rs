@@ -17,8 +17,8 @@ dma-kmalloc-8k         0      0   8192    4    8 : tunables    0    0    0 : sla
 ";
 
 /// Two sites: one whose objects have one size, and one where sizes vary.
-pub const SITES: &str = r#"{"name":"exercise_cache","family":"cache","type":"exercise::Object","module":"kalloc_exercise","file":"samples/exercise/state.rs","line":24,"unit":64,"live":4,"allocs":100,"frees":96,"failures":{"no_memory":1,"no_wait":2,"invalid":3},"live_bytes":256,"live_allocated":256,"peak":5,"peak_bytes":320,"peak_allocated":320,"sizes":[]}
-{"name":"exercise_kvec","family":"kmalloc","type":"[u8]","module":"kalloc_exercise","file":"samples/exercise/state.rs","line":30,"unit":0,"live":3,"allocs":9,"frees":6,"failures":{"no_memory":0,"no_wait":0,"invalid":0},"live_bytes":600,"live_allocated":768,"peak":4,"peak_bytes":800,"peak_allocated":1024,"sizes":[{"up_to":8,"allocs":1,"frees":1},{"up_to":256,"allocs":8,"frees":5}]}
+pub const SITES: &str = r#"{"name":"exercise_cache","family":"cache","type":"exercise::Object","module":"kalloc_exercise","file":"samples/exercise/state.rs","line":24,"unit":64,"live":4,"allocs":100,"frees":96,"failures":{"no_memory":1,"no_wait":2,"invalid":3},"live_bytes":256,"live_allocated":256,"peak":5,"peak_bytes":320,"peak_allocated":320,"sizes":[],"cpus":[{"cpu":1,"allocs":100,"frees":96}]}
+{"name":"exercise_kvec","family":"kmalloc","type":"[u8]","module":"kalloc_exercise","file":"samples/exercise/state.rs","line":30,"unit":0,"live":3,"allocs":9,"frees":6,"failures":{"no_memory":0,"no_wait":0,"invalid":0},"live_bytes":600,"live_allocated":768,"peak":4,"peak_bytes":800,"peak_allocated":1024,"sizes":[{"up_to":8,"allocs":1,"frees":1},{"up_to":256,"allocs":8,"frees":5}],"cpus":[]}
 "#;
 
 pub fn slabinfo() -> String {

@@ -66,6 +66,7 @@ fn of(app: &App, view: &View<'_>) -> Vec<Line<'static>> {
     }
     if let Some(site) = &row.site {
         lines.extend(of_sizes(app, site));
+        lines.extend(of_cpus(app, site));
     }
     lines
 }
@@ -167,29 +168,41 @@ fn of_track(app: &App, track: &Track) -> Vec<Line<'static>> {
 
 /// A line for each power of two, if sizes vary.
 fn of_sizes(app: &App, site: &Site) -> Vec<Line<'static>> {
-    let most = site
-        .sizes
-        .iter()
-        .map(|class| class.live())
-        .max()
-        .unwrap_or(0);
-    let mut lines = Vec::new();
-    for class in &site.sizes {
-        if lines.is_empty() {
-            lines.push(Line::default());
-            let heads = format!("{:>12} {:>10} {:>12}  live", "UP TO", "LIVE", "ALLOCATED");
-            lines.push(Line::styled(heads, app.theme.label()));
-        }
-        let bar = format::bar(format::part(class.live(), most), BAR, app.theme);
-        lines.push(Line::from(vec![
-            Span::raw(format!(
-                "{:>12} {:>10} {:>12}  ",
-                class.up_to,
-                class.live(),
-                class.allocs
-            )),
-            Span::styled(bar, app.theme.bar()),
-        ]));
-    }
+    let heads = format!("{:>12} {:>10} {:>12}  live", "UP TO", "LIVE", "ALLOCATED");
+    let rows = site.sizes.iter().map(|class| {
+        let text = format!(
+            "{:>12} {:>10} {:>12}  ",
+            class.up_to,
+            class.live(),
+            class.allocs
+        );
+        (text, class.live())
+    });
+    bars(app, heads, rows.collect())
+}
+
+/// A line for each processor that took part.
+fn of_cpus(app: &App, site: &Site) -> Vec<Line<'static>> {
+    let heads = format!(
+        "{:>12} {:>10} {:>12}  allocated",
+        "CPU", "ALLOCATED", "FREED"
+    );
+    let rows = site.cpus.iter().map(|on| {
+        let text = format!("{:>12} {:>10} {:>12}  ", on.cpu, on.allocs, on.frees);
+        (text, on.allocs)
+    });
+    bars(app, heads, rows.collect())
+}
+
+/// Lines under a head, each with a bar that compares its value with the others'.
+fn bars(app: &App, heads: String, rows: Vec<(String, u64)>) -> Vec<Line<'static>> {
+    let Some(most) = rows.iter().map(|(_, value)| *value).max() else {
+        return Vec::new();
+    };
+    let mut lines = vec![Line::default(), Line::styled(heads, app.theme.label())];
+    lines.extend(rows.into_iter().map(|(text, value)| {
+        let bar = format::bar(format::part(value, most), BAR, app.theme);
+        Line::from(vec![Span::raw(text), Span::styled(bar, app.theme.bar())])
+    }));
     lines
 }

@@ -30,7 +30,7 @@ use ratatui::{
 use std::io;
 
 const HEADER: &str = "slabinfo - version: 2.1\n# name\n";
-const SITE: &str = r#"{"name":"big","family":"kmalloc","type":"[u8]","module":"driver","file":"driver.rs","line":7,"unit":0,"live":40,"allocs":100,"frees":60,"failures":{"no_memory":1,"no_wait":2,"invalid":3},"live_bytes":3000,"live_allocated":4000,"peak":50,"peak_bytes":5000,"peak_allocated":6000,"sizes":[{"up_to":64,"allocs":90,"frees":60},{"up_to":128,"allocs":10,"frees":0}]}
+const SITE: &str = r#"{"name":"big","family":"kmalloc","type":"[u8]","module":"driver","file":"driver.rs","line":7,"unit":0,"live":40,"allocs":100,"frees":60,"failures":{"no_memory":1,"no_wait":2,"invalid":3},"live_bytes":3000,"live_allocated":4000,"peak":50,"peak_bytes":5000,"peak_allocated":6000,"sizes":[{"up_to":64,"allocs":90,"frees":60},{"up_to":128,"allocs":10,"frees":0}],"cpus":[{"cpu":0,"allocs":75,"frees":10},{"cpu":3,"allocs":25,"frees":50}]}
 "#;
 
 /// Rows of these names, live objects and slabs.
@@ -193,6 +193,8 @@ fn details_have_all_that_is_known() {
         "Slabs 6 / 6  Objects 40 / 100",
         "          64         30           90  ########################################",
         "         128         10           10  #############",
+        "           0         75           10  ########################################",
+        "           3         25           50  #############",
     ] {
         assert!(shown.has(text), "{text}\n{}", shown.lines().join("\n"));
     }
