@@ -36,6 +36,7 @@ class Machine:
     # the time. Copies to and from user space are checked as well.
     append: str = "slab_debug=-;FZP,kmalloc-*,kunit_*,exercise_*,driver_*,leak_* hardened_usercopy=1"
     timeout: float = 300
+    boot_seconds: float = 60
     # Sections that come before the suites, and what each shows.
     sections: str = ""
     shown: Mapping[str, list[str]] = field(default_factory=dict)
@@ -93,7 +94,7 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
     guest = Guest(kernel, script, cpus=machine.cpus, memory=512, la57=machine.la57, append=machine.append,
                   modules=modules.image(kernel), kvm=not machine.la57 and kvm.usable(kernel.image),
                   add=[(faults.program(), "usr/bin/kalloc_faults"), *machine.add],
-                  timeout=1800 if faults.AMOUNT else machine.timeout)
+                  timeout=1800 if faults.AMOUNT else machine.timeout, boot_seconds=machine.boot_seconds)
     result = boot(guest, out)
     text = result.log.read_text(errors="replace")
     where = f"    log: {result.log}\n"

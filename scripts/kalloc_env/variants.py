@@ -9,6 +9,8 @@ from .kunit import RACE, Machine
 CONFIG, PROOF, STRESS = "configured_as_asked", "is_what_it_is_called", "counters_are_exact"
 # Operations of the module that compares the counters with its own.
 OPERATIONS = 20000
+# Some of these kernels are slow, and whoever has an hour for them has other things running.
+TIMEOUT, BOOT_SECONDS = 1800, 300
 ASKED = "run/asked"
 COMPARE = f"""\
 zcat /proc/config.gz >/tmp/config
@@ -43,7 +45,7 @@ class Variant:
             sections.insert(0, f"section {CONFIG}\n{COMPARE}")
             shown = {CONFIG: [], **shown}
             add = [(kernel.tree.parent / "fragment", ASKED)]
-        return Machine(self.cpus, self.la57, self.append, 900, "".join(sections), shown, add)
+        return Machine(self.cpus, self.la57, self.append, TIMEOUT, BOOT_SECONDS, "".join(sections), shown, add)
 
 
 VARIANTS = {
