@@ -53,6 +53,7 @@ pub mod memory;
 pub mod mmap;
 pub mod pages;
 pub mod percpu;
+mod place;
 pub mod procfs;
 mod reaper;
 mod registry;
@@ -139,6 +140,7 @@ struct KallocModule {
 }
 
 impl kernel::InPlaceModule for KallocModule {
+    #[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             // SAFETY: A module is initialised once, and this is the first thing done.
@@ -153,7 +155,7 @@ impl kernel::InPlaceModule for KallocModule {
                 procfs::Readers::Root,
                 slabinfo::SlabInfo,
             ),
-            _: { sampler::start(module_parameters::sample_ms.value()) },
+            _: { sampler::start(module_parameters::sample_ms.value().clone()) },
         })
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     gfp::Gfp, //
 };
 use kernel::{
+    ffi::c_int,
     page::{
         Page,
         PAGE_SIZE, //
@@ -163,7 +164,8 @@ pub fn is_writable(block: &[u8], offset: usize) -> Result<bool> {
     match unsafe { bindings::kalloc_helper_is_writable(byte.cast()) } {
         0 => Ok(false),
         1 => Ok(true),
-        _ => Err(EOPNOTSUPP),
+        // CAST: An error's number is small. Linux 7.2 has it as a number only.
+        _ => Err(Error::from_errno(-(bindings::EOPNOTSUPP as c_int))),
     }
 }
 

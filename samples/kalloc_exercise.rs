@@ -84,14 +84,15 @@ impl kernel::InPlaceModule for Exercise {
 }
 
 /// Runs what the parameters ask for.
+#[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
 fn on_load() -> Result<State> {
     let plan = Plan::new(
-        module_parameters::count.value() as usize,
-        module_parameters::size.value() as usize,
-        module_parameters::keep.value() as usize,
+        module_parameters::count.value().clone() as usize,
+        module_parameters::size.value().clone() as usize,
+        module_parameters::keep.value().clone() as usize,
     )
     .inspect_err(|_| pr_err!("parameter out of range, see modinfo kalloc_exercise\n"))?;
-    let chosen = module_parameters::workloads.value();
+    let chosen = module_parameters::workloads.value().clone();
 
     let mut state = State::new()?;
     for (bit, workload) in workload::ALL.iter().enumerate() {

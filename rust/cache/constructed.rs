@@ -351,5 +351,5 @@ impl<S: Tag<Family = Slab, Object: Reset>> Drop for Constructed<S> {
 /// `at` must be memory for a `T` that nobody uses.
 unsafe extern "C" fn construct<T: Construct>(at: *mut c_void) {
     // SAFETY: By the requirement of this function. It stays there, and does not need to be dropped.
-    unsafe { pin_init::raw_init(at.cast::<T>(), T::construct()) };
+    unsafe { crate::place::raw_init(at.cast::<T>(), T::construct()) };
 }

@@ -204,7 +204,7 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
     /// The initialiser's; the memory is given back.
     pub fn init<E>(self, init: impl Init<S::Object, E>) -> Result<Owned<S, C>, E> {
         // SAFETY: By the invariants, there is room for it; on error it is not used.
-        unsafe { pin_init::raw_try_init(self.ptr.as_ptr(), init)? };
+        unsafe { crate::place::raw_try_init(self.ptr.as_ptr(), init)? };
         // SAFETY: Just initialised.
         Ok(unsafe { self.assume_init() })
     }
@@ -217,7 +217,7 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
     pub fn pin_init<E>(self, init: impl PinInit<S::Object, E>) -> Result<Pin<Owned<S, C>>, E> {
         // SAFETY: By the invariants, there is room for it; on error it is not used. It does not
         // move before it is pinned below.
-        unsafe { pin_init::raw_try_init(self.ptr.as_ptr(), init)? };
+        unsafe { crate::place::raw_try_init(self.ptr.as_ptr(), init)? };
         // SAFETY: Just initialised. An `Owned` never moves what it owns.
         Ok(unsafe { Pin::new_unchecked(self.assume_init()) })
     }

@@ -388,7 +388,7 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuSlot<S> {
     /// The initialiser's; the memory is given back.
     pub fn pin_init<E>(self, init: impl PinInit<Value<S>, E>) -> Result<RcuRef<S>, E> {
         // SAFETY: As in `write`; on error it is not used. It never moves.
-        unsafe { pin_init::raw_try_init(Typesafe::value(self.cell()).as_ptr(), init)? };
+        unsafe { crate::place::raw_try_init(Typesafe::value(self.cell()).as_ptr(), init)? };
         // SAFETY: Just initialised.
         Ok(unsafe { self.publish() })
     }
@@ -423,6 +423,6 @@ unsafe extern "C" fn construct<K: Construct, T>(at: *mut c_void) {
     // dropped.
     unsafe {
         (&raw mut (*at).refs).write(Refcount::new(0));
-        pin_init::raw_init(&raw mut (*at).key, K::construct());
+        crate::place::raw_init(&raw mut (*at).key, K::construct());
     }
 }

@@ -54,7 +54,7 @@ head -c 15 /tmp/data >name 2>/dev/null || echo part of a name
 cd /
 
 # A cache is what its options say.
-section options_reach_the_kernel SLUB_DEBUG
+section options_reach_the_kernel HARDENED_USERCOPY SLUB_DEBUG
 cd /sys/kernel/slab/kunit_user_record || exit
 cat align hwcache_align reclaim_account usersize
 cd /

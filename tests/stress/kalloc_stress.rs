@@ -157,10 +157,11 @@ impl Worker {
 struct Stress;
 
 impl kernel::Module for Stress {
+    #[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
     fn init(module: &'static ThisModule) -> Result<Self> {
         let (workers, ops) = (
-            module_parameters::workers.value(),
-            module_parameters::ops.value(),
+            module_parameters::workers.value().clone(),
+            module_parameters::ops.value().clone(),
         );
         if !(1..=1024).contains(&workers) {
             return Err(EINVAL);
