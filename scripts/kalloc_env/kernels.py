@@ -52,7 +52,6 @@ PLANS = {
     "rt": Plan(("base", "variant", "rt")),
     "tiny": Plan(("base", "variant", "tiny")),
     "stock-7.2": Plan(linux=OLDER),
-    "debug-7.2": Plan(("base", "debug"), linux=OLDER),
 }
 # What the everyday commands need.
 NAMES = ("stock", "debug", "bench")

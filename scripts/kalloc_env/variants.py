@@ -81,5 +81,4 @@ grep -o memory /sys/fs/cgroup/cgroup.controllers
         cpus=1, append="",
     ),
     "stock-7.2": Variant("Debian's binary of an older Linux", "uname -r | cut -d. -f1,2", ["7.2"]),
-    "debug-7.2": Variant("the debug kernel of an older Linux", "uname -r | cut -d. -f1,2", ["7.2"]),
 }
