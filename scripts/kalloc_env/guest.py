@@ -46,7 +46,7 @@ class Guest:
     kvm: bool = False
     append: str = ""
     timeout: float = 300.0
-    boot_seconds: float = 60.0
+    boot_seconds: float = 180.0
     add: list[tuple[Path, str]] = field(default_factory=list)
     packages: tuple[str, ...] = ()
     modules: Path | None = None
