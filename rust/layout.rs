@@ -7,16 +7,19 @@
 //! have: they depend on the paging levels, on the memory there is, and on what was randomised at
 //! boot. Whoever knows them knows what KASLR hides: show them to root only.
 //!
-//! Other architectures than x86_64 get the areas that all have; the rest is [`HOLE`].
+//! The areas of x86_64 and arm64 are known. Other architectures get those that all have; the rest is
+//! [`HOLE`].
 //!
 //! # Context
 //!
 //! Any.
-//!
-//! C header: [`arch/x86/include/asm/pgtable_64_types.h`](srctree/arch/x86/include/asm/pgtable_64_types.h)
 
 use crate::bindings;
-use kernel::page::PAGE_SIZE;
+
+#[cfg_attr(CONFIG_X86_64, path = "layout/x86_64.rs")]
+#[cfg_attr(CONFIG_ARM64, path = "layout/arm64.rs")]
+#[cfg_attr(not(any(CONFIG_X86_64, CONFIG_ARM64)), path = "layout/other.rs")]
+mod arch;
 
 /// The name of addresses that nothing has been given.
 pub const HOLE: &str = "hole";
@@ -105,7 +108,7 @@ impl Area {
 pub fn areas() -> impl Iterator<Item = Area> {
     // The first address that was not shown yet.
     let mut next = Some(0);
-    known()
+    arch::known()
         .map(Some)
         .chain([None])
         .flat_map(move |area| {
@@ -178,113 +181,4 @@ pub fn area(name: &str) -> Option<Area> {
 pub fn paging_levels() -> u32 {
     // SAFETY: Reads what was set at boot.
     unsafe { bindings::kalloc_helper_pgtable_levels() }
-}
-
-/// The areas that have a name, in ascending order.
-#[cfg(CONFIG_X86_64)]
-fn known() -> impl Iterator<Item = Area> {
-    // SAFETY: All of these read what was set at boot, but `high_memory`, which grows when memory is
-    // plugged in, and is one word.
-    let (user, guard, entry, direct, direct_end, start, end, map) = unsafe {
-        (
-            bindings::kalloc_helper_task_size_max(),
-            bindings::kalloc_helper_guard_hole(),
-            bindings::kalloc_helper_pgdir_size(),
-            bindings::kalloc_helper_page_offset(),
-            bindings::high_memory.addr(),
-            bindings::kalloc_helper_vmalloc_start(),
-            bindings::kalloc_helper_vmalloc_end(),
-            bindings::vmemmap_base,
-        )
-    };
-    // CAST: An address counted down from the top.
-    let at = |below: isize| below as usize;
-    let map_end = map + (direct_end - direct) / PAGE_SIZE * size_of::<bindings::page>();
-    [
-        Area::new("user", 0, user),
-        Area::new("user_guard", user, user + PAGE_SIZE),
-        Area::new("noncanonical", user + PAGE_SIZE, guard),
-        // Left to hypervisors; the page tables' entry after it is for the LDT.
-        Area::new("guard_hole", guard, guard + 16 * entry),
-        #[cfg(CONFIG_MODIFY_LDT_SYSCALL)]
-        Area::new("ldt_remap", guard + 16 * entry, guard + 17 * entry),
-        Area::new(DIRECT_MAP, direct, direct_end),
-        Area::new(VMALLOC, start, end),
-        Area::new("vmemmap", map, map_end),
-        #[cfg(CONFIG_KASAN)]
-        // SAFETY: These read what was set at boot.
-        unsafe {
-            Area::new(
-                "kasan_shadow",
-                bindings::kalloc_helper_kasan_start(),
-                bindings::kalloc_helper_kasan_end(),
-            )
-        },
-        Area::new(
-            "cpu_entry",
-            at(bindings::AREA_CPU_ENTRY),
-            at(bindings::AREA_CPU_ENTRY + bindings::P4D_ENTRY_SIZE),
-        ),
-        #[cfg(CONFIG_X86_ESPFIX64)]
-        Area::new(
-            "espfix",
-            at(bindings::AREA_ESPFIX),
-            at(bindings::AREA_ESPFIX + bindings::P4D_ENTRY_SIZE),
-        ),
-        #[cfg(CONFIG_EFI)]
-        Area::new(
-            "efi",
-            at(bindings::AREA_EFI_START),
-            at(bindings::AREA_EFI_END),
-        ),
-        Area::new(
-            "kernel_text",
-            at(bindings::AREA_KERNEL),
-            at(bindings::AREA_MODULES),
-        ),
-        Area::new(
-            "modules",
-            at(bindings::AREA_MODULES),
-            at(bindings::AREA_MODULES_END),
-        ),
-        Area::new(
-            "fixmap",
-            at(bindings::AREA_FIXMAP),
-            at(bindings::AREA_FIXMAP_END),
-        ),
-        #[cfg(CONFIG_X86_VSYSCALL_EMULATION)]
-        Area::new(
-            "vsyscall",
-            at(bindings::AREA_VSYSCALL),
-            at(bindings::AREA_VSYSCALL) + PAGE_SIZE,
-        ),
-    ]
-    .into_iter()
-    .flatten()
-}
-
-/// The areas that all architectures have, in ascending order.
-#[cfg(not(CONFIG_X86_64))]
-fn known() -> impl Iterator<Item = Area> {
-    // SAFETY: All of these read what was set at boot, but `high_memory`, which grows when memory is
-    // plugged in, and is one word.
-    let [mut direct, mut vmalloc, user] = unsafe {
-        [
-            Area::new(
-                DIRECT_MAP,
-                bindings::kalloc_helper_page_offset(),
-                bindings::high_memory.addr(),
-            ),
-            Area::new(
-                VMALLOC,
-                bindings::kalloc_helper_vmalloc_start(),
-                bindings::kalloc_helper_vmalloc_end(),
-            ),
-            Area::new("user", 0, bindings::kalloc_helper_task_size_max()),
-        ]
-    };
-    if direct.map(|area| area.start) > vmalloc.map(|area| area.start) {
-        core::mem::swap(&mut direct, &mut vmalloc);
-    }
-    [user, direct, vmalloc].into_iter().flatten()
 }

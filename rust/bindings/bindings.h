@@ -33,14 +33,14 @@ const slab_flags_t KALLOC_CONST_SLAB_RECLAIM_ACCOUNT = SLAB_RECLAIM_ACCOUNT;
 const slab_flags_t KALLOC_CONST_SLAB_TYPESAFE_BY_RCU = SLAB_TYPESAFE_BY_RCU;
 const unsigned long KALLOC_CONST_VM_MAP = VM_MAP;
 
-#ifdef CONFIG_X86_64
-#include <asm/fixmap.h>
-#include <asm/vsyscall.h>
-
 /*
  * The parts of the address space that stay where they are. Signed, since bindgen
  * makes constants of numbers up to 63 bits.
  */
+#ifdef CONFIG_X86_64
+#include <asm/fixmap.h>
+#include <asm/vsyscall.h>
+
 const long KALLOC_CONST_AREA_CPU_ENTRY = CPU_ENTRY_AREA_BASE;
 const long KALLOC_CONST_AREA_EFI_END = EFI_VA_START;
 const long KALLOC_CONST_AREA_EFI_START = EFI_VA_END;
@@ -56,6 +56,18 @@ const long KALLOC_CONST_AREA_MODULES = MODULES_VADDR;
 const long KALLOC_CONST_AREA_MODULES_END = MODULES_END;
 const long KALLOC_CONST_AREA_VSYSCALL = VSYSCALL_ADDR;
 const long KALLOC_CONST_P4D_ENTRY_SIZE = P4D_SIZE;
+#endif
+
+#ifdef CONFIG_ARM64
+#include <asm/fixmap.h>
+
+const long KALLOC_CONST_AREA_FIXMAP = FIXADDR_TOT_START;
+const long KALLOC_CONST_AREA_FIXMAP_END = FIXADDR_TOP;
+const long KALLOC_CONST_AREA_MODULES = MODULES_VADDR;
+const long KALLOC_CONST_AREA_MODULES_END = MODULES_END;
+const long KALLOC_CONST_AREA_PCI_IO = PCI_IO_START;
+const long KALLOC_CONST_AREA_PCI_IO_END = PCI_IO_END;
+const long KALLOC_CONST_AREA_VMEMMAP = VMEMMAP_START;
 #endif
 
 #include "../helpers/helpers.c"

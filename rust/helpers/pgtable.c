@@ -63,8 +63,10 @@ unsigned long kalloc_helper_pgdir_size(void)
 {
 	return PGDIR_SIZE;
 }
+#endif
 
-#ifdef CONFIG_KASAN
+#if (defined(CONFIG_X86_64) && defined(CONFIG_KASAN)) || \
+	(defined(CONFIG_ARM64) && (defined(CONFIG_KASAN_GENERIC) || defined(CONFIG_KASAN_SW_TAGS)))
 unsigned long kalloc_helper_kasan_start(void);
 unsigned long kalloc_helper_kasan_start(void)
 {
@@ -76,5 +78,4 @@ unsigned long kalloc_helper_kasan_end(void)
 {
 	return KASAN_SHADOW_END;
 }
-#endif
 #endif
