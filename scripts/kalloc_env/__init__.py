@@ -6,6 +6,7 @@
     cache      keyed entries, made once and shared by every clone
     sandbox    namespaces: root where there is none, and a root folder entered
     toolchain  the compilers and tools: the host's, or a root of our own
+    arch       the architectures that guests have, and the tools for them
     archive    packages from the distribution's signed archive
     debian     Debian's kernels, as its packages bring them
     kernels    stock, debug, bench and more: an image and a build tree of each

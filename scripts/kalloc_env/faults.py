@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from .arch import Arch
 from .case import Case
 from .klog import DUMPS
 from .userspace import compiled
@@ -47,9 +48,9 @@ SAID = (
 )
 
 
-def program() -> Path:
+def program(arch: Arch) -> Path:
     """The program that makes the calls."""
-    return compiled("kalloc_faults")
+    return compiled("kalloc_faults", arch)
 
 
 def verdict(shown: str | None, where: str) -> Iterator[Case]:

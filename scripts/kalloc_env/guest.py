@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from . import kalloctop, userland, userspace
+from .arch import X86
 from .initramfs import Archive
 from .kernels import Kernel
 from .paths import BUILD, LOGS
 from .say import say
-from .toolchain import toolchain
 
 TIMEOUT, MISTAKE, DEAD = 124, 125, 126
 LOGS_KEPT = 40
@@ -119,8 +119,9 @@ def _new_log(name: str) -> Path:
 
 
 def _write_initrd(guest: Guest, initrd: Path) -> None:
+    arch = guest.kernel.arch
     with initrd.open("wb") as out:
-        for image in (userland.userland(guest.packages), guest.modules):
+        for image in (userland.userland(guest.packages, arch), guest.modules):
             if image:
                 with image.open("rb") as part:
                     shutil.copyfileobj(part, out, 1 << 20)
@@ -131,8 +132,8 @@ def _write_initrd(guest: Guest, initrd: Path) -> None:
                 columns, lines = shutil.get_terminal_size()
                 archive.file(".vm/terminal", f"TERM={os.environ.get('TERM', 'linux')} "
                                              f"LINES={lines} COLUMNS={columns}\n".encode())
-            archive.copy(userspace.program(), "usr/bin/kalloc-table")
-            if top := kalloctop.program_if_made():
+            archive.copy(userspace.program(arch), "usr/bin/kalloc-table")
+            if arch is X86 and (top := kalloctop.program_if_made()):
                 archive.copy(top, "usr/bin/kalloctop")
             for path, destination in guest.add:
                 archive.copy(path, destination)
@@ -149,7 +150,7 @@ class _Run:
         ends = [write for _, write in pipes]
         image = guest.kernel.packed if guest.la57 else guest.kernel.image
         assert image
-        argv = toolchain().argv(self._qemu(image, initrd, ends), binds=[image])
+        argv = guest.kernel.arch.tools().argv(self._qemu(image, initrd, ends), binds=[image])
         stdin = None if guest.interactive else subprocess.DEVNULL
         with log.open("ab") as errors:
             self._process = subprocess.Popen(argv, stdin=stdin, stdout=None if guest.interactive else errors,
@@ -164,16 +165,17 @@ class _Run:
 
     def _qemu(self, image: Path, initrd: Path, ends: Sequence[int]) -> list[str]:
         guest = self.guest
-        append = ("console=ttyS0 console_msg_format=syslog ignore_loglevel panic=-1 oops=panic "
-                  f"no_timer_check {guest.append}").strip()
+        arch = guest.kernel.arch
+        append = (f"{arch.append} console_msg_format=syslog ignore_loglevel panic=-1 oops=panic "
+                  f"{guest.append}").strip()
         if guest.icount:
             accelerator = ["-accel", "tcg", "-icount", f"shift={icount_shift(guest.cpus)},sleep=off"]
         else:
             accelerator = ["-accel", "kvm" if guest.kvm else "tcg,thread=multi"]
+        emulated = "max,la57=on" if guest.la57 else arch.processor
         argv = [
-            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-machine", "pc", *accelerator, "-cpu",
-            "host" if guest.kvm else f"max,la57={'on' if guest.la57 else 'off'}",
+            *arch.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            *accelerator, "-cpu", "host" if guest.kvm else emulated,
             "-smp", str(guest.cpus), "-m", f"{guest.memory + 2 * (initrd.stat().st_size >> 20)}M",
             "-kernel", str(image), "-initrd", str(initrd), "-append", append,
             "-chardev", f"file,id=log,path={self.log},append=on", "-serial", "chardev:log",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import cache as store
+from .arch import ARM64, X86, Arch
 from .debian import CURRENT, OLDER, Linux, debian
 from .paths import CACHE, FRAGMENTS, from_environment
 from .say import Failure, run, step
@@ -29,12 +30,13 @@ JOBS = f"-j{len(os.sched_getaffinity(0))}"
 class Plan:
     """How a kernel is made: from which of scripts/kernel/*.config, or as Debian's own binary if from none.
 
-    With `packed` there is also an image as boot loaders get it.
+    Its architecture's is the last of them. With `packed` there is also an image as boot loaders get it.
     """
 
     fragments: tuple[str, ...] = ()
     linux: Linux = CURRENT
     packed: bool = False
+    arch: Arch = X86
 
     @property
     def has_packed(self) -> bool:
@@ -52,6 +54,8 @@ PLANS = {
     "rt": Plan(("base", "variant", "rt")),
     "tiny": Plan(("base", "variant", "tiny")),
     "stock-7.2": Plan(linux=OLDER),
+    "arm64": Plan(("base", "debug"), arch=ARM64),
+    "arm64-16k": Plan(("base", "variant", "arm64-16k"), arch=ARM64),
 }
 # What the everyday commands need.
 NAMES = ("stock", "debug", "bench")
@@ -70,6 +74,7 @@ class Kernel:
     tree: Path
     source: Path
     packed: Path | None = None
+    arch: Arch = X86
 
     @property
     def release(self) -> str:
@@ -83,8 +88,9 @@ def kernel(name: str) -> Kernel:
     return _own(name, plan) if plan.fragments else _stock(name, plan)
 
 
-def _make(tools: Toolchain, source: Path, tree: Path, *words: str, log: Path) -> None:
-    run(tools.argv(["make", "-C", str(source), f"O={tree}", "ARCH=x86", *words], binds=[source]), log, "make")
+def _make(tools: Toolchain, source: Path, tree: Path, *words: str, log: Path, arch: Arch = X86) -> None:
+    words = (f"O={tree}", f"ARCH={arch.name}", *words)
+    run(tools.argv(["make", "-C", str(source), *words], binds=[source]), log, "make")
 
 
 def _stock(name: str, plan: Plan) -> Kernel:
@@ -145,25 +151,27 @@ def _own(name: str, plan: Plan) -> Kernel:
         raise Failure(f"KSRC={own_source} is not a Linux source tree with Rust in it")
     source = own_source or debian(plan.linux) / "linux"
     tools = toolchain()
-    asked = fragment(plan.fragments)
-    images = ("vmlinux", "bzImage") if plan.packed else ("vmlinux",)
+    arch, asked = plan.arch, fragment((*plan.fragments, plan.arch.name))
+    packed = arch.packed if plan.packed else None
+    images = [Path(image).name for image in (arch.image, packed) if image]
     key = store.key_of(str(source), tools.ident, asked, *images[1:])
     # A source of one's own is one that people edit: make finds out what has changed.
-    folder = store.entry(name, key, lambda folder: _make_own(folder, name, source, asked, images, tools),
+    folder = store.entry(name, key, lambda folder: _make_own(folder, name, source, asked, images, tools, arch),
                          resume=True, always=bool(own_source), gigabytes=GIGABYTES_OWN)
     tree = folder / "tree"
-    return Kernel(name, tree / "vmlinux", tree, source, tree / "arch/x86/boot/bzImage" if plan.packed else None)
+    return Kernel(name, tree / arch.image, tree, source, tree / packed if packed else None, arch)
 
 
-def _make_own(folder: Path, name: str, source: Path, asked: str, images: tuple[str, ...], tools: Toolchain) -> None:
+def _make_own(folder: Path, name: str, source: Path, asked: str, images: list[str], tools: Toolchain,
+              arch: Arch) -> None:
     with step(f"building the {name} kernel", CACHE / "log" / f"{name}.log") as log:
         tree = folder / "tree"
         tree.mkdir(parents=True, exist_ok=True)
         wanted = folder / "fragment"
         wanted.write_text(asked)
-        _make(tools, source, tree, "LLVM=1", f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig", log=log)
+        _make(tools, source, tree, "LLVM=1", f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig", log=log, arch=arch)
         _check_fragment(asked, tree / ".config")
-        _make(tools, source, tree, "LLVM=1", JOBS, *images, "modules", log=log)
+        _make(tools, source, tree, "LLVM=1", JOBS, *images, "modules", log=log, arch=arch)
 
 
 def _check_fragment(asked: str, config: Path) -> None:

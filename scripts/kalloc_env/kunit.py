@@ -93,7 +93,7 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
     script = f"faults={faults.AMOUNT}\n" + script.replace(FIRST, machine.sections + FIRST, 1)
     guest = Guest(kernel, script, cpus=machine.cpus, memory=512, la57=machine.la57, append=machine.append,
                   modules=modules.image(kernel), kvm=not machine.la57 and kvm.usable(kernel.image),
-                  add=[(faults.program(), "usr/bin/kalloc_faults"), *machine.add],
+                  add=[(faults.program(kernel.arch), "usr/bin/kalloc_faults"), *machine.add],
                   timeout=1800 if faults.AMOUNT else machine.timeout, boot_seconds=machine.boot_seconds)
     result = boot(guest, out)
     text = result.log.read_text(errors="replace")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import cache as store
+from .arch import ARM64, X86, Arch
 from .initramfs import Archive
 from .kernels import JOBS, Kernel
 from .paths import BUILD, LOGS, TREE
@@ -47,6 +48,11 @@ class BuildTree:
         included = re.search(r"^include (/.*)/Makefile$", (self.path / "Makefile").read_text(), re.M)
         return Path(included[1]) if included else self.path
 
+    @property
+    def arch(self) -> Arch:
+        """The architecture that it is for."""
+        return ARM64 if self.config("ARM64") else X86
+
     def config(self, name: str) -> str:
         """An option's value, empty if it is not set."""
         text = (self.path / "include/config/auto.conf").read_text()
@@ -61,8 +67,8 @@ class BuildTree:
         if self.name == MANY_SITES:
             tests.append("KALLOC_MANY=1")
         self.out.mkdir(parents=True, exist_ok=True)
-        run(tools.argv(["make", "-C", self.path, f"M={TREE}", f"MO={self.out}", *compiler, *tests, JOBS, *words],
-                       binds=[self.path, self.source, *binds]), log, "make")
+        ours = [f"ARCH={self.arch.name}", f"M={TREE}", f"MO={self.out}", *compiler, *tests, JOBS]
+        run(tools.argv(["make", "-C", self.path, *ours, *words], binds=[self.path, self.source, *binds]), log, "make")
 
 
 def tree_of(kernel: Kernel) -> BuildTree:
@@ -143,7 +149,7 @@ def check_imports(tree: BuildTree, modules: list[Path]) -> None:
     exported = {line.split("\t")[1] for symvers in (tree.path, tree.out)
                 for line in (symvers / "Module.symvers").read_text().splitlines()}
     for module in modules:
-        listing = toolchain().output(["nm", "-u", module])
+        listing = toolchain().output(["llvm-nm", "-u", module])
         for kind, symbol in (line.split() for line in listing.splitlines()):
             if kind == "U" and symbol not in exported:
                 raise _mismatch(module.name, symbol, tree)
@@ -168,7 +174,7 @@ def _pack(tree: BuildTree, modules: list[Path], packed: Path) -> None:
     for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
         (folder / name).touch()
     # Debugging information makes loading slow; the unstripped modules stay where they were built.
-    script = 'stage=$1 release=$2; shift 2; for ko; do strip -g -o "$stage/lib/modules/$release/extra/${ko##*/}" "$ko"; ' \
+    script = 'stage=$1 release=$2; shift 2; for ko; do llvm-strip -g -o "$stage/lib/modules/$release/extra/${ko##*/}" "$ko"; ' \
              'done; depmod -b "$stage" "$release"'
     toolchain().output(["sh", "-euc", script, "sh", stage, tree.release, *modules])
     fresh = packed.with_suffix(".new")

@@ -1,29 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0
 """Makes what a command needs, the independent parts at the same time."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from . import clients, kvm
+from .arch import ARM64, X86
 from .cache import look, need_room, remove
 from .debian import debian
 from .kernels import PLANS, Kernel, kernel
 from .paths import CACHE, from_environment
 from .say import say
-from .toolchain import toolchain
 from .userland import userland
 
 # What the names of the cache's entries start with, and of what a killed --prune left.
 OURS = tuple(f"{name}-" for name in (
-    "toolchain", "debian", "busybox", "userland", "cargo", "slabtop", "kalloctop", *PLANS)) + (".trash-",)
+    "toolchain", "cross", "debian", "busybox", "userland", "cargo", "slabtop", "kalloctop", *PLANS)) + (".trash-",)
 
 
 def set_up(*names: str) -> list[Kernel]:
     """The kernels of these names, with the tools to build modules for them and to boot them."""
-    parts = [toolchain]
+    parts: list[Callable[[], object]] = [*{X86.tools, *(PLANS[name].arch.tools for name in names)}]
     if "stock" in names or not from_environment("KSRC"):
         # Packages are unpacked by one processor: the other one unpacks the source.
-        parts.append(debian)  # type: ignore[arg-type]
+        parts.append(debian)
     # Each looks for room as well, but not for what the other will have taken.
     need_room(look(*parts)[1])
     with ThreadPoolExecutor() as pool:
@@ -41,7 +42,8 @@ def prune() -> None:
     Userlands with packages go too, but the tests' own: which ones will be asked for is not known.
     """
     kernels = (partial(kernel, name) for name in PLANS)
-    used, _ = look(toolchain, debian, partial(userland, ()), *clients.PARTS, *kernels)
+    userlands = (partial(userland, (), arch) for arch in (X86, ARM64))
+    used, _ = look(debian, *userlands, *clients.PARTS, *kernels)
     for path in sorted(CACHE.iterdir()):
         if path.name not in used and path.name.startswith(OURS):
             say(f"    removing {path}")

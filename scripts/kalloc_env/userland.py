@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a guest runs on: a busybox, or Debian with the packages asked for.
+"""What a guest runs on: a busybox, or Debian with the packages asked for (on x86).
 
 Either is one initramfs, so that no kernel needs a disk, a file system or a module to boot.
 """
@@ -7,6 +7,7 @@ Either is one initramfs, so that no kernel needs a disk, a file system or a modu
 from pathlib import Path
 
 from . import cache as store
+from .arch import X86, Arch
 from .archive import SUITE, explained, mmdebstrap
 from .initramfs import FOLDERS, MERGED, Archive
 from .paths import CACHE
@@ -21,12 +22,13 @@ ALWAYS = ("kmod",)
 GIGABYTES = 1.0
 
 
-def userland(packages: tuple[str, ...]) -> Path:
+def userland(packages: tuple[str, ...], arch: Arch = X86) -> Path:
     """The cpio archive of a guest's own files."""
     tools = toolchain()
     if not packages:
-        key = store.key_of(tools.ident, "2")
-        return store.entry("busybox", key, lambda folder: _make_busybox(folder, tools)) / "cpio"
+        busybox = arch.tools()
+        key = store.key_of(busybox.ident, "2")
+        return store.entry("busybox", key, lambda folder: _make_busybox(folder, busybox)) / "cpio"
     wanted = sorted({*packages, *ALWAYS})
     key = store.key_of(SUITE, *wanted, "1")
     return store.entry("userland", key, lambda folder: _make_debian(folder, wanted, tools),
@@ -35,7 +37,8 @@ def userland(packages: tuple[str, ...]) -> Path:
 
 def _make_busybox(folder: Path, tools: Toolchain) -> None:
     program = tools.program("busybox").read_bytes()
-    applets = tools.output(["busybox", "--list-full"]).split()
+    # The host's own tells what another architecture's has as well: they are one package's.
+    applets = toolchain().output(["busybox", "--list-full"]).split()
     with (folder / "cpio").open("wb") as out, Archive(out) as archive:
         for name in FOLDERS:
             if name in MERGED:

@@ -4,37 +4,37 @@
 from pathlib import Path
 
 from . import cache as store
+from .arch import X86, Arch
 from .paths import BUILD, LOGS, TREE
 from .say import run, step
-from .toolchain import toolchain
 
 SOURCE = TREE / "samples" / "userspace"
 # What a sample tells user space about itself.
 HEADERS = TREE / "samples" / "kv"
 
 
-def program() -> Path:
+def program(arch: Arch = X86) -> Path:
     """kalloc-table, built if a source is newer."""
-    built = BUILD / "userspace" / "kalloc-table"
+    built = BUILD / "userspace" / arch.name / "kalloc-table"
     built.parent.mkdir(parents=True, exist_ok=True)
     with store.lock(built.parent / "lock"):
         newest = max(path.stat().st_mtime_ns for path in (SOURCE, *SOURCE.iterdir()))
         if not built.exists() or built.stat().st_mtime_ns < newest:
             with step("building kalloc-table", LOGS / "userspace.log") as log:
-                run(toolchain().argv(["make", "-C", SOURCE, f"OUT={built.parent}"]), log, "make")
+                run(arch.tools().argv(["make", "-C", SOURCE, f"OUT={built.parent}", f"CC={arch.compiler}"]), log, "make")
             # make has nothing to do if a file only went away.
             built.touch()
     return built
 
 
-def compiled(name: str) -> Path:
+def compiled(name: str, arch: Arch = X86) -> Path:
     """A program of tests/userspace/, built if a source is newer."""
-    source, built = TREE / "tests" / "userspace" / f"{name}.c", BUILD / "userspace" / name
+    source, built = TREE / "tests" / "userspace" / f"{name}.c", BUILD / "userspace" / arch.name / name
     built.parent.mkdir(parents=True, exist_ok=True)
     with store.lock(built.parent / "lock"):
         newest = max(path.stat().st_mtime_ns for path in (source, *HEADERS.glob("*.h")))
         if not built.exists() or built.stat().st_mtime_ns < newest:
             with step(f"building {name}", LOGS / "userspace.log") as log:
-                run(toolchain().argv(["gcc", "-D_GNU_SOURCE", "-static", "-O2", "-Wall", "-Wextra", "-Werror",
-                                      f"-I{HEADERS}", "-o", built, source]), log, "gcc")
+                run(arch.tools().argv([arch.compiler, "-D_GNU_SOURCE", "-static", "-O2", "-Wall", "-Wextra", "-Werror",
+                                       f"-I{HEADERS}", "-o", built, source]), log, arch.compiler)
     return built

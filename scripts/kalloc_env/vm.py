@@ -126,7 +126,7 @@ def _guest(options: argparse.Namespace) -> Guest:
         memory=options.memory,
         icount=options.icount,
         la57=options.la57,
-        kvm=not options.icount and not options.la57 and kvm.usable(kernel.image),
+        kvm=not options.icount and not options.la57 and kvm.usable(kernel.image, kernel.arch),
         append=" ".join(options.append),
         timeout=options.timeout,
         add=options.add,
