@@ -34,6 +34,13 @@ const slab_flags_t KALLOC_CONST_SLAB_TYPESAFE_BY_RCU = SLAB_TYPESAFE_BY_RCU;
 const unsigned long KALLOC_CONST_VM_MAP = VM_MAP;
 
 /*
+ * Whether small classes of kmalloc may be served by larger ones, as the machine has it: so that
+ * devices which are not coherent share no line of a cache, or for tags.
+ */
+const bool KALLOC_CONST_CLASSES_VARY = ARCH_DMA_MINALIGN > ARCH_KMALLOC_MINALIGN ||
+				       IS_ENABLED(CONFIG_KASAN_HW_TAGS);
+
+/*
  * The parts of the address space that stay where they are. Signed, since bindgen
  * makes constants of numbers up to 63 bits.
  */

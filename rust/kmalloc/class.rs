@@ -48,7 +48,19 @@ impl Class {
 
     /// The size of its blocks.
     #[inline(always)]
-    pub(super) const fn size(self) -> usize {
+    pub(super) fn size(self) -> usize {
+        if bindings::CLASSES_VARY && self.0 <= Self::of(MAX_SLAB_SIZE).0 {
+            // SAFETY: There is a cache for each class, made at boot, and never changed.
+            let size = unsafe { bindings::kmem_cache_size(self.cache(Gfp::KERNEL)) };
+            // CAST: At most `MAX_SLAB_SIZE`.
+            return size as usize;
+        }
+        self.nominal_size()
+    }
+
+    /// The size of its blocks, where the machine has all classes.
+    #[inline(always)]
+    const fn nominal_size(self) -> usize {
         match self.0 {
             1 => 96,
             2 => 192,
@@ -128,7 +140,7 @@ const _: () = {
         (Class::of(MAX_SLAB_SIZE).0 as usize)
             < size_of::<bindings::kmem_buckets>() / size_of::<usize>()
     );
-    assert!(Class::of(MAX_SLAB_SIZE).size() == MAX_SLAB_SIZE);
-    assert!(Class::of(MAX_SLAB_SIZE + 1).size() == 2 * MAX_SLAB_SIZE);
-    assert!(Class::of(MAX_SIZE).size() == MAX_SIZE);
+    assert!(Class::of(MAX_SLAB_SIZE).nominal_size() == MAX_SLAB_SIZE);
+    assert!(Class::of(MAX_SLAB_SIZE + 1).nominal_size() == 2 * MAX_SLAB_SIZE);
+    assert!(Class::of(MAX_SIZE).nominal_size() == MAX_SIZE);
 };

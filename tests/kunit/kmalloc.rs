@@ -25,7 +25,8 @@ mod tests {
         kmalloc::{
             block_size,
             usable_size,
-            MAX_SIZE, //
+            MAX_SIZE,
+            MAX_SLAB_SIZE, //
         },
         memory,
         Array,
@@ -206,6 +207,9 @@ mod tests {
 
     #[test]
     fn usable_sizes_are_those_of_the_classes() {
+        // A machine may want more room for devices, or for tags.
+        let least = usable_size(1);
+        assert!(least == 8 || (cfg!(CONFIG_ARM64) && [16, 32, 64, 128].contains(&least)));
         for (size, usable) in [
             (0, 0),
             (1, 8),
@@ -217,8 +221,14 @@ mod tests {
             (97, 128),
             (129, 192),
             (193, 256),
-            (8192, 8192),
-            (8193, 16384),
+        ] {
+            let usable = usable.next_multiple_of(least);
+            let power = usable.is_power_of_two() || least <= 32;
+            assert!(usable_size(size) == if power { usable } else { usable.next_power_of_two() });
+        }
+        for (size, usable) in [
+            (MAX_SLAB_SIZE, MAX_SLAB_SIZE),
+            (MAX_SLAB_SIZE + 1, 2 * MAX_SLAB_SIZE),
             (MAX_SIZE, MAX_SIZE),
             (MAX_SIZE + 1, MAX_SIZE + 1),
         ] {
@@ -228,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_allocator_sets_aside_what_is_usable() -> Result {
-        for size in [1, 8, 9, 65, 129, 193, 8192, 8193, 100_000] {
+        for size in [1, 8, 9, 65, 129, 193, MAX_SLAB_SIZE, MAX_SLAB_SIZE + 1, 100_000] {
             let mut most = 0;
             // One may be KFENCE's, and then has what was asked for.
             for _ in 0..3 {

@@ -12,6 +12,7 @@ kalloc::sites! {
 mod tests {
     use super::*;
     use kalloc::{
+        kmalloc::MAX_SLAB_SIZE,
         memory::{
             comes_zeroed,
             free,
@@ -92,8 +93,8 @@ mod tests {
     #[test]
     fn slabs_have_small_blocks_only() -> Result {
         assert!(is_slab(&Block::zeroed(8, GFP_KERNEL)?) == Ok(true));
-        assert!(is_slab(&Block::zeroed(8192, GFP_KERNEL)?) == Ok(true));
-        assert!(is_slab(&Block::zeroed(8193, GFP_KERNEL)?) == Ok(false));
+        assert!(is_slab(&Block::zeroed(MAX_SLAB_SIZE, GFP_KERNEL)?) == Ok(true));
+        assert!(is_slab(&Block::zeroed(MAX_SLAB_SIZE + 1, GFP_KERNEL)?) == Ok(false));
         assert!(is_slab(&MappedBlock::zeroed(8, GFP_KERNEL)?) == Ok(false));
         let pages = Pages::<Blocks>::zeroed(Order::ZERO, GFP_KERNEL)?;
         assert!(is_slab(&pages) == Ok(false));
@@ -102,7 +103,7 @@ mod tests {
 
     #[test]
     fn whole_pages_are_mapped_and_no_more() -> Result {
-        for (size, pages) in [(1, 1), (PAGE_SIZE, 1), (PAGE_SIZE + 1, 2), (40_000, 10)] {
+        for (size, pages) in [(1, 1), (PAGE_SIZE, 1), (PAGE_SIZE + 1, 2), (9 * PAGE_SIZE + 1, 10)] {
             let block = MappedBlock::zeroed(size, GFP_KERNEL)?;
             assert!(mapped(&block) == Ok(pages * PAGE_SIZE));
         }

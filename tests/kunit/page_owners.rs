@@ -76,7 +76,8 @@ mod tests {
 
         // The largest, and the least.
         let most = FreePages::<Owned, _>::uninit(Order::MAX, GFP_KERNEL)?.split_pages();
-        assert!(change.live() == (1024, 1024 * PAGE, 0));
+        let pages = 1 << Order::MAX.get();
+        assert!(change.live() == (pages, pages * PAGE, 0));
         drop(most);
         let mut least = Pages::<Owned>::zeroed(Order::ZERO, GFP_KERNEL)?.split_pages();
         assert!(least.next().is_some() && least.next().is_none());
