@@ -42,7 +42,8 @@ class Arch:
 X86 = Arch("x86", "x86_64", "vmlinux", "arch/x86/boot/bzImage",
            ("qemu-system-x86_64", "-machine", "pc"), "max,la57=off", "console=ttyS0 no_timer_check", "gcc")
 ARM64 = Arch("arm64", "aarch64", "arch/arm64/boot/Image", None,
-             ("qemu-system-aarch64", "-machine", "virt,gic-version=3,mte=on"), "max", "console=ttyAMA0", "aarch64-linux-gnu-gcc")
+             ("qemu-system-aarch64", "-machine", "virt,gic-version=3,mte=on"), "max",
+             "console=ttyAMA0", "aarch64-linux-gnu-gcc")
 
 
 def _cross() -> Toolchain:

@@ -37,7 +37,7 @@ def main(words: list[str]) -> int:
     target = kernel("prof") if options.kernel == "prof" else set_up(options.kernel)[0]
     groups = options.groups or GROUPS
     results = instructions(target, groups, options.timeout)
-    timed = times(target, groups, options.timeout) if options.times or kvm.usable(target.image) else []
+    timed = times(target, groups, options.timeout) if options.times or kvm.usable(target) else []
     verdicts = [verdict for bound in BOUNDS for verdict in bound.judge(results)]
     write(target, results, timed, verdicts)
 

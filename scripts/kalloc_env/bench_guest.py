@@ -161,7 +161,7 @@ def times(target: Kernel, groups: Collection[str], timeout: float) -> list[Resul
     """Nanoseconds and cycles, by a processor that is not emulated if there is KVM."""
     plain = [group for group in groups if group in PLAIN]
     command = COMMAND.format(groups=" ".join(plain), profiler="/nonexistent", sites="", reading="")
-    text = _run(Guest(target, command, cpus=1, kvm=kvm.usable(target.image), timeout=timeout))
+    text = _run(Guest(target, command, cpus=1, kvm=kvm.usable(target), timeout=timeout))
     return list(_parse(text))
 
 

@@ -22,7 +22,7 @@ LINE = re.compile(r"^(?:<(\d+)>)?\[ *\d+\.\d+\](?:\[ *[CT]\d+\])? ?(.*)$")
 SPLAT = re.compile(
     r"\bWARNING:|\bBUG:|\bBUG at|^BUG \S+ \(|\bOops\b|\bKASAN\b|\bUBSAN\b|\bKFENCE: |\bkmemleak: \d+ new|"
     r"possible (?:circular|recursive|irq lock|unsafe|deadlock)|inconsistent lock state|suspicious RCU usage|"
-    r"\bRIP: |\bCall Trace:|general protection fault|unable to handle|panicked at|"
+    r"\bRIP: |^pc : |\bCall [Tt]race:|general protection fault|[Uu]nable to handle|panicked at|"
     r"\bKernel panic|blocked for more than|\bsoft lockup|rcu.*detected.*stall|messages dropped"
 )
 
@@ -58,7 +58,7 @@ OURS = "[kalloc"
 # The body of a stack dump, and of what memory looks like, for tests that expect the line above it. What
 # goes wrong has a line above it that they do not expect.
 DUMPS = (
-    r"^CPU: \d+ |^Tainted: |^Hardware name: |^Call Trace:$|^ </?TASK>$|^ (\? )?\S+\+0x[\da-f]+/0x",
+    r"^CPU: \d+ |^Tainted: |^Hardware name: |^Call [Tt]race:$|^ </?TASK>$|^ (\? )?\S+\+0x[\da-f]+/0x",
     r"^RIP: 0033:|^Code: |^RSP: 002b:|^R(AX|DX|BP|10|13): [\da-f]{16} ",
     r"^Mem-Info:$|^active_anon:\d|^( \w+:\d+)+$|^Node \d+ |^lowmem_reserve\[\]:|"
     r"^\d+ (total pagecache )?pages|^Memory cgroup min protection ",

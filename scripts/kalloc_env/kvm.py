@@ -11,7 +11,6 @@ import platform
 from pathlib import Path
 
 from . import cache as store
-from .arch import X86, Arch
 from .guest import Guest, boot
 from .kernels import Kernel
 from .paths import CACHE
@@ -21,16 +20,21 @@ DEVICE = "/dev/kvm"
 SECONDS = 15.0
 
 
-def usable(image: Path, arch: Arch = X86) -> bool:
+def usable(kernel: Kernel) -> bool:
+    """Whether guests of this kernel may use KVM."""
+    return kernel.arch.machine == platform.machine() and works(kernel.image)
+
+
+def works(image: Path) -> bool:
     """Whether a guest ran under KVM here; tried with this kernel if it is not known yet."""
-    if arch.machine != platform.machine() or not os.access(DEVICE, os.R_OK | os.W_OK):
+    if not os.access(DEVICE, os.R_OK | os.W_OK):
         return False
     processor = [line for line in Path("/proc/cpuinfo").read_text().splitlines()
                  if line.startswith(("model name", "microcode", "flags"))][:3]
     answer = CACHE / ("kvm-" + store.key_of(platform.release(), platform.version(), *processor))
     with store.lock(CACHE / "lock" / answer.name):
         if not answer.exists():
-            probe = Guest(Kernel("kvm-probe", image, Path(), Path(), arch=arch), "exit 42", kvm=True,
+            probe = Guest(Kernel("kvm-probe", image, Path(), Path()), "exit 42", kvm=True,
                           boot_seconds=SECONDS, timeout=SECONDS)
             ran = boot(probe, io.BytesIO(), io.BytesIO()).status == 42
             say(f"    {DEVICE}: {'guests run' if ran else 'there, but a guest does not come up: not used'}")

@@ -39,7 +39,7 @@ def main(words: list[str]) -> int:
         say(f"==> {number} of {len(chosen)}, {name}: {VARIANTS[name].why}")
         kernel, = set_up(name)
         modules.image(kernel)
-        kvm.usable(kernel.image)
+        kvm.usable(kernel)
         ready = time.monotonic()
         own, took = collect(lambda kernel=kernel: _named(kernel))  # type: ignore[misc]
         cases += own
@@ -74,7 +74,7 @@ def _scenarios(kernel: Kernel) -> Iterator[Case]:
     machine = VARIANTS[kernel.name].machine(kernel)
     out = io.BytesIO()
     guest = Guest(kernel, 'section() { echo "@@ $1"; }\n' + machine.sections, cpus=machine.cpus,
-                  modules=modules.image(kernel), kvm=kvm.usable(kernel.image))
+                  modules=modules.image(kernel), kvm=kvm.usable(kernel))
     result = boot(guest, out)
     shown = dict(part.partition("\n")[::2] for part in out.getvalue().decode(errors="replace").split("@@ ")[1:])
     for name, wanted in machine.shown.items():

@@ -34,7 +34,7 @@ def main(_: list[str]) -> int:
     start = time.monotonic()
     kernel, = set_up("stock")
     modules.image(kernel)
-    kvm.usable(kernel.image)
+    kvm.usable(kernel)
     ready = time.monotonic()
 
     table = io.BytesIO()
@@ -50,7 +50,7 @@ def main(_: list[str]) -> int:
 
 def life(kernel: Kernel, table: io.BytesIO) -> Result:
     """Loads, shows and unloads the modules in a guest of that kernel; fails if anything is not as it should be."""
-    result = boot(Guest(kernel, COMMAND, modules=modules.image(kernel), kvm=kvm.usable(kernel.image)), table)
+    result = boot(Guest(kernel, COMMAND, modules=modules.image(kernel), kvm=kvm.usable(kernel)), table)
     if result.status:
         raise Failure(MEANING.get(result.status, f"the guest's status is {result.status}"), result.log)
     if missing := [site for site in SITES if active_objects(table.getvalue().decode(), site) == 0]:

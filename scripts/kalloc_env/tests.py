@@ -44,7 +44,7 @@ def run_tests(names: list[str]) -> int:
     stock, debug = set_up("stock", "debug")
     for kernel in (stock, debug):
         modules.image(kernel)
-    kvm.usable(stock.image)
+    kvm.usable(stock)
     if not names or CLIENTS in names:
         clients.set_up()
     ready = time.monotonic()

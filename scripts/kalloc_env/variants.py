@@ -12,6 +12,8 @@ OPERATIONS = 20000
 # Some of these kernels are slow, and whoever has an hour for them has other things running.
 TIMEOUT, BOOT_SECONDS = 1800, 300
 ASKED = "run/asked"
+# The processor's name of itself, and the size of a page in KiB.
+MACHINE = "uname -m; awk '/^KernelPageSize:/ { print $2; exit }' /proc/self/smaps"
 COMPARE = f"""\
 zcat /proc/config.gz >/tmp/config
 while read -r line; do grep -qxF "$line" /tmp/config || echo "$line"; done </{ASKED}
@@ -79,6 +81,16 @@ grep -o memory /sys/fs/cgroup/cgroup.controllers
         "uname -v | grep -c SMP; grep -c ^processor /proc/cpuinfo; grep -c debugfs /proc/filesystems; "
         "ls /sys/kernel/slab 2>&1 | grep -o 'No such'", ["0", "1", "0", "No such"],
         cpus=1, append="",
+    ),
+    "arm64": Variant(
+        "another architecture: arm64, with what the debug kernel checks",
+        f"{MACHINE}; modprobe kalloc; grep -o 'kasan_shadow\\|pci_io' /sys/kernel/debug/kalloc/layout; rmmod kalloc",
+        ["aarch64", "4", "kasan_shadow", "pci_io"],
+    ),
+    "arm64-16k": Variant(
+        "pages of 16 KiB, and pointers with tags that the processor compares (KASAN_HW_TAGS)",
+        f"{MACHINE}; dmesg | grep -o 'KernelAddressSanitizer initialized (hw-tags'",
+        ["aarch64", "16", "KernelAddressSanitizer initialized (hw-tags"],
     ),
     "stock-7.2": Variant("Debian's binary of an older Linux", "uname -r | cut -d. -f1,2", ["7.2"]),
 }

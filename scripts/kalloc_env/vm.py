@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import kvm, modules
+from .arch import X86
 from .guest import DEAD, MISTAKE, TIMEOUT, Guest, boot
 from .initramfs import FOLDERS
 from .kernels import PLANS
@@ -92,6 +93,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
         parser.error("--shell wants a terminal")
     if options.icount and (options.cpus or 1) > 1:
         parser.error("--icount has one processor")
+    if options.packages and PLANS[options.kernel].arch is not X86:
+        parser.error("--packages is for kernels of x86_64")
     if options.la57 and not PLANS[options.kernel].has_packed:
         has = ", ".join(name for name, plan in PLANS.items() if plan.has_packed)
         parser.error(f"--la57 is for the kernels that have a packed image: {has}")
@@ -126,7 +129,7 @@ def _guest(options: argparse.Namespace) -> Guest:
         memory=options.memory,
         icount=options.icount,
         la57=options.la57,
-        kvm=not options.icount and not options.la57 and kvm.usable(kernel.image, kernel.arch),
+        kvm=not options.icount and not options.la57 and kvm.usable(kernel),
         append=" ".join(options.append),
         timeout=options.timeout,
         add=options.add,

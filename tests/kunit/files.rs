@@ -12,6 +12,7 @@ use kalloc::{
     }, //
 };
 use kernel::{
+    page::PAGE_SIZE,
     prelude::*,
     sync::atomic::{
         Atomic,
@@ -29,7 +30,7 @@ impl Records for Tens {
 
     fn show(&self, pos: u64, out: &mut Output) {
         out.print(fmt!("{pos}"));
-        for _ in 0..if pos == 50 { 9999 } else { 0 } {
+        for _ in 0..if pos == 50 { 5 * PAGE_SIZE / 2 } else { 0 } {
             out.write(b"x");
         }
         out.column(4, pos);

@@ -8,6 +8,9 @@ section() {
 	echo "<6>kalloc-test: $1" >/dev/kmsg
 }
 
+# Bytes, of which what follows has whole ones and parts.
+page=$(awk '/^KernelPageSize:/ { print 1024 * $2; exit }' /proc/self/smaps)
+
 section suites
 modprobe kalloc_kunit || exit
 
@@ -31,20 +34,21 @@ awk '$1 == "kunit_user_record" { print "caches known" } $1 == "kunit_user_late"'
 # them, too much, nothing. Then across pages, at any place; what is not written stays.
 section copies_are_whole DEBUG_FS
 cd /sys/kernel/debug/kalloc_kunit || exit
-head -c 20000 /dev/urandom >/tmp/data
-for size in 16384 16383 4097 4096 1 20000; do
-	head -c $size /tmp/data >/tmp/in
-	dd if=/tmp/in of=block bs=20000 2>/dev/null
-	head -c $size /tmp/data | cat - /dev/zero | head -c 16384 >/tmp/want
+length=$((4 * page)) piece=$((page + 900))
+head -c $((5 * page)) /dev/urandom >/tmp/data
+for size in 4*page 4*page-1 page+1 page 1 5*page; do
+	head -c $(($size)) /tmp/data >/tmp/in
+	dd if=/tmp/in of=block bs=$((5 * page)) 2>/dev/null
+	head -c $(($size)) /tmp/data | cat - /dev/zero | head -c $length >/tmp/want
 	cat block >/tmp/got
 	cmp /tmp/want /tmp/got && echo "block $size"
 done
-head -c 16384 /dev/zero >/tmp/want
-for place in 0 4095 4096 8000 16383; do
+head -c $length /dev/zero >/tmp/want
+for place in 0 page-1 page 2*page-200 4*page-1; do
 	for file in /tmp/want array; do
-		dd if=/tmp/data of=$file bs=5000 count=1 seek=$place oflag=seek_bytes conv=notrunc 2>/dev/null
+		dd if=/tmp/data of=$file bs=$piece count=1 seek=$(($place)) oflag=seek_bytes conv=notrunc 2>/dev/null
 	done
-	head -c 16384 /tmp/want >/tmp/cut && mv /tmp/cut /tmp/want
+	head -c $length /tmp/want >/tmp/cut && mv /tmp/cut /tmp/want
 	cat array >/tmp/got
 	cmp /tmp/want /tmp/got && echo "array $place"
 done
@@ -65,8 +69,8 @@ section files_show_records DEBUG_FS
 file=/proc/kalloc_kunit
 stat -c %a $file /proc/kalloc_kunit_wild
 tr -d x <$file
-wc -c <$file
-for size in 1 7 4096 20000; do dd if=$file bs=$size 2>/dev/null | cmp - $file && echo "pieces $size"; done
+echo $(($(wc -c <$file) - 5 * page / 2))
+for size in 1 7 page 5*page; do dd if=$file bs=$(($size)) 2>/dev/null | cmp - $file && echo "pieces $size"; done
 cmp $file /sys/kernel/debug/kalloc/kunit && echo debugfs
 tail -c 4 $file
 timeout 10 cat /proc/kalloc_kunit_wild

@@ -20,7 +20,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define PAGE 4096ul
+#define PAGE ((unsigned long)sysconf(_SC_PAGESIZE))
 #define DEBUG "/sys/kernel/debug/kalloc/"
 
 /* What some calls do. */

@@ -22,7 +22,7 @@
 
 #include "kalloc_kv.h"
 
-#define PAGE 4096ul
+#define PAGE ((unsigned long)sysconf(_SC_PAGESIZE))
 
 static int wrong;
 static char buffer[KV_VALUE_MAX + 1], other[KV_VALUE_MAX + 1];
