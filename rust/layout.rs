@@ -148,11 +148,21 @@ pub fn areas() -> impl Iterator<Item = Area> {
 /// # Ok::<(), Error>(())
 /// ```
 pub fn area_of(addr: usize) -> Area {
+    let addr = untagged(addr);
     areas().find(|area| area.contains(addr)).unwrap_or(Area {
         name: HOLE,
         start: addr,
         last: addr,
     })
+}
+
+/// An address without the tag that KASAN has put into the highest byte of a pointer (arm64).
+fn untagged(addr: usize) -> usize {
+    if cfg!(any(CONFIG_KASAN_SW_TAGS, CONFIG_KASAN_HW_TAGS)) {
+        // CAST: The byte is a copy of the bit below it, in all addresses that there are.
+        return ((addr as isize) << 8 >> 8) as usize;
+    }
+    addr
 }
 
 /// Returns the first area of that name.

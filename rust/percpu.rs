@@ -201,7 +201,7 @@ impl<T: Sync> Drop for PerCpu<T> {
 
 /// A number that every CPU adds to without regard to the others: one instruction, on x86_64.
 ///
-/// It holds 64 bits, and wraps after that.
+/// Elsewhere it is C's `this_cpu_add()`. It holds 64 bits, and wraps after that.
 ///
 /// # Examples
 ///

@@ -3,9 +3,9 @@
 //! What a site counts, per CPU, and what a reader makes of it.
 //!
 //! The counters only ever grow; what is live is a difference. Each CPU adds to its own instance
-//! with one instruction that cannot be split, so no lock, no atomic read-modify-write and no
-//! shared cache line is on the allocation path, and nothing is lost to preemption, interrupts or
-//! CPU hotplug. A block may be freed on another CPU than it was allocated on: one CPU's
+//! in one step that cannot be split (an instruction on x86_64), so no lock, no shared cache line and
+//! on x86_64 no atomic read-modify-write is on the allocation path, and nothing is lost to
+//! preemption, interrupts or CPU hotplug. A block may be freed on another CPU than it was allocated on: one CPU's
 //! difference means nothing, only the sum does.
 //!
 //! # What a reader sees
@@ -14,7 +14,8 @@
 //! add up. [`Totals`] then has all frees from before and from after that moment's allocations were
 //! read, and takes them as of the middle, unless they agree, as they mostly do after a few tries. So
 //! `live` is off by at most half of what was freed during the read, and never negative: a free is
-//! never taken to be more than the allocations.
+//! never taken to be more than the allocations. A machine that may show one CPU's writes to others in
+//! another order (arm64) can show a free before its allocation; such a free is not taken yet.
 //!
 //! A counter holds 64 bits: at a thousand million events a second it wraps after 584 years.
 
