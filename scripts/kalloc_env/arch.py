@@ -14,7 +14,7 @@ from .paths import CACHE
 from .say import Failure, run, step
 from .toolchain import Toolchain, toolchain
 
-PACKAGES = "busybox-static:arm64,gcc-aarch64-linux-gnu,libc6-dev-arm64-cross,qemu-system-arm"
+PACKAGES = "busybox-static:arm64,gcc-aarch64-linux-gnu,libc6-dev-arm64-cross,make,qemu-system-arm"
 GIGABYTES = 0.6
 
 

@@ -211,7 +211,7 @@ mod tests {
         let least = usable_size(1);
         assert!(least == 8 || (cfg!(CONFIG_ARM64) && [16, 32, 64, 128].contains(&least)));
         for (size, usable) in [
-            (0, 0),
+            (0_usize, 0_usize),
             (1, 8),
             (8, 8),
             (9, 16),
