@@ -84,7 +84,8 @@ grep -o memory /sys/fs/cgroup/cgroup.controllers
     ),
     "arm64": Variant(
         "another architecture: arm64, with what the debug kernel checks",
-        f"{MACHINE}; modprobe kalloc; grep -o 'kasan_shadow\\|pci_io' /sys/kernel/debug/kalloc/layout; rmmod kalloc",
+        f"{MACHINE}; modprobe kalloc_compare; "
+        "grep -o 'kasan_shadow\\|pci_io' /sys/kernel/debug/kalloc/layout; rmmod kalloc_compare kalloc",
         ["aarch64", "4", "kasan_shadow", "pci_io"],
     ),
     "arm64-16k": Variant(
