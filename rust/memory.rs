@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `virt_to_page`, `vmalloc_to_page`, `page_to_pfn` | [`pfn_of`], [`pfns`] |
 //! | `is_vmalloc_addr` | [`is_vmalloc`] |
-//! | `lookup_address`, `pte_write` | [`is_writable`] |
+//! | `lookup_address`, `pte_write`; `AT S1E1W` on arm64 | [`is_writable`] |
 //! | `page_zone` | [`zone_of`], [`zone_of_page`] |
 //! | `folio_test_slab` | [`is_slab`] |
 //! | `ksize` | [`kmalloc::block_size`](crate::kmalloc::block_size) |

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/irqflags.h>
 #include <linux/kasan.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
@@ -37,7 +38,10 @@ unsigned long kalloc_helper_vmalloc_end(void)
 	return PAGE_ALIGN(VMALLOC_END);
 }
 
-/* What the kernel's page table says of an address that is mapped; -1 if it cannot be asked. */
+/*
+ * What the kernel's page table says of an address that is mapped; -1 if it cannot be asked. On arm64
+ * the processor looks it up for a write, and answers in a register that an interrupt may use as well.
+ */
 int kalloc_helper_is_writable(const void *addr);
 int kalloc_helper_is_writable(const void *addr)
 {
@@ -46,6 +50,16 @@ int kalloc_helper_is_writable(const void *addr)
 	pte_t *pte = lookup_address((unsigned long)addr, &level);
 
 	return pte && pte_write(ptep_get(pte));
+#elif defined(CONFIG_ARM64)
+	unsigned long flags;
+	u64 par;
+
+	local_irq_save(flags);
+	asm volatile("at s1e1w, %0" : : "r" (addr));
+	isb();
+	par = read_sysreg_par();
+	local_irq_restore(flags);
+	return !(par & SYS_PAR_EL1_F);
 #else
 	return -1;
 #endif

@@ -20,8 +20,7 @@ use kernel::{
             HrTimerCallback,
             HrTimerCallbackContext,
             HrTimerPointer,
-            HrTimerRestart,
-            RelativeHardMode, //
+            HrTimerRestart, //
         },
         Delta,
         Monotonic, //
@@ -31,6 +30,13 @@ use kernel::{
 kalloc::sites! {
     Ticks: kmalloc([u64; 2]), "stress_tick";
 }
+
+/// A hard interrupt. Lockdep holds all kernels to the rules of `PREEMPT_RT`, by which what takes a
+/// spinlock, as an allocator does, is not for one: there it is a soft interrupt.
+#[cfg(not(CONFIG_PROVE_RAW_LOCK_NESTING))]
+type Mode = kernel::time::hrtimer::RelativeHardMode<Monotonic>;
+#[cfg(CONFIG_PROVE_RAW_LOCK_NESTING)]
+type Mode = kernel::time::hrtimer::RelativeSoftMode<Monotonic>;
 
 /// Microseconds between two interrupts.
 const PERIOD: i64 = 500;
@@ -62,7 +68,7 @@ impl HrTimerCallback for Tick {
 
 impl_has_hr_timer! {
     impl HasHrTimer<Self> for Tick {
-        mode: RelativeHardMode<Monotonic>, field: self.timer
+        mode: Mode, field: self.timer
     }
 }
 
