@@ -55,7 +55,6 @@ PLANS = {
     "tiny": Plan(("base", "variant", "tiny")),
     "stock-7.2": Plan(linux=OLDER),
     "arm64": Plan(("base", "debug"), arch=ARM64),
-    "arm64-16k": Plan(("base", "variant", "arm64-16k"), arch=ARM64),
 }
 # What the everyday commands need.
 NAMES = ("stock", "debug", "bench")

@@ -88,10 +88,5 @@ grep -o memory /sys/fs/cgroup/cgroup.controllers
         "grep -o 'kasan_shadow\\|pci_io' /sys/kernel/debug/kalloc/layout; rmmod kalloc_compare kalloc",
         ["aarch64", "4", "kasan_shadow", "pci_io"],
     ),
-    "arm64-16k": Variant(
-        "pages of 16 KiB, and pointers with tags that the processor compares (KASAN_HW_TAGS)",
-        f"{MACHINE}; dmesg | grep -o 'KernelAddressSanitizer initialized (hw-tags'",
-        ["aarch64", "16", "KernelAddressSanitizer initialized (hw-tags"],
-    ),
     "stock-7.2": Variant("Debian's binary of an older Linux", "uname -r | cut -d. -f1,2", ["7.2"]),
 }
