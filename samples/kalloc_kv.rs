@@ -120,7 +120,8 @@ struct Session {
 
 impl Session {
     fn value(&self) -> Result<&Value> {
-        self.value.as_ref().ok_or(ENODATA)
+        // ENODATA, as asm-generic/errno.h has it: Linux 7.2 has no name for it in Rust.
+        self.value.as_ref().ok_or(Error::from_errno(-61))
     }
 }
 
