@@ -37,8 +37,8 @@ const unsigned long KALLOC_CONST_VM_MAP = VM_MAP;
  * Whether small classes of kmalloc may be served by larger ones, as the machine has it: so that
  * devices which are not coherent share no line of a cache, or for tags.
  */
-const bool KALLOC_CONST_CLASSES_VARY = ARCH_DMA_MINALIGN > ARCH_KMALLOC_MINALIGN ||
-				       IS_ENABLED(CONFIG_KASAN_HW_TAGS);
+const bool KALLOC_CONST_CLASSES_VARY = IS_ENABLED(CONFIG_KASAN_HW_TAGS) ||
+				       (ARCH_DMA_MINALIGN) > (ARCH_KMALLOC_MINALIGN);
 
 /*
  * The parts of the address space that stay where they are. Signed, since bindgen

@@ -39,8 +39,8 @@ unsigned long kalloc_helper_vmalloc_end(void)
 }
 
 /*
- * What the kernel's page table says of an address that is mapped; -1 if it cannot be asked. On arm64
- * the processor looks it up for a write, and answers in a register that an interrupt may use as well.
+ * What the kernel's page table says of an address that is mapped; -1 if it cannot be asked. On
+ * arm64 the processor looks it up for a write, and answers in a register that an interrupt may use.
  */
 int kalloc_helper_is_writable(const void *addr);
 int kalloc_helper_is_writable(const void *addr)

@@ -210,9 +210,9 @@ mod tests {
         // A machine may want more room for devices, or for tags.
         let least = usable_size(1);
         assert!(least == 8 || (cfg!(CONFIG_ARM64) && [16, 32, 64, 128].contains(&least)));
+        assert!(usable_size(0) == 0);
         for (size, usable) in [
-            (0_usize, 0_usize),
-            (1, 8),
+            (1, 8_usize),
             (8, 8),
             (9, 16),
             (64, 64),
@@ -223,8 +223,9 @@ mod tests {
             (193, 256),
         ] {
             let usable = usable.next_multiple_of(least);
-            let power = usable.is_power_of_two() || least <= 32;
-            assert!(usable_size(size) == if power { usable } else { usable.next_power_of_two() });
+            // Where the least is above 32, nothing is between two powers of two.
+            let power = usable.next_power_of_two();
+            assert!(usable_size(size) == usable || (least > 32 && usable_size(size) == power));
         }
         for (size, usable) in [
             (MAX_SLAB_SIZE, MAX_SLAB_SIZE),
@@ -238,7 +239,17 @@ mod tests {
 
     #[test]
     fn the_allocator_sets_aside_what_is_usable() -> Result {
-        for size in [1, 8, 9, 65, 129, 193, MAX_SLAB_SIZE, MAX_SLAB_SIZE + 1, 100_000] {
+        for size in [
+            1,
+            8,
+            9,
+            65,
+            129,
+            193,
+            MAX_SLAB_SIZE,
+            MAX_SLAB_SIZE + 1,
+            100_000,
+        ] {
             let mut most = 0;
             // One may be KFENCE's, and then has what was asked for.
             for _ in 0..3 {

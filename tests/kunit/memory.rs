@@ -103,7 +103,12 @@ mod tests {
 
     #[test]
     fn whole_pages_are_mapped_and_no_more() -> Result {
-        for (size, pages) in [(1, 1), (PAGE_SIZE, 1), (PAGE_SIZE + 1, 2), (9 * PAGE_SIZE + 1, 10)] {
+        for (size, pages) in [
+            (1, 1),
+            (PAGE_SIZE, 1),
+            (PAGE_SIZE + 1, 2),
+            (9 * PAGE_SIZE + 1, 10),
+        ] {
             let block = MappedBlock::zeroed(size, GFP_KERNEL)?;
             assert!(mapped(&block) == Ok(pages * PAGE_SIZE));
         }
