@@ -59,6 +59,10 @@ module! {
             default: 100000,
             description: "Operations of all workers together",
         },
+        miscount: u32 {
+            default: 0,
+            description: "Blocks that no worker tallies, so that a test can see the module fail",
+        },
     },
 }
 
@@ -207,6 +211,9 @@ impl kernel::Module for Stress {
         // The last worker may still be on its way out of this module's code.
         fsleep(Delta::from_millis(100));
 
+        for _ in 0..module_parameters::miscount.value() {
+            drop(shared.source.alloc(Kind(0), 0, GFP_KERNEL)?);
+        }
         let mut wrong = shared.tallies.differences("with blocks live");
         wrong += tick::differences(ticks);
         let mut last = Tally::default();

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory for bugs.
+//!
+//! Safe code cannot commit them. So this part of the module owns blocks of every family, as any driver
+//! does, and lends them to C (`bugs.c`, `unseen.c`), which does to them what the kernel's checkers must
+//! notice. What to commit is written to `/sys/module/kalloc_planted/parameters/plant`.
+
+use core::mem::MaybeUninit;
+use kalloc::{
+    cache::{
+        ArcObject,
+        Options, //
+    },
+    global::{
+        Global,
+        Published, //
+    },
+    KBox,
+    KmemCache,
+    Order,
+    Pages,
+    VBox, //
+};
+use kernel::{
+    ffi::c_uint,
+    new_mutex,
+    new_spinlock,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex,
+        SpinLock, //
+    }, //
+};
+
+module! {
+    type: Module,
+    name: "kalloc_planted",
+    authors: ["The kalloc authors"],
+    description: "Commits bugs on request, for the tests of kalloc",
+    license: "GPL",
+}
+
+kalloc::sites! {
+    Boxes: kmalloc([u8; BOX]), "planted_box";
+    Objects: cache([u8; BOX]), "planted_object";
+    Blocks: pages, "planted_page";
+    Areas: vmalloc([u8; AREA]), "planted_area";
+}
+
+/// Not the size of a class: what follows is the class's own.
+const BOX: usize = 100;
+
+/// Not a multiple of a page, likewise.
+const AREA: usize = 5000;
+
+/// A block.
+enum Held {
+    Box(KBox<MaybeUninit<[u8; BOX]>, Boxes>),
+    Object(ArcObject<Objects>),
+    Page(Pages<Blocks, MaybeUninit<u8>>),
+    Area(VBox<MaybeUninit<[u8; AREA]>, Areas>),
+}
+
+impl Held {
+    fn new(family: c_uint) -> Result<Self> {
+        Ok(match family {
+            0 => Held::Box(KBox::new_uninit(GFP_KERNEL)?),
+            1 => {
+                let state = STATE.get().ok_or(ENODEV)?;
+                let cache = state.cache.lock().clone().ok_or(ENOENT)?;
+                Held::Object(cache.reserve_arc(GFP_KERNEL)?.write([0; BOX]))
+            }
+            // The page that follows is free.
+            2 => {
+                let block = Pages::uninit(Order::of::<1>(), GFP_KERNEL)?;
+                Held::Page(block.split_pages().next().ok_or(ENOMEM)?)
+            }
+            _ => Held::Area(VBox::new_uninit(GFP_KERNEL)?),
+        })
+    }
+
+    fn as_ptr(&mut self) -> *mut u8 {
+        match self {
+            Held::Box(block) => block.as_mut_ptr().cast(),
+            Held::Object(object) => object.as_mut_ptr(),
+            Held::Page(page) => page.as_mut_ptr().cast(),
+            Held::Area(area) => area.as_mut_ptr().cast(),
+        }
+    }
+}
+
+/// What C has.
+#[pin_data]
+struct State {
+    #[pin]
+    lent: SpinLock<[Option<Held>; 64]>,
+    #[pin]
+    cache: Mutex<Option<Arc<KmemCache<Objects>>>>,
+}
+
+static STATE: Global<State> = Global::new();
+
+/// A cache of objects that are not for user space.
+fn new_cache() -> Result<Arc<KmemCache<Objects>>> {
+    let options = Options::new().no_usercopy();
+    Ok(Arc::new(KmemCache::new(options)?, GFP_KERNEL)?)
+}
+
+/// A block, uninitialised unless it is an object; NULL if there is none.
+#[no_mangle]
+extern "C" fn planted_alloc(family: c_uint) -> *mut u8 {
+    let (Some(state), Ok(mut held)) = (STATE.get(), Held::new(family)) else {
+        return core::ptr::null_mut();
+    };
+    let block = held.as_ptr();
+    let mut lent = state.lent.lock();
+    let Some(slot) = lent.iter_mut().find(|slot| slot.is_none()) else {
+        return core::ptr::null_mut();
+    };
+    *slot = Some(held);
+    block
+}
+
+/// Frees a block.
+#[no_mangle]
+extern "C" fn planted_free(block: *mut u8) {
+    let Some(state) = STATE.get() else { return };
+    let mut lent = state.lent.lock();
+    let held = lent
+        .iter_mut()
+        .find_map(|slot| slot.take_if(|held| held.as_ptr() == block));
+    // Nothing is locked while it is freed, which may be the end of the thread.
+    drop(lent);
+    drop(state);
+    drop(held);
+}
+
+#[no_mangle]
+extern "C" fn planted_size(family: c_uint) -> usize {
+    match family {
+        0 | 1 => BOX,
+        2 => PAGE_SIZE,
+        _ => AREA,
+    }
+}
+
+/// Loses a block.
+#[no_mangle]
+extern "C" fn planted_forget(family: c_uint) {
+    core::mem::forget(Held::new(family));
+}
+
+#[no_mangle]
+extern "C" fn planted_shrink() {
+    let cache = STATE.get().and_then(|state| state.cache.lock().clone());
+    cache.inspect(|cache| cache.shrink());
+}
+
+/// Drops the cache, and makes another one: so the first is destroyed at once, and not by a worker.
+#[no_mangle]
+extern "C" fn planted_renew() {
+    let Some(state) = STATE.get() else { return };
+    let old = state.cache.lock().take();
+    drop(old);
+    *state.cache.lock() = new_cache().ok();
+}
+
+#[no_mangle]
+extern "C" fn planted_sum(a: c_uint, b: c_uint) -> c_uint {
+    a + b
+}
+
+struct Module {
+    _state: Published<State>,
+}
+
+impl kernel::Module for Module {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        kalloc::register(module, SITES)?;
+        let cache = new_cache()?;
+        let state = Arc::pin_init(
+            pin_init!(State {
+                lent <- new_spinlock!([const { None }; 64]),
+                cache <- new_mutex!(Some(cache)),
+            }),
+            GFP_KERNEL,
+        )?;
+        Ok(Module {
+            _state: STATE.publish(state)?,
+        })
+    }
+}

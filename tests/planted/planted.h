@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the parts of kalloc_planted.ko have of each other. */
+
+#ifndef KALLOC_PLANTED_H
+#define KALLOC_PLANTED_H
+
+#include <linux/types.h>
+
+/* Where a block comes from. */
+enum planted_family {
+	PLANTED_BOX,
+	PLANTED_OBJECT,
+	PLANTED_PAGE,
+	PLANTED_AREA,
+};
+
+/* Blocks that are enough to get one that was free. */
+#define PLANTED_OTHERS 60
+
+/* kalloc_planted.rs: memory of kalloc's owner types, which it owns until it is told to free it. */
+void *planted_alloc(enum planted_family family);
+void planted_free(void *block);
+/* Bytes of a block, which is followed by some that are not its own. */
+size_t planted_size(enum planted_family family);
+void planted_forget(enum planted_family family);
+/* Has the cache of objects return what is free; puts another one in its place. */
+void planted_shrink(void);
+void planted_renew(void);
+/* Adds in Rust. */
+unsigned int planted_sum(unsigned int a, unsigned int b);
+
+/* unseen.c: what the compiler does not check. */
+u8 planted_peek(const u8 *byte);
+void planted_unseen_overrun(enum planted_family family);
+void planted_unseen_object_write(enum planted_family family);
+void planted_unseen_page_write(enum planted_family family);
+
+#endif
