@@ -8,6 +8,7 @@ help:
 	@echo 'make test             every test'
 	@echo 'make test-matrix      the suites on kernels of other kinds, which are built first: an hour'
 	@echo 'make bench            the benchmarks'
+	@echo 'make soak             ten minutes of load, or MINUTES; was anything lost?'
 	@echo 'make check            formatting, lints and the rules of this tree'
 	@echo 'make shell            an interactive guest with the modules in it'
 	@echo 'make tools            kalloctop, a static program, in build/'
@@ -19,6 +20,9 @@ help:
 
 run test test-matrix bench check tools:
 	@scripts/$@
+
+soak:
+	@scripts/soak $(if $(MINUTES),--minutes $(MINUTES))
 
 doc:
 	@scripts/check documents rustdoc
@@ -32,4 +36,4 @@ shell:
 clean:
 	rm -rf build rust-project.json
 
-.PHONY: help run test test-matrix bench check tools doc modules modules_install rust-analyzer shell clean
+.PHONY: help run test test-matrix bench soak check tools doc modules modules_install rust-analyzer shell clean

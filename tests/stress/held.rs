@@ -30,7 +30,8 @@ use kalloc::{
 use kernel::{
     alloc::{
         AllocError,
-        Flags, //
+        Flags,
+        NumaNode, //
     },
     page::PAGE_SIZE,
     prelude::*,
@@ -178,12 +179,17 @@ impl Source {
             0 => kmalloc::MAX_SIZE + 1,
             n => 1 + n as usize * (random >> 7) as usize % 700,
         };
+        // A node, which there may not be, or any.
+        let node = match random >> 28 {
+            id @ 0..2 => NumaNode::new(id as i32).unwrap_or(NumaNode::NO_NODE),
+            _ => NumaNode::NO_NODE,
+        };
         let order = Order::new(random >> 7 & 1).map_err(|_| AllocError)?;
         Ok(match kind.0 {
             0 if random % 2 == 0 => Held::Odd(KBox::new([1; 5], flags)?),
             0 => Held::Word(KBox::new([1; 3], flags)?),
-            1 => Held::Bytes(Array::zeroed(size, flags)?),
-            2 => Held::Either(Array::zeroed(1 + random as usize % 9000, flags)?),
+            1 => Held::Bytes(Array::zeroed_on(size, flags, node)?),
+            2 => Held::Either(Array::zeroed_on(1 + random as usize % 9000, flags, node)?),
             3 => Held::Object(self.objects.reserve_arc(flags)?.write([1; 5])),
             4 => Held::Block(Pages::uninit(order, flags)?),
             5 => Held::FreeBlock(FreePages::uninit(order, flags)?),
@@ -198,7 +204,7 @@ impl Source {
                 slot.key().store(random.into(), Relaxed);
                 Held::Number(slot.write([1; 3]))
             }
-            _ => Held::Mapped(Array::zeroed(1 + random as usize % 9000, flags)?),
+            _ => Held::Mapped(Array::zeroed_on(1 + random as usize % 9000, flags, node)?),
         })
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Checks that the counters are exact: workers on all CPUs allocate, resize and free through every
-//! family, in process context, softirqs and a timer interrupt, and keep their own tally; when they
-//! have come to rest, it must be the sites' to the last byte.
+//! family, with various flags and on any node, in process context, softirqs and a timer interrupt, and
+//! keep their own tally; when they have come to rest, it must be the sites' to the last byte.
 //!
 //! The work is done while the module loads, so that loading fails if a number is wrong. Meanwhile
 //! user space may read the files and take CPUs away.
@@ -58,6 +58,10 @@ module! {
         ops: u32 {
             default: 100000,
             description: "Operations of all workers together",
+        },
+        seed: u32 {
+            default: 0,
+            description: "Another one has the workers do something else",
         },
         miscount: u32 {
             default: 0,
@@ -152,8 +156,14 @@ impl Worker {
                 .get_mut(slot % SLOTS)
                 .and_then(|s| core::mem::replace(s, new))
         };
+        let flags = match kind >> 29 {
+            0 => GFP_NOWAIT,
+            1 => GFP_ATOMIC,
+            2 => GFP_KERNEL_ACCOUNT,
+            _ => GFP_KERNEL,
+        };
         let kind = Kind::any(kind);
-        let new = tally.alloc(kind, || shared.source.alloc(kind, size, GFP_KERNEL));
+        let new = tally.alloc(kind, || shared.source.alloc(kind, size, flags));
         if let Some(mut old) = swap(new) {
             tally.resize(&mut old, size);
             tally.free(&old);
@@ -170,6 +180,7 @@ impl kernel::Module for Stress {
             module_parameters::workers.value().clone(),
             module_parameters::ops.value().clone(),
         );
+        let seed = module_parameters::seed.value().wrapping_mul(0x85eb_ca6b);
         if !(1..=1024).contains(&workers) {
             return Err(EINVAL);
         }
@@ -199,7 +210,8 @@ impl kernel::Module for Stress {
         for number in 0..all {
             let worker = Worker {
                 shared: shared.clone(),
-                random: 0x9e37_79b9 ^ (number + 1),
+                // Anything but 0, where a xorshift stays.
+                random: (0x9e37_79b9 ^ (number + 1) ^ seed).max(1),
                 left: ops / all,
                 own: (number >= workers).then(Default::default),
             };
