@@ -2,11 +2,17 @@
 
 //! `/sys/kernel/debug/kalloc/`, where this module and those that use it have their files.
 //!
-//! Files of the kernel crate's kinds are created in [`dir`]. A [`SeqFile`] shows [`Records`], and so any
-//! number of lines, of which a reader sees as many as it likes.
+//! A [`SeqFile`] shows [`Records`], and so any number of lines, of which a reader sees as many as it
+//! likes. It may take [`Commands`].
 //!
 //! An open file keeps kalloc.ko loaded, but no other module: what was said of
 //! [files in `/proc`](crate::procfs) holds here, too.
+//!
+//! # The kernel crate's own files
+//!
+//! They can be created in [`dir`], but not by what may be unloaded: their table of functions is in the
+//! module that creates them, which an open one does not keep loaded, and debugfs looks into the table once
+//! more when the file is closed (Linux 7.3). That of a [`SeqFile`] is in kalloc.ko.
 
 use crate::{
     bindings,
@@ -22,7 +28,10 @@ use crate::{
     }, //
 };
 use core::{
-    marker::PhantomPinned,
+    marker::{
+        PhantomData,
+        PhantomPinned, //
+    },
     ptr::{
         self,
         NonNull, //
@@ -32,7 +41,12 @@ use kernel::{
     debugfs::Dir,
     error::from_err_ptr,
     ffi::c_void,
-    prelude::*, //
+    prelude::*,
+    uaccess::{
+        UserPtr,
+        UserSlice,
+        UserSliceReader, //
+    }, //
 };
 
 /// The directory's name.
@@ -93,8 +107,92 @@ unsafe impl Keeper for Debug {
     }
 }
 
-/// A file in the directory that shows records, read-only for root. It is there until this is
-/// dropped.
+/// What a file takes besides: commands, one with each write.
+///
+/// # Context
+///
+/// As that of [`Records`]; any number of writers may call at a time.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     debugfs::{Commands, SeqFile},
+///     seq::{Output, Records},
+/// };
+/// use kernel::{
+///     sync::atomic::{ordering::Relaxed, Atomic},
+///     uaccess::UserSliceReader,
+/// };
+///
+/// /// Shows the length of the last write.
+/// struct Last(Atomic<usize>);
+///
+/// impl Records for Last {
+///     fn seek(&self, pos: u64) -> Option<u64> {
+///         (pos == 0).then_some(0)
+///     }
+///
+///     fn show(&self, _pos: u64, out: &mut Output) {
+///         out.print(fmt!("{}\n", self.0.load(Relaxed)));
+///     }
+/// }
+///
+/// impl Commands for Last {
+///     fn command(&self, input: &mut UserSliceReader) -> Result {
+///         self.0.store(input.len(), Relaxed);
+///         Ok(())
+///     }
+/// }
+///
+/// # use kernel::ModuleMetadata;
+/// # let module = &crate::LocalModule::THIS_MODULE;
+/// let file = SeqFile::with_commands(module, c"doc_commands", Last(Atomic::new(0)));
+/// let file = KBox::pin_init(file, GFP_KERNEL)?;
+/// assert_eq!(file.records().0.load(Relaxed), 0);
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Commands: Records {
+    /// Does what `input`, the whole of a write, asks for.
+    fn command(&self, input: &mut UserSliceReader) -> Result;
+}
+
+/// What C calls for a file that takes commands; `struct kalloc_debugfs_table` there.
+#[repr(C)]
+struct Table {
+    seq: bindings::seq_operations,
+    write: unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -> isize,
+}
+
+/// The tables of files whose records are an `R`.
+struct Tables<R>(PhantomData<R>);
+
+impl<R: Commands + 'static> Tables<R> {
+    /// The table, for files that are created with a pointer to an `R`.
+    const TABLE: &'static Table = &Table {
+        seq: *Callbacks::<R, Debug>::TABLE,
+        write: write::<R>,
+    };
+}
+
+/// Hands a write on.
+///
+/// # Safety
+///
+/// `data` must point to an `R`, which is valid until this returns.
+unsafe extern "C" fn write<R: Commands>(data: *mut c_void, from: *mut c_void, len: usize) -> isize {
+    // SAFETY: By the requirement of this function.
+    let records = unsafe { &*data.cast::<R>() };
+    let mut input = UserSlice::new(UserPtr::from_ptr(from), len).reader();
+    match records.command(&mut input) {
+        // CAST: The kernel limits writes to less than 2^31 bytes.
+        Ok(()) => len as isize,
+        Err(error) => error.to_errno() as isize,
+    }
+}
+
+/// A file in the directory that shows records, for root; read-only, unless it takes commands. It is there
+/// until this is dropped.
 ///
 /// # Examples
 ///
@@ -162,23 +260,66 @@ impl<R: Records + 'static> SeqFile<R> {
         name: &'static CStr,
         records: R,
     ) -> impl PinInit<Self, Error> {
+        let table = Callbacks::<R, Debug>::TABLE;
+        Self::create(module, name, records, table, move |parent, data| {
+            // SAFETY: By `create`, `parent` is a directory, and `data` valid as long as the file is there;
+            // it goes before the module, which has the table.
+            unsafe {
+                bindings::kalloc_helper_debugfs_create_seq(name.as_char_ptr(), parent, data, table)
+            }
+        })
+    }
+
+    /// As [`new`](Self::new), for a file that takes commands as well.
+    ///
+    /// # Context
+    ///
+    /// As [`new`](Self::new).
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_commands(
+        module: &'static ThisModule,
+        name: &'static CStr,
+        records: R,
+    ) -> impl PinInit<Self, Error>
+    where
+        R: Commands,
+    {
+        let table = Tables::<R>::TABLE;
+        Self::create(module, name, records, &table.seq, move |parent, data| {
+            // SAFETY: As in `new`; the table is what this function wants.
+            unsafe {
+                bindings::kalloc_helper_debugfs_create_commands(
+                    name.as_char_ptr(),
+                    parent,
+                    data,
+                    ptr::from_ref(table).cast(),
+                )
+            }
+        })
+    }
+
+    /// Puts the records in place, and calls `create` with the directory and with them.
+    fn create(
+        module: &'static ThisModule,
+        name: &'static CStr,
+        records: R,
+        table: &'static bindings::seq_operations,
+        create: impl Fn(*mut bindings::dentry, *mut c_void) -> *mut bindings::dentry,
+    ) -> impl PinInit<Self, Error> {
         // SAFETY: On success the closure initialises all fields, on error none; nothing in it moves
         // the slot.
         unsafe {
             pin_init::pin_init_from_closure(move |slot: *mut Self| {
                 let data = &raw mut (*slot).records;
                 data.write(records);
-                let table = Callbacks::<R, Debug>::TABLE;
                 // The records are in place before the first reader can come.
                 let handle = files::add(module, table, Place::Debug, name, &|| {
                     let parent = bindings::debugfs_lookup(NAME.as_char_ptr(), ptr::null_mut());
                     let parent = from_err_ptr(parent).map(NonNull::new)?.ok_or(ENODEV)?;
-                    let entry = bindings::kalloc_helper_debugfs_create_seq(
-                        name.as_char_ptr(),
-                        parent.as_ptr(),
-                        data.cast(),
-                        table,
-                    );
+                    let entry = create(parent.as_ptr(), data.cast());
                     bindings::dput(parent.as_ptr());
                     let entry = from_err_ptr(entry).map_err(|_| ENODEV)?;
                     NonNull::new(entry).map(Handle::Debug).ok_or(ENODEV)

@@ -5,7 +5,8 @@
 //! [`areas`] lists all of it, from the first address to the last, in the manner of
 //! `Documentation/arch/x86/x86_64/mm.rst`, but with the addresses that the kernel's own variables
 //! have: they depend on the paging levels, on the memory there is, and on what was randomised at
-//! boot. Whoever knows them knows what KASLR hides: show them to root only.
+//! boot. Whoever knows them knows what KASLR hides: show them to root only, and not if they are
+//! [`hidden`].
 //!
 //! The areas of x86_64 and arm64 are known. Other architectures get those that all have; the rest is
 //! [`HOLE`].
@@ -191,4 +192,38 @@ pub fn area(name: &str) -> Option<Area> {
 pub fn paging_levels() -> u32 {
     // SAFETY: Reads what was set at boot.
     unsafe { bindings::kalloc_helper_pgtable_levels() }
+}
+
+/// Returns whether the kernel's addresses are to be hidden from the process that runs now: by
+/// `kernel.kptr_restrict`, which hides them from all, or all but those with `CAP_SYSLOG`.
+///
+/// # Context
+///
+/// Process context.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::layout;
+///
+/// /// The first address that is shown of the vmalloc area.
+/// fn start() -> Result<usize> {
+///     if layout::hidden() {
+///         return Err(EPERM);
+///     }
+///     Ok(layout::area(layout::VMALLOC).ok_or(ENOENT)?.start())
+/// }
+///
+/// assert_eq!(start().is_err(), layout::hidden());
+/// ```
+pub fn hidden() -> bool {
+    let mut text = [0; 20];
+    let some = (&raw const text).cast();
+    // SAFETY: `text` has that size, and that it is written to while `some` points to it does not
+    // matter, since that is not read.
+    let len =
+        unsafe { bindings::kalloc_helper_print_restricted(text.as_mut_ptr(), text.len(), some) };
+    // Who may not see a pointer is shown zero, who may its digits or those of its hash.
+    // CAST: Not negative, and less than the room.
+    text.iter().take(len as usize).all(|&digit| digit == b'0')
 }

@@ -7,6 +7,8 @@
 
 struct dentry *kalloc_helper_debugfs_create_seq(const char *name, struct dentry *parent,
 						void *data, const struct seq_operations *ops);
+struct dentry *kalloc_helper_debugfs_create_commands(const char *name, struct dentry *parent,
+						     void *data, const void *table);
 
 #ifndef __BINDGEN__
 static int kalloc_debugfs_open(struct inode *inode, struct file *file)
@@ -30,5 +32,35 @@ struct dentry *kalloc_helper_debugfs_create_seq(const char *name, struct dentry 
 						void *data, const struct seq_operations *ops)
 {
 	return debugfs_create_file_aux(name, 0400, parent, data, ops, &kalloc_debugfs_fops);
+}
+
+/* As rust/debugfs.rs has it. */
+struct kalloc_debugfs_table {
+	const struct seq_operations seq;
+	ssize_t (*write)(void *data, const char __user *from, size_t length);
+};
+
+static ssize_t kalloc_debugfs_write(struct file *file, const char __user *from, size_t length,
+				    loff_t *pos)
+{
+	const struct kalloc_debugfs_table *table = debugfs_get_aux(file);
+
+	return table->write(((struct seq_file *)file->private_data)->private, from, length);
+}
+
+static const struct file_operations kalloc_debugfs_commands_fops = {
+	.owner = THIS_MODULE,
+	.open = kalloc_debugfs_open,
+	.read = seq_read,
+	.write = kalloc_debugfs_write,
+	.llseek = seq_lseek,
+	.release = seq_release,
+};
+
+struct dentry *kalloc_helper_debugfs_create_commands(const char *name, struct dentry *parent,
+						     void *data, const void *table)
+{
+	return debugfs_create_file_aux(name, 0600, parent, data, table,
+				       &kalloc_debugfs_commands_fops);
 }
 #endif

@@ -15,5 +15,6 @@
 #include "proc_fs.c"
 #include "refcount.c"
 #include "slab.c"
+#include "sprintf.c"
 #include "vmalloc.c"
 #include "workqueue.c"
