@@ -15,12 +15,8 @@ use compare::{
     show,
     sites, //
 };
-use kernel::{
-    debugfs,
-    new_mutex,
-    prelude::*,
-    sync::Mutex, //
-};
+use kalloc::debugfs::SeqFile;
+use kernel::prelude::*;
 
 mod compare {
     pub(crate) mod api;
@@ -48,23 +44,19 @@ module! {
 #[pin_data]
 struct Compare {
     #[pin]
-    compare: debugfs::File<Mutex<show::Last>>,
+    _compare: SeqFile<show::Comparison>,
     #[pin]
-    layout: debugfs::File<()>,
+    _layout: SeqFile<show::Layout>,
 }
 
 impl kernel::InPlaceModule for Compare {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             kalloc::register(module, sites::SITES)?;
-            let dir = kalloc::debugfs::dir().ok_or(ENODEV)?;
+            let comparison = show::Comparison::new()?;
             Ok(try_pin_init!(Self {
-                compare <- dir.read_callback_file(
-                    c"compare",
-                    new_mutex!(show::Last::none()),
-                    &|last, f| show::compare(last, f),
-                ),
-                layout <- dir.read_callback_file(c"layout", (), &|(), f| show::layout(f)),
+                _compare <- SeqFile::new(module, c"compare", comparison),
+                _layout <- SeqFile::new(module, c"layout", show::Layout),
             }? Error))
         })
     }

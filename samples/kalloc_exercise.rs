@@ -15,20 +15,37 @@
 
 use exercise::{
     command::Plan,
-    state::State,
-    workload, //
+    state::{
+        Report,
+        Reports,
+        State, //
+    },
+    workload::{
+        self,
+        Kept, //
+    }, //
+};
+use kalloc::{
+    debugfs::{
+        Commands,
+        SeqFile, //
+    },
+    seq::{
+        Output,
+        Records, //
+    }, //
 };
 use kernel::{
-    debugfs,
-    new_mutex,
+    error::code::ERESTARTSYS,
     prelude::*,
-    sync::Mutex,
+    sync::Arc,
     uaccess::UserSliceReader, //
 };
 
 mod exercise {
     pub(crate) mod command;
     pub(crate) mod state;
+    pub(crate) mod turns;
     pub(crate) mod workload;
 }
 
@@ -58,59 +75,69 @@ module! {
     },
 }
 
-/// The module: a debugfs file that owns the state.
+/// The module: a file in debugfs.
 #[pin_data]
 struct Exercise {
     #[pin]
-    file: debugfs::File<Mutex<State>>,
+    _file: SeqFile<File>,
 }
 
 impl kernel::InPlaceModule for Exercise {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             kalloc::register(module, workload::SITES)?;
-            let state = on_load()?;
-            let dir = kalloc::debugfs::dir().ok_or(ENODEV)?;
+            let (kept, reports) = on_load()?;
+            let state = Arc::pin_init(State::new(kept, reports), GFP_KERNEL)?;
             Ok(try_pin_init!(Self {
-                file <- dir.read_write_callback_file(
-                    c"exercise",
-                    new_mutex!(state),
-                    &show,
-                    &store,
-                ),
+                _file <- SeqFile::with_commands(module, c"exercise", File(state)),
             }? Error))
         })
     }
 }
 
-/// Runs what the parameters ask for.
+/// The file: shows what came of the last command, and takes another.
+struct File(Arc<State>);
+
+impl Records for File {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        (pos == 0).then_some(pos)
+    }
+
+    fn show(&self, _pos: u64, out: &mut Output) {
+        // An output takes what it is given.
+        let _ = self.0.show(out);
+    }
+}
+
+impl Commands for File {
+    /// Who was only stopped, and goes on, begins it anew.
+    fn command(&self, input: &mut UserSliceReader) -> Result {
+        let interrupted = |error| if error == EINTR { ERESTARTSYS } else { error };
+        self.0.command(input).map_err(interrupted)
+    }
+}
+
+/// Runs what the parameters ask for. Returns what is kept of it, and what to tell.
 #[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
-fn on_load() -> Result<State> {
+fn on_load() -> Result<(Kept, Reports)> {
     let plan = Plan::new(
         module_parameters::count.value().clone() as usize,
         module_parameters::size.value().clone() as usize,
         module_parameters::keep.value().clone() as usize,
     )
-    .inspect_err(|_| pr_err!("parameter out of range, see modinfo kalloc_exercise\n"))?;
+    .inspect_err(|_| pr_err!("parameter out of range, see modinfo kalloc_exercise\n"))?
+    .from_now();
     let chosen = module_parameters::workloads.value().clone();
 
-    let mut state = State::new()?;
+    let (mut kept, mut reports) = (Kept::new()?, Reports::new());
     for (bit, workload) in workload::ALL.iter().enumerate() {
         if chosen >> bit & 1 != 0 {
-            state.run(workload, &plan).inspect_err(|e| {
+            let report = Report::of(workload, &plan, &mut kept);
+            report.result.inspect_err(|e| {
                 pr_err!("workload {} failed: {:?}\n", workload.name, e);
             })?;
+            reports.push(report, GFP_KERNEL)?;
         }
     }
-    Ok(state)
-}
-
-/// Reads the file.
-fn show(state: &Mutex<State>, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
-    state.lock().show(f)
-}
-
-/// Writes the file: one command.
-fn store(state: &Mutex<State>, input: &mut UserSliceReader) -> Result {
-    state.lock().command(input)
+    Ok((kept, reports))
 }

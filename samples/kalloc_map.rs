@@ -18,7 +18,7 @@
 //!
 //! The word at each offset of a block is its first one and the offset, added. Writing `renew` gives
 //! up all blocks for new ones, whose words differ: what was mapped before stays as it is, until it
-//! is unmapped.
+//! is unmapped. All of it together takes about four MiB at most; then `renew` is `ENOSPC`.
 //!
 //! The device is root's, since page frame numbers are, and has one user at a time.
 
@@ -38,6 +38,7 @@ use kalloc::{
     KmemCache,
     Order,
     Pages,
+    Tag,
     Vmalloc, //
 };
 use kernel::{
@@ -80,6 +81,8 @@ const SLAB_PAGES: usize = 2;
 const PAGES: usize = 4;
 /// Pages of the vmalloc block: not a power of two, so that it takes several blocks of pages.
 const VMALLOC_PAGES: usize = 13;
+/// Bytes that all blocks may take, those that are given up but still mapped included.
+const LIVE_BYTES: u64 = 4 << 20;
 /// Pages from the beginning of a block to that of the next one, in the file.
 const SPAN: usize = 16;
 
@@ -132,7 +135,28 @@ impl Blocks {
     const NAMES: [&'static str; 5] = ["kmalloc", "cache", "pages", "free_pages", "vmalloc"];
 
     /// Allocates and fills all blocks.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOSPC`] if too many that were given up are still mapped.
+    /// - [`ENOMEM`].
     fn new(cache: &Arc<KmemCache<Objects>>, age: u64) -> Result<Self> {
+        let sites = [
+            Kmallocs::site(),
+            Objects::site(),
+            PageBlocks::site(),
+            FreeBlocks::site(),
+            Vmallocs::site(),
+        ];
+        // Nobody else allocates meanwhile: the device has one user, who holds its lock.
+        if sites
+            .iter()
+            .map(|site| site.totals().live_bytes)
+            .sum::<u64>()
+            >= LIVE_BYTES
+        {
+            return Err(ENOSPC);
+        }
         let mut kmalloc = Array::zeroed(SLAB_PAGES * PAGE_SIZE, GFP_KERNEL)?;
         let mut object = cache
             .reserve_arc(GFP_KERNEL)?

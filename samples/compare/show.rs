@@ -21,12 +21,61 @@ use super::{
     },
     value::Size, //
 };
-use kalloc::layout;
-use kernel::{
-    fmt,
-    prelude::*,
-    sync::Mutex, //
+use kalloc::{
+    layout,
+    seq::{
+        Output,
+        Records, //
+    }, //
 };
+use kernel::{
+    fmt::{
+        self,
+        Write, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
+};
+
+/// The file `compare`.
+pub(crate) struct Comparison(Arc<Mutex<Last>>);
+
+impl Comparison {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Comparison(Arc::pin_init(
+            new_mutex!(Last::none()),
+            GFP_KERNEL,
+        )?))
+    }
+}
+
+impl Records for Comparison {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        (pos == 0).then_some(pos)
+    }
+
+    fn show(&self, _pos: u64, out: &mut Output) {
+        // An output takes what it is given.
+        let _ = compare(&self.0, out);
+    }
+}
+
+/// The file `layout`.
+pub(crate) struct Layout;
+
+impl Records for Layout {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        (pos == 0).then_some(pos)
+    }
+
+    fn show(&self, _pos: u64, out: &mut Output) {
+        out.print(fmt!("{}", self));
+    }
+}
 
 /// What was measured last, and when.
 ///
@@ -43,7 +92,7 @@ impl Last {
 }
 
 /// Writes the table.
-pub(crate) fn compare(last: &Mutex<Last>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn compare(last: &Mutex<Last>, f: &mut Output) -> fmt::Result {
     let mut last = last.lock();
     if let Some((_, table)) = last.0.as_ref().filter(|(w, _)| w.ns() < Last::FRESH_NS) {
         return write!(f, "{table}");
@@ -60,16 +109,21 @@ pub(crate) fn compare(last: &Mutex<Last>, f: &mut fmt::Formatter<'_>) -> fmt::Re
     }
 }
 
-/// Writes the address space.
-pub(crate) fn layout(f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    writeln!(f, "# {}-level page tables", layout::paging_levels())?;
-    f.write_str("# start end size name\n")?;
-    for area in layout::areas() {
-        write!(f, "{:016x} {:016x} ", area.start(), area.last())?;
-        column(f, 12, &Size(area.size()))?;
-        writeln!(f, "{}", area.name())?;
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if layout::hidden() {
+            // Sizes add up to addresses.
+            return f.write_str("# hidden by kernel.kptr_restrict\n");
+        }
+        writeln!(f, "# {}-level page tables", layout::paging_levels())?;
+        f.write_str("# start end size name\n")?;
+        for area in layout::areas() {
+            write!(f, "{:016x} {:016x} ", area.start(), area.last())?;
+            column(f, 12, &Size(area.size()))?;
+            writeln!(f, "{}", area.name())?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Measures everything.

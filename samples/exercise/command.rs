@@ -8,10 +8,18 @@ use super::workload::{
     self,
     Workload, //
 };
-use kernel::prelude::*;
+use kalloc::memory;
+use kernel::{
+    prelude::*,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
+};
 
 /// How much a workload does. All within limits that keep any machine well.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Plan {
     /// Blocks to allocate and free.
     pub(crate) count: usize,
@@ -19,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) size: usize,
     /// Blocks to leave live.
     pub(crate) keep: usize,
+    /// When it began.
+    start: Instant<Monotonic>,
 }
 
 impl Plan {
@@ -31,7 +41,14 @@ impl Plan {
             && count.saturating_mul(size) <= Self::TOTAL_BYTES
             && keep <= 1_000
             && keep * size <= Self::LIVE_BYTES;
-        in_range.then_some(Plan { count, size, keep }).ok_or(EINVAL)
+        let start = Instant::now();
+        let plan = Plan {
+            count,
+            size,
+            keep,
+            start,
+        };
+        in_range.then_some(plan).ok_or(EINVAL)
     }
 
     /// The most that a workload allocates in all, in bytes: seconds, not minutes.
@@ -40,9 +57,48 @@ impl Plan {
     /// The most that a workload has live at a time, in bytes.
     const LIVE_BYTES: usize = 16 << 20;
 
-    /// How many blocks of `size` bytes to have live at a time.
+    /// The most time that a command takes, on machines where the bytes take longer.
+    const LONGEST: Delta = Delta::from_secs(30);
+
+    /// The same, whose time begins now.
+    pub(crate) fn from_now(&self) -> Self {
+        Plan {
+            start: Instant::now(),
+            ..*self
+        }
+    }
+
+    /// How many blocks of `size` bytes to have live at a time: they take an eighth of what is free.
     pub(crate) fn window(&self, size: usize) -> usize {
-        (Self::LIVE_BYTES / size).clamp(1, 4096).min(self.count)
+        let bytes = Self::LIVE_BYTES.min(memory::free() / 8);
+        (bytes / size).clamp(1, 4096).min(self.count)
+    }
+
+    /// Asks before each block whether to go on.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINTR`] if there is a signal.
+    /// - [`ETIMEDOUT`] if it has taken too long.
+    pub(crate) fn go_on(&self) -> Result {
+        if kernel::current!().signal_pending() {
+            return Err(EINTR);
+        }
+        if self.start.elapsed() > Self::LONGEST {
+            return Err(ETIMEDOUT);
+        }
+        Ok(())
+    }
+
+    /// Asks whether as many blocks of `size` bytes as are to be kept can be: they take half of what is
+    /// free, so that no other program has to go for them.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`] if they cannot.
+    pub(crate) fn may_keep(&self, size: usize) -> Result {
+        let fits = self.keep.saturating_mul(size) <= memory::free() / 2;
+        fits.then_some(()).ok_or(ENOMEM)
     }
 }
 

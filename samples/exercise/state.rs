@@ -9,6 +9,7 @@ use super::{
         Command,
         Plan, //
     },
+    turns::Turns,
     workload::{
         self,
         Kept,
@@ -17,64 +18,85 @@ use super::{
 };
 use kernel::{
     fmt,
+    new_mutex,
     prelude::*,
+    sync::Mutex,
     uaccess::UserSliceReader, //
 };
 
 /// What came of a run, for the site of its workload.
-struct Report {
+pub(crate) struct Report {
     workload: &'static Workload,
     plan: Plan,
     allocs: u64,
     frees: u64,
     failures: u64,
-    result: Result,
+    pub(crate) result: Result,
 }
 
-/// The module's state: what is kept, and what was done last.
-pub(crate) struct State {
-    kept: Kept,
-    reports: KVec<Report>,
-}
-
-impl State {
-    /// The longest command.
-    const MAX_COMMAND: usize = 256;
-
-    pub(crate) fn new() -> Result<Self> {
-        Ok(State {
-            kept: Kept::new()?,
-            reports: KVec::new(),
-        })
-    }
-
-    /// Runs a workload and notes what came of it.
-    ///
-    /// # Errors
-    ///
-    /// The workload's; [`EIO`] if a block's content, or the site's count, is not what it must be.
-    pub(crate) fn run(&mut self, workload: &'static Workload, plan: &Plan) -> Result {
+impl Report {
+    /// Runs a workload. Its result is the workload's, or [`EIO`] if a block's content, or the site's
+    /// count, is not what it must be.
+    pub(crate) fn of(workload: &'static Workload, plan: &Plan, kept: &mut Kept) -> Self {
         let site = (workload.site)();
         let before = site.totals();
-        let mut result = (workload.run)(plan, &mut self.kept);
+        let mut result = (workload.run)(plan, kept);
         let after = site.totals();
 
         // Nobody else uses the site: exactly the blocks kept are live, each counted as it should.
         if result.is_ok() && after.live() != (plan.keep * (workload.blocks)(plan)) as u64 {
             result = Err(EIO);
         }
-        self.reports.push(
-            Report {
-                workload,
-                plan: *plan,
-                allocs: after.allocs - before.allocs,
-                frees: after.frees - before.frees,
-                failures: after.failures.total() - before.failures.total(),
-                result,
-            },
-            GFP_KERNEL,
-        )?;
-        result
+        Report {
+            workload,
+            plan: *plan,
+            allocs: after.allocs - before.allocs,
+            frees: after.frees - before.frees,
+            failures: after.failures.total() - before.failures.total(),
+            result,
+        }
+    }
+}
+
+/// What came of the runs of one command.
+pub(crate) type Reports = KVec<Report>;
+
+/// The module's state: what is kept, and what was done last.
+#[pin_data]
+pub(crate) struct State {
+    /// Held by who runs workloads, which can take seconds.
+    #[pin]
+    kept: Turns<Kept>,
+    /// Held for moments.
+    #[pin]
+    reports: Mutex<Reports>,
+}
+
+impl State {
+    /// The longest command.
+    const MAX_COMMAND: usize = 256;
+
+    pub(crate) fn new(kept: Kept, reports: Reports) -> impl PinInit<Self> {
+        pin_init!(State {
+            kept <- Turns::new(kept),
+            reports <- new_mutex!(reports),
+        })
+    }
+
+    /// Runs workloads one after another, until one fails, and notes what came of each.
+    ///
+    /// # Errors
+    ///
+    /// The workload's.
+    fn run(&self, workloads: &'static [Workload], plan: &Plan, kept: &mut Kept) -> Result {
+        let plan = plan.from_now();
+        for workload in workloads {
+            let report = Report::of(workload, &plan, kept);
+            let result = report.result;
+            self.reports.lock().push(report, GFP_KERNEL)?;
+            result?;
+        }
+        Ok(())
     }
 
     /// Does what one write asks for.
@@ -83,36 +105,39 @@ impl State {
     ///
     /// - [`EINVAL`] if it is not understood: not a command, or out of range.
     /// - [`E2BIG`] if it is too long.
+    /// - [`EINTR`] if there is a signal.
     /// - The workload's. The file then shows which one.
-    pub(crate) fn command(&mut self, input: &mut UserSliceReader) -> Result {
+    pub(crate) fn command(&self, input: &mut UserSliceReader) -> Result {
+        // The writer's memory may take its time to be there: nobody waits for that.
         let mut line = [0; Self::MAX_COMMAND];
         let line = line.get_mut(..input.len()).ok_or(E2BIG)?;
         input.read_slice(line)?;
         let line = core::str::from_utf8(line).map_err(|_| EINVAL)?;
 
-        match Command::parse(line)? {
-            Command::Free => {
-                self.reports.clear();
-                self.kept.clear();
-                Ok(())
+        let command = Command::parse(line)?;
+        self.kept.take(|kept| {
+            *self.reports.lock() = Reports::new();
+            match command {
+                Command::Free => {
+                    kept.clear();
+                    Ok(())
+                }
+                Command::Run(workloads, plan) => self.run(workloads, &plan, kept),
             }
-            Command::Run(workloads, plan) => {
-                self.reports.clear();
-                workloads.iter().try_for_each(|w| self.run(w, &plan))
-            }
-        }
+        })
     }
 
     /// Writes the workloads there are, or what came of those that ran last.
-    pub(crate) fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(crate) fn show(&self, f: &mut impl fmt::Write) -> fmt::Result {
         f.write_str("# write: WORKLOAD|all [count=N] [size=BYTES] [keep=N], or: free\n")?;
-        if self.reports.is_empty() {
+        let reports = self.reports.lock();
+        if reports.is_empty() {
             for workload in workload::ALL {
                 writeln!(f, "# {:<8} {}", workload.name, workload.about)?;
             }
         }
         f.write_str("# workload  count    size   keep    allocs     frees failures result\n")?;
-        for r in &self.reports {
+        for r in reports.iter() {
             write!(
                 f,
                 "{:<10} {:>6} {:>7} {:>6} {:>9} {:>9} {:>8} ",

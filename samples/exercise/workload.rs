@@ -240,6 +240,7 @@ fn churn<T>(
     let mut done = 0;
     while done < plan.count {
         for index in done..plan.count.min(done + window) {
+            plan.go_on()?;
             live.push(make(index)?, GFP_KERNEL)?;
         }
         for (offset, block) in live.iter().enumerate() {
@@ -247,16 +248,19 @@ fn churn<T>(
         }
         done += live.len();
         live.clear();
-        if kernel::current!().signal_pending() {
-            return Err(EINTR);
-        }
     }
     // What was kept before goes, so that repetition does not pile up.
     kept.clear();
-    for index in 0..plan.keep {
-        kept.push(make(index)?, GFP_KERNEL)?;
+    plan.may_keep(size)?;
+    let result = (0..plan.keep).try_for_each(|index| {
+        plan.go_on()?;
+        Ok(kept.push(make(index)?, GFP_KERNEL)?)
+    });
+    // All or nothing.
+    if result.is_err() {
+        kept.clear();
     }
-    Ok(())
+    result
 }
 
 /// Marks both ends of a block with its index.
@@ -346,20 +350,11 @@ fn varray(plan: &Plan, kept: &mut Kept) -> Result {
 
 fn cache(plan: &Plan, kept: &mut Kept) -> Result {
     let cache = kept.cache.clone();
-    churn(
-        plan,
-        size_of::<Payload>(),
-        &mut kept.objects,
-        |index| Ok(cache.reserve_arc(GFP_KERNEL)?.write(Payload::new(index))),
-        |index, object| check(object.index == index),
-    )?;
 
-    // The same number again from a batch: bulk calls fill it, and take back what it has left.
+    // All blocks once from a batch: bulk calls fill it, and take back what it has left.
     let mut batch = cache.batch::<32>();
     for index in 0..plan.count {
-        if kernel::current!().signal_pending() {
-            return Err(EINTR);
-        }
+        plan.go_on()?;
         batch.fill(GFP_KERNEL)?;
         let object = batch.pop().ok_or(EIO)?.write(Payload::new(index));
         check(object.index == index)?;
@@ -370,7 +365,15 @@ fn cache(plan: &Plan, kept: &mut Kept) -> Result {
             batch.put(object);
         }
     }
-    Ok(())
+    drop(batch);
+
+    churn(
+        plan,
+        size_of::<Payload>(),
+        &mut kept.objects,
+        |index| Ok(cache.reserve_arc(GFP_KERNEL)?.write(Payload::new(index))),
+        |index, object| check(object.index == index),
+    )
 }
 
 fn pages(plan: &Plan, kept: &mut Kept) -> Result {

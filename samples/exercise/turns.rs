@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What one has at a time, for as long as it takes, while those who wait for it can be interrupted.
+//!
+//! A mutex cannot be given up waiting for: who wants it is not even killed before it is free.
+
+#![deny(unsafe_code)]
+
+use kernel::{
+    new_condvar,
+    new_mutex,
+    prelude::*,
+    sync::{
+        CondVar,
+        Mutex, //
+    }, //
+};
+
+/// A value that is lent out.
+#[pin_data]
+pub(crate) struct Turns<T> {
+    /// The value, unless somebody has it.
+    #[pin]
+    idle: Mutex<Option<T>>,
+    #[pin]
+    returned: CondVar,
+}
+
+impl<T: Unpin> Turns<T> {
+    pub(crate) fn new(value: T) -> impl PinInit<Self> {
+        pin_init!(Turns {
+            idle <- new_mutex!(Some(value)),
+            returned <- new_condvar!(),
+        })
+    }
+
+    /// Calls `f` with the value when nobody else has it.
+    ///
+    /// # Errors
+    ///
+    /// [`EINTR`] if there is a signal first; what `f` returns.
+    pub(crate) fn take(&self, f: impl FnOnce(&mut T) -> Result) -> Result {
+        let mut idle = self.idle.lock();
+        let mut value = loop {
+            match idle.take() {
+                Some(value) => break value,
+                None if self.returned.wait_interruptible(&mut idle) => return Err(EINTR),
+                None => (),
+            }
+        };
+        drop(idle);
+        let result = f(&mut value);
+        *self.idle.lock() = Some(value);
+        // All of them: a single one might be about to leave for its signal.
+        self.returned.notify_all();
+        result
+    }
+}
