@@ -9,6 +9,7 @@ help:
 	@echo 'make test-matrix      the suites on kernels of other kinds, which are built first: an hour'
 	@echo 'make bench            the benchmarks'
 	@echo 'make soak             ten minutes of load, or MINUTES; was anything lost?'
+	@echo 'make fuzz             hostile input to the modules, for two minutes'
 	@echo 'make check            formatting, lints and the rules of this tree'
 	@echo 'make shell            an interactive guest with the modules in it'
 	@echo 'make tools            kalloctop, a static program, in build/'
@@ -18,7 +19,7 @@ help:
 	@echo 'make doc              the documentation of the crate and the manual pages, in build/doc'
 	@echo 'make clean            remove build/; scripts/setup --prune is for the cache'
 
-run test test-matrix bench check tools:
+run test test-matrix bench fuzz check tools:
 	@scripts/$@
 
 soak:
@@ -36,4 +37,4 @@ shell:
 clean:
 	rm -rf build rust-project.json
 
-.PHONY: help run test test-matrix bench soak check tools doc modules modules_install rust-analyzer shell clean
+.PHONY: help run test test-matrix bench soak fuzz check tools doc modules modules_install rust-analyzer shell clean

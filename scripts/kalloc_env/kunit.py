@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import faults, klog, kvm, modules
+from . import faults, fuzz, klog, kvm, modules
 from .case import Case
 from .guest import Guest, boot
 from .kernels import Kernel
@@ -91,10 +91,11 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
     the sections show, and the log."""
     out = io.BytesIO()
     script, lacking = _for(modules.tree_of(kernel))
-    script = f"faults={faults.AMOUNT}\n" + script.replace(FIRST, machine.sections + FIRST, 1)
+    script = f"faults={faults.AMOUNT} hostile='{fuzz.SHORT}'\n" + script.replace(FIRST, machine.sections + FIRST, 1)
     guest = Guest(kernel, script, cpus=machine.cpus, memory=512, la57=machine.la57, append=machine.append,
                   modules=modules.image(kernel), kvm=not machine.la57 and kvm.usable(kernel),
-                  add=[(faults.program(kernel.arch), "usr/bin/kalloc_faults"), *machine.add],
+                  add=[(faults.program(kernel.arch), "usr/bin/kalloc_faults"),
+                       (fuzz.program(kernel.arch), "usr/bin/hostile"), *machine.add],
                   timeout=1800 if faults.AMOUNT else machine.timeout, boot_seconds=machine.boot_seconds)
     result = boot(guest, out)
     text = result.log.read_text(errors="replace")
@@ -115,6 +116,8 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
         yield lacking.get(name) or _verdict(f"kunit guest.{name}", wrong, where)
     yield from [lacking[faults.SECTION]] if faults.SECTION in lacking else faults.verdict(
         shown.get(faults.SECTION), where)
+    yield from [lacking[fuzz.SECTION]] if fuzz.SECTION in lacking else fuzz.verdict(
+        shown.get(fuzz.SECTION), where)
 
     if foreign := [report for report in klog.races(text)[1] if klog.OURS not in report]:
         say(f"    data races in the kernel alone, which do not count: {len(foreign)}")
@@ -168,7 +171,7 @@ def _offending(log: str) -> Iterator[str]:
     """What each section of the guest's should not have in the log, and what it should have and has not."""
     boot, *sections = log.split(MARK)
     yield from klog.offending(boot)
-    allowed = {SUITES: SUITES_SAY, faults.SECTION: faults.SAID}
+    allowed = {SUITES: SUITES_SAY, faults.SECTION: faults.SAID, fuzz.SECTION: fuzz.SAID}
     for section in sections:
         name = section.splitlines()[0]
         if name != RACE:

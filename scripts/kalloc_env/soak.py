@@ -133,7 +133,7 @@ def run(target: Kernel, options: argparse.Namespace, seconds: float, rounds: Rou
     variables = (f"rounds={options.rounds} seconds={seconds:.0f} ops={options.ops} eaters={0 if options.no_eaters else 1} "
                  f"lost={options.lose}")
     guest = Guest(target, f"{variables}\n{GUEST.read_text()}", cpus=options.cpus, memory=options.memory,
-                  icount=options.icount, kvm=not options.icount and kvm.usable(target.image),
+                  icount=options.icount, kvm=not options.icount and kvm.usable(target),
                   timeout=seconds * 2 + 1200, modules=modules.image(target))
     result = boot(guest, rounds)  # type: ignore[arg-type]
     say(f"    kernel log: {result.log}")

@@ -28,13 +28,14 @@ def program(arch: Arch = X86) -> Path:
 
 
 def compiled(name: str, arch: Arch = X86) -> Path:
-    """A program of tests/userspace/, built if a source is newer."""
-    source, built = TREE / "tests" / "userspace" / f"{name}.c", BUILD / "userspace" / arch.name / name
+    """A program of tests/userspace/, a file or a folder, built if a source is newer."""
+    folder, built = TREE / "tests" / "userspace", BUILD / "userspace" / arch.name / name
+    sources = sorted((folder / name).glob("*.c")) or [folder / f"{name}.c"]
     built.parent.mkdir(parents=True, exist_ok=True)
     with store.lock(built.parent / "lock"):
-        newest = max(path.stat().st_mtime_ns for path in (source, *HEADERS.glob("*.h")))
+        newest = max(path.stat().st_mtime_ns for path in (*sources, *HEADERS.glob("*.h"), *(folder / name).glob("*.h")))
         if not built.exists() or built.stat().st_mtime_ns < newest:
             with step(f"building {name}", LOGS / "userspace.log") as log:
                 run(arch.tools().argv([arch.compiler, "-D_GNU_SOURCE", "-static", "-O2", "-Wall", "-Wextra", "-Werror",
-                                       f"-I{HEADERS}", "-o", built, source]), log, arch.compiler)
+                                       f"-I{HEADERS}", "-o", built, *sources]), log, arch.compiler)
     return built

@@ -104,6 +104,14 @@ grep -c "3 .* 0 ok$" $file
 for info in kallocinfo slabinfo; do awk '/^exercise_cache / { print $4, $5, $6 }' /proc/$info; done | uniq | wc -l
 rmmod kalloc_exercise kalloc
 
+# Whatever is given to the files, devices and parameters, and whoever is killed at it.
+section hostile_input_is_refused
+modprobe -a kalloc_exercise kalloc_compare kalloc_kv kalloc_map
+# shellcheck disable=SC2154,SC2086 # Set by whoever runs this; words.
+hostile $hostile
+echo "status $?"
+rmmod kalloc_exercise kalloc_compare kalloc_kv kalloc_map kalloc
+
 # Calls that are refused memory fail with an error, or do without; each line of the program's is a kind.
 section refusals_leave_nothing FAIL_PAGE_ALLOC FAILSLAB
 # shellcheck disable=SC2154 # Set by whoever runs this.

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Hostile input to the modules: tests/userspace/hostile/ in a guest, and what the kernel says of it."""
+
+import argparse
+import io
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import klog, kvm, modules
+from .arch import X86, Arch
+from .case import Case
+from .guest import TIMEOUT, Guest, boot
+from .say import Failure, say
+from .setup import set_up
+from .userspace import compiled
+
+# In the guest of the KUnit suites: as much as a few seconds allow, always the same.
+SECTION = "hostile_input_is_refused"
+SHORT = "--seed 1 --rounds 4"
+LOADED = "modprobe -a kalloc_exercise kalloc_compare kalloc_kv kalloc_map"
+UNLOADED = "rmmod kalloc_exercise kalloc_compare kalloc_kv kalloc_map kalloc"
+# Seconds more than asked for, until a guest is given up: it boots, and finishes its round.
+PATIENCE = 300
+
+# What the log may have: what the loader says of parameters that are none, and the module of those out of range;
+# processes that ask for more memory than there can be.
+SAID = (
+    r"^kalloc_exercise: parameter out of range, see modinfo kalloc_exercise$",
+    r"^kalloc_exercise: workload \w+ failed: \w+",
+    r"^kalloc_exercise: `.*' (invalid|too large) for parameter `\w+'$",
+    r"^kalloc_exercise: unknown parameter '.*' ignored$",
+    r"^__vm_enough_memory: pid: \d+, comm: hostile, bytes: \d+ not enough memory for the allocation$",
+)
+
+
+def program(arch: Arch = X86) -> Path:
+    """The program that does it."""
+    return compiled("hostile", arch)
+
+
+def main(words: list[str]) -> int:
+    """Does it for a while; shows the figures, and fails if anything was wrong."""
+    parser = argparse.ArgumentParser(prog="scripts/fuzz", description=sys.modules["__main__"].__doc__)
+    parser.add_argument("parts", metavar="PART", nargs="*",
+                        help="commands, requests, maps, reads, kills, parameters, races or largest; all but the last")
+    parser.add_argument("--seconds", type=int, default=120, help="how long (default: 120)")
+    parser.add_argument("--seed", type=int, help="where the random numbers begin (default: the time)")
+    parser.add_argument("--kernel", choices=("stock", "debug"), default="debug", help="(default: debug)")
+    parser.add_argument("--memory", type=int, default=768, metavar="M", help="mebibytes (default: 768)")
+    options = parser.parse_args(words)
+    seed = options.seed if options.seed is not None else int(time.time())
+
+    kernel, = set_up(options.kernel)
+    say(f"==> hostile input for {options.seconds} s on the {options.kernel} kernel, seed {seed}")
+    command = (f"{LOADED} && hostile --seed {seed} --seconds {options.seconds} {' '.join(options.parts)} && {UNLOADED}")
+    out = io.BytesIO()
+    result = boot(Guest(kernel, command, memory=options.memory, timeout=options.seconds + PATIENCE,
+                        modules=modules.image(kernel), kvm=kvm.usable(kernel),
+                        add=[(program(), "usr/bin/hostile")]), out)
+    text = out.getvalue().decode(errors="replace")
+    print(text, end="")
+    if result.status == TIMEOUT:
+        raise Failure("the guest does not answer", result.log)
+    if found := klog.judge(result.log, SAID):
+        raise Failure("the kernel log has\n" + "\n".join(found), result.log)
+    if result.status or figures(text).get("wrong") != 0:
+        raise Failure(f"hostile input was not refused as it must be: status {result.status}", result.log)
+    say(f"    a clean log ({result.log}), everything freed and unloaded")
+    return 0
+
+
+def figures(text: str) -> dict[str, int]:
+    """The numbers that the program ends with."""
+    return {name: int(number) for name, number in re.findall(r"^([a-z]\w+) (\d+)", text, re.M)}
+
+
+def verdict(shown: str | None, where: str) -> Iterator[Case]:
+    """What the section shows: all was tried, some of it was accepted, nothing was wrong."""
+    found = figures(shown or "")
+    name = f"kunit guest.{SECTION}"
+    tried = all(found.get(figure) for figure in ("inputs", "accepted", "refused_EINVAL", "reads", "kills", "unloads"))
+    if tried and found.get("wrong") == 0 and (shown or "").splitlines()[-1] == "status 0":
+        yield Case(f"{name}: {found['inputs']} inputs, {found['reads']} reads, {found['kills']} kills", "passed")
+    else:
+        yield Case(name, "failed", f"the guest shows {shown}\n{where}")

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Processes that are ended while they are at it.
+ */
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "hostile.h"
+
+pid_t start(void (*work)(void))
+{
+	unsigned long seed = any();
+	pid_t child = fork();
+
+	if (child < 0)
+		die("fork");
+	if (!child) {
+		/* Whatever becomes of the parent. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* A shell has what it starts in the background ignore it. */
+		signal(SIGINT, SIG_DFL);
+		if (nice(10) < 0)
+			die("nice");
+		seed_random(seed);
+		for (;;)
+			work();
+	}
+	return child;
+}
+
+void end(pid_t child, int signal, const char *what)
+{
+	unsigned long start = now_ms(), took;
+	int status;
+
+	kill(child, signal);
+	if (waitpid(child, &status, 0) != child)
+		die("wait");
+	took = now_ms() - start;
+	__atomic_add_fetch(&tally->kills, 1, __ATOMIC_RELAXED);
+	if (patient && took > 1000)
+		fprintf(stderr, "    %s: %lu ms until signal %d had ended it\n", what, took,
+			signal);
+	if (took > tally->slowest_end) {
+		tally->slowest_end = took;
+		snprintf(tally->slowest, sizeof(tally->slowest), "%s", what);
+		for (char *at = tally->slowest; *at; at++)
+			if (*at == ' ' || *at == '\n')
+				*at = '_';
+	}
+	/* It may have ended by itself only if it found something wrong. */
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != signal)
+		wrong("%s: ended with status %#x and not by signal %d", what, status, signal);
+}
+
+void sleep_us(unsigned long us)
+{
+	struct timespec time = { us / 1000000, us % 1000000 * 1000 };
+
+	nanosleep(&time, NULL);
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Root of a user namespace of its own, with every capability there: nobody, to the modules.
+ */
+
+#include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#include "hostile.h"
+
+/* What must fail, and does with one of two errors. */
+static void must_fail(const char *what, long result, int error, int other)
+{
+	if (input(result) >= 0 || (errno != error && errno != other))
+		wrong("%s: %ld (%s)", what, result, strerror(errno));
+}
+
+static void write_text(const char *path, const char *text)
+{
+	int file = open(path, O_WRONLY);
+
+	if (file < 0 || write(file, text, strlen(text)) != (long)strlen(text))
+		die(path);
+	close(file);
+}
+
+static void open_all(const char *const *paths, size_t number)
+{
+	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
+
+	for (size_t i = 0; i < number; i++) {
+		for (size_t mode = 0; mode < NUMBER(modes); mode++)
+			must_fail(paths[i], open(paths[i], modes[mode]), EACCES, EPERM);
+		must_fail(paths[i], chmod(paths[i], 0666), EPERM, EACCES);
+		must_fail(paths[i], chown(paths[i], 0, 0), EPERM, EINVAL);
+	}
+}
+
+/* With a process namespace and a /proc of its own. */
+static void in_a_namespace(dev_t device)
+{
+	static const char * const files[] = {
+		"/proc/kallocinfo", "/proc/kalloc_kv", "/dev/kalloc_kv", "/dev/kalloc_map",
+		"/seen/sites", "/seen/sites.json", "/seen/exercise", "/seen/layout",
+	};
+	int error;
+
+	open_all(files, NUMBER(files));
+	if (mount("proc", "/proc", "proc", 0, NULL))
+		die("/proc");
+	open_all(files, 2);
+	must_fail("debugfs", mount("debug", "/tmp", "debugfs", 0, NULL), EPERM, EACCES);
+	must_fail("mknod", mknod("/tmp/device", S_IFCHR | 0666, device), EPERM, EACCES);
+	error = unload("kalloc_kv");
+	if (error != -EPERM)
+		wrong("unload: %s", strerror(-error));
+	error = load("kalloc_exercise", "");
+	if (error != -EPERM)
+		wrong("load: %s", strerror(-error));
+	_exit(tally->wrong != 0);
+}
+
+/* An unprivileged user, who makes itself root in a namespace. */
+static void stranger(void)
+{
+	struct stat device;
+	int status;
+
+	/* The folder of the files is root's; here it does not stand in the way. */
+	mkdir("/seen", 0755);
+	if (stat("/dev/kalloc_map", &device) || unshare(CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("/sys/kernel/debug/kalloc", "/seen", NULL, MS_BIND, NULL))
+		die("/seen");
+	if (setgroups(0, NULL) || setgid(65534) || setuid(65534) || prctl(PR_SET_DUMPABLE, 1) ||
+	    unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID))
+		die("unshare");
+	write_text("/proc/self/setgroups", "deny");
+	write_text("/proc/self/uid_map", "0 65534 1");
+	write_text("/proc/self/gid_map", "0 65534 1");
+	if (setuid(0) || getuid())
+		die("root of a namespace");
+	if (!fork())
+		in_a_namespace(device.st_rdev);
+	wait(&status);
+	_exit(status != 0);
+}
+
+/* Without CAP_SYSLOG, and once addresses are hidden from those. */
+static void without_syslog(void)
+{
+	char text[20] = "";
+	int file;
+
+	write_text("/proc/sys/kernel/kptr_restrict", "1");
+	if (!fork()) {
+		struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+		struct __user_cap_data_struct data[2];
+
+		if (syscall(SYS_capget, &header, data))
+			die("capget");
+		data[1].effective &= ~(1u << (CAP_SYSLOG - 32));
+		if (syscall(SYS_capset, &header, data))
+			die("capset");
+		file = open(DEBUG "layout", O_RDONLY);
+		if (read(file, text, sizeof(text) - 1) <= 0 || strncmp(text, "# hidden", 8))
+			wrong("layout begins with '%s'", text);
+		_exit(0);
+	}
+	wait(NULL);
+	write_text("/proc/sys/kernel/kptr_restrict", "0");
+}
+
+void strangers(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child)
+		stranger();
+	if (waitpid(child, &status, 0) != child || status)
+		wrong("nobody's status is %#x", status);
+	without_syslog();
+}
