@@ -130,7 +130,7 @@ def documents(log: Path) -> None:
     strict = ["--report=info", "--halt=warning"]
     for path in files("Documentation/*.rst"):
         tool(["rst2html", *strict, path, "/dev/null"], log)
-    for page, section in (("kallocinfo", 5), ("kalloctop", 8)):
+    for page, section in (("kallocinfo", 5), ("kalloctop", 8), ("rust-kbuild", 8)):
         tool(["rst2man", *strict, TREE / f"Documentation/{page}.rst", out / f"{page}.{section}"], log)
 
 

@@ -71,13 +71,41 @@ def _get(folder: Path, linux: Linux) -> None:
         for deb in debs.iterdir():
             run(["dpkg-deb", "-x", deb, folder / "x"], log)
         x = folder / "x" / "usr"
-        (folder / "release").write_text(release)
-        for name in (".config", "Module.symvers"):
-            shutil.copy(x / f"src/linux-headers-{release}" / name, folder / name.lstrip("."))
-        shutil.copy(x / f"lib/modules/{release}/vmlinuz", folder)
+        _keep(x, release, folder)
         _unpack(x / f"src/linux-source-{series}.tar.xz", folder / "linux", log)
         for used in ("apt", "debs", "x"):
             shutil.rmtree(folder / used)
+
+
+def flavoured(linux: Linux, flavour: str) -> Path:
+    """The headers and the binary of another flavour, built from the source that debian() has.
+
+    The folder has config, Module.symvers, vmlinuz and release.
+    """
+    same = debian(linux)
+    return store.entry("debian", store.key_of(same.name, flavour, "1"),
+                       lambda folder: _get_flavour(folder, (same / "release").read_text(), flavour))
+
+
+def _get_flavour(folder: Path, same: str, flavour: str) -> None:
+    release = same.removesuffix(FLAVOUR) + flavour
+    with step(f"getting Debian's Linux {release}", CACHE / "log" / f"debian{flavour}.log") as log:
+        archive = Archive(folder, log)
+        archive.download([f"linux-headers-{release}", f"linux-binary-{release}"], folder)
+        for deb in folder.glob("*.deb"):
+            run(["dpkg-deb", "-x", deb, folder / "x"], log)
+            deb.unlink()
+        _keep(folder / "x" / "usr", release, folder)
+        for used in ("apt", "x"):
+            shutil.rmtree(folder / used)
+
+
+def _keep(x: Path, release: str, folder: Path) -> None:
+    """What the unpacked packages have and others use."""
+    (folder / "release").write_text(release)
+    for name in (".config", "Module.symvers"):
+        shutil.copy(x / f"src/linux-headers-{release}" / name, folder / name.lstrip("."))
+    shutil.copy(x / f"lib/modules/{release}/vmlinuz", folder)
 
 
 def _unpack(archive: Path, folder: Path, log: Path) -> None:

@@ -16,13 +16,14 @@ from pathlib import Path
 
 from . import cache as store
 from .arch import ARM64, X86, Arch
-from .debian import CURRENT, OLDER, Linux, debian
-from .paths import CACHE, FRAGMENTS, from_environment
+from .debian import CURRENT, OLDER, Linux, debian, flavoured
+from .paths import CACHE, FRAGMENTS, TREE, from_environment
 from .say import Failure, run, step
 from .toolchain import Toolchain, toolchain
 
 # What each takes while it is made, and a little more.
 GIGABYTES_STOCK, GIGABYTES_OWN = 0.4, 0.8
+RUST_KBUILD = TREE / "scripts/rust-kbuild"
 JOBS = f"-j{len(os.sched_getaffinity(0))}"
 
 
@@ -30,13 +31,15 @@ JOBS = f"-j{len(os.sched_getaffinity(0))}"
 class Plan:
     """How a kernel is made: from which of scripts/kernel/*.config, or as Debian's own binary if from none.
 
-    Its architecture's is the last of them. With `packed` there is also an image as boot loaders get it.
+    Its architecture's is the last of them. With `packed` there is also an image as boot loaders get it. `flavour`
+    is Debian's, if it is not the cloud's.
     """
 
     fragments: tuple[str, ...] = ()
     linux: Linux = CURRENT
     packed: bool = False
     arch: Arch = X86
+    flavour: str = ""
 
     @property
     def has_packed(self) -> bool:
@@ -46,6 +49,7 @@ class Plan:
 
 PLANS = {
     "stock": Plan(),
+    "stock-amd64": Plan(flavour="+deb13-amd64"),
     "debug": Plan(("base", "debug")),
     "bench": Plan(("base", "bench")),
     "prof": Plan(("base", "prof")),
@@ -93,43 +97,29 @@ def _make(tools: Toolchain, source: Path, tree: Path, *words: str, log: Path, ar
 
 
 def _stock(name: str, plan: Plan) -> Kernel:
-    debian_folder = debian(plan.linux)
+    source = debian(plan.linux) / "linux"
+    packages = flavoured(plan.linux, plan.flavour) if plan.flavour else debian(plan.linux)
     tools = toolchain()
-    folder = store.entry(name, store.key_of(debian_folder.name, tools.ident, "2"),
-                         lambda folder: _make_stock(folder, name, debian_folder, tools), gigabytes=GIGABYTES_STOCK)
-    return Kernel(name, folder / "vmlinux", folder / "tree", debian_folder / "linux", debian_folder / "vmlinuz")
+    folder = store.entry(name, store.key_of(packages.name, tools.ident, "2"),
+                         lambda folder: _make_stock(folder, name, packages, source, tools), gigabytes=GIGABYTES_STOCK)
+    return Kernel(name, folder / "vmlinux", folder / "tree", source, packages / "vmlinuz")
 
 
-def _make_stock(folder: Path, name: str, debian_folder: Path, tools: Toolchain) -> None:
-    """The build tree that Debian's headers package is not: one with Rust's metadata.
-
-    The same compilers and the same configuration give the Rust crates the same
-    symbol names that the binary exports.
-    """
+def _make_stock(folder: Path, name: str, packages: Path, source: Path, tools: Toolchain) -> None:
+    """The build tree that Debian's headers package is not: one with Rust's metadata."""
     with step(f"preparing the build tree of the {name} kernel", CACHE / "log" / f"{name}.log") as log:
-        tree = folder / "tree"
-        tree.mkdir()
-        shutil.copy(debian_folder / "config", tree / ".config")
-        release = (debian_folder / "release").read_text()
-        local = "LOCALVERSION=+" + release.split("+", 1)[1]
-        source = debian_folder / "linux"
-        _make(tools, source, tree, local, "olddefconfig", log=log)
-        # Without its BTF option make builds no tools for BTF, which modules do not need
-        # here; the configuration that the compilers see stays Debian's.
-        _make(tools, source, tree, local, "CONFIG_DEBUG_INFO_BTF=", JOBS, "modules_prepare", log=log)
-        shutil.copy(debian_folder / "Module.symvers", tree)
+        # As the headers package has them.
+        headers = folder / "headers"
+        (headers / "include/config").mkdir(parents=True)
+        shutil.copy(packages / "config", headers / ".config")
+        shutil.copy(packages / "Module.symvers", headers)
+        shutil.copy(packages / "release", headers / "include/config/kernel.release")
+        call = [RUST_KBUILD, "--headers", headers, "--source", source, "--output", folder / "tree"]
+        run(tools.argv(call, binds=[source]), log, "rust-kbuild")
         # The image as it is once it has unpacked itself, which takes an emulated processor a third of a boot.
         unpack = 'scripts/extract-vmlinux "$1" >"$2"'
-        run(tools.argv(["sh", "-euc", unpack, "sh", debian_folder / "vmlinuz", folder / "vmlinux"], cwd=source), log,
+        run(tools.argv(["sh", "-euc", unpack, "sh", packages / "vmlinuz", folder / "vmlinux"], cwd=source), log,
             "extract-vmlinux")
-    check_release(tree, release)
-
-
-def check_release(tree: Path, release: str) -> None:
-    """Fails if modules of this build tree would not load in that release."""
-    made = (tree / "include/config/kernel.release").read_text().strip()
-    if made != release:
-        raise Failure(f"the build tree is of Linux {made}, the binary is {release}")
 
 
 def fragment(files: tuple[str, ...]) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rust_kbuild import symbols
+
 from . import cache as store
 from .arch import ARM64, X86, Arch
 from .initramfs import Archive
@@ -93,7 +95,7 @@ def foreign_tree(path: Path) -> BuildTree:
     demand(tree.config("RUST"), "is of a kernel without Rust: CONFIG_RUST is not set")
     demand((path / "rust/libkernel.rmeta").exists(),
            "has no Rust metadata (rust/libkernel.rmeta), as in distributions' headers packages: "
-           "prepare it from that kernel's source (make modules_prepare)")
+           "scripts/rust-kbuild makes a tree that has, from that kernel's source")
     built_by, ours = tree.config("RUSTC_VERSION_TEXT"), tools.output(["rustc", "--version"]).strip()
     demand(built_by == ours, f"was made by {built_by}, the compiler here is {ours}"
            + ("" if tools.root is None else " (KALLOC_TOOLCHAIN=host takes this machine's)"))
@@ -135,24 +137,14 @@ def _source_state() -> Iterable[object]:
 def _explained(failure: Failure, tree: BuildTree) -> Failure:
     text = failure.log.read_text(errors="replace") if failure.log else ""
     undefined = re.search(r'modpost: "([^"]+)" \[.*?([^/]+\.ko)\] undefined', text)
-    return _mismatch(undefined[2], undefined[1], tree) if undefined else failure
-
-
-def _mismatch(module: str, symbol: str, tree: BuildTree) -> Failure:
-    cause = ("the compiler or the source differs from what this kernel was built with"
-             if symbol.startswith("_R") else "this kernel does not export it to modules")
-    return Failure(f"{module} needs {symbol}, which Linux {tree.release} lacks: {cause}")
+    return Failure(symbols.missing(undefined[2], undefined[1], tree.release)) if undefined else failure
 
 
 def check_imports(tree: BuildTree, modules: list[Path]) -> None:
     """Fails, naming the symbol, if a module imports what neither the kernel nor we export."""
-    exported = {line.split("\t")[1] for symvers in (tree.path, tree.out)
-                for line in (symvers / "Module.symvers").read_text().splitlines()}
-    for module in modules:
-        listing = toolchain().output(["llvm-nm", "-u", module])
-        for kind, symbol in (line.split() for line in listing.splitlines()):
-            if kind == "U" and symbol not in exported:
-                raise _mismatch(module.name, symbol, tree)
+    there = symbols.exported(tree.path / "Module.symvers") | symbols.exported(tree.out / "Module.symvers")
+    for problem in symbols.problems(map(symbols.Module, modules), tree.release, there):
+        raise Failure(problem)
 
 
 def image(kernel: Kernel) -> Path:

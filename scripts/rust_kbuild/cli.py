@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The command line of scripts/rust-kbuild."""
+
+import argparse
+import os
+from pathlib import Path
+
+from kalloc_env.say import Failure, say
+
+from . import headers, prepare, symbols
+from .tools import lines
+
+DESCRIPTION = """\
+Makes a build tree for Rust modules of a kernel that a distribution has built, from its
+headers package and its source; the kernel itself is not built. What is printed is the
+tree's folder, so that
+
+    make -C "$(rust-kbuild)" M="$PWD" modules
+
+builds the module here for the running kernel. A tree that is there already is made again
+only if the kernel, its source or the compilers have changed.
+
+rust-kbuild check MODULE.ko… tells whether the kernel will take modules: it must export
+all that they import. What one of them exports, the others may import."""
+
+
+def _parser(name: str, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=name, description=description, allow_abbrev=False,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--release", metavar="R", help="which kernel, as uname -r says it (default: the running one, "
+                                                       "or that of --headers)")
+    parser.add_argument("--headers", type=Path, metavar="DIR", help="the folder of its headers package")
+    return parser
+
+
+def main(words: list[str]) -> int:
+    """Does it; the status is 1 if it cannot be done."""
+    return check(words[1:]) if words[:1] == ["check"] else make(words)
+
+
+def make(words: list[str]) -> int:
+    """Makes a tree and prints its folder."""
+    parser = _parser("rust-kbuild", DESCRIPTION)
+    parser.add_argument("--source", type=Path, metavar="DIR|TAR",
+                        help="the source that the kernel was built from, unpacked or not")
+    parser.add_argument("--output", type=Path, metavar="DIR",
+                        help="the folder for the tree (default: rust-kbuild/R in ~/.cache)")
+    options = parser.parse_args(words)
+    found = headers.find(options.release, options.headers)
+    output = options.output or _cache() / found.release
+    print(prepare.tree(found, options.source, output.resolve()))
+    return 0
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "rust-kbuild"
+
+
+def check(words: list[str]) -> int:
+    """Says of modules whether the kernel will take them."""
+    parser = _parser("rust-kbuild check", "Tells whether a kernel exports all that modules import.")
+    parser.add_argument("--symvers", type=Path, action="append", default=[], metavar="FILE",
+                        help="a Module.symvers of other modules that will be there")
+    parser.add_argument("modules", nargs="+", type=Path, metavar="MODULE.ko")
+    options = parser.parse_args(words)
+    modules = [symbols.Module(path) for path in options.modules]
+    found = headers.find(options.release or (None if options.headers else modules[0].release), options.headers)
+    there: dict[str, int] = {}
+    for symvers in (found.symvers, *options.symvers):
+        there |= symbols.exported(symvers)
+    if problems := list(symbols.problems(modules, found.release, there)):
+        raise Failure(lines(problems))
+    for module in modules:
+        ours = sum(name.startswith("_R") for name in module.imports)
+        say(f"    {module.path.name}: all of its {len(module.imports)} imports, {ours} of them Rust's, "
+            f"are in Linux {found.release}")
+    return 0

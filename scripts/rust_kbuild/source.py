@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The source that a distribution's kernel was built from."""
+
+import re
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from kalloc_env.say import Failure, run
+
+from .headers import Headers
+
+# %s is the series, such as 7.3: Debian's packages, then what people unpack.
+PLACES = ("/usr/src/linux-source-%s", "/usr/src/linux-source-%s.tar.xz", "/usr/src/linux-%s")
+# Most of the source is drivers in C, and headers of one of them. Kconfig and Makefile are wanted of
+# them all; headers, as rust/bindings includes those of drivers/base.
+LEFT_OUT = (*(f"{folder}/*.[cS]" for folder in ("drivers", "sound", "fs", "net", "samples")),
+            "drivers/gpu/drm/amd/*.h", "arch/*.dts*", "Documentation/*/*", "tools/perf/*", "tools/testing/*")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder with a kernel's source, unpacked."""
+
+    folder: Path
+
+    @property
+    def version(self) -> str:
+        """What its Makefile says, such as 7.3.4."""
+        text = (self.folder / "Makefile").read_text()
+        part = {name: re.search(rf"^{name} *= *(\S*)$", text, re.M)
+                for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL", "EXTRAVERSION")}
+        word = {name: match[1] if match else "" for name, match in part.items()}
+        return f"{word['VERSION']}.{word['PATCHLEVEL']}.{word['SUBLEVEL']}{word['EXTRAVERSION']}"
+
+    def check(self, headers: Headers) -> None:
+        """Fails if a tree for these headers cannot be made from it."""
+        if not (self.folder / "rust/kernel/lib.rs").exists():
+            raise Failure(f"{self.folder} is not a Linux source tree with Rust in it")
+        if not re.match(re.escape(self.version) + r"(?![\d.])", headers.release):
+            raise Failure(f"the source in {self.folder} is of Linux {self.version}, "
+                          f"the kernel is {headers.release}: the same version is needed")
+        generated = self.folder / "arch" / headers.architecture / "include/generated"
+        if any(path.exists() for path in (self.folder / ".config", self.folder / "include/config", generated)):
+            raise Failure(f"{self.folder} has been built in: run make mrproper there, or unpack another")
+
+
+def find(headers: Headers) -> Path:
+    """Where the source, unpacked or not, is by default."""
+    number = re.match(r"\d+\.\d+(?:\.\d+)?", headers.release)
+    version = number[0] if number else headers.release
+    series = ".".join(version.split(".")[:2])
+    places = [Path(place % name) for name in dict.fromkeys((version, series)) for place in PLACES]
+    for place in places:
+        if place.exists():
+            return place
+    raise Failure(f"no source of Linux {version}: install linux-source-{series} (Debian), or name its folder "
+                  "or tar file with --source")
+
+
+def check_package(path: Path, headers: Headers) -> None:
+    """Fails if dpkg knows both, and they come from different builds of the distribution's kernel package.
+
+    What a patch between them changes would not be seen in any symbol.
+    """
+    theirs, ours = (_package_version(file) for file in (headers.config, path))
+    if theirs and ours and theirs != ours:
+        raise Failure(f"{path} is of the package version {ours}, the headers are of {theirs}: "
+                      "install the same version of both")
+
+
+def _package_version(path: Path) -> str:
+    """The version of the source package of the package that a file or folder is from, if dpkg knows one."""
+    try:
+        owner = subprocess.run(["dpkg-query", "-S", path], capture_output=True, text=True, check=False).stdout
+        name = owner.partition(": ")[0]
+        if not name or "," in name:
+            return ""
+        return subprocess.run(["dpkg-query", "-W", "-f", "${source:Version}", name],
+                              capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
+
+
+def unpack(archive: Path, folder: Path, log: Path) -> None:
+    """Unpacks what a build tree needs of a source's tar file."""
+    try:
+        with tarfile.open(archive, "r|*") as tar:
+            first = tar.next()
+    except tarfile.TarError as error:
+        raise Failure(f"{archive} is not a tar file with a source in it") from error
+    top = first.name.split("/")[0] if first else ""
+    folder.mkdir()
+    run(["tar", "-x", "-f", archive, "-C", folder, "--strip-components=1", "--no-same-owner", "--anchored",
+         *(f"--exclude={top}/{pattern}" for pattern in LEFT_OUT)], log, "tar")

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A module of somebody else: it uses the kernel crate, and neither kalloc nor its build file.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        new_mutex,
+        Arc,
+        Mutex, //
+    }, //
+};
+
+module! {
+    type: Foreign,
+    name: "foreign",
+    authors: ["Somebody else"],
+    description: "Sums what a list of numbers has",
+    license: "GPL",
+    params: {
+        count: u32 {
+            default: 10,
+            description: "How many numbers",
+        },
+    },
+}
+
+struct Foreign {
+    numbers: Arc<Mutex<KVec<u64>>>,
+}
+
+impl kernel::Module for Foreign {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let numbers = Arc::pin_init(new_mutex!(KVec::new()), GFP_KERNEL)?;
+        let count = u64::from(module_parameters::count.value());
+        for number in 1..=count {
+            numbers.lock().push(number, GFP_KERNEL)?;
+        }
+        let sum: u64 = numbers.lock().iter().sum();
+        pr_info!("{count} numbers, sum {sum}\n");
+        Ok(Foreign { numbers })
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        pr_info!("{} numbers go\n", self.numbers.lock().len());
+    }
+}
