@@ -6,6 +6,7 @@
 help:
 	@echo 'make run              load the modules in a distribution kernel, in a guest; show the result'
 	@echo 'make test             every test'
+	@echo 'make test-deb         the Debian packages, installed on a new machine, booted, and purged'
 	@echo 'make test-matrix      the suites on kernels of other kinds, which are built first: an hour'
 	@echo 'make bench            the benchmarks'
 	@echo 'make soak             ten minutes of load, or MINUTES; was anything lost?'
@@ -13,13 +14,14 @@ help:
 	@echo 'make check            formatting, lints and the rules of this tree'
 	@echo 'make shell            an interactive guest with the modules in it'
 	@echo 'make tools            kalloctop, a static program, in build/'
+	@echo 'make deb              Debian packages of the modules and of kalloctop, in build/'
 	@echo 'make modules          the modules, for the kernel build tree KDIR (default: the stock kernel)'
 	@echo 'make modules_install  the same, installed under INSTALL_MOD_PATH'
 	@echo 'make rust-analyzer    rust-project.json, for editors'
 	@echo 'make doc              the documentation of the crate and the manual pages, in build/doc'
 	@echo 'make clean            remove build/; scripts/setup --prune is for the cache'
 
-run test test-matrix bench fuzz check tools:
+run test test-deb test-matrix bench fuzz check deb tools:
 	@scripts/$@
 
 soak:
@@ -37,4 +39,4 @@ shell:
 clean:
 	rm -rf build rust-project.json
 
-.PHONY: help run test test-matrix bench soak fuzz check tools doc modules modules_install rust-analyzer shell clean
+.PHONY: help run test test-deb test-matrix bench soak fuzz check deb tools doc modules modules_install rust-analyzer shell clean

@@ -48,7 +48,7 @@ def make(words: list[str]) -> int:
     options = parser.parse_args(words)
     found = headers.find(options.release, options.headers)
     output = options.output or _cache() / found.release
-    print(prepare.tree(found, options.source, output.resolve()))
+    print(prepare.tree(found, options.source, output.absolute()))
     return 0
 
 

@@ -41,7 +41,13 @@ def tree(headers: Headers, source: Path | None, output: Path) -> Path:
         if problem := programs.rust_problem(headers):
             raise Failure(problem)
         say(f"    the headers of Linux {headers.release} have Rust's metadata: {headers.folder} is a build tree")
-        return headers.folder
+        output.parent.mkdir(parents=True, exist_ok=True)
+        if output.is_symlink():
+            output.unlink()
+        if output.exists():
+            raise Failure(f"{output} has something else in it: name another folder with --output")
+        output.symlink_to(headers.folder)
+        return output
     tools = programs.choose(headers)
     try:
         found = source or sources.find(headers)

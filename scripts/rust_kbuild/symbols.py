@@ -124,7 +124,7 @@ def problems(modules: Iterable[Module], release: str, symbols: Mapping[str, int]
         if module.release != release:
             yield f"{name} was built for Linux {module.release}, not {release}"
         wanted = module.imports - own
-        lacking = sorted(wanted - symbols.keys(), key=lambda symbol: not symbol.startswith("_R"))
+        lacking = sorted(wanted - symbols.keys(), key=lambda symbol: (not symbol.startswith("_R"), symbol))
         if lacking:
             yield missing(name, lacking[0], release) + (f" ({len(lacking) - 1} more)" if lacking[1:] else "")
         for symbol in sorted(wanted & symbols.keys() & module.checksums.keys()):

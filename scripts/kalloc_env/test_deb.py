@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What `make test-deb` does: the packages' life on a new machine, from installing to purging.
+
+DKMS builds the modules on that machine, for Debian's own kernel; then that kernel boots with the
+machine's modules and nothing that they were built with.
+"""
+
+import io
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from . import clients, debs, klog, machine
+from .guest import Guest, Result, boot
+from .kernels import Kernel
+from .paths import BUILD, LOGS, TREE
+from .run import SITES, active_objects
+from .say import Failure, say, step, tail
+from .setup import set_up
+
+SCRIPT = TREE / "tests/deb/install.sh"
+MODULES = ("kalloc", "kalloc_compare", "kalloc_exercise", "kalloc_kv", "kalloc_map")
+
+LOADS = r"""
+test ! -e /lib/modules/$(uname -r)/build && test ! -e /usr/src/linux-source-7.3 || exit 20
+modinfo kalloc | grep -E '^(filename|signer|sig_hashalgo)'
+modprobe kalloc_exercise || exit 21
+cat /proc/kallocinfo
+echo @@ kalloctop
+/opt/kalloctop --once || exit 22
+for m in kalloc_compare kalloc_kv kalloc_map; do modprobe $m && rmmod $m || exit 23; done
+rmmod kalloc_exercise kalloc || exit 24
+"""
+# One that Debian has signed, ours as DKMS has signed them, and ours with the signature cut off.
+ENFORCED = r"""
+cat /sys/module/module/parameters/sig_enforce
+modprobe squashfs && echo theirs loads
+modprobe kalloc && echo ours loads
+/.vm/busybox xzcat $(modinfo -F filename kalloc) >/run/kalloc.ko
+python3 -c '
+import struct, sys
+data = open("/run/kalloc.ko", "rb").read()
+mark = b"~Module signature appended~\n"
+assert data.endswith(mark)
+length, = struct.unpack(">I", data[-len(mark) - 4:-len(mark)])
+open("/run/unsigned.ko", "wb").write(data[:-len(mark) - 12 - length])'
+insmod /run/unsigned.ko && echo unsigned loads
+true
+"""
+
+
+def run_tests(words: list[str]) -> int:
+    """Runs them all; the status is 1 if one failed."""
+    if words:
+        raise Failure("usage: scripts/test-deb", status=2)
+    start = time.monotonic()
+    kernel, = set_up("stock")
+    shared = _packages()
+    log = LOGS / "test-deb.log"
+    with step("installing and purging the packages on a new machine", log):
+        machine.session(SCRIPT.read_text(), shared, log)
+    counts = {"passed": 0, "failed": 0}
+    for name, test in TESTS.items():
+        try:
+            test(kernel, shared)
+            outcome = "passed"
+        except (AssertionError, OSError) as reason:
+            outcome = "failed"
+            print(f"{reason}\n{tail(log)}")
+        counts[outcome] += 1
+        print(f"{outcome:8}{name}", flush=True)
+    say(f"    in {time.monotonic() - start:.0f} s")
+    print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
+    return 1 if counts["failed"] else 0
+
+
+def _packages() -> Path:
+    """A folder with the packages, for the machine."""
+    shared = BUILD / "test-deb"
+    shutil.rmtree(shared, ignore_errors=True)
+    shared.mkdir(parents=True)
+    for deb in debs.build():
+        shutil.copy(deb, shared)
+    return shared
+
+
+def lines(path: Path) -> list[str]:
+    """A file's."""
+    return path.read_text().splitlines()
+
+
+def built(kernel: Kernel, shared: Path) -> None:
+    """DKMS has built and installed every module, and left nothing of the build."""
+    status = (shared / "status").read_text()
+    assert re.fullmatch(rf"kalloc/[\d.]+, {re.escape(kernel.release)}, x86_64: installed\n", status), status
+    new = sorted(set(lines(shared / "modules.installed")) - set(lines(shared / "modules.before")))
+    assert new == [f"./{kernel.release}/updates/dkms/{name}.ko.xz" for name in MODULES], new
+    assert not lines(shared / "left"), lines(shared / "left")
+    said = lines(shared / "check")
+    assert len(said) == len(MODULES) and all(" are in Linux " in line for line in said), said
+
+
+def loads(kernel: Kernel, shared: Path) -> None:
+    """The kernel loads them, counts, unloads them; kalloctop shows the sites."""
+    text, result = _boot(kernel, shared, LOADS)
+    assert result.status == 0, f"status {result.status}\n{text}"
+    table, _, shown = text.partition("@@ kalloctop\n")
+    empty = [site for site in SITES if not active_objects(table, site) or site not in shown]
+    assert not empty, f"no objects of {empty}\n{text}"
+    assert re.search(r"^signer: +DKMS module signing key$", text, re.M), text
+    found = klog.judge(result.log)
+    assert not found, "\n".join(found)
+
+
+def signed(kernel: Kernel, shared: Path) -> None:
+    """A kernel that takes signed modules only refuses ours without their signature, and with a key it does not know."""
+    text, result = _boot(kernel, shared, ENFORCED, "module.sig_enforce=1")
+    assert result.status == 0, f"status {result.status}\n{text}"
+    assert text.startswith("Y\n") and "theirs loads" in text, text
+    assert "ours loads" not in text and "unsigned loads" not in text, text
+    said = result.log.read_text()
+    assert "Loading of unsigned module is rejected" in said, said[-2000:]
+    assert "Loading of module with unavailable key is rejected" in said, said[-2000:]
+
+
+def purged(_: Kernel, shared: Path) -> None:
+    """No file of the packages is left, and no other module is gone."""
+    there, left = lines(shared / "listing.installed"), lines(shared / "listing.purged")
+    ours = [path for path in there if re.search(r"kalloc|rust-kbuild", path)]
+    assert len(ours) > 100, ours
+    assert not (remains := [path for path in left if re.search(r"kalloc|rust-kbuild", path)]), remains
+    assert not (new := sorted(set(left) - set(there))), new
+    assert lines(shared / "modules.purged") == lines(shared / "modules.before")
+    assert (shared / "done").exists() and "installed" not in (shared / "packages").read_text()
+
+
+def _boot(kernel: Kernel, shared: Path, command: str, append: str = "") -> tuple[str, Result]:
+    """Boots the kernel with the machine's modules; what the command prints, and how it ended."""
+    files = shared / "files"
+    out = io.BytesIO()
+    add = [(files / "lib/modules", "lib/modules"), (files / "etc/modprobe.d", "etc/modprobe.d"),
+           (files / "usr/bin/kalloctop", "opt/kalloctop")]
+    result = boot(Guest(kernel, command, append=append, add=add, packages=clients.PACKAGES, timeout=240), out, sys.stderr.buffer)
+    return out.getvalue().decode(errors="replace"), result
+
+
+TESTS: dict[str, Callable[[Kernel, Path], None]] = {
+    f"deb.{test.__name__}": test for test in (built, loads, signed, purged)}

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# On a new user's machine: installs the packages in /mnt, keeps there what a guest boots with,
+# and purges them. What is checked afterwards is in the files that this leaves in /mnt.
+out=/mnt
+# As people have it: with documentation.
+sed -i '/^path-exclude/d' /etc/dpkg/dpkg.cfg.d/*
+apt-get -q update
+
+# All that a package could leave something in, but for the logs and lists of apt and dpkg.
+listing() {
+    find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /mnt -o -path /tmp -o -path /var/cache \
+        -o -path /var/log -o -path /var/lib/apt -o -path /var/lib/dpkg \) -prune -o -print | sort
+}
+modules() { (cd /lib/modules && find . -type f ! -name 'modules.*' | sort); }
+
+modules >$out/modules.before
+start=$(date +%s)
+# Without what is only recommended: the dependencies must be enough.
+apt-get -q -y --no-install-recommends install $out/kalloc-dkms_*.deb $out/kalloc-tools_*.deb || {
+    cat /var/lib/dkms/kalloc/*/build/make.log
+    exit 1
+}
+echo "installed in $(($(date +%s) - start)) s"
+
+dkms status >$out/status
+cat /var/lib/dkms/kalloc/*/*/*/log/make.log
+ls -A /var/lib/dkms/kalloc/*/build >$out/left 2>/dev/null || :
+modules >$out/modules.installed
+mkdir $out/files
+cp -a --parents /lib/modules /etc/modprobe.d /usr/bin/kalloctop /var/lib/dkms/mok.pub $out/files
+# A guest gets modules, not what they were built with.
+find $out/files -name build -delete -o -name source -delete
+man_pages="/usr/share/man/man5/kallocinfo.5.gz /usr/share/man/man8/kalloctop.8.gz /usr/share/man/man8/rust-kbuild.8.gz"
+ls $man_pages /etc/modprobe.d/kalloc-dkms.conf /usr/sbin/rust-kbuild
+rust-kbuild check /lib/modules/*/updates/dkms/kalloc*.ko* >$out/check 2>&1
+
+listing >$out/listing.installed
+apt-get -q -y purge kalloc-dkms kalloc-tools
+modules >$out/modules.purged
+listing >$out/listing.purged
+dpkg-query -W -f '${Package} ${Status}\n' 'kalloc*' >$out/packages 2>&1 || :
+echo done >$out/done
