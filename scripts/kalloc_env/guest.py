@@ -35,7 +35,7 @@ END_MARK = b"kalloc-vm: end"
 
 @dataclass
 class Guest:
-    """What to boot and what to run."""
+    """What to boot and what to run. `firmware` is that of a UEFI machine, with its variables, instead of a BIOS."""
 
     kernel: Kernel
     command: str
@@ -51,6 +51,7 @@ class Guest:
     packages: tuple[str, ...] = ()
     modules: Path | None = None
     interactive: bool = False
+    firmware: tuple[Path, ...] = ()
 
 
 def icount_shift(cpus: int) -> int:
@@ -148,9 +149,9 @@ class _Run:
         self._start = time.monotonic()
         pipes = [os.pipe() for _ in range(3)]
         ends = [write for _, write in pipes]
-        image = guest.kernel.packed if guest.la57 else guest.kernel.image
+        image = guest.kernel.packed if guest.la57 or guest.firmware else guest.kernel.image
         assert image
-        argv = guest.kernel.arch.tools().argv(self._qemu(image, initrd, ends), binds=[image])
+        argv = guest.kernel.arch.tools().argv(self._qemu(image, initrd, ends), binds=[image, *guest.firmware])
         stdin = None if guest.interactive else subprocess.DEVNULL
         with log.open("ab") as errors:
             self._process = subprocess.Popen(argv, stdin=stdin, stdout=None if guest.interactive else errors,
@@ -185,6 +186,8 @@ class _Run:
         for number, (name, end) in enumerate(zip(("out", "err", "status"), ends), start=1):
             argv += ["-chardev", f"file,id={name},path=/proc/self/fd/{end}",
                      "-device", f"virtserialport,chardev={name},nr={number}"]
+        for unit, flash in enumerate(guest.firmware):
+            argv += ["-drive", f"if=pflash,format=raw,unit={unit},snapshot=on,file={flash}"]
         if guest.interactive:
             argv += ["-chardev", "stdio,id=terminal,signal=off", "-device", "virtconsole,chardev=terminal,nr=0"]
         return argv

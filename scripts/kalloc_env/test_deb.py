@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from . import clients, debs, klog, machine
 from .guest import Guest, Result, boot
@@ -34,22 +35,23 @@ echo @@ kalloctop
 for m in kalloc_compare kalloc_kv kalloc_map; do modprobe $m && rmmod $m || exit 23; done
 rmmod kalloc_exercise kalloc || exit 24
 """
-# One that Debian has signed, ours as DKMS has signed them, and ours with the signature cut off.
+# One that Debian has signed, ours as DKMS has signed it, and ours with the signature cut off.
 ENFORCED = r"""
 cat /sys/module/module/parameters/sig_enforce
 modprobe squashfs && echo theirs loads
-modprobe kalloc && echo ours loads
+modprobe kalloc && echo ours loads && rmmod kalloc
 /.vm/busybox xzcat $(modinfo -F filename kalloc) >/run/kalloc.ko
 python3 -c '
-import struct, sys
-data = open("/run/kalloc.ko", "rb").read()
-mark = b"~Module signature appended~\n"
+import struct
+data, mark = open("/run/kalloc.ko", "rb").read(), b"~Module signature appended~\n"
 assert data.endswith(mark)
 length, = struct.unpack(">I", data[-len(mark) - 4:-len(mark)])
 open("/run/unsigned.ko", "wb").write(data[:-len(mark) - 12 - length])'
 insmod /run/unsigned.ko && echo unsigned loads
 true
 """
+UNSIGNED = "Loading of unsigned module is rejected"
+UNKNOWN = "Loading of module with unavailable key is rejected"
 
 
 def run_tests(words: list[str]) -> int:
@@ -115,15 +117,26 @@ def loads(kernel: Kernel, shared: Path) -> None:
     assert not found, "\n".join(found)
 
 
-def signed(kernel: Kernel, shared: Path) -> None:
-    """A kernel that takes signed modules only refuses ours without their signature, and with a key it does not know."""
-    text, result = _boot(kernel, shared, ENFORCED, "module.sig_enforce=1")
-    assert result.status == 0, f"status {result.status}\n{text}"
-    assert text.startswith("Y\n") and "theirs loads" in text, text
-    assert "ours loads" not in text and "unsigned loads" not in text, text
+def refused(kernel: Kernel, shared: Path) -> None:
+    """A kernel that takes signed modules only refuses ours: it does not know DKMS' key."""
+    text, said = _enforced(kernel, shared)
+    assert "ours loads" not in text and UNKNOWN in said, f"{text}\n{said[-2000:]}"
+
+
+def enrolled(kernel: Kernel, shared: Path) -> None:
+    """The same kernel takes them on a machine whose firmware has the key."""
+    text, said = _enforced(kernel, shared, (shared / "firmware.fd", shared / "variables.fd"))
+    assert "ours loads" in text and UNKNOWN not in said, f"{text}\n{said[-2000:]}"
+    assert "Loaded X.509 cert 'DKMS module signing key" in said, said
+
+
+def _enforced(kernel: Kernel, shared: Path, firmware: tuple[Path, ...] = ()) -> tuple[str, str]:
+    """What is printed and logged where only signed modules load: Debian's do, one without a signature does not."""
+    text, result = _boot(kernel, shared, ENFORCED, append="module.sig_enforce=1", firmware=firmware)
     said = result.log.read_text()
-    assert "Loading of unsigned module is rejected" in said, said[-2000:]
-    assert "Loading of module with unavailable key is rejected" in said, said[-2000:]
+    assert result.status == 0 and text.startswith("Y\n") and "theirs loads" in text, f"{text}\n{said[-2000:]}"
+    assert "unsigned loads" not in text and UNSIGNED in said, f"{text}\n{said[-2000:]}"
+    return text, said
 
 
 def purged(_: Kernel, shared: Path) -> None:
@@ -137,15 +150,16 @@ def purged(_: Kernel, shared: Path) -> None:
     assert (shared / "done").exists() and "installed" not in (shared / "packages").read_text()
 
 
-def _boot(kernel: Kernel, shared: Path, command: str, append: str = "") -> tuple[str, Result]:
+def _boot(kernel: Kernel, shared: Path, command: str, **more: Any) -> tuple[str, Result]:
     """Boots the kernel with the machine's modules; what the command prints, and how it ended."""
     files = shared / "files"
     out = io.BytesIO()
     add = [(files / "lib/modules", "lib/modules"), (files / "etc/modprobe.d", "etc/modprobe.d"),
            (files / "usr/bin/kalloctop", "opt/kalloctop")]
-    result = boot(Guest(kernel, command, append=append, add=add, packages=clients.PACKAGES, timeout=240), out, sys.stderr.buffer)
+    guest = Guest(kernel, command, add=add, packages=clients.PACKAGES, timeout=240, boot_seconds=240, **more)
+    result = boot(guest, out, sys.stderr.buffer)
     return out.getvalue().decode(errors="replace"), result
 
 
 TESTS: dict[str, Callable[[Kernel, Path], None]] = {
-    f"deb.{test.__name__}": test for test in (built, loads, signed, purged)}
+    f"deb.{test.__name__}": test for test in (built, loads, refused, enrolled, purged)}

@@ -31,8 +31,8 @@ mkdir $out/files
 cp -a --parents /lib/modules /etc/modprobe.d /usr/bin/kalloctop /var/lib/dkms/mok.pub $out/files
 # A guest gets modules, not what they were built with.
 find $out/files -name build -delete -o -name source -delete
-man_pages="/usr/share/man/man5/kallocinfo.5.gz /usr/share/man/man8/kalloctop.8.gz /usr/share/man/man8/rust-kbuild.8.gz"
-ls $man_pages /etc/modprobe.d/kalloc-dkms.conf /usr/sbin/rust-kbuild
+cd /usr/share/man
+ls man5/kallocinfo.5.gz man8/kalloctop.8.gz man8/rust-kbuild.8.gz /etc/modprobe.d/kalloc-dkms.conf /usr/sbin/rust-kbuild
 rust-kbuild check /lib/modules/*/updates/dkms/kalloc*.ko* >$out/check 2>&1
 
 listing >$out/listing.installed
@@ -40,4 +40,11 @@ apt-get -q -y purge kalloc-dkms kalloc-tools
 modules >$out/modules.purged
 listing >$out/listing.purged
 dpkg-query -W -f '${Package} ${Status}\n' 'kalloc*' >$out/packages 2>&1 || :
-echo done >$out/done
+
+# The firmware of a machine whose owner has enrolled DKMS' key.
+apt-get -q -y --no-install-recommends install ovmf python3-virt-firmware
+openssl x509 -inform DER -in $out/files/var/lib/dkms/mok.pub -out /tmp/mok.pem
+cp /usr/share/OVMF/OVMF_CODE_4M.fd $out/firmware.fd
+virt-fw-vars --input /usr/share/OVMF/OVMF_VARS_4M.fd --add-db "$(cat /proc/sys/kernel/random/uuid)" /tmp/mok.pem \
+    --output $out/variables.fd
+echo "to the end" >$out/done
