@@ -22,8 +22,8 @@ from .say import Failure, say, tail
 from .setup import set_up
 
 SCENARIOS = TREE / "tests" / "scenarios"
-# The scenario that wants more than a kernel.
-CLIENTS = "clients"
+# The scenarios that want more than two kernels.
+CLIENTS, FLAVOURS = "clients", "rust_kbuild"
 SKIP = 77
 TIMES = LOGS / "test-times.json"
 SCENARIO_SECONDS = 300.0
@@ -47,6 +47,8 @@ def run_tests(names: list[str]) -> int:
     kvm.usable(stock)
     if not names or CLIENTS in names:
         clients.set_up()
+    if not names or FLAVOURS in names:
+        set_up("stock-amd64")
     ready = time.monotonic()
 
     jobs: dict[str, Job] = {"kunit": lambda: kunit(debug)}

@@ -31,8 +31,8 @@ mkdir $out/files
 cp -a --parents /lib/modules /etc/modprobe.d /usr/bin/kalloctop /var/lib/dkms/mok.pub $out/files
 # A guest gets modules, not what they were built with.
 find $out/files -name build -delete -o -name source -delete
-cd /usr/share/man
-ls man5/kallocinfo.5.gz man8/kalloctop.8.gz man8/rust-kbuild.8.gz /etc/modprobe.d/kalloc-dkms.conf /usr/sbin/rust-kbuild
+for page in kallocinfo.5 kalloctop.8 rust-kbuild.8; do ls /usr/share/man/man${page#*.}/$page.gz; done
+ls /etc/modprobe.d/kalloc-dkms.conf /usr/sbin/rust-kbuild
 rust-kbuild check /lib/modules/*/updates/dkms/kalloc*.ko* >$out/check 2>&1
 
 listing >$out/listing.installed
