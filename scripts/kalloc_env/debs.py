@@ -19,9 +19,13 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG":
 
 def build() -> list[Path]:
     """Builds the packages and leaves them in build/; fails if lintian warns of one."""
-    program = kalloctop.program()
-    text = notices()
-    root = _root()
+    # What the build of the packages takes as it is, left where it is found by who calls dpkg-buildpackage.
+    BUILD.mkdir(exist_ok=True)
+    brought = [BUILD / "kalloctop", BUILD / "NOTICES"]
+    brought[0].unlink(missing_ok=True)
+    shutil.copy2(kalloctop.program(), brought[0])
+    brought[1].write_text(notices())
+    tools = root()
     # A copy: dpkg works in the folder that it builds from.
     work = BUILD / "deb"
     shutil.rmtree(work, ignore_errors=True)
@@ -31,12 +35,12 @@ def build() -> list[Path]:
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
     (source / "build").mkdir()
-    shutil.copy(program, source / "build")
-    (source / "build/NOTICES").write_text(text)
+    for path in brought:
+        shutil.copy(path, source / "build")
     # Of what builds anything (build-essential), nothing is used.
     with step("building the packages", LOGS / "deb.log") as log:
-        _inside(root, ["dpkg-buildpackage", "--no-check-builddeps", "--build=binary", "--unsigned-changes"], source, log)
-        _inside(root, ["sh", "-euc", "lintian --allow-root --info --display-info --fail-on error,warning *.changes"], work, log)
+        _inside(tools, ["dpkg-buildpackage", "--no-check-builddeps", "--build=binary", "--unsigned-changes"], source, log)
+        _inside(tools, ["sh", "-euc", "lintian --allow-root --info --display-info --fail-on error,warning *.changes"], work, log)
     made = []
     for deb in sorted(work.glob("*.deb")):
         made.append(BUILD / deb.name)
@@ -51,11 +55,12 @@ def _files() -> list[Path]:
     return [path for name in listing.split("\0") if name and (path := TREE / name).is_file()]
 
 
-def _inside(root: Path, argv: list[str], folder: Path, log: Path) -> None:
-    run(sandbox.inside(root, argv, folder, ENVIRONMENT, [BUILD]), log, argv[0] if argv[0] != "sh" else "lintian")
+def _inside(tools: Path, argv: list[str], folder: Path, log: Path) -> None:
+    run(sandbox.inside(tools, argv, folder, ENVIRONMENT, [BUILD]), log, argv[0] if argv[0] != "sh" else "lintian")
 
 
-def _root() -> Path:
+def root() -> Path:
+    """The root folder of what builds packages."""
     folder = store.entry("packager", store.key_of(SUITE, PACKAGES), _make_root, gigabytes=GIGABYTES)
     return folder / "root"
 

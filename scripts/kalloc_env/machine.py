@@ -39,7 +39,7 @@ exec chroot . /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG
 
 def session(script: str, shared: Path, log: Path) -> None:
     """Runs a shell script on a fresh machine, with `shared` at /mnt; what it leaves elsewhere is gone then."""
-    base = _root()
+    base = root()
     _forget()
     LAYER.mkdir(parents=True)
     argv: Sequence[str] = ["sh", "-c", ENTER, "enter", str(base), str(LAYER), str(shared), "sh", "-eu", "-c", script]
@@ -54,7 +54,8 @@ def _forget() -> None:
         store.remove(LAYER)
 
 
-def _root() -> Path:
+def root() -> Path:
+    """The root folder of the machine as it is before anything is done on it."""
     release = kernel("stock").release
     packages = ",".join(name.format(release) for name in PACKAGES)
     folder = store.entry("machine", store.key_of(SUITE, packages, "1"), lambda folder: _make(folder, packages),
