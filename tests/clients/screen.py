@@ -30,6 +30,13 @@ class Screen:
         self._cells = [[" "] * self._columns for _ in range(self._lines)]
         self._line = self._column = 0
 
+    def resize(self, lines: int, columns: int) -> None:
+        """Makes it another size. What does not fit is gone; what is half received goes on."""
+        kept = [[*cells[:columns], *[" "] * (columns - len(cells))] for cells in self._cells[:lines]]
+        self._cells = [*kept, *([" "] * columns for _ in range(lines - len(kept)))]
+        self._lines, self._columns = lines, columns
+        self._line, self._column = min(self._line, lines - 1), min(self._column, columns)
+
     @property
     def left(self) -> bool:
         """Whether it is as a shell wants it: its own screen, not an alternate one, with a cursor."""

@@ -53,8 +53,8 @@ class Terminal:
         os.write(self.keyboard, keys.encode())
 
     def resize(self, lines: int, columns: int) -> None:
-        """Gives the terminal another size, and nothing on it."""
-        self.screen = Screen(lines, columns)
+        """Gives the terminal another size: itself first, so that nothing is drawn for one that it does not have."""
+        self.screen.resize(lines, columns)
         self._set_size(lines, columns)
 
     def signal(self, number: int) -> None:

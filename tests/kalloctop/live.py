@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 
 import film
 from given import Given
-from shown import size
+from screen import COLUMNS, LINES
+from shown import size as in_words
 from terminal import Terminal
 
 # What the theme has for labels, in a recording.
@@ -19,19 +20,20 @@ CYAN = "#56b6c2"
 
 def check(given: Given) -> None:
     """One after the other."""
-    for part in (follows, colours, quits, stops, hangs_up, records):
+    for part in (follows, colours, resizes, quits, stops, hangs_up, records):
         part(given)
 
 
 @contextmanager
-def started(given: Given, *words: str, delay: str = "0.2", **env: str) -> Iterator[Terminal]:
+def started(given: Given, *words: str, delay: str = "0.2", size: tuple[int, int] = (LINES, COLUMNS),
+            **env: str) -> Iterator[Terminal]:
     """Runs it; it must leave the terminal as it was."""
     keyboard, end = os.openpty()
     # As every new terminal is.
     before = termios.tcgetattr(keyboard)
     os.close(keyboard)
     os.close(end)
-    with Terminal(given.program, "-d", delay, *words, given.file, LANG="C.UTF-8", **env) as terminal:
+    with Terminal(given.program, "-d", delay, *words, given.file, size=size, LANG="C.UTF-8", **env) as terminal:
         terminal.until("the rows", lambda lines: any(line.startswith("dentry") for line in lines))
         assert not terminal.screen.left
         assert termios.tcgetattr(terminal.keyboard) != before
@@ -52,7 +54,7 @@ def follows(given: Given) -> None:
     with started(given, "--sites", given.sites) as terminal:
         rows = given.put(vector=3)
         terminal.until("three more", lambda lines: any(
-            line.startswith("vector") and f" {rows[3].active} " in line and size(rows[3].bytes) in line for line in lines))
+            line.startswith("vector") and f" {rows[3].active} " in line and in_words(rows[3].bytes) in line for line in lines))
         for keys, wanted in (("n", ["big", "dentry", "idle", "vector"]), ("r", ["vector", "idle", "dentry", "big"]),
                              ("ra", ["dentry", "vector", "big", "idle"]), ("/VEC\r", ["vector"])):
             terminal.type(keys)
@@ -79,6 +81,33 @@ def colours(given: Given) -> None:
             assert terminal.screen.coloured != bool(unwanted), unwanted
         with open(path, encoding="utf-8") as file:
             assert (CYAN in file.read()) != bool(unwanted), unwanted
+
+
+def resizes(given: Given) -> None:
+    """A terminal of another size comes to show what one that has always had it shows."""
+    # It does not wait for the next reading.
+    sizes = ((10, 40), (60, 200), (24, 80))
+    wanted = []
+    for of in sizes:
+        with started(given, delay="600", size=of) as terminal:
+            wanted.append(terminal.until("the keys", whole))
+            terminal.type("q")
+            terminal.end()
+    with started(given, delay="600") as terminal:
+        for of, to in zip(sizes, wanted):
+            # However small it was in between, and whether that was seen or not.
+            terminal.resize(3, 12)
+            terminal.resize(*of)
+            terminal.until(f"{of}", lambda lines, to=to: lines[1:] == to[1:])  # type: ignore[misc]
+        terminal.resize(3, 12)
+        terminal.until("its name", lambda lines: len(lines) == 3 and lines[0].startswith("kalloctop"))
+        terminal.type("q")
+        assert terminal.end() == 0
+
+
+def whole(lines: list[str]) -> bool:
+    """Whether a screen is drawn to its last line, which has the keys."""
+    return lines[0].startswith("kalloctop") and lines[-1] != "" and len(names(lines)) >= 3
 
 
 def quits(given: Given) -> None:

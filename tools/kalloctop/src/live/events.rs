@@ -24,7 +24,10 @@ use std::{
         Sender, //
     },
     thread,
-    time::Instant, //
+    time::{
+        Duration,
+        Instant, //
+    }, //
 };
 
 /// Something that happened.
@@ -49,6 +52,8 @@ pub(super) struct Events {
 impl Events {
     /// Starts them. From now on signals do not end the program by themselves.
     pub(super) fn start() -> io::Result<Self> {
+        // From here on a new size is heard of, too: before the first picture, so that none is missed.
+        event::poll(Duration::ZERO)?;
         let (sender, queue) = mpsc::channel();
         let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
         let to = sender.clone();
