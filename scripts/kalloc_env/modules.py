@@ -61,15 +61,19 @@ class BuildTree:
         found = re.search(rf"^CONFIG_{name}=(.*)$", text, re.M)
         return found[1].strip('"') if found else ""
 
+    @property
+    def compiler(self) -> list[str]:
+        """What tells the kernel's build system which C compiler the kernel was built with."""
+        return ["LLVM=1"] if self.config("CC_IS_CLANG") else []
+
     def make(self, tools: Toolchain, log: Path, *words: str, binds: Iterable[Path] = ()) -> None:
         """Runs a target of the kernel's build system on our tree."""
-        compiler = ["LLVM=1"] if self.config("CC_IS_CLANG") else []
         # Nobody who brings a kernel of his own wants the benchmarks installed in it.
         tests = [] if self.name.startswith(FOREIGN) else ["KALLOC_TESTS=1"]
         if self.name == MANY_SITES:
             tests.append("KALLOC_MANY=1")
         self.out.mkdir(parents=True, exist_ok=True)
-        ours = [f"ARCH={self.arch.name}", f"M={TREE}", f"MO={self.out}", *compiler, *tests, JOBS]
+        ours = [f"ARCH={self.arch.name}", f"M={TREE}", f"MO={self.out}", *self.compiler, *tests, JOBS]
         run(tools.argv(["make", "-C", self.path, *ours, *words], binds=[self.path, self.source, *binds]), log, "make")
 
 

@@ -61,9 +61,9 @@ class Toolchain:
             return Path(shutil.which(name) or name)
         return self.root / "usr/bin" / name
 
-    def output(self, command: Sequence[str | Path]) -> str:
+    def output(self, command: Sequence[str | Path], binds: Sequence[Path] = ()) -> str:
         """What a short command of the toolchain prints."""
-        done = subprocess.run(self.argv(command), stdin=subprocess.DEVNULL,
+        done = subprocess.run(self.argv(command, binds=binds), stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, check=False)
         if done.returncode:
             raise Failure(f"{command[0]}: {done.stderr.strip() or done.returncode}")
