@@ -10,11 +10,11 @@ import json
 import os
 from dataclasses import asdict
 
-from . import bench_report, kvm, modules
+from . import bench_report, kvm, measured, modules
 from .bench_bounds import BOUNDS, Verdict
 from .bench_guest import GROUPS, Result, instructions, times
 from .kernels import Kernel, kernel
-from .paths import BUILD
+from .paths import BUILD, TREE
 from .say import say
 from .setup import set_up
 
@@ -30,28 +30,38 @@ def main(words: list[str]) -> int:
     parser.add_argument("--timeout", type=float, default=540, metavar="S", help="seconds for all scenarios")
     parser.add_argument("--times", action="store_true",
                         help="nanoseconds and cycles as well (default: where guests run under KVM)")
+    parser.add_argument("--record", action="store_true",
+                        help="make the table of Documentation/allocators.rst of what is measured")
     options = parser.parse_args(words)
     if unknown := set(options.groups) - set(GROUPS):
         parser.error(f"no group {' or '.join(sorted(unknown))}")
+    if options.record and options.kernel != "bench":
+        parser.error("--record is of the bench kernel")
 
     target = kernel("prof") if options.kernel == "prof" else set_up(options.kernel)[0]
     groups = options.groups or GROUPS
     results = instructions(target, groups, options.timeout)
     timed = times(target, groups, options.timeout) if options.times or kvm.usable(target) else []
     verdicts = [verdict for bound in BOUNDS for verdict in bound.judge(results)]
-    write(target, results, timed, verdicts)
+    about = write(target, results, timed, verdicts)
 
     print(bench_report.table(results))
     if timed:
         print(bench_report.times(timed))
     print(bench_report.judgement(verdicts))
     broken = [verdict for verdict in verdicts if not verdict.ok]
+    if options.record:
+        measured.record(about, results)
+        say(f"    written: {measured.RECORD.relative_to(TREE)}, {measured.PAGE.relative_to(TREE)}")
+    changed = list(measured.changed(results)) if target.name == "bench" else []
+    for line in changed:
+        say(f"    {line}")
     say(f"==> {len(verdicts) - len(broken)} bounds hold, {len(broken)} are broken, on Linux {target.release}")
-    return 1 if broken else 0
+    return 1 if broken or changed else 0
 
 
-def write(target: Kernel, results: list[Result], timed: list[Result], verdicts: list[Verdict]) -> None:
-    """Leaves the results in build/."""
+def write(target: Kernel, results: list[Result], timed: list[Result], verdicts: list[Verdict]) -> dict[str, object]:
+    """Leaves the results in build/; returns them, with what they are of."""
     suffix = "" if target.name == "bench" else f"-{target.name}"
     tree = modules.tree_of(target)
     about = {
@@ -71,4 +81,7 @@ def write(target: Kernel, results: list[Result], timed: list[Result], verdicts: 
     for family, picture in bench_report.charts(results):
         paths.append(BUILD / f"bench{suffix}-{family}.svg")
         paths[-1].write_text(picture)
+    paths.append(BUILD / f"bench{suffix}.html")
+    paths[-1].write_text(bench_report.html(about, results, timed, verdicts))
     say("    written: " + " ".join(str(path.relative_to(BUILD.parent)) for path in paths))
+    return about

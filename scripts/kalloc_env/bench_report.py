@@ -149,3 +149,46 @@ def chart(title: str, unit: str, lines: dict[str, list[tuple[int, float]]]) -> s
         y = TOP + 20 * number + 10
         out.append(f'<text x="{WIDTH - RIGHT + 14}" y="{y}" fill="{COLOURS[side]}">{side}</text>')
     return "\n".join([*out, "</svg>"]) + "\n"
+
+
+# ---- all of it, to open in a browser -------------------------------------------
+
+HTML = """<!DOCTYPE html>
+<!-- SPDX-License-Identifier: GPL-2.0 -->
+<html lang="en"><head><meta charset="utf-8"><title>kalloc: what was measured</title><style>
+body {{ font: 14px sans-serif; max-width: 1340px; margin: 2em auto; padding: 0 1em }}
+table {{ border-collapse: collapse; margin: 1em 0 }} td, th {{ padding: 2px 10px; border-bottom: 1px solid #ddd; text-align: right }}
+td:first-child, th:first-child {{ text-align: left }} .broken {{ background: #fdd }} svg {{ width: 640px; max-width: 100% }}
+</style></head><body>
+<h1>What was measured</h1>
+<p>{about}</p>
+<h2>Bounds</h2>
+{bounds}
+<h2>Charts</h2>
+{charts}
+<h2>Everything</h2>
+{costs}
+</body></html>
+"""
+
+
+def html(about: dict[str, object], results: list[Result], timed: list[Result], verdicts: list[Verdict]) -> str:
+    """One page that needs nothing else: what was measured on, the bounds, the charts, every result."""
+    of = "; ".join(f"{name}: {about[name]}" for name in ("kernel", "release", "compiler", "rustc", "unit"))
+    bounds = [(not v.ok, [v.what, f"{v.limit:.2f}", f"{v.measured:.3f} {v.unit}", "yes" if v.ok else "no"]) for v in verdicts]
+    costs = [(False, [scenario, param, *cells]) for scenario, param, cells in rows(results)]
+    spread = [(False, [f"{r.scenario}, {r.side}", str(r.param),
+                       *(f"{value:.1f}" for value in (r.least, r.median, r.most, r.cycles_least))]) for r in timed]
+    tables = html_table(["Scenario", "Parameter", "C", "kalloc", "uncounted", "upstream", "kalloc/C"], costs)
+    if spread:
+        tables += html_table(["Nanoseconds", "Parameter", "least", "median", "most", "cycles"], spread)
+    return HTML.format(about=escape(of), bounds=html_table(["Bound", "Limit", "Measured", "Kept"], bounds),
+                       charts="\n".join(picture for _, picture in charts(results)), costs=tables)
+
+
+def html_table(header: list[str], body: list[tuple[bool, list[str]]]) -> str:
+    """A table; what is broken stands out."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    lines = ("<tr{}>{}</tr>".format(' class="broken"' if bad else "", "".join(f"<td>{escape(cell)}</td>" for cell in cells))
+             for bad, cells in body)
+    return "<table><tr>" + head + "</tr>\n" + "\n".join(lines) + "</table>\n"
