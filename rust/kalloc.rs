@@ -29,6 +29,9 @@
 //! What this crate needs besides, and the kernel crate lacks, is there for others, too: values for
 //! each CPU ([`percpu`]), sequences of records ([`seq`]) in [`/proc`](procfs) and [`debugfs`], and a
 //! place for what a driver's callbacks share ([`global`]).
+//!
+//! The [pages beside this](../index.html) have a [tutorial](../tutorial.html), and say
+//! [which allocator to use](../allocators.html).
 
 use kernel::prelude::*;
 

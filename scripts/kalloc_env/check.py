@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import indent
 
 from . import cache as store
-from . import crates, doctests, kalloctop, modules
+from . import crates, doctests, kalloctop, measured, messages, modules, pages, tutorial
 from .examples import missing
 from .paths import BUILD, LOGS, TREE
 from .saved import call_for
@@ -49,14 +49,16 @@ def tool(argv: Iterable[str | Path], log: Path, binds: Iterable[Path] = ()) -> s
 
 
 def rustfmt(log: Path) -> None:
-    """Rust is formatted as the kernel's is, and so are examples in comments."""
+    """Rust is formatted as the kernel's is, and so are examples in comments and the tutorial."""
     debug, = set_up("debug")
     config = debug.source / ".rustfmt.toml"
     out = BUILD / "check" / "examples.rs"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("".join(standalone(example) for path in files("rust/*.rs")
                            for example in doctests.examples(TREE, path)))
-    tool(["rustfmt", "--check", "--edition", "2021", "--config-path", config, *files("*.rs"), out],
+    driver = out.with_name("tutorial.rs")
+    driver.write_text(tutorial.file(TREE / "Documentation/tutorial.rst", "parcels.rs"))
+    tool(["rustfmt", "--check", "--edition", "2021", "--config-path", config, *files("*.rs"), out, driver],
          log, binds=[debug.source])
 
 
@@ -124,49 +126,54 @@ def document(log: Path, *options: str | Path) -> None:
 
 
 def documents(log: Path) -> None:
-    """The texts are well-formed; the manual pages are left in build/doc."""
-    out = BUILD / "doc"
-    out.mkdir(parents=True, exist_ok=True)
-    strict = ["--report=info", "--halt=warning"]
-    for path in files("Documentation/*.rst"):
-        tool(["rst2html", *strict, path, "/dev/null"], log)
-    for page, section in (("kallocinfo", 5), ("kalloctop", 8), ("rust-kbuild", 8)):
-        tool(["rst2man", *strict, TREE / f"Documentation/{page}.rst", out / f"{page}.{section}"], log)
+    """The pages and manual pages are made without a warning, and their links lead somewhere; they are in build/doc."""
+    if not (BUILD / "doc/kalloc/all.html").exists():
+        rustdoc(log)
+    pages.make(log)
+    report(list(pages.broken_links()), log)
 
 
-HAZARD = re.compile(r"^   \* - (H\d+)\n(?:     [ -].*\n|     -\n)+", re.M)
-NAMED = re.compile(r"(compile_fail|scenario)?\s*``(?:(\w+)\.)?(\w+)``(?:,|$)")
+ROW = re.compile(r"^   \* - (.*)\n(?:     [ -].*\n|     -\n)+", re.M)
+NAMED = re.compile(r"(compile_fail|scenario)?\s*``(?:([\w/]+)\.)?(\w+)``(?:,|$)")
 
 
 def hazards(log: Path) -> None:
-    """Every test that the table of hazards names is there, and every hazard is in it once."""
-    text = (TREE / "Documentation/soundness.rst").read_text()
+    """Every test that a page says shows something is there, and every hazard is in its table once."""
     complaints, seen = [], []
-    for row in HAZARD.finditer(text):
-        seen.append(row[1])
-        tests = " ".join(row[0].split("\n     -")[-1].split())
-        kind = None
-        for kind_said, suite, name in NAMED.findall(tests):
-            # A kind holds for the names after it, up to one with a suite.
-            kind = kind_said or (None if suite else kind)
-            if kind == "compile_fail":
-                there = (TREE / "tests/compile_fail" / f"{name}.rs").exists()
-            elif kind == "scenario":
-                there = (TREE / "tests/scenarios" / name).exists()
-            elif suite == "guest":
-                there = f"\nsection {name}\n" in (TREE / "tests/kunit/guest.sh").read_text()
-            else:
-                path = TREE / "tests/kunit" / f"{suite}.rs"
-                there = path.exists() and f"fn {name}()" in path.read_text()
-            if not there:
-                complaints.append(f"{row[1]}: there is no {kind or suite} {name}")
-        if tests and not NAMED.search(tests):
-            complaints.append(f"{row[1]}: no test in {tests!r}")
+    for page in ("accounting", "soundness"):
+        for row in ROW.finditer((TREE / f"Documentation/{page}.rst").read_text()):
+            tests = " ".join(row[0].split("\n     -")[-1].split())
+            if re.fullmatch(r"H\d+", row[1]):
+                seen.append(row[1])
+            elif tests == "Test":
+                continue
+            complaints += [f"{row[1]}: {problem}" for problem in absent(tests)]
     complaints += [f"{number} is there {seen.count(number)} times" for number in sorted(set(seen))
                    if seen.count(number) != 1]
     report(complaints, log)
     if len(seen) != HAZARDS:
         raise Failure(f"{len(seen)} hazards, not {HAZARDS}", log)
+
+
+def absent(tests: str) -> Iterator[str]:
+    """Which of the tests that a row names are not there."""
+    kind = None
+    for kind_said, suite, name in NAMED.findall(tests):
+        # A kind holds for the names after it, up to one with a suite.
+        kind = kind_said or (None if suite else kind)
+        if kind == "compile_fail":
+            there = (TREE / "tests/compile_fail" / f"{name}.rs").exists()
+        elif kind == "scenario":
+            there = (TREE / "tests/scenarios" / name).exists()
+        elif suite == "guest":
+            there = re.search(rf"^section {name}\b", (TREE / "tests/kunit/guest.sh").read_text(), re.M) is not None
+        else:
+            path = TREE / "tests/kunit" / f"{suite}.rs"
+            there = path.exists() and f"fn {name}()" in path.read_text()
+        if not there:
+            yield f"there is no {kind or suite} {name}"
+    if tests and not NAMED.search(tests):
+        yield f"no test in {tests!r}"
 
 
 def checkpatch(log: Path) -> None:
@@ -252,6 +259,28 @@ def licence(log: Path) -> None:
             and "SPDX-License-Identifier:" not in "".join(path.read_text().splitlines()[:4])], log)
 
 
+def troubles(log: Path) -> None:
+    """Every message of an error is explained in Documentation/troubleshooting.rst."""
+    report(list(messages.unexplained(TREE)), log)
+
+
+def numbers(log: Path) -> None:
+    """The table by which Documentation/allocators.rst chooses is made of what was measured."""
+    report(list(measured.stale()), log)
+
+
+def commands(log: Path) -> None:
+    """`make help` has every target of the Makefile, and nothing else."""
+    text = (TREE / "Makefile").read_text()
+    told = re.findall(r"^\t@echo 'make (\S+) +\S", text, re.M)
+    targets = {name for line in re.findall(r"^(\w[^:=\n]*):(?!=)", text, re.M) for name in line.split()}
+    phony = set(re.findall(r"^\.PHONY: (.*)$", text, re.M)[0].split())
+    report([*(f"make help does not have {name}" for name in sorted(targets - {*told, "help"})),
+            *(f"make help has {name}, which is no target" for name in told if name not in targets),
+            *(f"{name} is a target, but not in .PHONY" for name in sorted(targets - phony)),
+            *(f"{name} is in .PHONY, but no target" for name in sorted(phony - targets))], log)
+
+
 def report(complaints: list[str], log: Path) -> None:
     """Fails if there are complaints."""
     log.write_text("".join(line + "\n" for line in complaints))
@@ -260,8 +289,8 @@ def report(complaints: list[str], log: Path) -> None:
 
 
 CHECKS: tuple[Callable[[Path], None], ...] = (
-    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, hazards, documents, clippy, cargo,
-    rustdoc, examples)
+    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, hazards, troubles, numbers, commands,
+    clippy, cargo, rustdoc, documents, examples)
 
 
 def run_checks(names: list[str]) -> int:
