@@ -21,8 +21,13 @@ while_busy() {
 reads() {
 	cat $folder/sites >>/tmp/sites
 	for file in /proc/kallocinfo $folder/*; do cat "$file" >/tmp/text; done 2>/dev/null
-	cat /sys/kernel/slab/stress_rcu/sheaf_capacity >>/tmp/sheaf 2>/dev/null
 	awk '/^stress/ && (NF != 16 || $2 > $3 || $2 > 1200) { print "wrong:", $0 }' /proc/kallocinfo
+}
+
+# The cache is there only while there is load.
+sheaves() {
+	cat /sys/kernel/slab/stress_rcu/sheaf_capacity >>/tmp/sheaf
+	usleep 20000
 }
 
 loads() {
@@ -79,11 +84,13 @@ round() {
 	before=$(dmesg | grep -c 'operations by')
 	touch /tmp/busy
 	while_busy reads & jobs=$!
+	while_busy sheaves 2>/dev/null & jobs="$jobs $!"
 	while_busy loads 2>/dev/null & jobs="$jobs $!"
 	while_busy plugs 2>/dev/null & jobs="$jobs $!"
 	if [ "$eaters" = 1 ]; then while_busy eats 2>/dev/null & jobs="$jobs $!"; fi
 	# shellcheck disable=SC2086 # Words.
 	modprobe kalloc_stress ops=$ops workers=8 seed="$1" || echo "wrong: kalloc_stress does not load"
+	reads
 	faults=$(awk '/^stress_/ { sum += $7 + $8 + $9 } END { print sum + 0 }' $folder/sites)
 	rm /tmp/busy
 	# shellcheck disable=SC2086 # Words.
