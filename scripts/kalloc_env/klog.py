@@ -33,6 +33,7 @@ EXPECTED = [re.compile(pattern) for pattern in (
     r"^kalloc\w*: module verification failed: signature and/or required key missing - tainting kernel$",
     # An emulated processor shares the host's: time passes in jumps.
     r"^clocksource: ",
+    r"^TSC found unstable after boot, ",
     r"^hrtimer: interrupt took \d+ ns$",
     r"^workqueue: (work func )?\S+ hogged CPU for >\d+us",
     r"^perf: interrupt took too long",
