@@ -45,5 +45,4 @@ shell:
 clean:
 	rm -rf build rust-project.json compile_commands.json
 
-.PHONY: help run test test-deb test-matrix bench soak fuzz check deb tools doc modules modules_install \
-	rust-analyzer compile_commands.json hooks shell clean
+.PHONY: help run test test-deb test-matrix bench soak fuzz check deb tools doc modules modules_install rust-analyzer compile_commands.json hooks shell clean

@@ -223,6 +223,7 @@ pub(crate) const fn unit<S: Tag>() -> usize {
 /// let name = Array::<u8, Kmalloc<Names>>::zeroed(100, GFP_KERNEL)?;
 /// assert_eq!(site.totals().live_bytes, 100);
 /// assert_eq!(site.sizes().map(|sizes| sizes.allocs).sum::<u64>(), 1);
+/// assert_eq!(site.cpus().map(|on| on.allocs).sum::<u64>(), 1);
 /// # Ok::<(), Error>(())
 /// ```
 ///

@@ -126,7 +126,7 @@ fn on_load() -> Result<(Kept, Reports)> {
         module_parameters::keep.value().clone() as usize,
     )
     .inspect_err(|_| pr_err!("parameter out of range, see modinfo kalloc_exercise\n"))?
-    .from_now();
+    .starting_now();
     let chosen = module_parameters::workloads.value().clone();
 
     let (mut kept, mut reports) = (Kept::new()?, Reports::new());

@@ -27,6 +27,9 @@ use core::sync::atomic::{
 /// let word = KBox::<u64, Words>::new(7, GFP_KERNEL)?;
 /// let most: Option<OnCpu> = Words::site().cpus().max_by_key(|on| on.allocs);
 /// assert_eq!(most.map(|on| (on.allocs, on.frees)), Some((1, 0)));
+/// if let Some(on) = most {
+///     pr_info!("CPU {} has allocated it\n", on.cpu);
+/// }
 /// # drop(word);
 /// # Ok::<(), Error>(())
 /// ```

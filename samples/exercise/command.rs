@@ -61,7 +61,7 @@ impl Plan {
     const LONGEST: Delta = Delta::from_secs(30);
 
     /// The same, whose time begins now.
-    pub(crate) fn from_now(&self) -> Self {
+    pub(crate) fn starting_now(&self) -> Self {
         Plan {
             start: Instant::now(),
             ..*self
