@@ -89,7 +89,7 @@ impl State {
     ///
     /// The workload's.
     fn run(&self, workloads: &'static [Workload], plan: &Plan, kept: &mut Kept) -> Result {
-        let plan = plan.from_now();
+        let plan = plan.starting_now();
         for workload in workloads {
             let report = Report::of(workload, &plan, kept);
             let result = report.result;
