@@ -11,8 +11,17 @@
 //! # cat bench
 //! ```
 
+use kalloc::{
+    debugfs::{
+        Commands,
+        SeqFile, //
+    },
+    seq::{
+        Output,
+        Records, //
+    }, //
+};
 use kernel::{
-    debugfs,
     new_mutex,
     prelude::*,
     sync::Mutex,
@@ -49,11 +58,11 @@ module! {
     license: "GPL",
 }
 
-/// The module: a debugfs file that owns the state.
+/// The module: a file in debugfs.
 #[pin_data]
 struct Bench {
     #[pin]
-    file: debugfs::File<Mutex<State>>,
+    _file: SeqFile<File>,
 }
 
 impl kernel::InPlaceModule for Bench {
@@ -72,25 +81,30 @@ impl kernel::InPlaceModule for Bench {
                 kalloc::register(module, sites)?;
             }
             let fixture = fixture::Fixture::new()?;
-            let dir = kalloc::debugfs::dir().ok_or(ENODEV)?;
+            let state = KBox::pin_init(new_mutex!(State::new(fixture)), GFP_KERNEL)?;
             Ok(try_pin_init!(Self {
-                file <- dir.read_write_callback_file(
-                    c"bench",
-                    new_mutex!(State::new(fixture)),
-                    &show,
-                    &store,
-                ),
+                _file <- SeqFile::with_commands(module, c"bench", File(state)),
             }? Error))
         })
     }
 }
 
-/// Reads the file.
-fn show(state: &Mutex<State>, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
-    state.lock().show(f)
+/// The file: takes the name of a group, and has the result.
+struct File(Pin<KBox<Mutex<State>>>);
+
+impl Records for File {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        (pos == 0).then_some(pos)
+    }
+
+    fn show(&self, _pos: u64, out: &mut Output) {
+        // An output takes what it is given.
+        let _ = self.0.lock().show(out);
+    }
 }
 
-/// Writes the file: the name of a group.
-fn store(state: &Mutex<State>, input: &mut UserSliceReader) -> Result {
-    state.lock().command(input)
+impl Commands for File {
+    fn command(&self, input: &mut UserSliceReader) -> Result {
+        self.0.lock().command(input)
+    }
 }

@@ -10,8 +10,12 @@ use crate::{
     fixture::Fixture,
     measure::Figures, //
 };
+use kalloc::seq::Output;
 use kernel::{
-    fmt,
+    fmt::{
+        self,
+        Write, //
+    },
     prelude::*,
     uaccess::UserSliceReader, //
 };
@@ -60,7 +64,7 @@ impl State {
     }
 
     /// Writes the results, one a line, or the names of the groups.
-    pub(crate) fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(crate) fn show(&self, f: &mut Output) -> fmt::Result {
         if self.results.is_empty() {
             f.write_str("# write one of:")?;
             for name in case::groups() {
