@@ -31,7 +31,8 @@ static const struct file_operations kalloc_debugfs_fops = {
 struct dentry *kalloc_helper_debugfs_create_seq(const char *name, struct dentry *parent,
 						void *data, const struct seq_operations *ops)
 {
-	return debugfs_create_file_aux(name, 0400, parent, data, ops, &kalloc_debugfs_fops);
+	/* Without debugfs the parameter, which nobody reads then, is not const. */
+	return debugfs_create_file_aux(name, 0400, parent, data, (void *)ops, &kalloc_debugfs_fops);
 }
 
 /* As rust/debugfs.rs has it. */

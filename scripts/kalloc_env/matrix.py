@@ -17,8 +17,9 @@ from .setup import set_up
 from .tests import SCENARIOS, collect, scenario
 from .variants import VARIANTS
 
-# What tells more of a kernel without KUnit; given its name, they run on it.
-ON_STOCK = ("stock_life", "user_memory")
+# What tells more of a kernel without KUnit; given its name, it runs on it. Not user_memory: the kernel crate of
+# Linux 7.2 does not have a misc device keep its module, so that one that is open can be unloaded.
+ON_STOCK = ("stock_life",)
 
 
 def main(words: list[str]) -> int:
