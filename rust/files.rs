@@ -52,7 +52,7 @@ impl Handle {
         unsafe {
             match self {
                 Handle::Proc(entry) => bindings::proc_remove(entry.as_ptr()),
-                Handle::Debug(entry) => bindings::debugfs_remove(entry.as_ptr()),
+                Handle::Debug(entry) => bindings::kalloc_helper_debugfs_remove(entry.as_ptr()),
             }
         }
     }

@@ -5,6 +5,19 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
+/* Without debugfs both are inline. */
+struct dentry *kalloc_helper_debugfs_lookup(const char *name, struct dentry *parent);
+struct dentry *kalloc_helper_debugfs_lookup(const char *name, struct dentry *parent)
+{
+	return debugfs_lookup(name, parent);
+}
+
+void kalloc_helper_debugfs_remove(struct dentry *dentry);
+void kalloc_helper_debugfs_remove(struct dentry *dentry)
+{
+	debugfs_remove(dentry);
+}
+
 struct dentry *kalloc_helper_debugfs_create_seq(const char *name, struct dentry *parent,
 						void *data, const struct seq_operations *ops);
 struct dentry *kalloc_helper_debugfs_create_commands(const char *name, struct dentry *parent,
