@@ -317,7 +317,8 @@ impl<R: Records + 'static> SeqFile<R> {
                 data.write(records);
                 // The records are in place before the first reader can come.
                 let handle = files::add(module, table, Place::Debug, name, &|| {
-                    let parent = bindings::kalloc_helper_debugfs_lookup(NAME.as_char_ptr(), ptr::null_mut());
+                    let parent =
+                        bindings::kalloc_helper_debugfs_lookup(NAME.as_char_ptr(), ptr::null_mut());
                     let parent = from_err_ptr(parent).map(NonNull::new)?.ok_or(ENODEV)?;
                     let entry = create(parent.as_ptr(), data.cast());
                     bindings::dput(parent.as_ptr());
