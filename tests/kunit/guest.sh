@@ -118,6 +118,7 @@ section refusals_leave_nothing FAIL_PAGE_ALLOC FAILSLAB
 kalloc_faults $faults || echo "status $?"
 
 section modules_leave_nothing
+rmmod kalloc 2>/dev/null
 ls -d /proc/kallocinfo /sys/kernel/debug/kalloc /sys/kernel/slab/*exercise* /sys/kernel/slab/*driver* 2>/dev/null
 
 # kmemleak looks at an object once it is five seconds old, and reports it if it has not changed since
