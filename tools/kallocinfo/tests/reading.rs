@@ -142,9 +142,9 @@ fn every_member_of_a_site_is_kept() {
 
 #[test]
 fn members_of_a_later_version_are_kept() {
-    let more = SITES.replace("\"sizes\":[]", "\"sizes\":[],\"cpus\":[[1,2],[3,4]]");
+    let more = SITES.replace("\"sizes\":[]", "\"sizes\":[],\"nodes\":[[1,2],[3,4]]");
     let read = Snapshot::parse(&more, 4096).unwrap();
-    assert!(read.to_json().contains("\"cpus\":[[1,2],[3,4]]"));
+    assert!(read.to_json().contains("\"nodes\":[[1,2],[3,4]]"));
 }
 
 #[test]

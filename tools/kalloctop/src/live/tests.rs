@@ -183,6 +183,7 @@ fn empty_rows_can_be_hidden() {
 #[test]
 fn details_have_all_that_is_known() {
     let mut shown = Shown::new(&[], reading(&ROWS, SITE));
+    shown.terminal = Terminal::new(TestBackend::new(110, 60)).unwrap();
     shown.press("\n");
     for text in [
         "Type [u8]  Family kmalloc, of any size",
