@@ -48,18 +48,19 @@ struct dentry *kalloc_helper_debugfs_create_seq(const char *name, struct dentry 
 	return debugfs_create_file_aux(name, 0400, parent, data, (void *)ops, &kalloc_debugfs_fops);
 }
 
-/* As rust/debugfs.rs has it. */
+/* As rust/debugfs.rs has it, to the types of parameters: with CFI the kernel compares them. */
 struct kalloc_debugfs_table {
 	const struct seq_operations seq;
-	ssize_t (*write)(void *data, const char __user *from, size_t length);
+	ssize_t (*write)(void *data, void __user *from, size_t length);
 };
 
 static ssize_t kalloc_debugfs_write(struct file *file, const char __user *from, size_t length,
 				    loff_t *pos)
 {
 	const struct kalloc_debugfs_table *table = debugfs_get_aux(file);
+	void *data = ((struct seq_file *)file->private_data)->private;
 
-	return table->write(((struct seq_file *)file->private_data)->private, from, length);
+	return table->write(data, (void __user *)from, length);
 }
 
 static const struct file_operations kalloc_debugfs_commands_fops = {

@@ -21,8 +21,9 @@ PLAIN = ("kmalloc", "vec", "cache", "pages", "vmalloc", "accounting", "live")
 GROUPS = (*PLAIN, CONCURRENT, SITES, READ)
 CPUS = (1, 2, 4, 8)
 # No randomness, and no zeroing of what is allocated, which would hide what the calls cost.
-# The last one lets the kernel's own profiler be turned on later, where there is one.
-APPEND = "nokaslr init_on_alloc=0 sysctl.vm.mem_profiling=0"
+# All processors count the same instructions, though the kernel cannot know that. The last one lets the
+# kernel's own profiler be turned on later, where there is one.
+APPEND = "nokaslr init_on_alloc=0 tsc=reliable sysctl.vm.mem_profiling=0"
 # The kernel's own profiler of allocations, on and off within one boot.
 PROFILER = "/proc/sys/vm/mem_profiling"
 COMMAND = """

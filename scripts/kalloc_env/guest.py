@@ -177,7 +177,7 @@ class _Run:
         argv = [
             *arch.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             *accelerator, "-cpu", "host" if guest.kvm else emulated,
-            "-smp", str(guest.cpus), "-m", f"{guest.memory + 2 * (initrd.stat().st_size >> 20)}M",
+            "-smp", f"{guest.cpus},sockets={guest.cpus}", "-m", f"{guest.memory + 2 * (initrd.stat().st_size >> 20)}M",
             "-kernel", str(image), "-initrd", str(initrd), "-append", append,
             "-chardev", f"file,id=log,path={self.log},append=on", "-serial", "chardev:log",
             # The driver makes queues for every port there can be: by default 31.
