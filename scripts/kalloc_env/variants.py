@@ -62,10 +62,10 @@ VARIANTS = {
         "memory cgroups, allocation profiling",
         """\
 grep -o -m 1 la57 /proc/cpuinfo
-modprobe kalloc; head -n 1 /sys/kernel/debug/kalloc/layout; rmmod kalloc
+modprobe kalloc_compare; head -n 1 /sys/kernel/debug/kalloc/layout; rmmod kalloc_compare kalloc
 dmesg | grep -o 'stack:all(pattern), heap alloc:on, heap free:on'
 grep enabled /sys/kernel/debug/kfence/stats
-grep -c '^kmalloc-rnd-15-64 ' /proc/slabinfo
+grep -c '^kmalloc-part-15-64 ' /proc/slabinfo
 cat /proc/sys/vm/mem_profiling /sys/module/page_alloc/parameters/shuffle
 grep -o memory /sys/fs/cgroup/cgroup.controllers
 """, ["la57", "# 5-level page tables", "stack:all(pattern), heap alloc:on, heap free:on", "enabled: 1", "1", "1", "Y",
@@ -74,7 +74,7 @@ grep -o memory /sys/fs/cgroup/cgroup.controllers
     ),
     "rt": Variant(
         "PREEMPT_RT: spinlocks that sleep and interrupts that are threads, with lockdep",
-        "cat /sys/kernel/realtime /proc/sys/kernel/prove_locking; uname -v | grep -o PREEMPT_RT", ["1", "1", "PREEMPT_RT"],
+        "cat /proc/sys/kernel/prove_locking; uname -v | grep -o PREEMPT_RT", ["1", "PREEMPT_RT"],
     ),
     "tiny": Variant(
         "one processor, SLUB_TINY, no debugfs",

@@ -71,11 +71,11 @@ mod tests {
         let make = || {
             let mut vec = KVec::<u64, Contiguous>::with_capacity(100, GFP_KERNEL)?;
             vec.push(1, GFP_KERNEL)?;
-            Ok((KBox::<_, Contiguous>::new([5u64; 2000], GFP_KERNEL)?, vec))
+            Ok((KBox::<_, Contiguous>::new([5u64; 200], GFP_KERNEL)?, vec))
         };
         assert!(needs_none::<Contiguous, _>(make, |(boxed, mut vec)| {
             let pushed = vec.push_within_capacity(2).is_ok();
-            boxed[1999] == 5 && pushed && vec.pop() == Some(2)
+            boxed[199] == 5 && pushed && vec.pop() == Some(2)
         })?);
         Ok(())
     }
