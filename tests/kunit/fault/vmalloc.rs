@@ -63,8 +63,8 @@ mod tests {
                 },
                 |()| true,
             )?;
-            // The area, its description, the list of its pages.
-            assert!(faults.failed >= 3 && faults.needs_memory);
+            // The area and the list of its pages; its description, if none is left from an earlier one.
+            assert!(faults.failed >= 2 && faults.needs_memory);
         }
         Ok(())
     }
