@@ -22,6 +22,12 @@ def said(cases: Iterable[Case]) -> str:
     return ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in OUTCOMES)
 
 
+def again(cases: Iterable[Case]) -> str:
+    """The failed ones and why, as the last to read: a log's end is what people are shown."""
+    failed = [f"  {case.name}\n{case.detail}" for case in cases if case.outcome == "failed"]
+    return "failed:\n" + "".join(failed) if failed else ""
+
+
 def status(cases: Iterable[Case]) -> int:
     """A command's: 0 if none failed and one passed."""
     outcomes = {case.outcome for case in cases}

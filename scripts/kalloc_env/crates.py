@@ -43,7 +43,7 @@ def cargo(words: Sequence[str], folder: Path, log: Path, env: dict[str, str], bi
         call = ["env", *(f"{name}={value}" for name, value in {**FLAGS, **env}.items()), *argv]
     else:
         passed = {name: value for name, value in os.environ.items() if re.fullmatch(r"\w+_proxy", name)}
-        own = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "CARGO_HOME": str(_root() / "home")}
+        own = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "CARGO_HOME": str(home())}
         call = sandbox.inside(_root() / "root", argv, folder, own | passed | FLAGS | env,
                               [_root(), folder, *binds, *map(Path, NETWORK)])
     # Only what this call says tells why it failed.
@@ -71,6 +71,11 @@ def _printed(*argv: str) -> str:
     if not shutil.which(argv[0]):
         return ""
     return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+
+
+def home() -> Path:
+    """Where what is downloaded is kept."""
+    return Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")) if _host_serves() else _root() / "home"
 
 
 def _root() -> Path:

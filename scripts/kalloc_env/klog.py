@@ -63,6 +63,8 @@ DUMPS = (
     r"^RIP: 0033:|^Code: |^RSP: 002b:|^R(AX|DX|BP|10|13): [\da-f]{16} ",
     r"^Mem-Info:$|^active_anon:\d|^( \w+:\d+)+$|^Node \d+ |^lowmem_reserve\[\]:|"
     r"^\d+ (total pagecache )?pages|^Memory cgroup min protection ",
+    # Pieces of such lines, where another processor said something in the middle of one.
+    r"^(DMA\w*|Normal|Movable)( free)?:|^\d+\*\d+kB |^\([A-Z]+\) |^= \d+kB$|^( -?\d+)+$",
 )
 
 

@@ -110,7 +110,7 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
             passed.append(case.name)
             yield case
     shown = dict(part.partition("\n")[::2] for part in out.getvalue().decode(errors="replace").split("@@ ")[1:])
-    for name, wanted in {**machine.shown, **SHOWN}.items():
+    for name, wanted in {**SHOWN, **machine.shown}.items():
         got = shown.get(name)
         wrong = f"the guest shows {got!r}\n" if got is None or got.splitlines() != wanted else ""
         yield lacking.get(name) or _verdict(f"kunit guest.{name}", wrong, where)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from . import klog, kvm, modules
-from .case import Case, said, status
+from .case import Case, again, said, status
 from .guest import Guest, boot
 from .kernels import PLANS, Kernel
 from .kunit import kunit
@@ -45,7 +45,7 @@ def main(words: list[str]) -> int:
         own, took = collect(lambda kernel=kernel: _named(kernel))  # type: ignore[misc]
         cases += own
         figures.append(f"{name:10} {kernel.release:24} {said(own)}; set-up {ready - start:.0f} s, tests {took:.0f} s")
-    print(*figures, said(cases), sep="\n")
+    print(*figures, again(cases) + said(cases), sep="\n")
     return status(cases)
 
 

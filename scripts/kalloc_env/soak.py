@@ -33,7 +33,8 @@ OBJECTS_SLACK = 2000
 KILLED = (
     *klog.DUMPS,
     r"^\S+ invoked oom-killer: ",
-    r"^oom-kill:constraint=",
+    # The rest of the line may be on its own, in pieces, if another processor said something meanwhile.
+    r"^oom-kill:constraint=|^,(cpuset|mems_allowed|(oom|task)_memcg|task)=|^,global_oom|^/(small)?(,|$)|^:$",
     # In the middle of its read of /dev/zero.
     r"^RIP: 0010:(read_zero|clear_user\w*|rep_stos\w*)\+|^RSP: 0018:",
     r"^tail: page allocation failure: order:0, ",

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import clients, kvm, modules
-from .case import Case, said, status
+from .case import Case, again, said, status
 from .kunit import kunit
 from .paths import LOGS, TREE
 from .say import Failure, say, tail
@@ -63,7 +63,7 @@ def run_tests(names: list[str]) -> int:
             cases += own
     TIMES.write_text(json.dumps(times))
     print(f"set-up {ready - start:.0f} s, tests {time.monotonic() - ready:.0f} s")
-    print(said(cases))
+    print(again(cases) + said(cases))
     return status(cases)
 
 

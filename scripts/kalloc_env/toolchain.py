@@ -17,9 +17,9 @@ from .paths import CACHE, TREE, from_environment
 from .say import Failure, run, step
 
 PACKAGES = (
-    "bc bindgen bison busybox-static ca-certificates clang codespell cpio file flex gcc git kmod libc6-dev "
+    "bc bindgen bison busybox-static ca-certificates cargo clang codespell cpio file flex gcc git kmod libc6-dev "
     "libelf-dev libssl-dev lld llvm make pahole perl python3 python3-docutils python3-ply qemu-system-x86 "
-    "rsync rust-clippy rust-src rustc rustfmt shellcheck xz-utils zstd"
+    "rsync rust-analyzer rust-clippy rust-src rustc rustfmt shellcheck xz-utils zstd"
 ).split()
 GIGABYTES = 2.6
 
