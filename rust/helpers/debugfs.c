@@ -75,7 +75,7 @@ static const struct file_operations kalloc_debugfs_commands_fops = {
 struct dentry *kalloc_helper_debugfs_create_commands(const char *name, struct dentry *parent,
 						     void *data, const void *table)
 {
-	/* Nobody changes it: the stub for kernels without debugfs has a parameter that is not const. */
+	/* Nobody changes it: the stub for kernels without debugfs takes no const. */
 	return debugfs_create_file_aux(name, 0600, parent, data, (void *)table,
 				       &kalloc_debugfs_commands_fops);
 }
