@@ -77,10 +77,11 @@ impl Spread {
 
     /// For each of so many blocks, in hundredths.
     fn each(self, blocks: i64) -> Self {
+        let each = |all: i64| (all * 100).checked_div(blocks).unwrap_or(all);
         Spread {
-            least: self.least * 100 / blocks,
-            median: self.median * 100 / blocks,
-            most: self.most * 100 / blocks,
+            least: each(self.least),
+            median: each(self.median),
+            most: each(self.most),
         }
     }
 }

@@ -34,6 +34,7 @@ use kernel::{
         c_void, //
     },
     prelude::*,
+    rbtree::RBTree,
     types::Opaque, //
 };
 
@@ -149,13 +150,18 @@ pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) ->
         new.push(Entry::new(site(), module)?, GFP_KERNEL)?;
     }
 
-    let mut list = LIST.lock();
-    let mut names = KVVec::with_capacity(list.entries.len() + new.len(), GFP_KERNEL)?;
-    for entry in Iterator::chain(list.entries.iter(), &new) {
-        names.push(entry.site.name(), GFP_KERNEL)?;
+    let mut names = RBTree::new();
+    for entry in &new {
+        let twin = names.try_create_and_insert(entry.site.name(), (), GFP_KERNEL)?;
+        twin.map_or(Ok(()), |_| Err(EEXIST))?;
     }
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair.first() == pair.last()) {
+
+    let mut list = LIST.lock();
+    if list
+        .entries
+        .iter()
+        .any(|e| names.get(&e.site.name()).is_some())
+    {
         return Err(EEXIST);
     }
     list.entries.reserve(new.len(), GFP_KERNEL)?;

@@ -223,12 +223,11 @@ pub(crate) unsafe fn geometry(cache: *mut bindings::kmem_cache) -> [u32; 3] {
         // Built without the allocator's internal header: the object size is known all the same,
         // the rest is as if a slab were a page.
         // SAFETY: The cache is live.
-        let size = unsafe { bindings::kmem_cache_size(cache) }
-            .next_multiple_of(8)
-            .max(8);
+        let size = unsafe { bindings::kmem_cache_size(cache) }.next_multiple_of(8);
         // CAST: A page has fewer than 2^32 bytes.
         let page = PAGE_SIZE as u32;
-        geometry = [size, (page / size).max(1), size.div_ceil(page)];
+        let each = page.checked_div(size).unwrap_or(page);
+        geometry = [size, each.max(1), size.div_ceil(page)];
     }
     geometry
 }

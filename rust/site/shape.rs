@@ -45,7 +45,10 @@ impl Shape {
             object_size,
             objects_per_slab,
             pages_per_slab,
-            slabs: live.div_ceil(u64::from(objects_per_slab.max(1))),
+            slabs: match objects_per_slab {
+                0 => live,
+                n => live.div_ceil(n.into()),
+            },
         }
     }
 
@@ -66,11 +69,14 @@ impl Shape {
     pub(crate) fn mixed(live: &Totals) -> Shape {
         let page = PAGE_SIZE as u64;
         let bytes = live.live_allocated;
-        let mean = bytes.div_ceil(live.live().max(1));
+        let mean = match live.live() {
+            0 => bytes,
+            n => bytes.div_ceil(n),
+        };
         Shape {
             object_size: u32::try_from(mean).unwrap_or(u32::MAX),
             // CAST: At most `PAGE_SIZE`.
-            objects_per_slab: (page / mean.max(1)).clamp(1, page) as u32,
+            objects_per_slab: page.checked_div(mean).map_or(page, |n| n.max(1)) as u32,
             pages_per_slab: 1,
             slabs: bytes.div_ceil(page),
         }

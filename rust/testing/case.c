@@ -6,8 +6,8 @@
 #include <kunit/test-bug.h>
 #include <kunit/test.h>
 
-void __noreturn kalloc_test_skip(const char *reason);
-void __noreturn kalloc_test_skip(const char *reason)
+void kalloc_test_skip(const char *reason);
+void kalloc_test_skip(const char *reason)
 {
 	kunit_skip(kunit_get_current_test(), "%s", reason);
 }

@@ -85,8 +85,8 @@ where
         seen.look_at(&object[..], N)?;
         places.push(object.as_ptr().addr(), GFP_KERNEL)?;
     }
-    places.sort_unstable();
-    let distances = places.iter().zip(places.iter().skip(1)).map(|(a, b)| b - a);
+    let after = |a| places.iter().filter_map(move |b: &usize| b.checked_sub(a));
+    let distances = places.iter().flat_map(|a| after(*a)).filter(|d| *d != 0);
     distances.min().ok_or(EIO)
 }
 

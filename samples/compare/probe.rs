@@ -156,7 +156,8 @@ fn looks<A: Api>(sizes: &[usize]) -> Result<Seen> {
         }
         let mut blocks = KVec::with_capacity(LOOKS, GFP_KERNEL)?;
         // Few of the large ones: they are slow to be zeroed.
-        for _ in 0..((budget() / 4).min(4 << 20) / size).clamp(1, LOOKS) {
+        let bytes = (budget() / 4).min(4 << 20);
+        for _ in 0..bytes.checked_div(size).unwrap_or(bytes).clamp(1, LOOKS) {
             let Some(block) = A::zeroed(size, quiet()) else {
                 break;
             };

@@ -71,7 +71,8 @@ impl Plan {
     /// How many blocks of `size` bytes to have live at a time: they take an eighth of what is free.
     pub(crate) fn window(&self, size: usize) -> usize {
         let bytes = Self::LIVE_BYTES.min(memory::free() / 8);
-        (bytes / size).clamp(1, 4096).min(self.count)
+        let most = bytes.checked_div(size).unwrap_or(bytes);
+        most.clamp(1, 4096).min(self.count)
     }
 
     /// Asks before each block whether to go on.

@@ -58,7 +58,7 @@ PLANS = {
     "rt": Plan(("base", "variant", "rt")),
     "tiny": Plan(("base", "variant", "tiny")),
     "stock-7.2": Plan(linux=OLDER),
-    "debug-7.2": Plan(("base", "debug"), OLDER),
+    "debug-7.2": Plan(("base", "debug", "older"), OLDER),
     "arm64": Plan(("base", "debug"), arch=ARM64),
 }
 # What the everyday commands need.

@@ -13,7 +13,7 @@ from .kunit import kunit
 from .run import life
 from .say import Failure, say, tail
 from .setup import set_up
-from .tests import SCENARIOS, collect, scenario
+from .tests import SCENARIOS, collect, scenario, silent
 from .variants import VARIANTS
 
 # What tells more of a kernel without KUnit; given its name, it runs on it. Not user_memory: the kernel crate of
@@ -52,13 +52,17 @@ def _named(name: str) -> Iterator[Case]:
     except Failure as failure:
         yield Case(f"{name}: build", "failed", _why(failure))
         return
-    for test in (_life, _suites if PLANS[name].fragments else _scenarios):
+    for test in (_builds, _life, _suites if PLANS[name].fragments else _scenarios):
         for case in test(kernel):
             yield Case(f"{name}: {case.name}", case.outcome, case.detail)
 
 
 def _why(failure: Failure) -> str:
     return f"    {failure}\n" + (f"{tail(failure.log)}\n    log: {failure.log}\n" if failure.log else "")
+
+
+def _builds(kernel: Kernel) -> Iterator[Case]:
+    yield silent(kernel)
 
 
 def _life(kernel: Kernel) -> Iterator[Case]:

@@ -114,7 +114,7 @@ def build(tree: BuildTree) -> list[Path]:
     with store.lock(BUILD / tree.name / "lock"):
         if not stamp.exists() or stamp.read_text() != state:
             stamp.unlink(missing_ok=True)
-            with step(f"building the modules for {tree.release}", LOGS / f"modules-{tree.name}.log") as log:
+            with step(f"building the modules for {tree.release}", _log(tree)) as log:
                 try:
                     tree.make(toolchain(), log, "modules")
                 except Failure as failure:
@@ -122,6 +122,16 @@ def build(tree: BuildTree) -> list[Path]:
             check_imports(tree, _modules(tree))
             stamp.write_text(state)
     return _modules(tree)
+
+
+def warnings(tree: BuildTree) -> list[str]:
+    """What the compilers and the kernel's tools warned of when it was last built here."""
+    log = _log(tree)
+    return re.findall(r"^.*\bwarning: .*$", log.read_text(errors="replace"), re.M) if log.exists() else []
+
+
+def _log(tree: BuildTree) -> Path:
+    return LOGS / f"modules-{tree.name}.log"
 
 
 def _modules(tree: BuildTree) -> list[Path]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from . import clients, kvm, modules
 from .case import Case, again, said, status
+from .kernels import Kernel
 from .kunit import kunit
 from .paths import LOGS, TREE
 from .say import Failure, say, tail
@@ -24,6 +25,7 @@ from .setup import set_up
 SCENARIOS = TREE / "tests" / "scenarios"
 # The scenarios that want more than two kernels.
 CLIENTS, FLAVOURS = "clients", "rust_kbuild"
+MODULES = "modules"
 SKIP = 77
 TIMES = LOGS / "test-times.json"
 SCENARIO_SECONDS = 300.0
@@ -38,7 +40,7 @@ def run_tests(names: list[str]) -> int:
     start = time.monotonic()
     scenarios = {path.name: path for path in sorted(SCENARIOS.iterdir())
                  if os.access(path, os.X_OK) and path.is_file()}
-    if unknown := set(names) - {"kunit", *scenarios}:
+    if unknown := set(names) - {"kunit", MODULES, *scenarios}:
         raise Failure(f"no test {' or '.join(sorted(unknown))}", status=2)
 
     stock, debug = set_up("stock", "debug")
@@ -52,6 +54,7 @@ def run_tests(names: list[str]) -> int:
     ready = time.monotonic()
 
     jobs: dict[str, Job] = {"kunit": lambda: kunit(debug)}
+    jobs[MODULES] = lambda: (silent(kernel) for kernel in (stock, debug))
     jobs |= {name: lambda path=path: scenario(path) for name, path in scenarios.items()}  # type: ignore[misc]
     times = _times()
     # What took longest first, so that nothing long is left when the rest is done.
@@ -65,6 +68,13 @@ def run_tests(names: list[str]) -> int:
     print(f"set-up {ready - start:.0f} s, tests {time.monotonic() - ready:.0f} s")
     print(again(cases) + said(cases))
     return status(cases)
+
+
+def silent(kernel: Kernel) -> Case:
+    """Whether the modules were built for it without a warning."""
+    warnings = modules.warnings(modules.tree_of(kernel))
+    return Case(f"modules of {kernel.name}: no warnings", "failed" if warnings else "passed",
+                "".join(f"    {line}\n" for line in warnings))
 
 
 def _times() -> dict[str, float]:

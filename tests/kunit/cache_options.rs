@@ -88,7 +88,7 @@ mod tests {
             }
             assert!(objects
                 .iter()
-                .all(|object| core::ptr::from_ref(&**object).addr() % align == 0));
+                .all(|object| core::ptr::from_ref(&**object).addr() & (align - 1) == 0));
         }
         Ok(())
     }

@@ -105,7 +105,7 @@ for info in kallocinfo slabinfo; do awk '/^exercise_cache / { print $4, $5, $6 }
 rmmod kalloc_exercise kalloc
 
 # Whatever is given to the files, devices and parameters, and whoever is killed at it.
-section hostile_input_is_refused
+section hostile_input_is_refused DEBUG_FS
 modprobe -a kalloc_exercise kalloc_compare kalloc_kv kalloc_map
 # shellcheck disable=SC2154,SC2086 # Set by whoever runs this; words.
 hostile $hostile

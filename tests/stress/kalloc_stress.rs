@@ -223,7 +223,7 @@ impl kernel::Module for Stress {
         // The last worker may still be on its way out of this module's code.
         fsleep(Delta::from_millis(100));
 
-        for _ in 0..module_parameters::miscount.value() {
+        for _ in 0..module_parameters::miscount.value().clone() {
             drop(shared.source.alloc(Kind(0), 0, GFP_KERNEL)?);
         }
         let mut wrong = shared.tallies.differences("with blocks live");
