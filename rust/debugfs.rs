@@ -145,8 +145,7 @@ unsafe impl Keeper for Debug {
 ///     }
 /// }
 ///
-/// # use kernel::ModuleMetadata;
-/// # let module = &crate::LocalModule::THIS_MODULE;
+/// # let module = crate::module();
 /// let file = SeqFile::with_commands(module, c"doc_commands", Last(Atomic::new(0)));
 /// let file = KBox::pin_init(file, GFP_KERNEL)?;
 /// assert_eq!(file.records().0.load(Relaxed), 0);
@@ -214,8 +213,7 @@ unsafe extern "C" fn write<R: Commands>(data: *mut c_void, from: *mut c_void, le
 ///     }
 /// }
 ///
-/// # use kernel::ModuleMetadata;
-/// # let module = &crate::LocalModule::THIS_MODULE;
+/// # let module = crate::module();
 /// let file = SeqFile::new(module, c"doc_seq_file", Greeting(b"hello\n"));
 /// let file = KBox::pin_init(file, GFP_KERNEL)?;
 /// assert_eq!(file.records().0, b"hello\n");

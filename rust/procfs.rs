@@ -138,8 +138,7 @@ impl Readers {
 ///     }
 /// }
 ///
-/// # use kernel::ModuleMetadata;
-/// # let module = &crate::LocalModule::THIS_MODULE;
+/// # let module = crate::module();
 /// let greeting = Greeting(b"hello\n");
 /// let file = ProcFile::new(module, c"doc_proc_file", Readers::Everyone, greeting);
 /// let file = KBox::pin_init(file, GFP_KERNEL)?;

@@ -137,8 +137,8 @@ pub(crate) struct Record<'a> {
 ///         Ok(Driver)
 ///     }
 /// }
-/// # use kernel::{Module, ModuleMetadata};
-/// # let _driver = Driver::init(&crate::LocalModule::THIS_MODULE)?;
+/// # use kernel::Module;
+/// # let _driver = Driver::init(crate::module())?;
 /// assert!(Rings::site().is_registered());
 /// # Ok::<(), Error>(())
 /// ```

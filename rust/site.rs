@@ -28,8 +28,8 @@
 //!         Ok(Driver)
 //!     }
 //! }
-//! # use kernel::{Module, ModuleMetadata};
-//! # let _driver = Driver::init(&crate::LocalModule::THIS_MODULE)?;
+//! # use kernel::Module;
+//! # let _driver = Driver::init(crate::module())?;
 //! assert_eq!((Sessions::site().unit(), Names::site().unit()), (8, 0));
 //! # Ok::<(), Error>(())
 //! ```

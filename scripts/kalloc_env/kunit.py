@@ -135,11 +135,19 @@ def _for(tree: modules.BuildTree) -> tuple[str, dict[str, Case]]:
     kept, lacking = [], {}
     for part in re.split("^(?=section )", GUEST.read_text(), flags=re.M):
         name, *needs = part.partition("\n")[0].split()[1:] if part.startswith("section ") else [""]
-        if missing := [option for option in needs if not tree.config(option)]:
+        if missing := [need for need in needs if not _has(tree, need)]:
             lacking[name] = Case(f"kunit guest.{name}", "skipped", f"    the kernel has no {' and no '.join(missing)}\n")
         else:
             kept.append(part)
     return "".join(kept), lacking
+
+
+def _has(tree: modules.BuildTree, need: str) -> bool:
+    """Whether a kernel has an option, or is as new as LINUX_7_3, say."""
+    least = re.fullmatch(r"LINUX_(\d+)_(\d+)", need)
+    if not least:
+        return bool(tree.config(need))
+    return tuple(map(int, re.findall(r"\d+", tree.release)[:2])) >= tuple(map(int, least.groups()))
 
 
 def _suites(kernel: Kernel, section: str, messages: list[str], where: str) -> Iterator[Case]:

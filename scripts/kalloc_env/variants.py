@@ -89,5 +89,6 @@ grep -o memory /sys/fs/cgroup/cgroup.controllers
         "grep -o 'kasan_shadow\\|pci_io' /sys/kernel/debug/kalloc/layout; rmmod kalloc_compare kalloc",
         ["aarch64", "4", "kasan_shadow", "pci_io"],
     ),
+    "debug-7.2": Variant("an older Linux, with what the debug kernel checks", "uname -r | cut -d. -f1,2", ["7.2"]),
     "stock-7.2": Variant("Debian's binary of an older Linux", "uname -r | cut -d. -f1,2", ["7.2"]),
 }

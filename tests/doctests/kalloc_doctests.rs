@@ -5,10 +5,9 @@
 //! Each is a case; `scripts/kalloc_env/doctests.py` makes them from the comments in `rust/`.
 
 use kalloc::Site;
-use kernel::{
-    prelude::*,
-    ModuleMetadata, //
-};
+use kernel::prelude::*;
+#[cfg(not(LINUX_7_2))]
+use kernel::ModuleMetadata;
 
 module! {
     type: KallocDoctests,
@@ -27,6 +26,14 @@ impl kernel::Module for KallocDoctests {
     }
 }
 
+/// The module, as `init` is given it: what an example has for its own.
+fn module() -> &'static ThisModule {
+    #[cfg(LINUX_7_2)]
+    return &THIS_MODULE;
+    #[cfg(not(LINUX_7_2))]
+    &LocalModule::THIS_MODULE
+}
+
 /// The sites that an example declares: a driver registers its own, and leaves nothing in them.
 struct Sites(&'static [fn() -> &'static Site]);
 
@@ -38,7 +45,7 @@ impl Sites {
     /// Registers `sites`; returns whether that could be done.
     fn register(&mut self, sites: &'static [fn() -> &'static Site]) -> bool {
         self.0 = sites;
-        kalloc::register(&LocalModule::THIS_MODULE, sites).is_ok()
+        kalloc::register(module(), sites).is_ok()
     }
 
     /// Whether nothing is left.

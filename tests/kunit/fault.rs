@@ -116,7 +116,7 @@ pub(crate) struct Faults {
 ///
 /// # Errors
 ///
-/// [`EBADMSG`] if something was not right, which the log tells; [`ENODEV`] without fault injection.
+/// [`EIO`] if something was not right, which the log tells; [`ENODEV`] without fault injection.
 pub(crate) fn refuse_each<S: Tag, P, E: Into<Error>>(
     counts: Counts,
     prepare: impl Fn() -> Result<P>,
@@ -155,7 +155,7 @@ pub(crate) fn refuse_first<S: Tag, P, E: Into<Error>>(
         };
         if !right {
             pr_err!("{refusal:?} ({refused}): {outcome:?}, {before:?}, then {after:?}\n");
-            return Err(EBADMSG);
+            return Err(EIO);
         }
         Ok((refused, outcome.is_err()))
     };

@@ -35,7 +35,7 @@ mod tests {
         assert!(SHARED.get().is_none());
         for number in 0..3 {
             let published = SHARED.publish(Arc::new(Shared(number), GFP_KERNEL)?)?;
-            let found = SHARED.get().ok_or(ENODATA)?;
+            let found = SHARED.get().ok_or(ENOENT)?;
             assert!(found.0 == number);
             assert!(SHARED
                 .get()

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # What the guest of the KUnit suites runs: the suites, then what only the life of modules
 # shows. What each section prints is held against scripts/kalloc_env/kunit.py. After a section's
-# name come the kernel's options that it needs; on a kernel that lacks one it is left out.
+# name come the kernel's options that it needs, and how new it must be; on one that lacks any it is left out.
 section() {
 	echo "@@ $1"
 	echo "<6>kalloc-test: $1" >/dev/kmsg
@@ -105,7 +105,7 @@ for info in kallocinfo slabinfo; do awk '/^exercise_cache / { print $4, $5, $6 }
 rmmod kalloc_exercise kalloc
 
 # Whatever is given to the files, devices and parameters, and whoever is killed at it.
-section hostile_input_is_refused DEBUG_FS
+section hostile_input_is_refused DEBUG_FS LINUX_7_3
 modprobe -a kalloc_exercise kalloc_compare kalloc_kv kalloc_map
 # shellcheck disable=SC2154,SC2086 # Set by whoever runs this; words.
 hostile $hostile
@@ -113,7 +113,7 @@ echo "status $?"
 rmmod kalloc_exercise kalloc_compare kalloc_kv kalloc_map kalloc
 
 # Calls that are refused memory fail with an error, or do without; each line of the program's is a kind.
-section refusals_leave_nothing FAIL_PAGE_ALLOC FAILSLAB
+section refusals_leave_nothing FAIL_PAGE_ALLOC FAILSLAB LINUX_7_3
 # shellcheck disable=SC2154 # Set by whoever runs this.
 kalloc_faults $faults || echo "status $?"
 

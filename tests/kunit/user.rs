@@ -135,7 +135,7 @@ impl BinaryWriter for Array {
     ) -> Result<usize> {
         let (start, len) = Array::place(*offset, writer.len())?;
         let array = self.pages.lock();
-        let array = array.as_ref().ok_or(ENODATA)?;
+        let array = array.as_ref().ok_or(ENOENT)?;
         array.write_to(start, len, writer)?;
         *offset += len as file::Offset;
         Ok(len)
