@@ -3,15 +3,13 @@
 //! Counted allocators for the kernel crate's `Box` and `Vec`.
 
 use crate::{
-    gfp::{
-        self,
-        Gfp, //
-    },
+    gfp::Gfp,
     site::{
         self,
         Family,
         Tag, //
-    }, //
+    },
+    zone, //
 };
 use core::{
     alloc::Layout,
@@ -65,7 +63,7 @@ pub unsafe trait Source: Family {
 
     /// Returns whether no such block can be had here and now with `gfp`, however much memory there is.
     fn refuses(layout: Layout, _gfp: Gfp, node: NumaNode) -> bool {
-        layout.size() > Self::MAX_SIZE || gfp::node_id(node).is_none()
+        layout.size() > Self::MAX_SIZE || zone::node_id(node).is_none()
     }
 
     /// Returns how many bytes the block at `ptr`, for `size` bytes, takes.

@@ -54,6 +54,7 @@ pub mod kmalloc;
 pub mod layout;
 pub mod memory;
 pub mod mmap;
+pub mod order;
 pub mod pages;
 pub mod percpu;
 mod place;
@@ -70,16 +71,13 @@ pub mod stats;
 #[doc(hidden)]
 pub mod unit;
 pub mod vmalloc;
+pub mod zone;
 
 pub use crate::{
     allocator::Counted,
     array::Array,
     cache::KmemCache,
-    gfp::{
-        Gfp,
-        Order,
-        PageCount, //
-    },
+    gfp::Gfp,
     kmalloc::{
         KBox,
         KVBox,
@@ -87,6 +85,10 @@ pub use crate::{
         KVec,
         KVmalloc,
         Kmalloc, //
+    },
+    order::{
+        Order,
+        PageCount, //
     },
     pages::{
         CompoundPages,
@@ -107,6 +109,7 @@ pub use crate::{
         VVec,
         Vmalloc, //
     },
+    zone::Zone, //
 };
 
 module! {

@@ -30,11 +30,8 @@
 
 use crate::{
     bindings,
-    gfp::{
-        Gfp,
-        Order,
-        Zone, //
-    },
+    gfp::Gfp,
+    order::Order,
     site::{
         self,
         Family,
@@ -43,7 +40,8 @@ use crate::{
         Site,
         Tag, //
     },
-    stats::Totals, //
+    stats::Totals,
+    zone::Zone, //
 };
 use core::{
     marker::PhantomData,

@@ -43,17 +43,15 @@ use crate::{
     bindings,
     context,
     deferred,
-    gfp::{
-        self,
-        Gfp, //
-    },
+    gfp::Gfp,
     site::{
         Family,
         Sealed,
         Shape,
         Site, //
     },
-    stats::Totals, //
+    stats::Totals,
+    zone, //
 };
 use core::{
     alloc::Layout,
@@ -242,7 +240,7 @@ unsafe impl Source for Mapped {
     }
 
     fn refuses(layout: Layout, gfp: Gfp, node: NumaNode) -> bool {
-        !possible(layout, gfp) || gfp::node_id(node).is_none()
+        !possible(layout, gfp) || zone::node_id(node).is_none()
     }
 
     #[inline]
@@ -302,7 +300,7 @@ unsafe fn vrealloc(
     if !possible(layout, gfp) {
         return None;
     }
-    let node = gfp::node_id(node)?;
+    let node = zone::node_id(node)?;
     // SAFETY: By the requirements of this function; the size is neither 0, which would free the
     // block, nor above the machine's memory; this is no interrupt; the node is online.
     NonNull::new(unsafe {

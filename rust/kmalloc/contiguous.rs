@@ -11,11 +11,8 @@ use super::{
 use crate::{
     allocator::Source,
     bindings,
-    gfp::{
-        self,
-        Gfp,
-        Order, //
-    },
+    gfp::Gfp,
+    order::Order,
     site::{
         Family,
         Sealed,
@@ -23,7 +20,8 @@ use crate::{
         Site, //
     },
     slab,
-    stats::Totals, //
+    stats::Totals,
+    zone, //
 };
 use core::{
     alloc::Layout,
@@ -126,7 +124,7 @@ fn unusual(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
     // SAFETY: Both take any flags, any size from 1 to `MAX_SIZE`, and any node that is online.
     let ptr = unsafe {
         if HASHED || PROFILED || node != NumaNode::NO_NODE {
-            bindings::kalloc_helper_kmalloc_node(size, gfp, gfp::node_id(node)?)
+            bindings::kalloc_helper_kmalloc_node(size, gfp, zone::node_id(node)?)
         } else {
             // For the other reason to be here.
             bindings::__kmalloc_large_noprof(size, gfp)
@@ -197,7 +195,7 @@ unsafe fn krealloc(
     if layout.size() > MAX_SIZE {
         return None;
     }
-    let node = gfp::node_id(node)?;
+    let node = zone::node_id(node)?;
     // SAFETY: By the requirements of this function; the node is online.
     NonNull::new(unsafe {
         bindings::krealloc_node_align(

@@ -13,10 +13,7 @@ use crate::{
     allocator::Source,
     bindings,
     context,
-    gfp::{
-        self,
-        Gfp, //
-    },
+    gfp::Gfp,
     site::{
         Family,
         Sealed,
@@ -24,7 +21,8 @@ use crate::{
         Site, //
     },
     stats::Totals,
-    vmalloc, //
+    vmalloc,
+    zone, //
 };
 use core::{
     alloc::Layout,
@@ -121,7 +119,7 @@ unsafe impl Source for Either {
         // Of vmalloc blocks, which are refused then.
         let sleeps = gfp.may_sleep() && context::is_atomic();
         let misplaced = interrupt || sleeps;
-        layout.size() > max_kvmalloc_size() || misplaced || gfp::node_id(node).is_none()
+        layout.size() > max_kvmalloc_size() || misplaced || zone::node_id(node).is_none()
     }
 
     #[inline]
@@ -166,7 +164,7 @@ unsafe fn kvrealloc(
     if size > PAGE_SIZE && !context::may_map() {
         return None;
     }
-    let node = gfp::node_id(node)?;
+    let node = zone::node_id(node)?;
     // SAFETY: By the requirements of this function; the node is online.
     NonNull::new(unsafe {
         bindings::kvrealloc_node_align(

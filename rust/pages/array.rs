@@ -7,14 +7,12 @@ use crate::{
     bindings,
     context,
     deferred,
-    gfp::{
-        Gfp,
-        Zone, //
-    },
+    gfp::Gfp,
     site::{
         self,
         Tag, //
-    }, //
+    },
+    zone::Zone, //
 };
 use core::{
     marker::PhantomData,

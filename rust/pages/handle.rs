@@ -18,11 +18,11 @@ pub use self::{
 
 use crate::{
     bindings,
-    gfp::{
-        Gfp,
+    gfp::Gfp,
+    order::{
         Order,
         PageCount, //
-    }, //
+    },
 };
 use core::ptr::NonNull;
 

@@ -24,14 +24,12 @@ use super::{
 };
 use crate::{
     bindings,
-    gfp::{
-        Order,
-        Zone, //
-    },
+    order::Order,
     site::{
         self,
         Tag, //
-    }, //
+    },
+    zone::Zone, //
 };
 use core::{
     marker::PhantomData,

@@ -13,7 +13,7 @@ use super::{
     Divisible, //
 };
 use crate::{
-    gfp::Order,
+    order::Order,
     site::{
         self,
         Tag, //

@@ -14,12 +14,24 @@ class Case:
     name: str
     outcome: str
     detail: str = ""
+    # What was done in it, in numbers.
+    figures: str = ""
 
 
 def said(cases: Iterable[Case]) -> str:
     """How many passed, failed and were skipped."""
     outcomes = [case.outcome for case in cases]
     return ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in OUTCOMES)
+
+
+def done(cases: Iterable[Case]) -> str:
+    """What was done in all of them, in numbers: what there is of a kind is added up."""
+    sums: dict[str, int] = {}
+    for case in cases:
+        for part in filter(None, case.figures.split(", ")):
+            number, _, kind = part.partition(" ")
+            sums[kind] = sums.get(kind, 0) + int(number)
+    return ", ".join(f"{number} {kind}" for kind, number in sums.items())
 
 
 def again(cases: Iterable[Case]) -> str:

@@ -113,7 +113,8 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
     for name, wanted in {**SHOWN, **machine.shown}.items():
         got = shown.get(name)
         wrong = f"the guest shows {got!r}\n" if got is None or got.splitlines() != wanted else ""
-        yield lacking.get(name) or _verdict(f"kunit guest.{name}", wrong, where)
+        figures = ", ".join(re.findall(r"^\d+ operations$", got or "", re.M))
+        yield lacking.get(name) or _verdict(f"kunit guest.{name}", wrong, where, figures)
     yield from [lacking[faults.SECTION]] if faults.SECTION in lacking else faults.verdict(
         shown.get(faults.SECTION), where)
     yield from [lacking[fuzz.SECTION]] if fuzz.SECTION in lacking else fuzz.verdict(
@@ -188,5 +189,6 @@ def _offending(log: str) -> Iterator[str]:
             yield "not said: the race"
 
 
-def _verdict(name: str, complaint: str, where: str) -> Case:
-    return Case(name, "failed", f"{complaint}\n{where}") if complaint.strip() else Case(name, "passed")
+def _verdict(name: str, complaint: str, where: str, figures: str = "") -> Case:
+    failed = Case(name, "failed", f"{complaint}\n{where}")
+    return failed if complaint.strip() else Case(name, "passed", figures=figures)

@@ -4,9 +4,10 @@
 import argparse
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 from . import klog, kvm, modules
-from .case import Case, again, said, status
+from .case import Case, again, done, said, status
 from .guest import Guest, boot
 from .kernels import PLANS, Kernel
 from .kunit import kunit
@@ -38,8 +39,8 @@ def main(words: list[str]) -> int:
         say(f"==> {number} of {len(chosen)}, {name}: {VARIANTS[name].why}")
         own, took = collect(lambda name=name: _named(name))  # type: ignore[misc]
         cases += own
-        figures.append(f"{name:10} {said(own)}; {took:.0f} s")
-    print(*figures, again(cases) + said(cases), sep="\n")
+        figures.append(f"{name:10} {said(own)}; {done(own)}; {took:.0f} s")
+    print(*figures, done(cases), again(cases) + said(cases), sep="\n")
     return status(cases)
 
 
@@ -54,7 +55,7 @@ def _named(name: str) -> Iterator[Case]:
         return
     for test in (_builds, _life, _suites if PLANS[name].fragments else _scenarios):
         for case in test(kernel):
-            yield Case(f"{name}: {case.name}", case.outcome, case.detail)
+            yield replace(case, name=f"{name}: {case.name}")
 
 
 def _why(failure: Failure) -> str:

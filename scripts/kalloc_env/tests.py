@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import clients, kvm, modules
-from .case import Case, again, said, status
+from .case import Case, again, done, said, status
 from .kernels import Kernel
 from .kunit import kunit
 from .paths import LOGS, TREE
@@ -66,6 +66,7 @@ def run_tests(names: list[str]) -> int:
             cases += own
     TIMES.write_text(json.dumps(times))
     print(f"set-up {ready - start:.0f} s, tests {time.monotonic() - ready:.0f} s")
+    print(done(cases))
     print(again(cases) + said(cases))
     return status(cases)
 
@@ -92,9 +93,10 @@ def collect(job: Job) -> tuple[list[Case], float]:
     cases = []
     for case in job():
         cases.append(case)
-        took = f" ({time.monotonic() - start:.0f} s)"
+        took = f" ({time.monotonic() - start:.0f} s)" if len(cases) == 1 else ""
+        figures = f": {case.figures}" if case.figures else ""
         # One write a case: two jobs speak.
-        sys.stdout.write(f"{case.outcome:8}{case.name}{took if len(cases) == 1 else ''}\n{case.detail}")
+        sys.stdout.write(f"{case.outcome:8}{case.name}{figures}{took}\n{case.detail}")
         sys.stdout.flush()
     return cases, time.monotonic() - start
 

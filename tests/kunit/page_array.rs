@@ -10,10 +10,10 @@ kalloc::sites! {
 mod tests {
     use super::*;
     use kalloc::{
-        gfp::Zone,
         Gfp,
         Mapping,
-        PageArray, //
+        PageArray,
+        Zone, //
     };
     use kernel::{
         alloc::flags::__GFP_HIGHMEM,

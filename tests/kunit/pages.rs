@@ -11,13 +11,13 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
-        gfp::Zone,
         FreePages,
         Gfp,
         Order,
         PageArray,
         Pages,
-        Tag, //
+        Tag,
+        Zone, //
     };
     use kernel::page::PAGE_SIZE;
 

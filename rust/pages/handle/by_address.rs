@@ -8,11 +8,11 @@ use super::sealed::{
 };
 use crate::{
     bindings,
-    gfp::{
-        Gfp,
+    gfp::Gfp,
+    order::{
         Order,
         PageCount, //
-    }, //
+    },
 };
 use core::ptr::NonNull;
 use kernel::{

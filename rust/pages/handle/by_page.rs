@@ -5,13 +5,10 @@
 use super::sealed;
 use crate::{
     bindings,
-    gfp::{
-        Gfp,
-        Order, //
-    }, //
+    gfp::Gfp,
+    order::Order, //
 };
 use core::ptr::NonNull;
-use kernel::page::PAGE_SIZE;
 
 /// `page_address()` of a page in the direct mapping, which is arithmetic.
 ///
@@ -22,6 +19,8 @@ use kernel::page::PAGE_SIZE;
 unsafe fn page_address(page: *mut bindings::page) -> *mut u8 {
     #[cfg(all(CONFIG_X86_64, CONFIG_SPARSEMEM_VMEMMAP))]
     {
+        use kernel::page::PAGE_SIZE;
+
         // SAFETY: Both are set at boot and stay.
         let (map, direct) = unsafe { (bindings::vmemmap_base, bindings::page_offset_base) };
         const { assert!(PAGE_SIZE % size_of::<bindings::page>() == 0) };

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where memory is: zones and NUMA nodes.
+//!
+//! C header: [`include/linux/mmzone.h`](srctree/include/linux/mmzone.h)
+
+use crate::bindings;
+use kernel::{
+    alloc::NumaNode,
+    ffi::c_int, //
+};
+
+/// A zone of physical memory, of those that the kernel has.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{Gfp, Order, Pages, Zone};
+///
+/// kalloc::sites! {
+///     Buffers: pages, "doc_zone";
+/// }
+///
+/// let buffer = Pages::<Buffers>::zeroed(Order::ZERO, Gfp::KERNEL | Gfp::DMA32)?;
+/// // All of it is below 4 GiB, where old devices reach it, if the kernel tells such memory apart.
+/// assert!(buffer.zone() == Zone::Normal || buffer.phys() < 1 << 32);
+/// pr_info!("in zone {}\n", buffer.zone().name());
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Zone {
+    /// For devices that reach little memory: below 16 MiB on x86.
+    Dma,
+    /// Below 4 GiB.
+    Dma32,
+    /// In the direct mapping.
+    Normal,
+    /// Not in the direct mapping.
+    HighMem,
+    /// For pages that can be moved.
+    Movable,
+    /// Memory of devices.
+    Device,
+}
+
+impl Zone {
+    /// The zone of a page.
+    ///
+    /// # Safety
+    ///
+    /// `page` must be a live page.
+    pub(crate) unsafe fn of(page: *const bindings::page) -> Zone {
+        // SAFETY: By the requirement of this function.
+        match unsafe { bindings::kalloc_helper_page_zonenum(page) } {
+            #[cfg(CONFIG_ZONE_DMA)]
+            bindings::zone_type_ZONE_DMA => Zone::Dma,
+            #[cfg(CONFIG_ZONE_DMA32)]
+            bindings::zone_type_ZONE_DMA32 => Zone::Dma32,
+            #[cfg(CONFIG_HIGHMEM)]
+            bindings::zone_type_ZONE_HIGHMEM => Zone::HighMem,
+            bindings::zone_type_ZONE_MOVABLE => Zone::Movable,
+            #[cfg(CONFIG_ZONE_DEVICE)]
+            bindings::zone_type_ZONE_DEVICE => Zone::Device,
+            _ => Zone::Normal,
+        }
+    }
+
+    /// The name, as in `/proc/zoneinfo`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Zone::Dma => "DMA",
+            Zone::Dma32 => "DMA32",
+            Zone::Normal => "Normal",
+            Zone::HighMem => "HighMem",
+            Zone::Movable => "Movable",
+            Zone::Device => "Device",
+        }
+    }
+}
+
+/// Returns the C node id of `node`; none if the machine has no such node, for which C would follow a
+/// pointer that is not there.
+#[inline]
+pub(crate) fn node_id(node: NumaNode) -> Option<c_int> {
+    if node == NumaNode::NO_NODE {
+        return Some(bindings::NUMA_NO_NODE);
+    }
+    named_node_id(node)
+}
+
+/// [`NumaNode`] keeps its id to itself, but can be compared.
+#[cold]
+fn named_node_id(node: NumaNode) -> Option<c_int> {
+    (0..)
+        .map_while(|id| Some((id, NumaNode::new(id).ok()?)))
+        .find(|&(_, candidate)| candidate == node)
+        .map(|(id, _)| id)
+        // SAFETY: The id is below MAX_NUMNODES, as `NumaNode::new` has seen to.
+        .filter(|&id| unsafe { bindings::kalloc_helper_node_online(id) })
+}
