@@ -39,8 +39,8 @@ def main(words: list[str]) -> int:
         say(f"==> {number} of {len(chosen)}, {name}: {VARIANTS[name].why}")
         own, took = collect(lambda name=name: _named(name))  # type: ignore[misc]
         cases += own
-        figures.append(f"{name:10} {said(own)}; {done(own)}; {took:.0f} s")
-    print(*figures, done(cases), again(cases) + said(cases), sep="\n")
+        figures.append(", ".join(filter(None, (f"{name:10} {said(own)}", done(own), f"{took:.0f} s"))))
+    print(*figures, f"all: {done(cases)}", again(cases) + said(cases), sep="\n")
     return status(cases)
 
 

@@ -65,8 +65,8 @@ def run_tests(names: list[str]) -> int:
             times[name] = took
             cases += own
     TIMES.write_text(json.dumps(times))
-    print(f"set-up {ready - start:.0f} s, tests {time.monotonic() - ready:.0f} s")
-    print(done(cases))
+    took = f"set-up {ready - start:.0f} s, tests {time.monotonic() - ready:.0f} s"
+    print(", ".join(filter(None, (took, done(cases)))))
     print(again(cases) + said(cases))
     return status(cases)
 

@@ -7,11 +7,12 @@ import time
 import exercise
 import exporter
 import kalloctop
+import loading
 import seeking
 import slabtops
 import unloading
 
-PARTS = (exporter, slabtops, kalloctop, seeking, unloading)
+PARTS = (exporter, slabtops, kalloctop, seeking, unloading, loading)
 
 
 def main() -> None:
