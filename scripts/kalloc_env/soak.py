@@ -29,6 +29,10 @@ KINDS = ("that no list has", "of slabs", "of vmalloc areas")
 SLACK = (64, 256, 128)
 OBJECTS_SLACK = 2000
 
+# One pool of workers for all processors. A pool for each has as many threads as once had to wait there at a time,
+# and keeps them for minutes: in the first hour the more of them, the more rounds there were.
+APPEND = "workqueue.default_affinity_scope=system"
+
 # What the kernel says when memory is gone.
 KILLED = (
     *klog.DUMPS,
@@ -78,6 +82,7 @@ class Rounds:
             say(f"    {line}")
         elif kind == "pages":
             self.pages.append(tuple(int(word) for word in words if word != "objects"))
+            say(f"           {line}")
         elif kind == "round":
             numbers = dict(zip(words[1::2], map(int, words[2::2])))
             for name in COUNTED:
@@ -134,7 +139,7 @@ def run(target: Kernel, options: argparse.Namespace, seconds: float, rounds: Rou
     """Boots the guest; returns what is wrong."""
     variables = (f"rounds={options.rounds} seconds={seconds:.0f} loads={options.loads} ops={options.ops} eaters={0 if options.no_eaters else 1} "
                  f"lost={options.lose}")
-    guest = Guest(target, f"{variables}\n{GUEST.read_text()}", cpus=options.cpus, memory=options.memory,
+    guest = Guest(target, f"{variables}\n{GUEST.read_text()}", cpus=options.cpus, memory=options.memory, append=APPEND,
                   icount=options.icount, kvm=not options.icount and kvm.usable(target),
                   timeout=seconds * 2 + options.loads * 4 + 1200, modules=modules.image(target))
     result = boot(guest, rounds)  # type: ignore[arg-type]
