@@ -109,6 +109,20 @@ static size_t append(char *line, size_t at, const char *text)
 	return at + length;
 }
 
+/* A line in which all is right, or all but one number: it is at a limit, or just beyond. */
+static size_t at_a_limit(char line[LINE])
+{
+	unsigned long numbers[] = { 1 + below(9), 1 + below(99), below(4) };
+	unsigned long limits[][4] = {
+		{ 0, 1, 100000, 100001 }, { 0, 1, LIVE / 4, LIVE / 4 + 1 }, { 0, 1000, 1001, LIVE },
+	};
+	size_t key = below(NUMBER(numbers));
+
+	numbers[key] = limits[key][below(NUMBER(limits[key]))];
+	return snprintf(line, LINE, "%s count=%lu size=%lu keep=%lu", workloads[below(WORKLOADS)],
+			numbers[0], numbers[1], numbers[2]);
+}
+
 size_t any_command(char line[LINE])
 {
 	static const char * const odd[] = {
@@ -122,6 +136,8 @@ size_t any_command(char line[LINE])
 	size_t at = 0, words = below(6);
 	char text[30];
 
+	if (one_in(6))
+		return at_a_limit(line);
 	if (one_in(30)) {
 		/* No grammar at all. */
 		for (words = below(LINE); at < words; at++)
