@@ -12,6 +12,8 @@ all, memory must be back to the page, and the kernel's log may have nothing but 
 import argparse
 import re
 import time
+from math import sqrt
+from statistics import median
 
 from . import klog, kvm, modules
 from .guest import Guest, boot
@@ -24,10 +26,11 @@ GUEST = TREE / "tests" / "stress" / "guest.sh"
 COUNTED = ("ops", "loads", "plugs", "reads", "faults")
 SHOWN = {"ops": "operations", "loads": "loads and unloads of a module", "plugs": "times that every other CPU went and came",
          "reads": "reads of all files", "faults": "allocations refused", "kills": "processes killed for memory"}
-# The pages that may be gone at the end: what the kernel keeps varies by as much from round to round.
-KINDS = ("that no list has", "of slabs", "of vmalloc areas")
-SLACK = (64, 256, 128)
-OBJECTS_SLACK = 2000
+# What may be gone at the end. What the kernel keeps varies from round to round; the median of as many varies by as
+# much over the root of their number. And it grows a little: by threads that
+# the kernel has made and keeps.
+KINDS = ("pages that no list has", "pages of slabs", "pages of vmalloc areas", "objects of kmalloc")
+VARIES, GROWS = (250, 400, 60, 900), (10, 100, 10, 100)
 
 # One pool of workers for all processors. A pool for each has as many threads as once had to wait there at a time,
 # and keeps them for minutes: in the first hour the more of them, the more rounds there were.
@@ -95,15 +98,14 @@ class Rounds:
         """What there is less of than there was, if it is more than varies anyway."""
         if len(self.pages) < 2:
             return []
-        # The first round fills what the kernel keeps. The least of some is what they all need.
+        # The first round fills what the kernel keeps.
         some = max(1, (len(self.pages) - 1) // 3)
-        before, after = (tuple(map(min, *part)) if len(part) > 1 else part[0]
-                         for part in (self.pages[1:1 + some], self.pages[-some:]))
-        gone = [new - old for old, new in zip(before, after)]
-        say("    pages more than in the beginning: " +
-            ", ".join(f"{number} {kind}" for number, kind in zip(gone, KINDS)) + f"; {gone[3]} objects of kmalloc")
-        return [f"{number} {kind} are lost" for number, kind, slack in
-                zip(gone, (*(f"pages {kind}" for kind in KINDS), "objects"), (*SLACK, OBJECTS_SLACK)) if number > slack]
+        before, after = (map(median, zip(*part)) for part in (self.pages[1:1 + some], self.pages[-some:]))
+        gone = [round(new - old) for old, new in zip(before, after)]
+        most = [round(varies / sqrt(some)) + grows for varies, grows in zip(VARIES, GROWS)]
+        say("    more than in the beginning: " +
+            ", ".join(f"{number} {kind} (limit {limit})" for number, kind, limit in zip(gone, KINDS, most)))
+        return [f"{number} {kind} are lost" for number, kind, limit in zip(gone, KINDS, most) if number > limit]
 
 
 def main(words: list[str]) -> int:
