@@ -16,8 +16,8 @@ from .paths import CACHE
 from .say import say, step
 from .userland import userland
 
-# Python drives them. kmod's programs are what people load modules with.
-PACKAGES = ("kmod", "mount", "procps", "prometheus-node-exporter", "python3-minimal")
+# Python drives them.
+PACKAGES = ("mount", "procps", "prometheus-node-exporter", "python3-minimal")
 
 CRATE, VERSION = "procutils-slabtop", "0.2.0"
 INSTALL = ("install", "--locked", "--debug", "--target", crates.TARGET, "--version", f"={VERSION}", CRATE)
