@@ -3,8 +3,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import exercise
 import exposition
@@ -145,6 +148,24 @@ def differences() -> None:
     assert changed == grown | {"TOTAL": sum(grown.values())}, lines
 
 
+@contextmanager
+def stopped(program: "subprocess.Popen[str]") -> Iterator[None]:
+    """Has a program do nothing meanwhile, if it has not ended."""
+    program.send_signal(signal.SIGSTOP)
+    while program.poll() is None and state(program.pid) != "T":
+        time.sleep(0.001)
+    try:
+        yield
+    finally:
+        program.send_signal(signal.SIGCONT)
+
+
+def state(pid: int) -> str:
+    """A process's, as ps(1) shows it."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        return stat.read().rpartition(")")[2].split()[0]
+
+
 def leaks() -> None:
     """What grows and what stays is named, what shrinks is not."""
     exercise.hold()
@@ -153,8 +174,10 @@ def leaks() -> None:
         step = 0
         while program.poll() is None:
             step += 1
-            # One of each between any two readings, however long it takes to start.
-            keep(kvec=max(MOST - step, 1), cache=min(LEAST + step, MOST))
+            # One of each between any two readings, however long it takes to start. A workload frees what it has
+            # before it allocates more, which must not be seen.
+            with stopped(program):
+                keep(kvec=max(MOST - step, 1), cache=min(LEAST + step, MOST))
             time.sleep(0.05)
         assert program.stdout
         lines = [line.split() for line in program.stdout.read().splitlines()[1:]]
