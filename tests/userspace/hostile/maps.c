@@ -91,13 +91,23 @@ static void hand_on(char *at, int device)
 		wrong("written by process_vm_writev");
 }
 
-static void change(char *at, size_t size, int device)
+/* Nobody else's memory gets the place of what is gone: it would take what follows for its own. */
+static void vacate(char *at, size_t size)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+
+	if (mmap(at, size, PROT_NONE, flags, -1, 0) == MAP_FAILED)
+		die("vacate");
+}
+
+/* One of many things. Returns whether the first page is still the device's. */
+static bool change(char *at, size_t size, int device)
 {
 	/* All that there are, but those that declare memory broken. */
 	static const int advice[] = {
 		0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
 	};
-	size_t part = below(size / PAGE + 1) * PAGE;
+	size_t part = below(size / PAGE + 1) * PAGE, other = any_size();
 	void *moved;
 
 	switch (below(9)) {
@@ -110,15 +120,19 @@ static void change(char *at, size_t size, int device)
 		input(mprotect(at + part, PAGE, one_in(2) ? PROT_NONE : PROT_READ));
 		break;
 	case 2:
-		moved = mremap(at, size, any_size(),
+		moved = mremap(at, size, other,
 			       MREMAP_MAYMOVE | (one_in(2) ? MREMAP_DONTUNMAP : 0));
 		input(moved == MAP_FAILED ? -1 : 0);
-		if (moved != MAP_FAILED)
-			munmap(moved, 16 * PAGE);
-		break;
+		if (moved == MAP_FAILED)
+			break;
+		munmap(moved, other);
+		return false;
 	case 3:
+		if (part >= size)
+			break;
 		input(munmap(at + part, PAGE));
-		break;
+		vacate(at + part, PAGE);
+		return part;
 	case 4:
 		input(mlock(at, size));
 		input(munlock(at, size));
@@ -136,6 +150,7 @@ static void change(char *at, size_t size, int device)
 	default:
 		touch(at + part);
 	}
+	return true;
 }
 
 /* One of the devices, and something that it shows. */
@@ -181,8 +196,8 @@ static void some_mappings(void)
 		size_t size;
 		char *at = any_mapping(device, &size);
 
-		for (int j = 0; at && j < 6; j++)
-			change(at, size, device);
+		for (int j = 0; at && j < 6 && change(at, size, device); j++)
+			;
 		if (one_in(3))
 			tell(device);
 	}
