@@ -59,6 +59,7 @@ SHOWN = {
     "modules_come_back": ["0"],
     "the_readme_driver_works": ["driver_session 1", "driver_table 1"],
     "workloads_are_clean": ["10", "1"],
+    "hostile_input_is_noticed": ["1", "some"],
     "modules_leave_nothing": [],
     "kmemleak_finds_nothing": [],
     LEAK: ["0", "again 1"],

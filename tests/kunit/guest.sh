@@ -112,6 +112,18 @@ hostile $hostile
 echo "status $?"
 rmmod kalloc_exercise kalloc_compare kalloc_kv kalloc_map kalloc
 
+# The program that does so has a word to say of a file that takes whatever it is given.
+section hostile_input_is_noticed DEBUG_FS LINUX_7_3
+modprobe kalloc_exercise
+file=/sys/kernel/debug/kalloc/exercise
+: >/tmp/taken
+mount --bind /tmp/taken $file
+hostile --rounds 2 commands >/tmp/said
+echo $?
+grep -c "^WRONG commands (seed 1, round 0): '" /tmp/said | sed 's/[1-9][0-9]*/some/'
+umount $file
+rmmod kalloc_exercise kalloc
+
 # Calls that are refused memory fail with an error, or do without; each line of the program's is a kind.
 section refusals_leave_nothing FAIL_PAGE_ALLOC FAILSLAB LINUX_7_3
 # shellcheck disable=SC2154 # Set by whoever runs this.
