@@ -17,7 +17,15 @@ unsafe extern "C" {
 /// Ends the case that runs as skipped, for this reason: a facility that this kernel has not got.
 ///
 /// What the case has is not dropped, so it is to be called before there is anything.
-pub(crate) fn skip(reason: &'static CStr) {
+macro_rules! skip {
+    ($reason:literal) => {
+        $crate::case::end($reason)
+    };
+}
+
+pub(crate) use skip;
+
+pub(crate) fn end(reason: &'static CStr) {
     // SAFETY: The text ends in a NUL and stays, and a case runs in a thread of KUnit's, which this ends.
     // Nothing relies on what the thread owns being dropped.
     unsafe { kunit_skip(reason.as_char_ptr()) }

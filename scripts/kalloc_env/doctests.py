@@ -36,6 +36,12 @@ class Example:
         return [without_mark(line) for line in self.text]
 
     @property
+    def declares(self) -> bool:
+        """Whether it has sites, and leaves it to us to register them."""
+        code = "\n".join(self.code)
+        return "sites!" in code and "register(" not in code
+
+    @property
     def shown(self) -> list[str]:
         """What readers see of it."""
         return [line for line in self.text if not HIDDEN.match(line)]
@@ -136,10 +142,9 @@ def case(example: Example, name: str, line: int) -> list[str]:
     """The case of an example, to be put at a line."""
     offset = line + HEAD.count("\n") - example.line
     code = "\n".join(example.code)
-    registers = "sites!" in code and "register(" not in code
     head = HEAD.format(name=name, file=example.file, first=example.line, test="#[test] " if example.runs else "",
                        place=f'"{name}", c"{example.file}", {offset}',
-                       register="declared.register(SITES)" if registers else "true")
+                       register="declared.register(SITES).is_ok()" if example.declares else "true")
     end = [] if code.endswith("(())") else [END]
     return [*head.splitlines(), *example.code, *end, "}}"]
 
@@ -148,11 +153,17 @@ def suite(found: list[Example]) -> str:
     """The suite of these examples."""
     lines = ["// SPDX-License-Identifier: GPL-2.0", "#[kunit_tests(kalloc_doctests)]", "mod doctests {",
              "use kernel::prelude::*;"]
+    for name, example in named(found):
+        lines += case(example, name, len(lines) + 1)
+    return "".join(line + "\n" for line in [*lines, "}"])
+
+
+def named(found: list[Example]) -> Iterator[tuple[str, Example]]:
+    """The examples with the names of their cases, of which no two are alike."""
     names: dict[str, int] = {}
     for example in found:
         count = names[example.name] = names.get(example.name, 0) + 1
-        lines += case(example, example.name + (f"_{count}" if count > 1 else ""), len(lines) + 1)
-    return "".join(line + "\n" for line in [*lines, "}"])
+        yield example.name + (f"_{count}" if count > 1 else ""), example
 
 
 def main() -> None:

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What comes of allocations that are refused: tests/userspace/kalloc_faults.c, and what the kernel says of it."""
+"""What comes of allocations that are refused, to system calls (tests/userspace/kalloc_faults.c) and to the KUnit
+suites' cases (tests/refused/), and what the kernel says of it.
+"""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from .case import Case
 from .klog import DUMPS
 from .userspace import compiled
 
-SECTION = "refusals_leave_nothing"
+SECTION, CASES = "refusals_leave_nothing", "refused_cases_leave_nothing"
 # Each allocation is refused if this is "all", which takes many minutes.
 AMOUNT = os.environ.get("KALLOC_FAULTS", "")
 
@@ -24,12 +27,13 @@ CALLS = [f"{how}_{module}" for module in LOADED for how in ("load", "unload")] +
 SAID = (
     *DUMPS,
     # vmalloc, with a stack dump and the state of memory; where a module goes; caches, with a stack dump.
-    r"^kalloc_faults: vmalloc error: size \d+, .* mode:0x\w+\(GFP_\w+(\|__GFP_\w+)*\), nodemask=\(null\)$",
-    r"^kalloc_faults: page allocation failure: order:\d+, mode:",
+    r"^(kalloc_faults|modprobe): vmalloc error: size \d+, .* mode:0x\w+\(GFP_\w+(\|__GFP_\w+)*\), nodemask=\(null\)$",
+    r"^(kalloc_faults|modprobe): page allocation failure: order:\d+, mode:",
     r"^(warn_alloc|execmem_vmalloc): \d+ callbacks suppressed$",
     r"^execmem: unable to allocate memory$",
-    r"^__kmem_cache_create_args\((exercise|map)_cache\) failed with error -(12|22)$",
+    r"^__kmem_cache_create_args\((exercise|map|kunit|doc)_\w+\) failed with error -(12|22)$",
     r"^SLUB: Unable to allocate memory on CPU ",
+    r"^percpu: allocation failed, size=\d+ align=\d+ atomic=[01], ",
     # The module loader: of symbols, and of suites in modules that have none.
     r"^kalloc_\w+: Unknown symbol \w+ \(err -12\)$",
     r"^kunit module: error filtering suites: -12$",
@@ -37,7 +41,7 @@ SAID = (
     r"^kobject: kobject_add_internal failed for \S+ \(error: -12 parent: \S+\)$",
     r"^kobject: kobject_create_and_add: kobject_add error: -12$",
     r"^kobject: can not set name properly!$",
-    r"^SLUB: Unable to add cache (exercise|map)_cache to sysfs$",
+    r"^SLUB: Unable to add cache (exercise|map|kunit|doc)_\w+ to sysfs$",
     r"^debugfs: out of free dentries, can not create (file|directory) '\w+'$",
     # A page fault is repeated.
     r"^Huh VM_FAULT_OOM leaked out to the #PF handler\. Retrying PF$",
@@ -63,5 +67,16 @@ def verdict(shown: str | None, where: str) -> Iterator[Case]:
     if right:
         refused, failed = (sum(int(row[column]) for row in rows) for column in (1, 2))
         yield Case(name, "passed", figures=f"{refused} allocations refused, {failed} calls failed")
+    else:
+        yield Case(name, "failed", f"the guest shows {shown}\n{where}")
+
+
+def verdict_of_cases(shown: str | None, where: str) -> Iterator[Case]:
+    """What the section with the suites' cases shows: the module loaded, and that each case met refusals."""
+    status, _, said = (shown or "").partition("\n")
+    found = {kind: int(number) for kind, number in re.findall(r"(\w+) (\d+)", said)}
+    name = f"kunit guest.{CASES}"
+    if status == "0" and 0 < found.get("cases", 0) < found.get("refused", 0) and found.get("failed"):
+        yield Case(name, "passed", figures=f"{found['refused']} allocations refused, {found['failed']} cases failed of it")
     else:
         yield Case(name, "failed", f"the guest shows {shown}\n{where}")

@@ -118,6 +118,8 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
         yield lacking.get(name) or _verdict(f"kunit guest.{name}", wrong, where, figures)
     yield from [lacking[faults.SECTION]] if faults.SECTION in lacking else faults.verdict(
         shown.get(faults.SECTION), where)
+    yield from [lacking[faults.CASES]] if faults.CASES in lacking else faults.verdict_of_cases(
+        shown.get(faults.CASES), where)
     yield from [lacking[fuzz.SECTION]] if fuzz.SECTION in lacking else fuzz.verdict(
         shown.get(fuzz.SECTION), where)
 
@@ -181,7 +183,7 @@ def _offending(log: str) -> Iterator[str]:
     """What each section of the guest's should not have in the log, and what it should have and has not."""
     boot, *sections = log.split(MARK)
     yield from klog.offending(boot)
-    allowed = {SUITES: SUITES_SAY, faults.SECTION: faults.SAID, fuzz.SECTION: fuzz.SAID}
+    allowed = {SUITES: SUITES_SAY, faults.SECTION: faults.SAID, faults.CASES: faults.SAID, fuzz.SECTION: fuzz.SAID}
     for section in sections:
         name = section.splitlines()[0]
         if name != RACE:

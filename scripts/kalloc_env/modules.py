@@ -20,7 +20,8 @@ from .say import Failure, run, step
 from .toolchain import Toolchain, toolchain
 
 # Where modules come from; a change below restarts the kernel's build system.
-SOURCES = ("Kbuild", "rust", "samples", "bench", "tests", "scripts/kalloc_env/doctests.py")
+SOURCES = ("Kbuild", "rust", "samples", "bench", "tests", "scripts/kalloc_env/doctests.py",
+           "scripts/kalloc_env/refused.py")
 SUFFIXES = (".rs", ".c", ".h", ".S")
 FOREIGN = "kdir-"
 MANY_SITES = "bench"  # alone: ten thousand sites take a minute to compile

@@ -4,10 +4,13 @@
 //!
 //! Each is a case; `scripts/kalloc_env/doctests.py` makes them from the comments in `rust/`.
 
-use kalloc::Site;
 use kernel::prelude::*;
-#[cfg(not(LINUX_7_2))]
-use kernel::ModuleMetadata;
+use sites::{
+    module,
+    Sites, //
+};
+
+mod sites;
 
 module! {
     type: KallocDoctests,
@@ -23,34 +26,6 @@ struct KallocDoctests;
 impl kernel::Module for KallocDoctests {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         Ok(KallocDoctests)
-    }
-}
-
-/// The module, as `init` is given it: what an example has for its own.
-fn module() -> &'static ThisModule {
-    #[cfg(LINUX_7_2)]
-    return &THIS_MODULE;
-    #[cfg(not(LINUX_7_2))]
-    &LocalModule::THIS_MODULE
-}
-
-/// The sites that an example declares: a driver registers its own, and leaves nothing in them.
-struct Sites(&'static [fn() -> &'static Site]);
-
-impl Sites {
-    fn new() -> Self {
-        Sites(&[])
-    }
-
-    /// Registers `sites`; returns whether that could be done.
-    fn register(&mut self, sites: &'static [fn() -> &'static Site]) -> bool {
-        self.0 = sites;
-        kalloc::register(module(), sites).is_ok()
-    }
-
-    /// Whether nothing is left.
-    fn are_empty(&self) -> bool {
-        self.0.iter().all(|site| site().totals().live() == 0)
     }
 }
 

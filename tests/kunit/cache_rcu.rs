@@ -251,45 +251,91 @@ mod tests {
         value
     }
 
-    /// Looks for connections until told to stop, and says what it has seen.
-    fn read(table: &Table) {
-        let count = |counter: &Atomic<i32>, seen: bool| counter.add(i32::from(seen), Relaxed);
-        let mut kept: Option<RcuRef<Conns>> = None;
-        let mut next = 0;
-        while table.stop.load(Acquire) == 0 {
-            next = (next + 1) % LINKS;
-            let guard = rcu::read_lock();
-            let Some(seen) = table.links.get(next as usize).and_then(|l| l.load(&guard)) else {
-                continue;
-            };
-            let number = seen.key().load(Relaxed);
-            slowly(());
-            let found = seen.get(|conn| {
-                // Whatever it is, it is a whole one, and stays what it is.
-                let right = conn.is_whole() && conn.key().load(Relaxed) == conn.number;
-                count(&table.wrong, !right);
-                count(&table.others, conn.number != number);
-                conn.number == number
-            });
-            drop(guard);
-            count(&table.held, found.is_some());
-            count(&table.wrong, kept.is_some_and(|conn| !conn.is_whole()));
-            kept = found;
+    /// One who reads the table, or waits for those who do: the last to go says so.
+    struct Reader(Arc<Table>);
+
+    impl Reader {
+        fn of(table: &Arc<Table>) -> Self {
+            table.readers.fetch_add(1, Relaxed);
+            Reader(table.clone())
+        }
+
+        /// Looks for connections until told to stop, and says what it has seen.
+        fn read(&self) {
+            let table = &self.0;
+            let count = |counter: &Atomic<i32>, seen: bool| counter.add(i32::from(seen), Relaxed);
+            let mut kept: Option<RcuRef<Conns>> = None;
+            let mut next = 0;
+            while table.stop.load(Acquire) == 0 {
+                next = (next + 1) % LINKS;
+                let guard = rcu::read_lock();
+                let Some(seen) = table.links.get(next as usize).and_then(|l| l.load(&guard)) else {
+                    continue;
+                };
+                let number = seen.key().load(Relaxed);
+                slowly(());
+                let found = seen.get(|conn| {
+                    // Whatever it is, it is a whole one, and stays what it is.
+                    let right = conn.is_whole() && conn.key().load(Relaxed) == conn.number;
+                    count(&table.wrong, !right);
+                    count(&table.others, conn.number != number);
+                    conn.number == number
+                });
+                drop(guard);
+                count(&table.held, found.is_some());
+                count(&table.wrong, kept.is_some_and(|conn| !conn.is_whole()));
+                kept = found;
+            }
+        }
+    }
+
+    impl Drop for Reader {
+        fn drop(&mut self) {
+            if self.0.readers.fetch_sub(1, ordering::Full) == 1 {
+                self.0.done.complete_all();
+            }
+        }
+    }
+
+    /// Those who read a table. Once they are dropped, nobody does, and nothing is linked there.
+    struct Readers(Option<Reader>);
+
+    impl Readers {
+        fn start(table: &Arc<Table>, number: usize) -> Result<Self> {
+            let readers = Readers(Some(Reader::of(table)));
+            for _ in 0..number {
+                let reader = Reader::of(table);
+                workqueue::system_unbound().try_spawn(GFP_KERNEL, move || reader.read())?;
+            }
+            Ok(readers)
+        }
+    }
+
+    impl Drop for Readers {
+        fn drop(&mut self) {
+            if let Some(last) = self.0.take() {
+                let table = last.0.clone();
+                table.stop.store(1, Release);
+                drop(last);
+                table.done.wait_for_completion();
+                for link in &table.links {
+                    link.replace(None);
+                }
+            }
         }
     }
 
     #[test]
     fn readers_see_whole_objects_while_memory_is_reused() -> Result {
-        const READERS: i32 = 3;
         if !cfg!(CONFIG_SMP) {
-            crate::case::skip(c"one processor: nobody reads while memory is reused");
+            crate::case::skip!(c"one processor: nobody reads while memory is reused");
         }
         let (change, drops) = (Change::of::<Conns>(), DROPS.load(Relaxed));
         let cache = conns()?;
         let table = Arc::pin_init(
             pin_init!(Table {
                 links: core::array::from_fn(|_| RcuLink::new()),
-                readers: Atomic::new(READERS),
+                readers: Atomic::new(0),
                 stop: Atomic::new(0),
                 held: Atomic::new(0),
                 others: Atomic::new(0),
@@ -298,15 +344,7 @@ mod tests {
             }),
             GFP_KERNEL,
         )?;
-        for _ in 0..READERS {
-            let table = table.clone();
-            workqueue::system_unbound().try_spawn(GFP_KERNEL, move || {
-                read(&table);
-                if table.readers.fetch_sub(1, ordering::Full) == 1 {
-                    table.done.complete_all();
-                }
-            })?;
-        }
+        let readers = Readers::start(&table, 3)?;
 
         // Each place gets one connection after the other; every other time in the same memory.
         let mut number = 0;
@@ -332,14 +370,10 @@ mod tests {
             }))?;
             drop(link.replace(Some(conn)));
         }
-        table.stop.store(1, Release);
-        table.done.wait_for_completion();
+        drop(readers);
 
         assert!(sum(&table.wrong) == 0);
         assert!(sum(&table.held) > 0 && sum(&table.others) > 0);
-        for link in &table.links {
-            link.replace(None);
-        }
         assert!(DROPS.load(Relaxed) as u64 - drops as u64 == number);
         assert!(change.live().0 == 0);
         Ok(())

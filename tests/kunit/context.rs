@@ -209,7 +209,7 @@ mod tests {
 
     fn interrupts_can_be_disabled() {
         if cfg!(LINUX_7_2) {
-            crate::case::skip(c"Linux 7.2 has nothing in Rust to disable interrupts with");
+            crate::case::skip!(c"Linux 7.2 has nothing in Rust to disable interrupts with");
         }
     }
 
@@ -331,7 +331,7 @@ mod tests {
     fn owners_may_go_with_interrupts_disabled() -> Result {
         interrupts_can_be_disabled();
         if cfg!(CONFIG_PREEMPT_RT) {
-            crate::case::skip(c"spinlocks sleep: nothing is freed with interrupts disabled");
+            crate::case::skip!(c"spinlocks sleep: nothing is freed with interrupts disabled");
         }
         let owners = Owners::new()?;
         let guard = local_interrupt_disable();

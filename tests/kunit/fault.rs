@@ -6,6 +6,10 @@
 //! The kernel's fault injection does it (failslab, fail_page_alloc), for the current thread alone, and
 //! while [`Refusal::during`] makes the call.
 
+use crate::refusal::{
+    self,
+    Refusal, //
+};
 use kalloc::{
     stats::Failures,
     Tag, //
@@ -17,8 +21,6 @@ use kernel::{
 
 mod cache;
 mod free;
-#[path = "../../rust/testing/faults.rs"]
-mod injection;
 mod kinds;
 mod kmalloc;
 mod pages;
@@ -38,39 +40,8 @@ pub(crate) const SITES: &[&[fn() -> &'static kalloc::Site]] = &[
 
 /// Skips the case that runs if the kernel cannot refuse allocations. It comes first in each.
 pub(crate) fn needed() {
-    if !injection::expose() {
-        crate::case::skip(c"the kernel has no fault injection");
-    }
-}
-
-/// What the current thread is refused from now on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Refusal {
-    /// The nth allocation.
-    Of(c_uint),
-    /// Every one.
-    OfAll,
-}
-
-impl Refusal {
-    /// Makes a call with it. Returns what came of that, and whether an allocation was refused, as far as
-    /// that is known.
-    fn during<T>(self, call: impl FnOnce() -> T) -> (T, bool) {
-        match self {
-            Refusal::Of(nth) => {
-                injection::refuse(nth);
-                let outcome = call();
-                let pending = injection::pending();
-                injection::refuse(0);
-                (outcome, pending == 0)
-            }
-            Refusal::OfAll => {
-                injection::refuse_all(true);
-                let outcome = call();
-                injection::refuse_all(false);
-                (outcome, true)
-            }
-        }
+    if !refusal::are_possible() {
+        crate::case::skip!(c"the kernel has no fault injection");
     }
 }
 
@@ -134,7 +105,7 @@ pub(crate) fn refuse_first<S: Tag, P, E: Into<Error>>(
     call: impl Fn(&mut P) -> Result<bool, E>,
     intact: impl Fn(&P) -> bool,
 ) -> Result<Faults> {
-    if !injection::expose() {
+    if !refusal::are_possible() {
         return Err(ENODEV);
     }
     let make = |refusal: Refusal| {

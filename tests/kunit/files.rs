@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn files_of_two_kinds_may_share_a_name() -> Result {
         if !cfg!(CONFIG_DEBUG_FS) {
-            crate::case::skip(c"the kernel has files of one kind only: no debugfs");
+            crate::case::skip!(c"the kernel has files of one kind only: no debugfs");
         }
         let module = *MODULE.as_ref().ok_or(ENODEV)?;
         let first = create(c"kalloc_kunit_twin")?;

@@ -129,6 +129,13 @@ section refusals_leave_nothing FAIL_PAGE_ALLOC FAILSLAB LINUX_7_3
 # shellcheck disable=SC2154 # Set by whoever runs this.
 kalloc_faults $faults || echo "status $?"
 
+# So do the cases of the suites, which are functions of another module for that.
+section refused_cases_leave_nothing FAIL_PAGE_ALLOC FAILSLAB
+modprobe kalloc_refused ${faults:+first=100}
+echo $?
+dmesg | sed -n 's/.*kalloc_refused: //p'
+rmmod kalloc_refused
+
 section modules_leave_nothing
 rmmod kalloc 2>/dev/null
 ls -d /proc/kallocinfo /sys/kernel/debug/kalloc /sys/kernel/slab/*exercise* /sys/kernel/slab/*driver* 2>/dev/null

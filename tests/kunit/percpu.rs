@@ -47,11 +47,11 @@ mod tests {
             assert!(cpu.as_u32() == at as u32 && value.load(Relaxed) == at as u64);
         }
         for _ in 0..100 {
-            let (cpu, value) = values.this(|value| {
-                assert!(!preemptible());
-                (CpuId::current(), value.fetch_add(1000, Relaxed))
+            let (stays, cpu, value) = values.this(|value| {
+                let value = value.fetch_add(1000, Relaxed);
+                (!preemptible(), CpuId::current(), value)
             });
-            assert!(value % 1000 == u64::from(cpu.as_u32()));
+            assert!(stays && value % 1000 == u64::from(cpu.as_u32()));
         }
         assert!(preemptible());
         let sum: u64 = values

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The cases of the KUnit suites with allocations refused: each with all of them, then with its first, its
+//! second, and so on, until there is none left to refuse. They run when the module is loaded.
+//!
+//! `scripts/kalloc_env/refused.py` takes them from `tests/kunit/`. A case that is refused memory may pass all
+//! the same; fail with `ENOMEM`; or find that something is not as it expects. In each event it leaves nothing.
+
+use case::{
+    Case,
+    End,
+    Returned, //
+};
+use kalloc::Site;
+use kernel::prelude::*;
+use refusal::Refusal;
+
+// As KUnit's for a suite, but they end the function, and not the thread.
+macro_rules! assert {
+    ($condition:expr $(,)?) => {
+        if !$condition {
+            return $crate::case::unmet();
+        }
+    };
+}
+
+macro_rules! assert_eq {
+    ($left:expr, $right:expr $(,)?) => {
+        assert!($left == $right)
+    };
+}
+
+macro_rules! assert_ne {
+    ($left:expr, $right:expr $(,)?) => {
+        assert!($left != $right)
+    };
+}
+
+mod case;
+#[path = "../kunit/refusal.rs"]
+mod refusal;
+#[path = "../doctests/sites.rs"]
+mod sites;
+#[path = "../kunit/watch.rs"]
+mod watch;
+
+use sites::module;
+pub(crate) use watch::{
+    Change,
+    Dropped, //
+};
+
+module! {
+    type: KallocRefused,
+    name: "kalloc_refused",
+    authors: ["The kalloc authors"],
+    description: "The KUnit cases of kalloc, refused memory",
+    license: "GPL",
+    params: {
+        first: u32 {
+            default: 1,
+            description: "Refuse each of a case's first allocations, so many, and then the fewer the more there were",
+        },
+    },
+}
+
+// `CASES` and `SITES`.
+include!(env!("KALLOC_REFUSED"));
+
+struct KallocRefused;
+
+impl kernel::Module for KallocRefused {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        if !refusal::are_possible() {
+            return Err(ENODEV);
+        }
+        site::remember(module);
+        for sites in SITES {
+            kalloc::register(module, sites)?;
+        }
+        let mut tally = Tally::default();
+        let mut wrong = 0;
+        for case in CASES {
+            if let Err(why) = tally.refuse_each(case) {
+                pr_err!("{}.{}: {why:?}\n", case.suite, case.name);
+                wrong += 1;
+            }
+        }
+        let Tally {
+            cases,
+            passed,
+            failed,
+            unmet,
+        } = tally;
+        let refused = passed + failed + unmet;
+        pr_info!("cases {cases} refused {refused} passed {passed} failed {failed} unmet {unmet}\n");
+        if wrong != 0 {
+            return Err(EIO);
+        }
+        Ok(KallocRefused)
+    }
+}
+
+/// What was done, and how cases ended that were refused something.
+#[derive(Default)]
+struct Tally {
+    cases: u32,
+    passed: u32,
+    failed: u32,
+    unmet: u32,
+}
+
+/// What must not be.
+#[derive(Debug)]
+#[expect(dead_code)] // It is printed.
+enum Wrong {
+    /// A case ended like this.
+    Ended(Refusal, End),
+    /// It left something at this site.
+    Left(Refusal, &'static str),
+    /// There was no memory to watch it.
+    Unwatched(Error),
+}
+
+impl Tally {
+    fn refuse_each(&mut self, case: &Case) -> Result<(), Wrong> {
+        if self.refuse(case, Refusal::OfAll)? == End::Skipped {
+            return Ok(());
+        }
+        self.cases += 1;
+        let first = module_parameters::first.value().max(1);
+        let mut nth = 1;
+        // The last time, nothing is refused, and it passes.
+        while self.refuse(case, Refusal::Of(nth))? != End::Untouched {
+            nth += (3 * nth / first).max(1);
+        }
+        Ok(())
+    }
+
+    /// Runs a case with a refusal.
+    fn refuse(&mut self, case: &Case, refusal: Refusal) -> Result<End, Wrong> {
+        let before = live().map_err(Wrong::Unwatched)?;
+        let (end, refused) = refusal.during(|| case.run());
+        let after = live().map_err(Wrong::Unwatched)?;
+        if let Some(at) = (0..before.len()).find(|&at| before[at] != after[at]) {
+            return Err(Wrong::Left(refusal, before[at].0));
+        }
+        match end {
+            End::Skipped => {}
+            End::Passed if !refused => return Ok(End::Untouched),
+            End::Passed => self.passed += 1,
+            End::Failed(ENOMEM) if refused => self.failed += 1,
+            End::Unmet if refused => self.unmet += 1,
+            _ => return Err(Wrong::Ended(refusal, end)),
+        }
+        Ok(end)
+    }
+}
+
+/// What is live at each site: its name, blocks and bytes.
+fn live() -> Result<KVec<(&'static str, u64, u64)>> {
+    let mut live = KVec::new();
+    for site in SITES.iter().copied().flatten() {
+        let totals = site().totals();
+        live.push(
+            (site().name(), totals.live(), totals.live_bytes),
+            GFP_KERNEL,
+        )?;
+    }
+    Ok(live)
+}
