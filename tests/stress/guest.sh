@@ -6,8 +6,8 @@
 # shellcheck disable=SC2154 # Set by whoever runs this.
 folder=/sys/kernel/debug/kalloc
 
-# Only the eater is to be killed.
-echo -1000 >/proc/self/oom_score_adj
+# Only the eater is to be killed: neither we nor who takes what we print.
+for process in /proc/[0-9]*; do echo -1000 >"$process/oom_score_adj"; done 2>/dev/null
 echo 0 >/proc/sys/vm/oom_dump_tasks
 echo +memory >/sys/fs/cgroup/cgroup.subtree_control
 mkdir /sys/fs/cgroup/small
@@ -50,19 +50,21 @@ eats() {
 }
 
 # Pages in use that no list of the kernel's has, in slabs that nobody can reclaim, and in vmalloc areas, with all
-# that can be had back had back. What a processor has at hand is free.
+# that can be had back had back. What a processor has at hand is free; stacks that debug kernels keep,
+# in pools of four pages, are counted by them.
 pages() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 	for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done 2>/dev/null
-	awk '/^ +count:/ { hand += $2 }
+	cat /sys/kernel/debug/stackdepot/stats 2>/dev/null | awk '/^ +count:/ { hand += $2 }
+		/^pools:/ { stacks = 4 * $2 }
 		/^[A-Z]/ { sub(":", "", $1); kib[$1] = $2 }
 		END {
 			lists = kib["Active"] + kib["Inactive"] + kib["Unevictable"]
 			named = kib["Slab"] + kib["PageTables"] + kib["SecPageTables"] + kib["Percpu"] + kib["VmallocUsed"]
-			rest = (kib["MemTotal"] - kib["MemFree"] - lists - named) / 4 - hand
+			rest = (kib["MemTotal"] - kib["MemFree"] - lists - named) / 4 - hand - stacks
 			print int(rest), int(kib["SUnreclaim"] / 4), int(kib["VmallocUsed"] / 4 - kib["KernelStack"] / 4)
-		}' /proc/zoneinfo /proc/meminfo
+		}' /proc/zoneinfo /proc/meminfo -
 }
 
 # Objects of kmalloc's caches.
