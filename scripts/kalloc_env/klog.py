@@ -23,7 +23,9 @@ SPLAT = re.compile(
     r"\bWARNING:|\bBUG:|\bBUG at|^BUG \S+ \(|\bOops\b|\bKASAN\b|\bUBSAN\b|\bKFENCE: |\bkmemleak: \d+ new|"
     r"possible (?:circular|recursive|irq lock|unsafe|deadlock)|inconsistent lock state|suspicious RCU usage|"
     r"\bRIP: |^pc : |\bCall [Tt]race:|general protection fault|[Uu]nable to handle|panicked at|"
-    r"\bKernel panic|blocked for more than|\bsoft lockup|rcu.*detected.*stall|messages dropped"
+    r"^CFI failure at |: detected (?:buffer overflow|field-spanning write)|^usercopy: Kernel memory |"
+    r"^list_(?:add|del) (?:corruption|double add)|^\[.* overwritten\]|^pagealloc: memory corruption|"
+    r"\bInternal error: |\bKernel panic|blocked for more than|\bsoft lockup|rcu.*detected.*stall|messages dropped"
 )
 
 # What is expected, each for its reason.

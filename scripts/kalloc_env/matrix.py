@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from . import klog, kvm, modules
 from .case import Case, again, done, said, status
+from .guards import BOOTS
 from .guest import Guest, boot
 from .kernels import PLANS, Kernel
 from .kunit import kunit
@@ -20,6 +21,8 @@ from .variants import VARIANTS
 # What tells more of a kernel without KUnit; given its name, it runs on it. Not user_memory: the kernel crate of
 # Linux 7.2 does not have a misc device keep its module, so that one that is open can be unloaded.
 ON_STOCK = ("stock_life",)
+# That its guards catch what they are there for, on a kernel that has some; two guests may be slow ones.
+GUARDS, GUARDS_SECONDS = "guards_catch", 1200.0
 
 
 def main(words: list[str]) -> int:
@@ -53,7 +56,7 @@ def _named(name: str) -> Iterator[Case]:
     except Failure as failure:
         yield Case(f"{name}: build", "failed", _why(failure))
         return
-    for test in (_builds, _life, _suites if PLANS[name].fragments else _scenarios):
+    for test in (_builds, _life, _suites if PLANS[name].fragments else _scenarios, _guards):
         for case in test(kernel):
             yield replace(case, name=f"{name}: {case.name}")
 
@@ -78,6 +81,11 @@ def _life(kernel: Kernel) -> Iterator[Case]:
 
 def _suites(kernel: Kernel) -> Iterator[Case]:
     return kunit(kernel, VARIANTS[kernel.name].machine(kernel))
+
+
+def _guards(kernel: Kernel) -> Iterator[Case]:
+    if kernel.name in BOOTS:
+        yield from scenario(SCENARIOS / GUARDS, kernel.name, seconds=GUARDS_SECONDS)
 
 
 def _scenarios(kernel: Kernel) -> Iterator[Case]:

@@ -101,17 +101,17 @@ def collect(job: Job) -> tuple[list[Case], float]:
     return cases, time.monotonic() - start
 
 
-def scenario(path: Path, *arguments: str) -> Iterator[Case]:
+def scenario(path: Path, *arguments: str, seconds: float = SCENARIO_SECONDS) -> Iterator[Case]:
     """One executable file."""
-    log = LOGS / f"test-{path.name}.log"
+    log = LOGS / f"test-{'-'.join((path.name, *arguments))}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         try:
             status = subprocess.run([path, *arguments], cwd=TREE, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                    timeout=SCENARIO_SECONDS, check=False).returncode
+                                    timeout=seconds, check=False).returncode
         except subprocess.TimeoutExpired:
             status = -1
-            out.write(f"no end after {SCENARIO_SECONDS:.0f} s\n".encode())
+            out.write(f"no end after {seconds:.0f} s\n".encode())
     if status in (0, SKIP):
         yield Case(path.name, "skipped" if status else "passed")
     else:

@@ -3,8 +3,8 @@
 //! Memory for bugs.
 //!
 //! Safe code cannot commit them. So this part of the module owns blocks of every family, as any driver
-//! does, and lends them to C (`bugs.c`, `unseen.c`), which does to them what the kernel's checkers must
-//! notice. What to commit is written to `/sys/module/kalloc_planted/parameters/plant`.
+//! does, and lends them to C, which does to them what the kernel's checkers must notice. What to commit
+//! is written to `/sys/module/kalloc_planted/parameters/plant`.
 
 use core::mem::MaybeUninit;
 use kalloc::{
@@ -18,7 +18,9 @@ use kalloc::{
     },
     KBox,
     KmemCache,
+    Mapping,
     Order,
+    PageArray,
     Pages,
     VBox, //
 };
@@ -55,6 +57,12 @@ const BOX: usize = 100;
 
 /// Not a multiple of a page, likewise.
 const AREA: usize = 5000;
+
+/// More boxes than a processor has at hand.
+const BURST: usize = 200;
+
+/// The order of a block of pages that processors do not have at hand.
+const LARGE: u32 = 5;
 
 /// A block.
 enum Held {
@@ -171,6 +179,28 @@ extern "C" fn planted_renew() {
 #[no_mangle]
 extern "C" fn planted_sum(a: c_uint, b: c_uint) -> c_uint {
     a + b
+}
+
+/// Allocates without waiting for memory, and frees it: many boxes, or one large block of pages.
+#[no_mangle]
+extern "C" fn planted_brief(family: c_uint) {
+    if family == 0 {
+        let mut boxes = [const { None::<KBox<MaybeUninit<[u8; BOX]>, Boxes>> }; BURST];
+        boxes.fill_with(|| KBox::new_uninit(GFP_NOWAIT).ok());
+    } else {
+        let _block = Pages::<Blocks, MaybeUninit<u8>>::uninit(Order::of::<LARGE>(), GFP_NOWAIT);
+    }
+}
+
+/// Maps a page so that it can be read only, and has it used.
+#[no_mangle]
+extern "C" fn planted_read_only(using: extern "C" fn(*mut u8)) {
+    let pages = PageArray::<Blocks>::zeroed(1, GFP_KERNEL);
+    if let Ok(mut pages) = pages {
+        if let Ok(mapping) = Mapping::read_only(&mut pages) {
+            using(mapping.as_ptr().cast_mut());
+        }
+    }
 }
 
 struct Module {

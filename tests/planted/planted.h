@@ -29,10 +29,16 @@ void planted_renew(void);
 /* Adds in Rust. */
 unsigned int planted_sum(unsigned int a, unsigned int b);
 
+/* Allocates a block, or many, without waiting for memory; frees it. */
+void planted_brief(enum planted_family family);
+/* Has somebody use a page that is mapped, so that it can be read only. */
+void planted_read_only(void (*use)(u8 *block));
+
 /* unseen.c: what the compiler does not check. */
 u8 planted_peek(const u8 *byte);
-void planted_unseen_overrun(enum planted_family family);
-void planted_unseen_object_write(enum planted_family family);
-void planted_unseen_page_write(enum planted_family family);
+
+#define PLANTED(name) void planted_##name(enum planted_family family)
+#include "bugs.h"
+#undef PLANTED
 
 #endif
