@@ -148,7 +148,8 @@ impl Tally {
         match end {
             End::Skipped => {}
             End::Passed if !refused => return Ok(End::Untouched),
-            End::Passed => self.passed += 1,
+            // Of all of them there may be none.
+            End::Passed => self.passed += u32::from(refusal != Refusal::OfAll),
             End::Failed(ENOMEM) if refused => self.failed += 1,
             End::Unmet if refused => self.unmet += 1,
             _ => return Err(Wrong::Ended(refusal, end)),
