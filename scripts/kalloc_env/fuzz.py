@@ -45,7 +45,7 @@ def main(words: list[str]) -> int:
     """Does it for a while; shows the figures, and fails if anything was wrong."""
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=sys.modules["__main__"].__doc__)
     parser.add_argument("parts", metavar="PART", nargs="*",
-                        help="commands, requests, maps, reads, kills, parameters, races or largest; all but the last")
+                        help="commands, requests, maps, reads, kills, parameters, races, model, modes, signals or largest; all but the last")
     parser.add_argument("--seconds", type=int, default=120, help="how long (default: 120)")
     parser.add_argument("--seed", type=int, help="where the random numbers begin (default: the time)")
     parser.add_argument("--kernel", choices=("stock", "debug"), default="debug", help="(default: debug)")
