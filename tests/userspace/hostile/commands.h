@@ -37,7 +37,10 @@ size_t any_command(char line[LINE]);
 /* sites.c */
 /* What the last command's workloads say. Returns how many they are. */
 unsigned int read_reports(struct report reports[WORKLOADS]);
-/* Each workload has what it says it keeps, and nothing if it failed or did not run: for who has freed all before. */
+/*
+ * Each workload has what it says it keeps, and nothing if it failed or did not run. Who asks has
+ * freed all before.
+ */
 void check_kept(const char *what);
 
 #endif

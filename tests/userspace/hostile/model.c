@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A second understanding of /dev/kalloc_kv: which key has what, and so what must come of each request, what an open
- * file shows, what is listed and what is counted. One program asks, and nobody else.
+ * A second understanding of /dev/kalloc_kv: which key has what, and so what must come of each
+ * request, what an open file shows, what is listed and what is counted. One program asks, and
+ * nobody else.
  */
 
 #include <sys/ioctl.h>
@@ -108,9 +109,11 @@ static void choose_keys(void)
 
 static void reopen(struct file *file)
 {
+	static const int accesses[] = { O_RDWR, O_RDONLY, O_WRONLY };
+
 	if (file->device >= 0)
 		close(file->device);
-	file->access = (int[]) { O_RDWR, O_RDONLY, O_WRONLY }[(file - files) % 3];
+	file->access = accesses[(file - files) % NUMBER(accesses)];
 	file->shows = false;
 	file->device = open("/dev/kalloc_kv", file->access);
 	if (file->device < 0)
@@ -127,9 +130,11 @@ static size_t any_length(void)
 /* Something that a request must not have. The value's length is right, or that of some room. */
 static void spoil(struct kv_request *request, unsigned int command, struct faults *faults)
 {
+	static const unsigned int lengths[] = { 0, KV_KEY_MAX + 1, UINT_MAX };
+
 	switch (below(6)) {
 	case 0:
-		request->key_len = (unsigned int[]) { 0, KV_KEY_MAX + 1, UINT_MAX }[below(3)];
+		request->key_len = lengths[below(NUMBER(lengths))];
 		add(faults, true, ERANGE);
 		break;
 	case 1:
@@ -208,8 +213,9 @@ static void check_counted(unsigned int command, const struct pair *pair, int err
 	for (pair = pairs; pair < pairs + PAIRS; pair++)
 		counted.keys += pair->there;
 	if (memcmp(&now, &counted, sizeof(now)))
-		wrong("counted wrongly: %lu keys, set %lu got %lu deleted %lu opened %lu, not %s",
-		      counted.keys, counted.set, counted.got, counted.deleted, counted.opened, text);
+		wrong("counted wrongly: %s, not %lu keys, set %lu got %lu deleted %lu opened %lu",
+		      text, counted.keys, counted.set, counted.got, counted.deleted,
+		      counted.opened);
 	counted = now;
 }
 
@@ -231,10 +237,10 @@ static int answer(unsigned int command, struct file *file, struct kv_request *re
 	if (error == ENOMEM && command == KV_SET && request->value_len > 8 * PAGE)
 		return error;
 	if (faults->number ? !has(faults, error) : result != right)
-		wrong("%s, access %d, key of %u%s, value of %u, flags %#x, reserved %#x: %ld (%s), not %s",
-		      name_of(command), file->access, request->key_len, pair->there ? ", there" : "",
-		      request->value_len, request->flags, request->reserved, result,
-		      error ? strerrorname_np(error) : "ok",
+		wrong("%s, access %d, key %u%s, value %u, flags %#x, reserved %#x: %ld, %s, not %s",
+		      name_of(command), file->access, request->key_len,
+		      pair->there ? ", there" : "", request->value_len, request->flags,
+		      request->reserved, result, error ? strerrorname_np(error) : "ok",
 		      faults->number ? strerrorname_np(faults->errors[0]) : "ok");
 	return error;
 }
@@ -300,7 +306,7 @@ static void ask(unsigned int command, struct file *file, struct pair *pair, bool
 	check_counted(command, pair, error);
 }
 
-/* Of a file that shows a value: any piece, its end, and any page of it, mapped, with zeroes behind. */
+/* Of a file that shows a value: a piece, its end, and a page of it, mapped, with zeroes behind. */
 static void look(const struct file *file)
 {
 	size_t length = file->content.length, from = below(length + 2), size = 1 + below(9000);
@@ -322,9 +328,12 @@ static void look(const struct file *file)
 		      expected);
 	at = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file->device, page * PAGE);
 	input(at == MAP_FAILED ? -1 : 0);
-	if ((at == MAP_FAILED) != (page == pages)) {
-		wrong("page %zu of %zu: %s", page, pages, at == MAP_FAILED ? "ENXIO" : "mapped");
-	} else if (at != MAP_FAILED) {
+	if (at == MAP_FAILED) {
+		if (page < pages)
+			wrong("page %zu of %zu: %s", page, pages, strerrorname_np(errno));
+	} else if (page == pages) {
+		wrong("page %zu of %zu: mapped", page, pages);
+	} else {
 		size_t rest = length - page * PAGE < PAGE ? length - page * PAGE : PAGE;
 
 		if (!is(at, rest, &file->content, page * PAGE) ||
@@ -359,7 +368,8 @@ static void check_list(void)
 			at += sprintf(line + at, byte > ' ' && byte < 0x7f && byte != '\\' ? "%c" :
 				      "\\x%02x", byte);
 		}
-		strcpy(line + at, "\n");
+		line[at++] = '\n';
+		line[at] = '\0';
 		found = pair->there ? strstr(text, line) : NULL;
 		if (pair->there && (!found || strstr(found + 1, line)))
 			wrong("%s listed:%s", found ? "twice" : "not", line);

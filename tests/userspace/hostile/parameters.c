@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Modules that are loaded with parameters that are right, out of range, or none at all. They load and do what they are
- * told, or do not load; what does not load leaves nothing.
+ * Modules that are loaded with parameters that are right, out of range, or none at all. They load
+ * and do what they are told, or do not load; what does not load leaves nothing.
  */
 
 #include "commands.h"
@@ -70,10 +70,11 @@ static void choose(struct load *load)
 		load->right = true;
 		load->workloads = right_ones[number].workloads;
 		memcpy(load->numbers, right_ones[number].numbers, sizeof(load->numbers));
-		strcpy(load->text, right_ones[number].text);
+		snprintf(load->text, sizeof(load->text), "%s", right_ones[number].text);
 		break;
 	case 1:
-		strcpy(load->text, wrong_ones[below(NUMBER(wrong_ones))]);
+		snprintf(load->text, sizeof(load->text), "%s",
+			 wrong_ones[below(NUMBER(wrong_ones))]);
 		if (one_in(20)) {
 			/* The kernel knows no longer ones. */
 			memset(load->text, 'x', 500);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A signal to one command, and how much it does from then on: a block, whatever the time that takes. How much was
- * done, the sites tell; so a busy machine makes no difference.
+ * A signal to one command, and how much it does from then on: a block, whatever the time that
+ * takes. How much was done, the sites tell; so a busy machine makes no difference.
  */
 
 #include <sys/prctl.h>
