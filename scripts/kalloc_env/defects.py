@@ -45,18 +45,21 @@ class Defect:
     what: str
     test: str
     says: re.Pattern[str]
+    changes: list[str]
 
 
 def read(path: Path) -> Defect:
     """Understands a patch's header."""
-    header = HEADER.match(path.read_text())
+    text = path.read_text()
+    header = HEADER.match(text)
     if not header:
         raise Failure(f"{path.name} does not begin with a licence, what it is, Test: and Says:")
     try:
         says = re.compile(header["says"], re.M)
     except re.error as error:
         raise Failure(f"{path.name}: Says: is no regular expression: {error}") from error
-    return Defect(path.stem, path, " ".join(header["what"].split()), header["test"], says)
+    return Defect(path.stem, path, " ".join(header["what"].split()), header["test"], says,
+                  re.findall(r"^\+\+\+ b/(.*)$", text, re.M))
 
 
 def unfit() -> Iterator[str]:
@@ -178,7 +181,9 @@ def main(words: list[str]) -> int:
     known = {path.stem: path for path in sorted(PATCHES.glob("*.patch"))}
     if unknown := set(names) - set(known):
         raise Failure(f"no defect {' or '.join(sorted(unknown))}: there are {', '.join(known)}", status=2)
-    defects = [read(path) for name, path in known.items() if not names or name in names]
+    # Those that change the same files are neighbours: what depends on these is then made once less.
+    defects = sorted((read(path) for name, path in known.items() if not names or name in names),
+                     key=lambda defect: defect.changes)
     with store.lock(COPY.with_name("lock")):
         say(f"==> a copy of the tree in {COPY}")
         refresh(COPY)

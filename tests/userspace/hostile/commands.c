@@ -182,7 +182,7 @@ static void check_reports(const char *line, size_t length, const struct meaning 
 		struct report *report = reports + i;
 
 		if (report->count != meaning->numbers[0] || report->size != meaning->numbers[1] ||
-		    report->keep != meaning->numbers[2] || report->failures ||
+		    report->keep != meaning->numbers[2] ||
 		    report->allocs < report->count + report->keep || strcmp(report->result, "ok"))
 			wrong("'%.*s': %s says count %lu size %lu keep %lu, %lu allocated, %s",
 			      (int)length, line, report->workload, report->count, report->size,
