@@ -36,20 +36,20 @@ struct load {
 	unsigned long numbers[3];
 };
 
-/* Each number is at its limit, or just beyond. None of the workloads runs, or one that is small. */
+/* One number is at its limit, or just beyond. None of the workloads runs, or one that is small. */
 static void at_limits(struct load *load)
 {
 	static const unsigned long limits[3][6] = {
-		{ 0, 1, 2, 99999, 100000, 100001 },
-		{ 0, 1, 4096, 4194303, 4194304, 4194305 },
-		{ 0, 1, 4, 999, 1000, 1001 },
+		{ 0, 1, 2, 100000, 100001, 100001 },
+		{ 0, 1, 4096, 4194304, 4194305, 4194305 },
+		{ 0, 1, 4, 1000, 1001, 1001 },
 	};
 	char line[LINE];
+	int length, at = below(3);
 	struct meaning meaning;
-	int length;
 
 	for (int i = 0; i < 3; i++)
-		load->numbers[i] = limits[i][one_in(2) ? 1 + below(2) : below(6)];
+		load->numbers[i] = limits[i][i == at ? below(6) : 1 + below(2)];
 	length = snprintf(line, sizeof(line), "kbox count=%lu size=%lu keep=%lu",
 			  load->numbers[0], load->numbers[1], load->numbers[2]);
 	/* What a command may be, parameters may. */
@@ -73,7 +73,7 @@ static void choose(struct load *load)
 		snprintf(load->text, sizeof(load->text), "%s", right_ones[number].text);
 		break;
 	case 1:
-		snprintf(load->text, sizeof(load->text), "%s",
+		snprintf(load->text, sizeof(load->text), "%s workloads=0",
 			 wrong_ones[below(NUMBER(wrong_ones))]);
 		if (one_in(20)) {
 			/* The kernel knows no longer ones. */
@@ -115,8 +115,8 @@ static void one(void)
 	errno = -error;
 	input(error ? -1 : 0);
 	if (error != (chosen.right ? 0 : -EINVAL))
-		wrong("'%s': %s, and not %s", chosen.text, strerrorname_np(-error),
-		      chosen.right ? "loaded" : "EINVAL");
+		wrong("'%s': %s, and not %s", chosen.text,
+		      error ? strerrorname_np(-error) : "loaded", chosen.right ? "loaded" : "EINVAL");
 	if (error && !access("/sys/module/kalloc_exercise", F_OK))
 		wrong("'%s' left the module", chosen.text);
 	if (error && !access(EXERCISE, F_OK))
