@@ -46,9 +46,10 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=sys.modules["__main__"].__doc__)
     parser.add_argument("parts", metavar="PART", nargs="*",
                         help="commands, requests, maps, reads, kills, parameters, races, model, modes, signals or largest; all but the last")
-    parser.add_argument("--seconds", type=int, default=120, help="how long (default: 120)")
-    parser.add_argument("--rounds", type=int, help="as many rounds, of what does not take seconds; the same, however busy "
-                        "the machine is")
+    amounts = parser.add_mutually_exclusive_group()
+    amounts.add_argument("--seconds", type=int, default=120, help="how long (default: 120)")
+    amounts.add_argument("--rounds", type=int, help="as many rounds, without what takes seconds: the same, however "
+                         "busy the machine is")
     parser.add_argument("--seed", type=int, help="where the random numbers begin (default: the time)")
     parser.add_argument("--kernel", choices=("stock", "debug"), default="debug", help="(default: debug)")
     parser.add_argument("--memory", type=int, default=768, metavar="M", help="mebibytes (default: 768)")
