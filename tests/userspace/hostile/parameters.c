@@ -131,6 +131,6 @@ static void one(void)
 
 void parameters(void)
 {
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < (patient ? 3 : 1); i++)
 		one();
 }
