@@ -11,7 +11,9 @@ from textwrap import indent
 
 from . import cache as store
 from . import crates, doctests, kalloctop, measured, messages, modules, pages, tutorial
+from .defects import unfit
 from .examples import missing
+from .listing import files
 from .paths import BUILD, LOGS, TREE
 from .saved import call_for
 from .say import Failure, say
@@ -27,14 +29,6 @@ CHECKPATCH_IGNORE = (
 
 # What safe code must not be able to do; Documentation/soundness.rst has a row for each.
 HAZARDS = 43
-
-
-def files(*patterns: str) -> list[Path]:
-    """The files of this tree, tracked or new, that match."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns],
-        cwd=TREE, capture_output=True, text=True, check=True).stdout
-    return [path for name in listing.split("\0") if name and (path := TREE / name).is_file()]
 
 
 def tool(argv: Iterable[str | Path], log: Path, binds: Iterable[Path] = ()) -> str:
@@ -281,6 +275,11 @@ def commands(log: Path) -> None:
             *(f"{name} is in .PHONY, but no target" for name in sorted(phony - targets))], log)
 
 
+def defects(log: Path) -> None:
+    """The defects that tests must notice apply to the tree, and say what they are and what notices them."""
+    report(list(unfit()), log)
+
+
 def report(complaints: list[str], log: Path) -> None:
     """Fails if there are complaints."""
     log.write_text("".join(line + "\n" for line in complaints))
@@ -290,7 +289,7 @@ def report(complaints: list[str], log: Path) -> None:
 
 CHECKS: tuple[Callable[[Path], None], ...] = (
     licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, hazards, troubles, numbers, commands,
-    clippy, cargo, rustdoc, documents, examples)
+    defects, clippy, cargo, rustdoc, documents, examples)
 
 
 def run_checks(names: list[str]) -> int:

@@ -45,8 +45,11 @@ def main(words: list[str]) -> int:
     """Does it for a while; shows the figures, and fails if anything was wrong."""
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=sys.modules["__main__"].__doc__)
     parser.add_argument("parts", metavar="PART", nargs="*",
-                        help="commands, requests, maps, reads, kills, parameters, races or largest; all but the last")
-    parser.add_argument("--seconds", type=int, default=120, help="how long (default: 120)")
+                        help="commands, requests, maps, reads, kills, parameters, races, model, modes, signals or largest; all but the last")
+    amounts = parser.add_mutually_exclusive_group()
+    amounts.add_argument("--seconds", type=int, default=120, help="how long (default: 120)")
+    amounts.add_argument("--rounds", type=int, help="as many rounds, without what takes seconds: the same, however "
+                         "busy the machine is")
     parser.add_argument("--seed", type=int, help="where the random numbers begin (default: the time)")
     parser.add_argument("--kernel", choices=("stock", "debug"), default="debug", help="(default: debug)")
     parser.add_argument("--memory", type=int, default=768, metavar="M", help="mebibytes (default: 768)")
@@ -54,8 +57,9 @@ def main(words: list[str]) -> int:
     seed = options.seed if options.seed is not None else int(time.time())
 
     kernel, = set_up(options.kernel)
-    say(f"==> hostile input for {options.seconds} s on the {options.kernel} kernel, seed {seed}")
-    command = (f"{LOADED} && hostile --seed {seed} --seconds {options.seconds} {' '.join(options.parts)} && {UNLOADED}")
+    amount = f"--rounds {options.rounds}" if options.rounds else f"--seconds {options.seconds}"
+    say(f"==> hostile input, {amount[2:]}, on the {options.kernel} kernel, seed {seed}")
+    command = (f"{LOADED} && hostile --seed {seed} {amount} {' '.join(options.parts)} && {UNLOADED}")
     out = io.BytesIO()
     result = boot(Guest(kernel, command, memory=options.memory, timeout=options.seconds + PATIENCE,
                         modules=modules.image(kernel), kvm=kvm.usable(kernel),

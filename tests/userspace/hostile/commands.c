@@ -96,6 +96,7 @@ struct meaning understand(const char *line, size_t length)
 	    count * size > TOTAL || keep > 1000 || keep * size > LIVE)
 		return meaning;
 	meaning.error = 0;
+	meaning.frees = is_free;
 	if (!is_free)
 		meaning.cost = (count + keep) * (size + 2 * PAGE) * (meaning.all ? WORKLOADS : 1);
 	return meaning;
@@ -168,6 +169,27 @@ size_t any_command(char line[LINE])
 	return at;
 }
 
+/* What the workloads say that they were told, and did. */
+static void check_reports(const char *line, size_t length, const struct meaning *meaning)
+{
+	struct report reports[WORKLOADS];
+	unsigned int number = read_reports(reports);
+	unsigned int wanted = meaning->frees ? 0 : meaning->all ? WORKLOADS : 1;
+
+	if (number != wanted)
+		wrong("'%.*s': %u workloads ran, and not %u", (int)length, line, number, wanted);
+	for (unsigned int i = 0; i < number; i++) {
+		struct report *report = reports + i;
+
+		if (report->count != meaning->numbers[0] || report->size != meaning->numbers[1] ||
+		    report->keep != meaning->numbers[2] ||
+		    report->allocs < report->count + report->keep || strcmp(report->result, "ok"))
+			wrong("'%.*s': %s says count %lu size %lu keep %lu, %lu allocated, %s",
+			      (int)length, line, report->workload, report->count, report->size,
+			      report->keep, report->allocs, report->result);
+	}
+}
+
 /* One write of a line, whose result must be what the grammar says. */
 static void whole(int file, const char *line, size_t length)
 {
@@ -189,6 +211,8 @@ static void whole(int file, const char *line, size_t length)
 	else if (length && meaning.error && errno != meaning.error)
 		wrong("'%.*s': %s, and not %s", (int)length, line, strerror(errno),
 		      strerror(meaning.error));
+	else if (length && !meaning.error && one_in(2))
+		check_reports(line, length, &meaning);
 	/* There is no place in it to write to. */
 	if (one_in(8) && (input(pwrite(file, text, length, edge_number() & LONG_MAX)) >= 0 ||
 			  errno != ESPIPE))

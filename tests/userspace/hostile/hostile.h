@@ -74,20 +74,34 @@ void sleep_us(unsigned long us);
 int load(const char *module, const char *options);
 int unload(const char *module);
 void free_workloads(void);
-/* Nothing may be live at the sites whose names begin so. */
-void check_live(const char *prefix);
+/* Removes all keys of the store. */
+void delete_keys(void);
 /* Puts commands to all the modules that they take back what they hold; all must then be free. */
 void check_nothing_live(void);
+
+/* sites.c */
+struct site {
+	char name[100];
+	unsigned long live, allocs, frees, bytes;
+};
+
+/* Nothing may be live at the sites whose names begin so. */
+void check_live(const char *prefix);
+/* How many blocks they have allocated so far. */
+unsigned long allocated(const char *prefix);
 
 /* The parts: a round each. */
 void commands(void);
 void kills(void);
 void largest(void);
 void maps(void);
+void model(void);
+void modes(void);
 void parameters(void);
 void races(void);
 void reads(void);
 void requests(void);
+void signals(void);
 void strangers(void);
 
 #endif

@@ -29,6 +29,9 @@ static const struct part parts[] = {
 	{ "kills", kills, 2 },
 	{ "parameters", parameters, 4 },
 	{ "races", races, 4 },
+	{ "model", model, 1 },
+	{ "modes", modes, 4 },
+	{ "signals", signals, 2 },
 	{ "largest", largest, 0 },
 	{ "strangers", strangers, 0 },
 };

@@ -60,7 +60,7 @@ static size_t unescape(char *key)
 }
 
 /* Removes all keys, as the list names them. */
-static void delete_keys(void)
+void delete_keys(void)
 {
 	int device = open("/dev/kalloc_kv", O_RDWR);
 	FILE *list = fopen("/proc/kalloc_kv", "r");
@@ -87,31 +87,6 @@ void free_workloads(void)
 	if (file >= 0 && write(file, "free", 4) != 4)
 		wrong("free: %s", strerror(errno));
 	close(file);
-}
-
-void check_live(const char *prefix)
-{
-	char line[2000], name[100];
-	unsigned int sites = 0;
-	FILE *file = fopen(DEBUG "sites", "r");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		unsigned long live, allocs, frees, bytes;
-
-		if (*line == '#' || strncmp(line, prefix, strlen(prefix)))
-			continue;
-		sites++;
-		if (sscanf(line, "%99s %*s %*u %lu %lu %lu %*u %*u %*u %lu",
-			   name, &live, &allocs, &frees, &bytes) != 5)
-			wrong("not a site: %s", line);
-		else if (live || bytes || allocs != frees)
-			wrong("%s has %lu live, %lu bytes, %lu allocated, %lu freed", name, live,
-			      bytes, allocs, frees);
-	}
-	if (file)
-		fclose(file);
-	if (!sites)
-		wrong("no sites");
 }
 
 void check_nothing_live(void)
