@@ -116,7 +116,8 @@ static void one(void)
 	input(error ? -1 : 0);
 	if (error != (chosen.right ? 0 : -EINVAL))
 		wrong("'%s': %s, and not %s", chosen.text,
-		      error ? strerrorname_np(-error) : "loaded", chosen.right ? "loaded" : "EINVAL");
+		      error ? strerrorname_np(-error) : "loaded",
+		      chosen.right ? "loaded" : "EINVAL");
 	if (error && !access("/sys/module/kalloc_exercise", F_OK))
 		wrong("'%s' left the module", chosen.text);
 	if (error && !access(EXERCISE, F_OK))
