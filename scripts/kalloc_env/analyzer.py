@@ -28,6 +28,7 @@ INCLUDED = {
     "KALLOC_BINDINGS": "rust/bindings_generated.rs",
     "KALLOC_DOCTESTS": "tests/doctests/examples.rs",
     "KALLOC_MANY_SITES": "tests/many/sites.rs",
+    "KALLOC_REFUSED": "tests/refused/cases.rs",
 }
 
 Crate = dict[str, Any]
