@@ -131,7 +131,7 @@ kalloc_faults $faults || echo "status $?"
 
 # So do the cases of the suites, which are functions of another module for that.
 section refused_cases_leave_nothing FAIL_PAGE_ALLOC FAILSLAB
-modprobe kalloc_refused ${faults:+first=100}
+modprobe kalloc_refused ${faults:+all=1}
 echo $?
 dmesg | sed -n 's/.*kalloc_refused: //p'
 rmmod kalloc_refused

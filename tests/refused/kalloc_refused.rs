@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cases of the KUnit suites with allocations refused: each with all of them, then with its first, its
-//! second, and so on, until there is none left to refuse. They run when the module is loaded.
+//! The cases of the KUnit suites, and the examples, with allocations refused: each with all of them, then with
+//! its first, its second, and so on, until there is none left to refuse. They run when the module is loaded.
 //!
 //! `scripts/kalloc_env/refused.py` takes them from `tests/kunit/`. A case that is refused memory may pass all
 //! the same; fail with `ENOMEM`; or find that something is not as it expects. In each event it leaves nothing.
@@ -57,15 +57,18 @@ module! {
     description: "The KUnit cases of kalloc, refused memory",
     license: "GPL",
     params: {
-        first: u32 {
-            default: 1,
-            description: "Refuse each of a case's first allocations, so many, and then the fewer the more there were",
+        all: u8 {
+            default: 0,
+            description: "Refuse all of a case's allocations one by one, the later ones of thousands more sparsely",
         },
     },
 }
 
 // `CASES` and `SITES`.
 include!(env!("KALLOC_REFUSED"));
+
+/// The last allocation that is refused, if not all are.
+const FEW: u32 = 12;
 
 struct KallocRefused;
 
@@ -128,11 +131,11 @@ impl Tally {
             return Ok(());
         }
         self.cases += 1;
-        let first = module_parameters::first.value().max(1);
-        let mut nth = 1;
-        // The last time, nothing is refused, and it passes.
-        while self.refuse(case, Refusal::Of(nth))? != End::Untouched {
-            nth += (3 * nth / first).max(1);
+        let all = module_parameters::all.value() != 0;
+        let mut nth = if all { 1 } else { 2 };
+        // In the end nothing is refused, and it passes; but cases with many allocations take long.
+        while (all || nth <= FEW) && self.refuse(case, Refusal::Of(nth))? != End::Untouched {
+            nth += if all { (nth / 33).max(1) } else { 5 * nth };
         }
         Ok(())
     }
