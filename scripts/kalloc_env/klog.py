@@ -62,6 +62,8 @@ OURS = "[kalloc"
 # goes wrong has a line above it that they do not expect.
 DUMPS = (
     r"^CPU: \d+ |^Tainted: |^Hardware name: |^Call [Tt]race:$|^ </?TASK>$|^ (\? )?\S+\+0x[\da-f]+/0x",
+    # What is on the stack and in no function any more, since its module has gone.
+    r"^ \? 0x[\da-f]{16}$",
     r"^RIP: 0033:|^Code: |^RSP: 002b:|^R(AX|DX|BP|10|13): [\da-f]{16} ",
     r"^Mem-Info:$|^active_anon:\d|^( \w+:\d+)+$|^Node \d+ |^lowmem_reserve\[\]:|"
     r"^\d+ (total pagecache )?pages|^Memory cgroup min protection ",
