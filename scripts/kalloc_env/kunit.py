@@ -97,7 +97,7 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
                   modules=modules.image(kernel), kvm=not machine.la57 and kvm.usable(kernel),
                   add=[(faults.program(kernel.arch), "usr/bin/kalloc_faults"),
                        (fuzz.program(kernel.arch), "usr/bin/hostile"), *machine.add],
-                  timeout=1800 if faults.AMOUNT else machine.timeout, boot_seconds=machine.boot_seconds)
+                  timeout=5400 if faults.AMOUNT else machine.timeout, boot_seconds=machine.boot_seconds)
     result = boot(guest, out)
     text = result.log.read_text(errors="replace")
     where = f"    log: {result.log}\n"
