@@ -63,9 +63,11 @@ def main() -> None:
         suites += module(path, text)
         cases += [(suite[1], name, f"{path.stem}::tests::{name}") for _, _, name in CASE.findall(text)]
         sites += [f"{path.stem}::SITES,"] if SITES.search(text) else []
-    examples = doctests.named([found for path in files for found in doctests.examples(root, path) if found.runs])
+    examples = dict(doctests.named([found for path in files for found in doctests.examples(root, path) if found.runs]))
+    if gone := ONCE - set(examples):
+        raise ValueError(f"no examples any more: {', '.join(sorted(gone))}")
     suites += ["#[allow(non_snake_case, unreachable_pub, unused)] mod examples {", "use kernel::prelude::*;"]
-    for name, found in examples:
+    for name, found in examples.items():
         if name in ONCE:
             continue
         suites.append(example(name, found))
