@@ -5,12 +5,11 @@ Debian packages most of the others. One is a crate, built here as its author rel
 versions of its own lock file, and linked statically: a guest needs nothing else for it.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from . import cache as store
-from . import crates, kalloctop
+from . import crates, kalloctop, process
 from .crates import Unreachable
 from .paths import CACHE
 from .say import say, step
@@ -37,7 +36,7 @@ PARTS = (partial(userland, PACKAGES), slabtop, kalloctop.made)
 
 def set_up() -> None:
     """Makes what the guests of these programs need: one is downloaded while the other is compiled."""
-    with ThreadPoolExecutor() as pool:
+    with process.pool() as pool:
         parts = [pool.submit(part) for part in PARTS]
         for part in parts:
             try:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import cache as store
+from . import process
 from .case import Case, again, said, status
 from .listing import files
 from .paths import BUILD, LOGS, TREE
@@ -105,14 +106,7 @@ def refresh(copy: Path) -> None:
 def run(command: str, tree: Path, log: Path) -> int:
     """Runs a command of the tree; returns its status."""
     program, *words = shlex.split(command)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as out:
-        try:
-            return subprocess.run([tree / program, *words], cwd=tree, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                  timeout=SECONDS, check=False).returncode
-        except subprocess.TimeoutExpired:
-            out.write(f"no end after {SECONDS:.0f} s\n".encode())
-            return -1
+    return process.run([tree / program, *words], log, tree, SECONDS)
 
 
 @contextmanager

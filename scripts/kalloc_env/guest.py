@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Boots a kernel, runs one command in it, and returns the command's status."""
 
+import fcntl
 import os
 import re
 import select
@@ -12,12 +13,12 @@ import termios
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from . import kalloctop, userland, userspace
+from . import kalloctop, klog, userland, userspace
 from .arch import X86
 from .initramfs import Archive
 from .kernels import Kernel
@@ -28,9 +29,10 @@ TIMEOUT, MISTAKE, DEAD = 124, 125, 126
 LOGS_KEPT = 40
 # How much of a boot's time may pass without a line in the log.
 SILENT = 1 / 3
+# Seconds for which the console may be silent, and in all, until it has printed what the kernel had logged.
+LAG_SILENT, LAG = 15.0, 120.0
 
 INIT = Path(__file__).with_name("guest_init.sh")
-END_MARK = b"kalloc-vm: end"
 
 
 @dataclass
@@ -65,26 +67,31 @@ def icount_shift(cpus: int) -> int:
 
 @dataclass
 class Result:
-    """How it ended. `status` is the command's own, TIMEOUT or DEAD."""
+    """How it went. `status` is the command's own if that has ended; else TIMEOUT or DEAD."""
 
     status: int
     log: Path
     boot_seconds: float
+    ended: bool = False
     hung: bool = False
 
 
 def boot(guest: Guest, out: BinaryIO = sys.stdout.buffer, err: BinaryIO = sys.stderr.buffer) -> Result:
     """Runs the command in a fresh guest; its output goes to `out` and `err` as it comes."""
     BUILD.mkdir(exist_ok=True)
-    log = _new_log(guest.kernel.name)
     with tempfile.TemporaryDirectory(prefix="vm-", dir=BUILD) as scratch, _terminal_kept(guest.interactive):
         initrd = Path(scratch) / "initrd"
         _write_initrd(guest, initrd)
-        result = _Run(guest, initrd, log, out, err).result()
+
+        def run() -> Result:
+            with _new_log(guest.kernel.name) as log:
+                return _Run(guest, initrd, log, out, err).result()
+
+        result = run()
         if result.hung and not guest.kvm:
             # Seen once in some hundred emulated boots, on a busy machine. No command has started.
-            say(f"    the guest hung while it booted ({log}): once more")
-            result = _Run(guest, initrd, _new_log(guest.kernel.name), out, err).result()
+            say(f"    the guest hung while it booted ({result.log}): once more")
+            result = run()
     return result
 
 
@@ -101,22 +108,32 @@ def _terminal_kept(interactive: bool) -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)
 
 
-def _new_log(name: str) -> Path:
-    """A log file of our own, whoever else boots at the same time; the oldest ones go."""
+@contextmanager
+def _new_log(name: str) -> Iterator[Path]:
+    """A log file of our own, whoever else boots at the same time; the oldest ones go, but for those of guests that run."""
     LOGS.mkdir(parents=True, exist_ok=True)
     numbers = sorted(int(match[1]) for path in LOGS.iterdir()
                      if (match := re.fullmatch(rf"vm-{name}-(\d+)\.log", path.name)))
     for number in numbers[:-LOGS_KEPT]:
-        (LOGS / f"vm-{name}-{number}.log").unlink(missing_ok=True)
+        _remove_unused(LOGS / f"vm-{name}-{number}.log")
     number = numbers[-1] if numbers else 0
     while True:
         number += 1
+        path = LOGS / f"vm-{name}-{number}.log"
         try:
-            path = LOGS / f"vm-{name}-{number}.log"
-            path.touch(exist_ok=False)
-            return path
+            file = path.open("xb")
+            break
         except FileExistsError:
             continue
+    with file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield path
+
+
+def _remove_unused(log: Path) -> None:
+    with suppress(FileNotFoundError, BlockingIOError), log.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        log.unlink()
 
 
 def _write_initrd(guest: Guest, initrd: Path) -> None:
@@ -216,7 +233,7 @@ class _Run:
         if not said.startswith("exit "):
             return Result(DEAD, self.log, boot_seconds)
         self._wait_for_log()
-        return Result(int(said.split()[1]), self.log, boot_seconds)
+        return Result(int(said.split()[1]), self.log, boot_seconds, ended=True)
 
     def _read_while_booting(self) -> str | None:
         """The first line of the status port: empty if the guest has gone, None if it hangs."""
@@ -247,11 +264,15 @@ class _Run:
 
     def _wait_for_log(self) -> None:
         """Waits until the kernel's console, which may lag behind, has printed the end mark."""
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline and self._process.poll() is None:
+        start = time.monotonic()
+        size, grown = -1, start
+        while self._process.poll() is None:
+            now = time.monotonic()
             with self.log.open("rb") as log:
-                log.seek(max(0, self.log.stat().st_size - 4096))
-                if END_MARK in log.read():
+                if log.seek(0, os.SEEK_END) != size:
+                    size, grown = log.tell(), now
+                log.seek(max(0, size - 4096))
+                if klog.END.encode() in log.read() or now - grown > LAG_SILENT or now - start > LAG:
                     return
             time.sleep(0.01)
 

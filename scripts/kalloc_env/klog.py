@@ -118,6 +118,13 @@ def offending(text: str, allowed: tuple[str, ...] = ()) -> Iterator[str]:
             yield line
 
 
+def unended(text: str) -> Iterator[str]:
+    """What is wrong with a log that ends before its command does: nobody knows what else the kernel had to say."""
+    if START in text and END not in text.rpartition(START)[2]:
+        yield f"the log has no line with '{END}'"
+
+
 def judge(log: Path, allowed: tuple[str, ...] = ()) -> list[str]:
     """The offending lines of a log file."""
-    return list(offending(log.read_text(errors="replace"), allowed))
+    text = log.read_text(errors="replace")
+    return [*offending(text, allowed), *unended(text)]

@@ -128,7 +128,8 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
     before, _, after = text.partition(f"{MARK}{LEAK}")
     yield _verdict("kunit: the kernel log", "\n".join(_offending(before)), where)
     unsaid = [line for line in SAID if line not in after]
-    others = [line for line in klog.offending(f"{klog.START}\n{after}") if not any(said in line for said in SAID)]
+    others = [line for line in [*klog.offending(f"{klog.START}\n{after}"), *klog.unended(text)]
+              if not any(said in line for said in SAID)]
     yield _verdict("kunit: the log of a leak", "\n".join([*(f"not said: {line}" for line in unsaid), *others]), where)
     if not any(name.endswith(f".{DROPPED}") for name in passed):
         yield Case(f"kunit: {DROPPED} ran", "failed", where)

@@ -19,7 +19,7 @@ TELLING = re.compile(r"^error(\[E\d+\])?:|^\S+:\d+:\d+: (fatal )?error:|: error:
 class Failure(Exception):
     """An obstacle: one line that says what is wrong and what to do."""
 
-    def __init__(self, message: str, log: Path | None = None, status: int = 1) -> None:
+    def __init__(self, message: str, log: Path | None = None, status: int | None = None) -> None:
         super().__init__(message)
         self.log = log
         self.status = status
@@ -63,8 +63,8 @@ def tail(log: Path) -> str:
     return "\n".join("    | " + line for line in shown)
 
 
-def main(body: Callable[[list[str]], int]) -> NoReturn:
-    """Runs a command's body; turns what it raises into lines and an exit status."""
+def main(body: Callable[[list[str]], int], failed: int = 1) -> NoReturn:
+    """Runs a command's body; turns what it raises into lines and an exit status, `failed` unless it has its own."""
     # A killed make must not leave its children behind: die as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -75,7 +75,7 @@ def main(body: Callable[[list[str]], int]) -> NoReturn:
             say(text + f"\nerror: {failure} (log: {failure.log})")
         else:
             say(f"error: {failure}")
-        status = failure.status
+        status = failed if failure.status is None else failure.status
     except KeyboardInterrupt:
         say("error: interrupted; what was finished is kept")
         status = 130
@@ -83,7 +83,7 @@ def main(body: Callable[[list[str]], int]) -> NoReturn:
         status = 141
     except OSError as error:
         say(f"error: {error.filename or sys.argv[0]}: {error.strerror}")
-        status = 1
+        status = failed
     sys.stderr.flush()
     # Not sys.exit(): a worker thread may still wait for a child of ours that
     # dies with this process.

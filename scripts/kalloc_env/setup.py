@@ -2,10 +2,9 @@
 """Makes what a command needs, the independent parts at the same time."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from . import clients, debs, kvm, machine, pages
+from . import clients, debs, kvm, machine, pages, process
 from .arch import ARM64, X86
 from .cache import look, need_room, remove
 from .debian import debian
@@ -29,7 +28,7 @@ def set_up(*names: str) -> list[Kernel]:
         parts.append(debian)
     # Each looks for room as well, but not for what the other will have taken.
     need_room(look(*parts)[1])
-    with ThreadPoolExecutor() as pool:
+    with process.pool() as pool:
         for part in [pool.submit(part) for part in parts]:
             part.result()
         if "stock" in names:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from . import kvm, modules
 from .arch import X86
-from .guest import DEAD, MISTAKE, TIMEOUT, Guest, boot
+from .guest import TIMEOUT, Guest, boot
 from .initramfs import FOLDERS
 from .kernels import PLANS
 from .say import Failure, say, tail
@@ -29,7 +29,7 @@ in the call, or nothing to boot; 126: the guest panicked, or never came up."""
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise Failure(f"{message} (scripts/vm --help)", status=MISTAKE)
+        raise Failure(f"{message} (scripts/vm --help)")
 
 
 def _count(text: str) -> int:
@@ -104,14 +104,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
 def main(words: list[str]) -> int:
     """Runs the command; returns the status that scripts/vm exits with."""
     options = _parse(words)
-    try:
-        guest = _guest(options)
-    except Failure as failure:
-        failure.status = MISTAKE
-        raise
-    result = boot(guest)
+    result = boot(_guest(options))
     say(f"    kernel log: {result.log}")
-    if result.status in (TIMEOUT, DEAD):
+    if not result.ended:
         why = f"no answer after {options.timeout:g} s" if result.status == TIMEOUT else \
             "the guest died" if result.boot_seconds else "the guest never came up"
         say(tail(result.log))

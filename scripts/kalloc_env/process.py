@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Programs with a time limit, and threads that wait for programs: what is given up leaves nothing running."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+# Seconds for a program to clear up after itself.
+GRACE = 10.0
+LATE = -1
+
+# The groups of processes that run: a program, and whatever it has started.
+_groups: set[int] = set()
+
+
+def run(argv: Sequence[str | Path], log: Path, cwd: Path, seconds: float) -> int:
+    """Runs a program with its output in a new `log`. Returns its status, or LATE if it took longer, which the log says."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as out:
+        # A group of its own: a script that is killed does not take its guests with it.
+        process = subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+        _groups.add(process.pid)
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            _end(process.pid, process)
+            out.write(f"no end after {seconds:.0f} s\n".encode())
+            return LATE
+        except KeyboardInterrupt:
+            _end(process.pid, process)
+            raise
+        finally:
+            _groups.discard(process.pid)
+
+
+def _end(group: int, leader: "subprocess.Popen[bytes] | None" = None) -> None:
+    """Ends a group: first in such a way that it can clear up."""
+    try:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            os.killpg(group, number)
+            deadline = time.monotonic() + GRACE
+            while time.monotonic() < deadline:
+                # A leader that has ended is one of the group until somebody has asked for its status.
+                if leader:
+                    leader.poll()
+                os.killpg(group, 0)
+                time.sleep(0.02)
+    # What runs as another user is in a namespace, which ends with the program that made it.
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+@contextmanager
+def pool(threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
+    """Threads that wait for programs. Whoever interrupts us does not wait for them: what they run is ended."""
+    executor = ThreadPoolExecutor(threads)
+    try:
+        yield executor
+    except KeyboardInterrupt:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for group in list(_groups):
+            _end(group)
+        raise
+    except BaseException:
+        executor.shutdown()
+        raise
+    executor.shutdown()
