@@ -34,7 +34,8 @@ unsafe impl Allocator for Uncounted {
         if layout.size() == 0 {
             return Err(AllocError);
         }
-        let ptr = Contiguous::alloc(layout, flags.into(), node).ok_or(AllocError)?;
+        // SAFETY: Just padded, and not 0.
+        let ptr = unsafe { Contiguous::alloc(layout, flags.into(), node) }.ok_or(AllocError)?;
         Ok(NonNull::slice_from_raw_parts(ptr, layout.size()))
     }
 

@@ -37,15 +37,20 @@ pub unsafe trait Source: Family {
     /// The alignment that every block has.
     const MIN_ALIGN: usize;
 
-    /// Allocates `layout`, whose size is not 0 and a multiple of its alignment.
-    fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>>;
-
-    /// Resizes a block to `layout`, whose size is not 0 and a multiple of its alignment.
+    /// Allocates a block for `layout`.
     ///
     /// # Safety
     ///
-    /// `ptr` must be a live block of this source, for `old_size` bytes. It is still, if this fails,
-    /// else it is replaced.
+    /// The size of `layout` must not be 0, and be a multiple of its alignment.
+    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>>;
+
+    /// Resizes a block to `layout`.
+    ///
+    /// # Safety
+    ///
+    /// - The size of `layout` must not be 0, and be a multiple of its alignment.
+    /// - `ptr` must be a live block of this source, for `old_size` bytes. It is still, if this fails,
+    ///   else it is replaced.
     unsafe fn realloc(
         ptr: NonNull<u8>,
         old_size: usize,
@@ -138,7 +143,8 @@ impl<F: Source, S: Tag<Family = F>> Counted<F, S> {
         if layout.size() == 0 {
             return Ok(dangling::<F>(layout));
         }
-        let Some(ptr) = F::alloc(layout, gfp, node) else {
+        // SAFETY: Just padded, and not 0.
+        let Some(ptr) = (unsafe { F::alloc(layout, gfp, node) }) else {
             return Err(Self::failure(layout, gfp, node));
         };
         site::count_alloc::<S>(layout.size(), F::footprint(ptr, layout.size()));
@@ -166,7 +172,8 @@ impl<F: Source, S: Tag<Family = F>> Counted<F, S> {
         }
         let old_size = old_layout.pad_to_align().size();
         let old_footprint = F::footprint(ptr, old_size);
-        // SAFETY: `ptr` is a live block of this allocator, and so of its source.
+        // SAFETY: `ptr` is a live block of this allocator, and so of its source. The layout is padded, and
+        // its size not 0.
         let Some(new) = (unsafe { F::realloc(ptr, old_size, layout, gfp, node) }) else {
             return Err(Self::failure(layout, gfp, node));
         };

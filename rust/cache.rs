@@ -165,7 +165,7 @@ impl Family for Slab {
 /// assert_eq!(first.id + second.id + third.id, 6);
 ///
 /// drop((first, second));
-/// cache.shrink();
+/// cache.shrink()?;
 /// drop(cache);
 /// assert_eq!(third.id, 3);
 /// assert_eq!(Sessions::site().totals().live(), 1);
@@ -178,7 +178,7 @@ impl Family for Slab {
 /// whose objects are freed into it only.
 pub struct KmemCache<S: Tag<Family = Slab, Object: Sized>> {
     ptr: NonNull<bindings::kmem_cache>,
-    /// Where the cache was opened.
+    /// Where the cache was opened: `S::site()`.
     site: &'static Site,
     /// The site's counters, at hand where the cache is: a loop that uses the cache loads them once.
     cookie: Cookie,
@@ -229,9 +229,9 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
     /// Creates the cache; `spec` is for `S::Object`, and has no constructor.
     fn of(spec: Spec) -> Result<Self> {
         let usercopy = spec.usercopy.clone();
-        // SAFETY: A spec made of options is as required; there is no constructor.
-        let ptr = unsafe { create::<S>(spec)? };
         let site = S::site();
+        // SAFETY: A spec made of options is as required; there is no constructor.
+        let ptr = unsafe { create(site, spec)? };
         // INVARIANT: The cache is new, for that layout, and the site has no other. `Owned`s and
         // `Slot`s free into the cache that they hold.
         Ok(KmemCache {
@@ -311,10 +311,15 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
     }
 
     /// Counts an object, at `COUNTER`, one of [`counter`](crate::stats::counter)'s.
+    ///
+    /// # Safety
+    ///
+    /// To be called once for each object that is allocated, and once for each that is freed.
     #[inline(always)]
-    fn count<const COUNTER: usize>(&self) {
+    unsafe fn count<const COUNTER: usize>(&self) {
         if S::PERCPU {
-            S::count_unit::<COUNTER>();
+            // SAFETY: By the requirement of this function.
+            unsafe { S::count_unit::<COUNTER>() };
         } else {
             self.cookie.count::<COUNTER>();
         }
@@ -326,9 +331,13 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
     /// # Context
     ///
     /// Process context; sleeps.
-    pub fn shrink(&self) {
-        // SAFETY: By the invariants, the cache is live. The result says whether any slab is left.
-        unsafe { bindings::kmem_cache_shrink(self.ptr.as_ptr()) };
+    ///
+    /// # Errors
+    ///
+    /// [`EAGAIN`] where sleeping is known not to be allowed.
+    pub fn shrink(&self) -> Result {
+        // SAFETY: By the invariants.
+        unsafe { shrink(self.ptr) }
     }
 }
 
@@ -351,7 +360,7 @@ impl<S: Tag<Family = Slab, Object: Sized>> Drop for KmemCache<S> {
     }
 }
 
-/// Creates the slab cache of site `S`. It is to be given up by [`registry::orphan_cache`].
+/// Creates the slab cache of a site. It is to be given up by [`registry::orphan_cache`].
 ///
 /// # Safety
 ///
@@ -360,12 +369,30 @@ impl<S: Tag<Family = Slab, Object: Sized>> Drop for KmemCache<S> {
 /// # Errors
 ///
 /// As [`KmemCache::new`], but for the options.
-unsafe fn create<S: Tag>(spec: Spec) -> Result<NonNull<bindings::kmem_cache>> {
+unsafe fn create(site: &'static Site, spec: Spec) -> Result<NonNull<bindings::kmem_cache>> {
     if context::is_atomic() {
         return Err(EAGAIN);
     }
     // SAFETY: By the requirements of this function.
-    unsafe { registry::open_cache(S::site(), spec) }
+    unsafe { registry::open_cache(site, spec) }
+}
+
+/// Shrinks a cache.
+///
+/// # Safety
+///
+/// The cache must be live.
+///
+/// # Errors
+///
+/// As [`KmemCache::shrink`].
+unsafe fn shrink(cache: NonNull<bindings::kmem_cache>) -> Result {
+    if context::is_atomic() {
+        return Err(EAGAIN);
+    }
+    // SAFETY: By the requirement of this function. The result says whether any slab is left.
+    unsafe { bindings::kmem_cache_shrink(cache.as_ptr()) };
+    Ok(())
 }
 
 /// A value that no memory was there for.

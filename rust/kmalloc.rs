@@ -23,7 +23,9 @@
 //! # Context
 //!
 //! Allocating may sleep unless the flags say otherwise (`GFP_ATOMIC`, `GFP_NOWAIT`). Dropping is allowed
-//! everywhere but in NMI. In interrupts, kvmalloc has no blocks of more than a page.
+//! everywhere but in NMI; with `CONFIG_PREEMPT_RT`, where
+//! [memory may be had](crate::context::may_allocate). In interrupts, kvmalloc has no blocks of more than a
+//! page, nor anywhere atomic if the flags allow it to sleep.
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 //!

@@ -86,9 +86,12 @@ pub use self::{
 };
 
 /// Whether the architecture can have pages in user space by their frame numbers alone, and a
-/// processor sees the same memory at all addresses that it is mapped at.
-const SUPPORTED: bool =
-    cfg!(CONFIG_ARCH_HAS_PTE_SPECIAL) && !cfg!(CONFIG_ARCH_HAS_CPU_CACHE_ALIASING);
+/// processor sees the same memory at all addresses that it is mapped at; and whether what is mapped
+/// keeps the module loaded that is asked for its pages. It does so through the file, whose owner the
+/// kernel crate's misc devices name since Linux 7.3.
+const SUPPORTED: bool = cfg!(CONFIG_ARCH_HAS_PTE_SPECIAL)
+    && !cfg!(CONFIG_ARCH_HAS_CPU_CACHE_ALIASING)
+    && !cfg!(LINUX_7_2);
 
 /// Returns the offset into the file that the process gave to `mmap()`, in pages.
 ///

@@ -24,7 +24,8 @@
 //!
 //! # Context
 //!
-//! Allocating may sleep unless the flags say otherwise. Freeing never sleeps.
+//! Allocating may sleep unless the flags say otherwise. Freeing never sleeps; with `CONFIG_PREEMPT_RT` a
+//! block is freed where it [may be allocated](crate::context::may_allocate), a [`PageArray`] anywhere.
 //!
 //! C header: [`include/linux/gfp.h`](srctree/include/linux/gfp.h)
 

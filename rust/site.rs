@@ -143,7 +143,16 @@ impl<T> Object for [T] {
     const UNIT: usize = 0;
 }
 
-/// Names a site at compile time. Made by [`sites!`](crate::sites).
+/// Names a site at compile time. Made by [`sites!`](crate::sites), and by nothing else: how large an area
+/// a site's counters are in follows from its own tag, and whether a slab cache is destroyed from what is
+/// counted.
+///
+/// # Safety
+///
+/// - [`site`](Self::site) must always return the same site, which was made by `Site::new` for this very
+///   type.
+/// - What is not documented must be as it is here, or as [`sites!`](crate::sites) makes it for a `percpu`
+///   site.
 ///
 /// # Examples
 ///
@@ -166,7 +175,7 @@ impl<T> Object for [T] {
 /// assert_eq!((*seven, Words::site().totals().live()), (7, 1));
 /// # Ok::<(), Error>(())
 /// ```
-pub trait Tag: Send + Sync + 'static {
+pub unsafe trait Tag: Send + Sync + 'static {
     /// The allocator family.
     type Family: Family;
 
@@ -181,9 +190,13 @@ pub trait Tag: Send + Sync + 'static {
     const PERCPU: bool = false;
 
     /// Counts an object of the site's unit, at `COUNTER`, one of `stats::counter`'s.
+    ///
+    /// # Safety
+    ///
+    /// To be called once for each such object that is allocated, and once for each that is freed.
     #[doc(hidden)]
     #[inline(always)]
-    fn count_unit<const COUNTER: usize>() {
+    unsafe fn count_unit<const COUNTER: usize>() {
         Self::site().cookie().count::<COUNTER>();
     }
 
@@ -442,7 +455,8 @@ macro_rules! sites {
                     $crate::Site::new::<$tag>($name, <$tag as $crate::here::Here>::here);
                 $($crate::unit_counters! { @static $percpu })?
 
-                impl $crate::Tag for $tag {
+                // SAFETY: The site is one static, made for this tag.
+                unsafe impl $crate::Tag for $tag {
                     type Family = $crate::family::$family;
                     type Object = $crate::sites!(@object $($($object)+)?);
 

@@ -60,7 +60,7 @@ macro_rules! unit_counters {
         const PERCPU: bool = true;
 
         #[inline(always)]
-        fn count_unit<const COUNTER: usize>() {
+        unsafe fn count_unit<const COUNTER: usize>() {
             const { $crate::unit::assert_counter::<COUNTER>() };
             #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
             // SAFETY: On x86_64, GS addresses this CPU's instance of a static per-CPU variable. There
@@ -74,7 +74,10 @@ macro_rules! unit_counters {
                 )
             };
             #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
-            $crate::unit::count::<COUNTER>(&COUNTERS);
+            // SAFETY: By the requirement of this function.
+            unsafe {
+                $crate::unit::count::<COUNTER>(&COUNTERS)
+            };
         }
 
         fn unit_counters() -> ::core::option::Option<&'static $crate::unit::UnitCounters> {
@@ -85,10 +88,14 @@ macro_rules! unit_counters {
 }
 
 /// Adds 1 to this CPU's counter at `COUNTER`.
+///
+/// # Safety
+///
+/// As for [`Tag::count_unit`].
 #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
 #[doc(hidden)]
 #[inline(always)]
-pub fn count<const COUNTER: usize>(counters: &'static UnitCounters) {
+pub unsafe fn count<const COUNTER: usize>(counters: &'static UnitCounters) {
     const { assert_counter::<COUNTER>() };
     // SAFETY: The counters are in a module's per-CPU section, with one at the offset, which nothing
     // else writes.

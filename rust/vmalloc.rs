@@ -191,9 +191,9 @@ unsafe impl Source for Mapped {
     const MIN_ALIGN: usize = PAGE_SIZE;
 
     #[inline]
-    fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
         if layout.align() > PAGE_SIZE || node != NumaNode::NO_NODE {
-            // SAFETY: NULL asks for a new block.
+            // SAFETY: By the requirement of this function. NULL asks for a new block.
             return unsafe { vrealloc(core::ptr::null(), layout, gfp, node) };
         }
         if !fits(layout) {
@@ -221,13 +221,13 @@ unsafe impl Source for Mapped {
     ) -> Option<NonNull<u8>> {
         if layout.size() > old_size && !context::may_sleep() {
             // Were it to move, C would free the old block at once.
-            let new = Self::alloc(layout, gfp, node)?;
             // SAFETY: By the requirements of this function; the new block is the larger one.
-            unsafe {
+            return unsafe {
+                let new = Self::alloc(layout, gfp, node)?;
                 ptr.copy_to_nonoverlapping(new, old_size);
                 Self::free(ptr);
-            }
-            return Some(new);
+                Some(new)
+            };
         }
         // SAFETY: By the requirements of this function.
         unsafe { vrealloc(ptr.as_ptr().cast_const(), layout, gfp, node) }
@@ -274,16 +274,20 @@ pub(crate) unsafe fn free(ptr: NonNull<u8>) {
     unsafe { bindings::kalloc_helper_vfree(ptr.as_ptr().cast()) };
 }
 
-/// Whether C may be asked: it only warns of too large a size, is not for interrupts, and sleeps where
-/// it must not.
+/// Whether C may be asked here: it is not for interrupts, and sleeps where it must not.
+#[inline]
+pub(crate) fn may_be_asked(gfp: Gfp) -> bool {
+    if gfp.may_sleep() {
+        !context::is_atomic()
+    } else {
+        context::may_map()
+    }
+}
+
+/// Whether C may be asked for so much, of which it only warns if it is too much.
 #[inline]
 fn possible(layout: Layout, gfp: Gfp) -> bool {
-    fits(layout)
-        && if gfp.may_sleep() {
-            !context::is_atomic()
-        } else {
-            context::may_map()
-        }
+    fits(layout) && may_be_asked(gfp)
 }
 
 /// # Safety

@@ -213,7 +213,7 @@ pub trait Reset: Construct {
 /// drop(buffer);
 /// // Whichever it is, it is as new.
 /// assert_eq!(cache.alloc(GFP_KERNEL)?.0, [0; 64]);
-/// cache.shrink();
+/// cache.shrink()?;
 /// # Ok::<(), Error>(())
 /// ```
 pub struct ConstructedCache<S: Tag<Family = Slab, Object: Reset>>(Kept<S>);
@@ -265,8 +265,12 @@ impl<S: Tag<Family = Slab, Object: Reset>> ConstructedCache<S> {
     /// # Context
     ///
     /// Process context; sleeps.
-    pub fn shrink(&self) {
-        self.0.shrink();
+    ///
+    /// # Errors
+    ///
+    /// [`EAGAIN`] where sleeping is known not to be allowed.
+    pub fn shrink(&self) -> Result {
+        self.0.shrink()
     }
 }
 

@@ -4,9 +4,8 @@
 //!
 //! The kernel finds an object's cache by its address, so that it can be freed without holding on to
 //! the cache. What keeps the cache is that it is destroyed when the site's counters say that no object
-//! of it is live. They are exact once nobody allocates any more. (If they were not, because somebody
-//! wrote a [`Tag`] that names one site now and another one then, the kernel would complain of the
-//! objects and keep them, slabs, cache and all.)
+//! of it is live. They are exact once nobody allocates any more: nobody but these wrappers can count
+//! ([`Tag`] is unsafe to implement).
 
 use super::{
     create,
@@ -79,10 +78,13 @@ impl<S: Tag<Family = Slab, Object: Sized>> Kept<S> {
         // SAFETY: By the requirements of this function. It is checked that the constructor is of the
         // site's module.
         let ptr = unsafe {
-            create::<S>(Spec {
-                constructor: Some(constructor),
-                ..spec
-            })?
+            create(
+                S::site(),
+                Spec {
+                    constructor: Some(constructor),
+                    ..spec
+                },
+            )?
         };
         // INVARIANT: The cache is new, for that layout, and the site has no other.
         Ok(Kept {
@@ -105,15 +107,16 @@ impl<S: Tag<Family = Slab, Object: Sized>> Kept<S> {
             site::count_failure::<S>(gfp, false);
             return Err(AllocError);
         };
-        S::count_unit::<{ counter::UNIT_ALLOCS }>();
+        // SAFETY: For the object that was allocated.
+        unsafe { S::count_unit::<{ counter::UNIT_ALLOCS }>() };
         // INVARIANT: A new object of this cache.
         Ok(Memory { ptr })
     }
 
     /// As [`KmemCache::shrink`](crate::KmemCache::shrink).
-    pub(super) fn shrink(&self) {
-        // SAFETY: By the invariants, the cache is live. The result says whether any slab is left.
-        unsafe { bindings::kmem_cache_shrink(self.ptr.as_ptr()) };
+    pub(super) fn shrink(&self) -> Result {
+        // SAFETY: By the invariants.
+        unsafe { super::shrink(self.ptr) }
     }
 }
 
@@ -169,7 +172,8 @@ impl<S: Tag<Family = Slab, Object: Sized>> Drop for Memory<S> {
         unsafe { bindings::kfree(self.ptr.as_ptr().cast()) };
         // From here on the cache may be gone: whoever sees the count sees the object freed.
         fence(Ordering::Release);
-        S::count_unit::<{ counter::UNIT_FREES }>();
+        // SAFETY: For the object that was freed.
+        unsafe { S::count_unit::<{ counter::UNIT_FREES }>() };
         if S::site().cache().is_orphaned() {
             reaper::schedule();
         }

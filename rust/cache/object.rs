@@ -183,7 +183,8 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
             site::count_failure::<S>(gfp, false);
             return Err(AllocError);
         };
-        cache.count::<{ counter::UNIT_ALLOCS }>();
+        // SAFETY: For the object that was allocated.
+        unsafe { cache.count::<{ counter::UNIT_ALLOCS }>() };
         // INVARIANT: A new object of this cache.
         Ok(Slot { ptr, cache })
     }
@@ -240,7 +241,8 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
 impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Drop for Slot<S, C> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.cache.count::<{ counter::UNIT_FREES }>();
+        // SAFETY: For the object that is freed.
+        unsafe { self.cache.count::<{ counter::UNIT_FREES }>() };
         // SAFETY: By the invariants, the object is this cache's, and ours.
         unsafe { bindings::kmem_cache_free(self.cache.ptr.as_ptr(), self.ptr.as_ptr().cast()) };
     }

@@ -255,7 +255,7 @@ impl<K, T> Typesafe<K, T> {
 /// let conn = seen.and_then(|seen| seen.get(|conn| conn.number == 7));
 /// drop(guard);
 /// assert_eq!(conn.map(|conn| conn.peer), Some(1));
-/// conns.shrink();
+/// conns.shrink()?;
 /// # Ok::<(), Error>(())
 /// ```
 pub struct RcuCache<S: Tag<Family = Slab, Object: RcuObject + Sized>>(Kept<S>);
@@ -320,8 +320,12 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuCache<S> {
     /// # Context
     ///
     /// Process context; sleeps.
-    pub fn shrink(&self) {
-        self.0.shrink();
+    ///
+    /// # Errors
+    ///
+    /// [`EAGAIN`] where sleeping is known not to be allowed.
+    pub fn shrink(&self) -> Result {
+        self.0.shrink()
     }
 }
 

@@ -94,16 +94,22 @@ const HASHED: bool = cfg!(CONFIG_KMALLOC_PARTITION_CACHES);
 /// Whether C books a block for the kernel's own profiler, at the place where it calls.
 const PROFILED: bool = cfg!(CONFIG_MEM_ALLOC_PROFILING);
 
-/// `kmalloc_node(size, gfp, node)`, with the class chosen here; `size` must not be 0.
+/// `kmalloc_node(size, gfp, node)`, with the class chosen here.
+///
+/// # Safety
+///
+/// `size` must not be 0.
 #[inline(always)]
-fn kmalloc(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+unsafe fn kmalloc(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
     // Before the branch, so that what counts the block need not find the size's bucket again.
     let class = Class::of(size);
     if HASHED || node != NumaNode::NO_NODE || size > MAX_SLAB_SIZE {
-        return unusual(size, gfp, node);
+        // SAFETY: By the requirement of this function.
+        return unsafe { unusual(size, gfp, node) };
     }
     let gfp = gfp.without_zone();
-    // SAFETY: The cache is that of the size's class; any flags will do.
+    // SAFETY: The cache is that of the size's class, which is a slab's: the size is not 0 by the
+    // requirement of this function, and not above such sizes. Any flags will do.
     let ptr = unsafe {
         if PROFILED {
             bindings::kalloc_helper_kmalloc_cache(class.cache(gfp), gfp.as_raw(), size)
@@ -115,8 +121,12 @@ fn kmalloc(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
 }
 
 /// What is no slab's block, or has to be on a node.
+///
+/// # Safety
+///
+/// As for [`kmalloc`].
 #[cold]
-fn unusual(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+unsafe fn unusual(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
     if size > MAX_SIZE {
         return None;
     }
@@ -139,8 +149,9 @@ unsafe impl Source for Contiguous {
     const MIN_ALIGN: usize = bindings::ARCH_KMALLOC_MINALIGN;
 
     #[inline(always)]
-    fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
-        kmalloc(layout.size(), gfp, node)
+    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+        // SAFETY: By the requirement of this function.
+        unsafe { kmalloc(layout.size(), gfp, node) }
     }
 
     #[inline]
@@ -158,7 +169,8 @@ unsafe impl Source for Contiguous {
         }
         // What krealloc would do as well to get a larger one, after finding out how large this one
         // is; it leaves what gets smaller where it is, with all its memory.
-        let new = kmalloc(size, gfp, node)?;
+        // SAFETY: By the requirements of this function.
+        let new = unsafe { kmalloc(size, gfp, node)? };
         // SAFETY: Both blocks have that many bytes, and the new one is nobody's else. `ptr` is a
         // live block by the requirements of this function.
         unsafe {

@@ -76,8 +76,8 @@ unsafe impl Source for Either {
     const MIN_ALIGN: usize = bindings::ARCH_KMALLOC_MINALIGN;
 
     #[inline]
-    fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
-        // SAFETY: NULL asks for a new block.
+    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+        // SAFETY: By the requirement of this function. NULL asks for a new block.
         unsafe { kvrealloc(core::ptr::null(), layout, gfp, node) }
     }
 
@@ -116,7 +116,7 @@ unsafe impl Source for Either {
 
     fn refuses(layout: Layout, gfp: Gfp, node: NumaNode) -> bool {
         let interrupt = layout.size() > PAGE_SIZE && !context::may_map();
-        // Of vmalloc blocks, which are refused then.
+        // What may come from vmalloc, or is there; of smaller blocks, to ask in this way is a mistake.
         let sleeps = gfp.may_sleep() && context::is_atomic();
         let misplaced = interrupt || sleeps;
         layout.size() > max_kvmalloc_size() || misplaced || zone::node_id(node).is_none()
@@ -160,8 +160,9 @@ unsafe fn kvrealloc(
     if size > max_kvmalloc_size() {
         return None;
     }
-    // Where kmalloc has no memory, C would go on to vmalloc, which is not for interrupts.
-    if size > PAGE_SIZE && !context::may_map() {
+    // Where kmalloc has no memory, which it is asked for in a way that does not sleep, C would go on to
+    // vmalloc.
+    if size > PAGE_SIZE && !vmalloc::may_be_asked(gfp) {
         return None;
     }
     let node = zone::node_id(node)?;

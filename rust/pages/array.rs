@@ -279,7 +279,7 @@ impl Parts {
         let list = self.list.as_mut_ptr();
         // SAFETY: Takes any address.
         let sleeps = self.mapped.is_some() || unsafe { bindings::is_vmalloc_addr(list.cast()) };
-        if !sleeps {
+        if !sleeps && context::may_allocate() {
             return;
         }
         // SAFETY: By the invariants, there is room behind the pages.

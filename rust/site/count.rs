@@ -17,11 +17,12 @@ use crate::{
 #[inline(always)]
 pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
     if unit::<S>() != 0 && size == unit::<S>() && !S::Family::VARIES {
-        return S::count_unit::<{ counter::UNIT_ALLOCS }>();
+        // SAFETY: For the object that was allocated.
+        return unsafe { S::count_unit::<{ counter::UNIT_ALLOCS }>() };
     }
     let cookie = S::site().cookie();
     if unit::<S>() == 0 {
-        // SAFETY: The site has no unit.
+        // SAFETY: The site is made for `S`, and so has no unit either.
         unsafe { cookie.count_sized::<{ counter::SIZED_ALLOCS }>(bucket::<S>(size)) };
     } else {
         cookie.count::<{ counter::ALLOCS }>();
@@ -37,11 +38,12 @@ pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
 #[inline(always)]
 pub(crate) fn count_free<S: Tag>(size: usize, footprint: usize) {
     if unit::<S>() != 0 && size == unit::<S>() && !S::Family::VARIES {
-        return S::count_unit::<{ counter::UNIT_FREES }>();
+        // SAFETY: For the object that is freed.
+        return unsafe { S::count_unit::<{ counter::UNIT_FREES }>() };
     }
     let cookie = S::site().cookie();
     if unit::<S>() == 0 {
-        // SAFETY: The site has no unit.
+        // SAFETY: The site is made for `S`, and so has no unit either.
         unsafe { cookie.count_sized::<{ counter::SIZED_FREES }>(bucket::<S>(size)) };
     } else {
         cookie.count::<{ counter::FREES }>();

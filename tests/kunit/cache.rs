@@ -96,7 +96,7 @@ mod tests {
             .all(|object| core::ptr::from_ref(&**object).addr() % align_of::<Node>() == 0));
         assert!(change.live().0 == 1000);
         drop(objects);
-        cache.shrink();
+        cache.shrink()?;
         assert!(change.events() == (1000, 1000, 0));
         Ok(())
     }

@@ -126,7 +126,7 @@ mod tests {
         *queue.items.lock() = [1; 4];
         let place = address(&queue);
         drop(queue);
-        cache.shrink();
+        cache.shrink()?;
 
         let mut objects = KVec::new();
         let again = loop {
