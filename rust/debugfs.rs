@@ -6,7 +6,8 @@
 //! likes. It may take [`Commands`].
 //!
 //! An open file keeps kalloc.ko loaded, but no other module: what was said of
-//! [files in `/proc`](crate::procfs) holds here, too.
+//! [files in `/proc`](crate::procfs) holds here, too. The directory is locked while a file of it goes: what
+//! a file calls must neither create nor drop one.
 //!
 //! # The kernel crate's own files
 //!
@@ -154,6 +155,10 @@ unsafe impl Keeper for Debug {
 pub trait Commands: Records {
     /// Does what `input`, the whole of a write, asks for.
     fn command(&self, input: &mut UserSliceReader) -> Result;
+
+    /// Tells that the file goes, once for each command that is under way. What removes it, the module's
+    /// unloading perhaps, waits until they have returned: those that take long are to end early.
+    fn cancel(&self) {}
 }
 
 /// What C calls for a file that takes commands; `struct kalloc_debugfs_table` there.
@@ -161,6 +166,7 @@ pub trait Commands: Records {
 struct Table {
     seq: bindings::seq_operations,
     write: unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -> isize,
+    cancel: unsafe extern "C" fn(*mut c_void),
 }
 
 /// The tables of files whose records are an `R`.
@@ -171,6 +177,7 @@ impl<R: Commands + 'static> Tables<R> {
     const TABLE: &'static Table = &Table {
         seq: *Callbacks::<R, Debug>::TABLE,
         write: write::<R>,
+        cancel: cancel::<R>,
     };
 }
 
@@ -188,6 +195,16 @@ unsafe extern "C" fn write<R: Commands>(data: *mut c_void, from: *mut c_void, le
         Ok(()) => len as isize,
         Err(error) => error.to_errno() as isize,
     }
+}
+
+/// Tells that the file goes.
+///
+/// # Safety
+///
+/// As for [`write`].
+unsafe extern "C" fn cancel<R: Commands>(data: *mut c_void) {
+    // SAFETY: By the requirement of this function.
+    unsafe { &*data.cast::<R>() }.cancel();
 }
 
 /// A file in the directory that shows records, for root; read-only, unless it takes commands. It is there
@@ -222,8 +239,8 @@ unsafe extern "C" fn write<R: Commands>(data: *mut c_void, from: *mut c_void, le
 ///
 /// # Invariants
 ///
-/// `handle`, if there is one, is a file that shows `self.records`, and that nobody else removes but
-/// `files` when its module goes.
+/// `handle`, if there is one, is a file that shows `self.records` until `files` removes it, or somebody
+/// the directory.
 #[pin_data(PinnedDrop)]
 pub struct SeqFile<R: Records + 'static> {
     handle: Option<Handle>,

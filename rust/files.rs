@@ -29,26 +29,19 @@ kernel::sync::global_lock! {
 pub(crate) enum Handle {
     /// A file in `/proc`.
     Proc(NonNull<bindings::proc_dir_entry>),
-    /// A file in debugfs.
+    /// A file in debugfs, and a reference to it.
     Debug(NonNull<bindings::dentry>),
 }
 
 impl Handle {
-    /// Whether the file is there.
-    fn is_in(self, place: Place) -> bool {
-        matches!(
-            (self, place),
-            (Handle::Proc(_), Place::Proc) | (Handle::Debug(_), Place::Debug)
-        )
-    }
-
     /// Removes the file. Waits for its callbacks, and lets none in again.
     ///
     /// # Safety
     ///
-    /// The file must be there still.
+    /// To be called once.
     unsafe fn remove(self) {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: By the requirement of this function, the file in `/proc` is there still, and the
+        // reference to the one in debugfs is ours.
         unsafe {
             match self {
                 Handle::Proc(entry) => bindings::proc_remove(entry.as_ptr()),
@@ -59,7 +52,7 @@ impl Handle {
 }
 
 /// Where a file is to be.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Place {
     /// In `/proc`.
     Proc,
@@ -67,11 +60,21 @@ pub(crate) enum Place {
     Debug,
 }
 
-/// A file.
+/// A file. Its name is taken from before it is there until after it has gone.
 struct Entry {
-    handle: Handle,
+    place: Place,
     name: CString,
     module: *mut bindings::module,
+    state: State,
+}
+
+/// Whether a file is there. Creating and removing one waits for others, so it is done without the list's
+/// lock.
+#[derive(PartialEq)]
+enum State {
+    Coming,
+    There(Handle),
+    Going(Handle),
 }
 
 // SAFETY: Files and modules belong to no thread; the pointers are compared.
@@ -116,27 +119,32 @@ pub(crate) fn add(
     if !is_name(name.to_bytes()) {
         return Err(EINVAL);
     }
-    let name = CString::try_from(name)?;
+    let entry = Entry {
+        place,
+        name: CString::try_from(name)?,
+        module,
+        state: State::Coming,
+    };
 
+    let is_it = |file: &Entry| file.place == place && *file.name == *name;
     let mut files = FILES.lock();
-    if files
-        .iter()
-        .any(|file| file.handle.is_in(place) && *file.name == *name)
-    {
+    if files.iter().any(is_it) {
         return Err(EEXIST);
     }
-    files.reserve(1, GFP_KERNEL)?;
-    let handle = create()?;
-    // There is room.
-    files.push(
-        Entry {
-            handle,
-            name,
-            module,
-        },
-        GFP_KERNEL,
-    )?;
-    Ok(handle)
+    files.push(entry, GFP_KERNEL)?;
+    drop(files);
+
+    let created = create();
+    let mut files = FILES.lock();
+    match created {
+        // One, as nobody else takes an entry off that is coming.
+        Ok(handle) => files
+            .iter_mut()
+            .filter(|file| is_it(file))
+            .for_each(|file| file.state = State::There(handle)),
+        Err(_) => files.retain(|file| !is_it(file)),
+    }
+    created
 }
 
 /// Whether C takes `name` for a file, without a complaint in the log.
@@ -151,24 +159,34 @@ fn is_name(name: &[u8]) -> bool {
 
 /// Removes a file.
 pub(crate) fn remove(handle: Handle) {
-    if take(|entry| entry.handle == handle).is_some() {
-        // SAFETY: It was on the list until now.
-        unsafe { handle.remove() };
-    }
+    remove_first(|entry| entry.state == State::There(handle), |_| ());
 }
 
 /// Removes what `module` has forgotten.
 pub(crate) fn module_goes(module: *mut bindings::module) {
-    while let Some(entry) = take(|entry| entry.module == module) {
-        pr_warn!("{}: removed, its owner was forgotten\n", &*entry.name);
-        // SAFETY: It was on the list until now.
-        unsafe { entry.handle.remove() };
-    }
+    while remove_first(
+        |entry| entry.module == module && matches!(entry.state, State::There(_)),
+        |name| pr_warn!("{name}: removed, its owner was forgotten\n"),
+    ) {}
 }
 
-/// Takes a file off the list, which nobody waits for callbacks with.
-fn take(which: impl Fn(&Entry) -> bool) -> Option<Entry> {
+/// Removes the first file of those that are there and that `which` is true of, having told its name.
+/// Returns whether there is one.
+fn remove_first(which: impl Fn(&Entry) -> bool, tell: impl Fn(&CStr)) -> bool {
     let mut files = FILES.lock();
-    let at = files.iter().position(which)?;
-    files.remove(at).ok()
+    let Some(entry) = files.iter_mut().find(|entry| which(entry)) else {
+        return false;
+    };
+    let State::There(handle) = entry.state else {
+        return false;
+    };
+    tell(&entry.name);
+    entry.state = State::Going(handle);
+    drop(files);
+    // SAFETY: It was there until now; who finds it going leaves it alone.
+    unsafe { handle.remove() };
+    FILES
+        .lock()
+        .retain(|entry| entry.state != State::Going(handle));
+    true
 }

@@ -166,15 +166,16 @@ impl Output {
 /// Columns of numbers. The general machinery for formatting takes several times as long for a number
 /// as it takes to find it out, and a table may have ten thousand rows.
 impl Output {
-    /// The widest column.
-    const WIDEST: usize = 24;
+    /// How much is written at once: the largest number, which has 20 digits, in most columns that there are.
+    const ROOM: usize = 24;
 
     /// Writes a blank and `number`, behind as many blanks as make it `width` wide, if it is not
     /// wider.
     pub fn column(&mut self, width: usize, mut number: u64) {
-        let mut text = [b' '; Self::WIDEST];
-        let mut start = Self::WIDEST;
-        // The largest number has 20 digits.
+        // The blank is one of them.
+        self.blanks(width.saturating_sub(Self::ROOM - 1));
+        let mut text = [b' '; Self::ROOM];
+        let mut start = Self::ROOM;
         for digit in text.iter_mut().rev() {
             // CAST: A digit.
             *digit = b'0' + (number % 10) as u8;
@@ -184,15 +185,23 @@ impl Output {
                 break;
             }
         }
-        let start = start.min(Self::WIDEST.saturating_sub(width));
-        self.write(text.get(start - 1..).unwrap_or_default());
+        let blank = (start - 1).min((Self::ROOM - 1).saturating_sub(width));
+        self.write(text.get(blank..).unwrap_or_default());
     }
 
-    /// Writes `text` in a column of `width`, on the left; at most 24 blanks follow it.
+    /// Writes `text` in a column of `width`, on the left.
     pub fn left(&mut self, width: usize, text: &str) {
         self.write(text.as_bytes());
-        let blanks = width.saturating_sub(text.len());
-        self.write([b' '; Self::WIDEST].get(..blanks).unwrap_or_default());
+        self.blanks(width.saturating_sub(text.len()));
+    }
+
+    /// Writes blanks.
+    fn blanks(&mut self, mut count: usize) {
+        while count > 0 {
+            let some = count.min(Self::ROOM);
+            self.write([b' '; Self::ROOM].get(..some).unwrap_or_default());
+            count -= some;
+        }
     }
 }
 

@@ -115,6 +115,10 @@ impl Commands for File {
         let interrupted = |error| if error == EINTR { ERESTARTSYS } else { error };
         self.0.command(input).map_err(interrupted)
     }
+
+    fn cancel(&self) {
+        self.0.cancel();
+    }
 }
 
 /// Runs what the parameters ask for. Returns what is kept of it, and what to tell.

@@ -12,11 +12,15 @@ struct dentry *kalloc_helper_debugfs_lookup(const char *name, struct dentry *par
 	return debugfs_lookup(name, parent);
 }
 
+/* Gives up the reference, too. The file may be gone, with the folder that it was in. */
 void kalloc_helper_debugfs_remove(struct dentry *dentry);
 void kalloc_helper_debugfs_remove(struct dentry *dentry)
 {
 	debugfs_remove(dentry);
+	dput(dentry);
 }
+
+/* Each has a reference to the file, for the above. */
 
 struct dentry *kalloc_helper_debugfs_create_seq(const char *name, struct dentry *parent,
 						void *data, const struct seq_operations *ops);
@@ -24,6 +28,11 @@ struct dentry *kalloc_helper_debugfs_create_commands(const char *name, struct de
 						     void *data, const void *table);
 
 #ifndef __BINDGEN__
+static struct dentry *kalloc_debugfs_get(struct dentry *dentry)
+{
+	return IS_ERR_OR_NULL(dentry) ? dentry : dget(dentry);
+}
+
 static int kalloc_debugfs_open(struct inode *inode, struct file *file)
 {
 	int err = seq_open(file, debugfs_get_aux(file));
@@ -45,29 +54,55 @@ struct dentry *kalloc_helper_debugfs_create_seq(const char *name, struct dentry 
 						void *data, const struct seq_operations *ops)
 {
 	/* Without debugfs the parameter, which nobody reads then, is not const. */
-	return debugfs_create_file_aux(name, 0400, parent, data, (void *)ops, &kalloc_debugfs_fops);
+	return kalloc_debugfs_get(debugfs_create_file_aux(name, 0400, parent, data, (void *)ops,
+							  &kalloc_debugfs_fops));
 }
 
 /* As rust/debugfs.rs has it, to the types of parameters: with CFI the kernel compares them. */
 struct kalloc_debugfs_table {
 	const struct seq_operations seq;
 	ssize_t (*write)(void *data, void __user *from, size_t length);
+	void (*cancel)(void *data);
 };
+
+#ifdef CONFIG_DEBUG_FS
+struct kalloc_debugfs_call {
+	struct debugfs_cancellation cancellation;
+	const struct kalloc_debugfs_table *table;
+	void *data;
+};
+
+static void kalloc_debugfs_cancel(struct dentry *dentry, void *data)
+{
+	const struct kalloc_debugfs_call *call = data;
+
+	call->table->cancel(call->data);
+}
 
 static ssize_t kalloc_debugfs_write(struct file *file, const char __user *from, size_t length,
 				    loff_t *pos)
 {
-	const struct kalloc_debugfs_table *table = debugfs_get_aux(file);
-	void *data = ((struct seq_file *)file->private_data)->private;
+	struct kalloc_debugfs_call call = {
+		.cancellation = { .cancel = kalloc_debugfs_cancel, .cancel_data = &call },
+		.table = debugfs_get_aux(file),
+		.data = ((struct seq_file *)file->private_data)->private,
+	};
+	ssize_t result;
 
-	return table->write(data, (void __user *)from, length);
+	debugfs_enter_cancellation(file, &call.cancellation);
+	result = call.table->write(call.data, (void __user *)from, length);
+	debugfs_leave_cancellation(file, &call.cancellation);
+	return result;
 }
+#endif
 
 static const struct file_operations kalloc_debugfs_commands_fops = {
 	.owner = THIS_MODULE,
 	.open = kalloc_debugfs_open,
 	.read = seq_read,
+#ifdef CONFIG_DEBUG_FS
 	.write = kalloc_debugfs_write,
+#endif
 	.llseek = seq_lseek,
 	.release = seq_release,
 };
@@ -76,7 +111,7 @@ struct dentry *kalloc_helper_debugfs_create_commands(const char *name, struct de
 						     void *data, const void *table)
 {
 	/* Nobody changes it: the stub for kernels without debugfs takes no const. */
-	return debugfs_create_file_aux(name, 0600, parent, data, (void *)table,
-				       &kalloc_debugfs_commands_fops);
+	return kalloc_debugfs_get(debugfs_create_file_aux(name, 0600, parent, data, (void *)table,
+							  &kalloc_debugfs_commands_fops));
 }
 #endif

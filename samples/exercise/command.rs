@@ -11,6 +11,10 @@ use super::workload::{
 use kalloc::memory;
 use kernel::{
     prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
     time::{
         Delta,
         Instant,
@@ -80,8 +84,10 @@ impl Plan {
     /// # Errors
     ///
     /// - [`EINTR`] if there is a signal.
+    /// - [`ENODEV`] if the module goes.
     /// - [`ETIMEDOUT`] if it has taken too long.
     pub(crate) fn go_on(&self) -> Result {
+        stay()?;
         if kernel::current!().signal_pending() {
             return Err(EINTR);
         }
@@ -100,6 +106,26 @@ impl Plan {
     pub(crate) fn may_keep(&self, size: usize) -> Result {
         let fits = self.keep.saturating_mul(size) <= memory::free() / 2;
         fits.then_some(()).ok_or(ENOMEM)
+    }
+}
+
+/// Whether the module goes, which waits for the commands that are under way.
+static GOES: Atomic<bool> = Atomic::new(false);
+
+/// Has all commands end.
+pub(crate) fn cancel() {
+    GOES.store(true, Relaxed);
+}
+
+/// Asks whether the module stays.
+///
+/// # Errors
+///
+/// [`ENODEV`] if it goes.
+pub(crate) fn stay() -> Result {
+    match GOES.load(Relaxed) {
+        true => Err(ENODEV),
+        false => Ok(()),
     }
 }
 

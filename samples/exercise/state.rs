@@ -6,6 +6,7 @@
 
 use super::{
     command::{
+        self,
         Command,
         Plan, //
     },
@@ -105,7 +106,7 @@ impl State {
     ///
     /// - [`EINVAL`] if it is not understood: not a command, or out of range.
     /// - [`E2BIG`] if it is too long.
-    /// - [`EINTR`] if there is a signal.
+    /// - [`EINTR`] if there is a signal, [`ENODEV`] if the module goes.
     /// - The workload's. The file then shows which one.
     pub(crate) fn command(&self, input: &mut UserSliceReader) -> Result {
         // The writer's memory may take its time to be there: nobody waits for that.
@@ -115,7 +116,7 @@ impl State {
         let line = core::str::from_utf8(line).map_err(|_| EINVAL)?;
 
         let command = Command::parse(line)?;
-        self.kept.take(|kept| {
+        self.kept.take(command::stay, |kept| {
             *self.reports.lock() = Reports::new();
             match command {
                 Command::Free => {
@@ -125,6 +126,12 @@ impl State {
                 Command::Run(workloads, plan) => self.run(workloads, &plan, kept),
             }
         })
+    }
+
+    /// Has the commands that are under way end.
+    pub(crate) fn cancel(&self) {
+        command::cancel();
+        self.kept.wake();
     }
 
     /// Writes the workloads there are, or what came of those that ran last.

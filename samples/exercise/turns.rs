@@ -34,14 +34,19 @@ impl<T: Unpin> Turns<T> {
         })
     }
 
-    /// Calls `f` with the value when nobody else has it.
+    /// Calls `f` with the value when nobody else has it. Who waits for it asks `go_on` whether to.
     ///
     /// # Errors
     ///
-    /// [`EINTR`] if there is a signal first; what `f` returns.
-    pub(crate) fn take(&self, f: impl FnOnce(&mut T) -> Result) -> Result {
+    /// [`EINTR`] if there is a signal first; what `go_on` and `f` return.
+    pub(crate) fn take(
+        &self,
+        go_on: impl Fn() -> Result,
+        f: impl FnOnce(&mut T) -> Result,
+    ) -> Result {
         let mut idle = self.idle.lock();
         let mut value = loop {
+            go_on()?;
             match idle.take() {
                 Some(value) => break value,
                 None if self.returned.wait_interruptible(&mut idle) => return Err(EINTR),
@@ -51,8 +56,15 @@ impl<T: Unpin> Turns<T> {
         drop(idle);
         let result = f(&mut value);
         *self.idle.lock() = Some(value);
+        self.wake();
+        result
+    }
+
+    /// Has those who wait ask again.
+    pub(crate) fn wake(&self) {
+        // Who has asked is waiting then.
+        drop(self.idle.lock());
         // All of them: a single one might be about to leave for its signal.
         self.returned.notify_all();
-        result
     }
 }

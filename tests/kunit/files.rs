@@ -34,6 +34,8 @@ impl Records for Tens {
             out.write(b"x");
         }
         out.column(4, pos);
+        out.left(40, "l");
+        out.column(30, pos);
         out.write(b" ");
         out.word(b"a b\\\n");
         out.write(b"\n");

@@ -140,6 +140,16 @@ section modules_leave_nothing
 rmmod kalloc 2>/dev/null
 ls -d /proc/kallocinfo /sys/kernel/debug/kalloc /sys/kernel/slab/*exercise* /sys/kernel/slab/*driver* 2>/dev/null
 
+# Somebody else has a folder of that name: the files are in it, and go with it; what is left of them is not
+# touched when the modules go.
+section anothers_folder_may_go DEBUG_FS
+modprobe kalloc_folder && modprobe kalloc_exercise
+ls /sys/kernel/debug/kalloc
+rmmod kalloc_folder
+ls /sys/kernel/debug/kalloc 2>/dev/null
+rmmod kalloc_exercise kalloc
+echo $?
+
 # kmemleak looks at an object once it is five seconds old, and reports it if it has not changed since
 # the scan before.
 section kmemleak_finds_nothing DEBUG_KMEMLEAK
