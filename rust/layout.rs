@@ -194,8 +194,8 @@ pub fn paging_levels() -> u32 {
     unsafe { bindings::kalloc_helper_pgtable_levels() }
 }
 
-/// Returns whether the kernel's addresses are to be hidden from the process that runs now: by
-/// `kernel.kptr_restrict`, which hides them from all, or all but those with `CAP_SYSLOG`.
+/// Returns whether the kernel's addresses are to be hidden from the process that runs now: it has no
+/// `CAP_SYSLOG`, or `kernel.kptr_restrict` hides them from all.
 ///
 /// # Context
 ///
@@ -225,5 +225,7 @@ pub fn hidden() -> bool {
         unsafe { bindings::kalloc_helper_print_restricted(text.as_mut_ptr(), text.len(), some) };
     // Who may not see a pointer is shown zero, who may its digits or those of its hash.
     // CAST: Not negative, and less than the room.
-    text.iter().take(len as usize).all(|&digit| digit == b'0')
+    let restricted = text.iter().take(len as usize).all(|&digit| digit == b'0');
+    // SAFETY: Asks about the process that runs.
+    restricted || !unsafe { bindings::kalloc_helper_capable_syslog() }
 }

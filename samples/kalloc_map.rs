@@ -283,6 +283,9 @@ impl MiscDevice for Map {
     fn write_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
         let mut line = [0; 8];
         let length = iov.copy_from_iter(&mut line);
+        if !iov.is_empty() && length < line.len() {
+            return Err(EFAULT);
+        }
         if !iov.is_empty() || !matches!(line.get(..length), Some(b"renew" | b"renew\n")) {
             return Err(EINVAL);
         }

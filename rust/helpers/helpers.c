@@ -4,6 +4,7 @@
  * one of them, in a file named after its header, as rust/helpers/ does upstream.
  */
 
+#include "capability.c"
 #include "debugfs.c"
 #include "llist.c"
 #include "memory.c"

@@ -62,9 +62,10 @@ pub(crate) fn machine(table: &mut Table) -> Result {
 pub(crate) fn vmalloc(table: &mut Table, cost_ns: u64) -> Result {
     let area = layout::area(layout::VMALLOC).ok_or(ENODEV)?;
     let direct = layout::area(layout::DIRECT_MAP).ok_or(ENODEV)?;
+    // With the machine's memory it tells where the area is.
     let gap = match area.start().checked_sub(direct.last()) {
-        Some(distance) => Value::Bytes(distance - 1),
-        None => Value::Unknown,
+        Some(distance) if !layout::hidden() => Value::Bytes(distance - 1),
+        _ => Value::Unknown,
     };
     // The page after it, or C's refusal, is not reached.
     let limit = VmallocApi::limit();

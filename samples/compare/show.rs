@@ -77,10 +77,10 @@ impl Records for Layout {
     }
 }
 
-/// What was measured last, and when.
+/// What was measured last, when, and whether addresses were hidden.
 ///
 /// A reader whose buffer is too small asks for the text again at once, and gets the same.
-pub(crate) struct Last(Option<(Watch, Table)>);
+pub(crate) struct Last(Option<(Watch, bool, Table)>);
 
 impl Last {
     /// How long a measurement is shown, in nanoseconds.
@@ -89,12 +89,19 @@ impl Last {
     pub(crate) fn none() -> Self {
         Last(None)
     }
+
+    /// What may still be shown.
+    fn fresh(&self, hidden: bool) -> Option<&Table> {
+        let (watch, was_hidden, table) = self.0.as_ref()?;
+        (watch.ns() < Self::FRESH_NS && *was_hidden == hidden).then_some(table)
+    }
 }
 
 /// Writes the table.
 fn compare(last: &Mutex<Last>, f: &mut Output) -> fmt::Result {
     let mut last = last.lock();
-    if let Some((_, table)) = last.0.as_ref().filter(|(w, _)| w.ns() < Last::FRESH_NS) {
+    let hidden = layout::hidden();
+    if let Some(table) = last.fresh(hidden) {
         return write!(f, "{table}");
     }
     // What is old is freed before anything is measured.
@@ -102,7 +109,7 @@ fn compare(last: &Mutex<Last>, f: &mut Output) -> fmt::Result {
     match measure() {
         Ok(table) => {
             write!(f, "{table}")?;
-            last.0 = Some((Watch::start(), table));
+            last.0 = Some((Watch::start(), hidden, table));
             Ok(())
         }
         Err(e) => writeln!(f, "# not measured: {e:?}"),
@@ -113,7 +120,7 @@ impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if layout::hidden() {
             // Sizes add up to addresses.
-            return f.write_str("# hidden by kernel.kptr_restrict\n");
+            return f.write_str("# hidden: see kernel.kptr_restrict and CAP_SYSLOG\n");
         }
         writeln!(f, "# {}-level page tables", layout::paging_levels())?;
         f.write_str("# start end size name\n")?;

@@ -87,9 +87,9 @@ struct Done {
 pub(crate) struct Store {
     #[pin]
     table: Mutex<Table>,
-    /// Held by who allocates a value.
+    /// Bytes of the values that are being allocated.
     #[pin]
-    allocating: Mutex<()>,
+    coming: Mutex<u64>,
     cache: Arc<KmemCache<Nodes>>,
     done: Done,
 }
@@ -108,7 +108,7 @@ impl Store {
         Arc::pin_init(
             pin_init!(Store {
                 table <- new_mutex!(Table::new()),
-                allocating <- new_mutex!(()),
+                coming <- new_mutex!(0),
                 cache,
                 done,
             }),
@@ -125,7 +125,7 @@ impl Store {
     /// - [`ENOSPC`] if there are too many keys, or values take too much.
     /// - [`EFAULT`], [`ENOMEM`].
     pub(crate) fn set(&self, key: Key, from: &mut UserSliceReader, mode: Mode) -> Result {
-        let value = Value::read(from, &self.allocating)?;
+        let value = Value::read(from, &self.coming)?;
         let node = self
             .cache
             .reserve_arc(GFP_KERNEL)?

@@ -42,22 +42,24 @@ impl Value {
     /// Makes a value of what is in user space.
     ///
     /// The limit is for all pages that are allocated, and not only for what keys have: somebody might
-    /// map a value, replace it, and so on. What is allocated, the site knows; as nobody else allocates
-    /// meanwhile, the limit is exact.
-    pub(crate) fn read(from: &mut UserSliceReader, allocating: &Mutex<()>) -> Result<Self> {
+    /// map a value, replace it, and so on. What is allocated, the site knows; `coming` is what others are
+    /// allocating meanwhile, in bytes, which may take long.
+    pub(crate) fn read(from: &mut UserSliceReader, coming: &Mutex<u64>) -> Result<Self> {
         let len = from.len();
         if len > MAX {
             return Err(E2BIG);
         }
         let count = PageCount::for_bytes(len.max(1))?;
-        let alone = allocating.lock();
-        if Values::site().totals().live_bytes + count.bytes() as u64 > ALL_MAX {
+        let bytes = count.bytes() as u64;
+        let mut others = coming.lock();
+        if Values::site().totals().live_bytes + *others + bytes > ALL_MAX {
             return Err(ENOSPC);
         }
-        let pages = ExactPages::<Values, _>::uninit(count, Gfp::KERNEL_ACCOUNT | Gfp::NOWARN)?;
-        // User space may take as long as it likes to have its memory ready.
-        drop(alone);
-        let pages = pages.read_from(from).map_err(|(_, error)| error)?;
+        *others += bytes;
+        drop(others);
+        let pages = ExactPages::<Values, _>::uninit(count, Gfp::KERNEL_ACCOUNT | Gfp::NOWARN);
+        *coming.lock() -= bytes;
+        let pages = pages?.read_from(from).map_err(|(_, error)| error)?;
         Ok(Value {
             pages: Arc::new(pages, GFP_KERNEL_ACCOUNT)?,
             len,

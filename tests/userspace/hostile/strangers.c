@@ -93,13 +93,13 @@ static void stranger(void)
 	_exit(status != 0);
 }
 
-/* Without CAP_SYSLOG, and once addresses are hidden from those. */
-static void without_syslog(void)
+/* Root without CAP_SYSLOG, from whom addresses are hidden. */
+static void without_syslog(const char *restricted)
 {
 	char text[20] = "";
 	int file;
 
-	write_text("/proc/sys/kernel/kptr_restrict", "1");
+	write_text("/proc/sys/kernel/kptr_restrict", restricted);
 	if (!fork()) {
 		struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
 		struct __user_cap_data_struct data[2];
@@ -111,7 +111,7 @@ static void without_syslog(void)
 			die("capset");
 		file = open(DEBUG "layout", O_RDONLY);
 		if (read(file, text, sizeof(text) - 1) <= 0 || strncmp(text, "# hidden", 8))
-			wrong("layout begins with '%s'", text);
+			wrong("layout begins with '%s', kptr_restrict is %s", text, restricted);
 		_exit(0);
 	}
 	wait(NULL);
@@ -127,5 +127,6 @@ void strangers(void)
 		stranger();
 	if (waitpid(child, &status, 0) != child || status)
 		wrong("nobody's status is %#x", status);
-	without_syslog();
+	without_syslog("0");
+	without_syslog("1");
 }
