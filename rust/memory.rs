@@ -280,10 +280,11 @@ pub fn mapped(block: &[u8]) -> Result<usize> {
     if !unsafe { bindings::is_vmalloc_addr(start.cast()) } {
         return Err(EINVAL);
     }
-    // From page to page; the last is the one after the block's, a guard that is part of its area.
+    // From page to page, to the one after the block's at most: of an area that is a guard, and elsewhere no
+    // matter.
     let mut bytes = PAGE_SIZE - start.addr() % PAGE_SIZE;
     while bytes < block.len().saturating_add(PAGE_SIZE) {
-        // SAFETY: An address in the block's own area, which stays while `block` is borrowed.
+        // SAFETY: Takes any address of the vmalloc area's. The tables that it walks stay.
         if unsafe { bindings::vmalloc_to_page(start.wrapping_add(bytes).cast()) }.is_null() {
             break;
         }

@@ -141,22 +141,18 @@ impl CacheSlot {
         }
     }
 
-    /// Destroys the cache, if there is one. Returns whether it had to be left, for its objects.
+    /// Destroys the cache, if there is one and it has no objects.
     ///
     /// To be called with the list of sites locked, when nobody can allocate from the cache.
-    pub(crate) fn close(&self, site: &Site) -> bool {
+    pub(crate) fn close(&self, site: &Site) {
         let cache = self.cache.load(Ordering::Relaxed);
-        if cache.is_null() {
-            return false;
-        }
-        if site.totals().live() != 0 {
-            return true;
+        if cache.is_null() || site.totals().live() != 0 {
+            return;
         }
         self.cache.store(ptr::null_mut(), Ordering::Relaxed);
         self.orphaned.store(false, Ordering::Relaxed);
         // SAFETY: By the invariants, the cache is live; it has no objects.
         unsafe { bindings::kmem_cache_destroy(cache) };
-        false
     }
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the other cases share; it must compile, or their failing would say nothing.
+//! None of it is unsafe, nor to the compiler what macros make of it.
+
+#![forbid(unsafe_code)]
 
 use kalloc::{
     cache::{
@@ -47,7 +50,7 @@ use kernel::{
 };
 
 kalloc::sites! {
-    pub Words: cache(u64), "compile_word";
+    pub Words: cache(u64), "compile_word", percpu;
     pub Blocks: pages, "compile_block";
     pub Boxes: kmalloc([u8; 4096]), "compile_box";
     pub Frames: cache(Frame), "compile_frame";
