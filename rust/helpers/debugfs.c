@@ -28,9 +28,16 @@ struct dentry *kalloc_helper_debugfs_create_commands(const char *name, struct de
 						     void *data, const void *table);
 
 #ifndef __BINDGEN__
-static struct dentry *kalloc_debugfs_get(struct dentry *dentry)
+/* NULL if somebody has removed the file since, with the folder perhaps. */
+static struct dentry *kalloc_debugfs_get(struct dentry *created, const char *name,
+					 struct dentry *parent, const void *data)
 {
-	return IS_ERR_OR_NULL(dentry) ? dentry : dget(dentry);
+	struct dentry *dentry = IS_ERR(created) ? created : debugfs_lookup(name, parent);
+
+	if (IS_ERR_OR_NULL(dentry) || d_inode(dentry)->i_private == data)
+		return dentry;
+	dput(dentry);
+	return NULL;
 }
 
 static int kalloc_debugfs_open(struct inode *inode, struct file *file)
@@ -55,7 +62,8 @@ struct dentry *kalloc_helper_debugfs_create_seq(const char *name, struct dentry 
 {
 	/* Without debugfs the parameter, which nobody reads then, is not const. */
 	return kalloc_debugfs_get(debugfs_create_file_aux(name, 0400, parent, data, (void *)ops,
-							  &kalloc_debugfs_fops));
+							  &kalloc_debugfs_fops),
+				  name, parent, data);
 }
 
 /* As rust/debugfs.rs has it, to the types of parameters: with CFI the kernel compares them. */
@@ -112,6 +120,7 @@ struct dentry *kalloc_helper_debugfs_create_commands(const char *name, struct de
 {
 	/* Nobody changes it: the stub for kernels without debugfs takes no const. */
 	return kalloc_debugfs_get(debugfs_create_file_aux(name, 0600, parent, data, (void *)table,
-							  &kalloc_debugfs_commands_fops));
+							  &kalloc_debugfs_commands_fops),
+				  name, parent, data);
 }
 #endif
