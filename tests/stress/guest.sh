@@ -20,7 +20,7 @@ while_busy() {
 
 reads() {
 	cat $folder/sites >>/tmp/sites
-	for file in /proc/kallocinfo $folder/*; do cat "$file" >/tmp/text; done 2>/dev/null
+	for file in /proc/kallocinfo "$folder"/*; do cat "$file" >/tmp/text; done 2>/dev/null
 	awk '/^stress/ && (NF != 16 || $2 > $3 || $2 > 1200) { print "wrong:", $0 }' /proc/kallocinfo
 }
 
@@ -56,6 +56,7 @@ pages() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 	for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done 2>/dev/null
+	# shellcheck disable=SC2002 # It may not be there.
 	cat /sys/kernel/debug/stackdepot/stats 2>/dev/null | awk '/^ +count:/ { hand += $2 }
 		/^pools:/ { stacks = 4 * $2 }
 		/^[A-Z]/ { sub(":", "", $1); kib[$1] = $2 }
@@ -114,6 +115,7 @@ round() {
 	echo "round $1 ops $ops loads $(wc -l </tmp/loads) plugs $(wc -l </tmp/plugs) reads $(wc -l </tmp/reads)" \
 		"kills $(awk '/^oom_kill / { print $2 }' /proc/vmstat) faults $faults"
 	# That lost pages are noticed is seen by having some lost, in a pipe that nobody reads.
+	# shellcheck disable=SC2216
 	if [ "$lost" -gt 0 ]; then { head -c $((lost * 4096)) /dev/zero; sleep 100000; } | sleep 100000 & fi
 }
 
