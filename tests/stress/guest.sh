@@ -92,6 +92,7 @@ round() {
 	if [ "$eaters" = 1 ]; then while_busy eats 2>/dev/null & jobs="$jobs $!"; fi
 	# shellcheck disable=SC2086 # Words.
 	modprobe kalloc_stress ops=$ops workers=8 seed="$1" || echo "wrong: kalloc_stress does not load"
+	done=$(dmesg | sed -n 's/.*kalloc_stress: \([0-9]*\) operations by .*/\1/p' | tail -n 1)
 	reads
 	faults=$(awk '/^stress_/ { sum += $7 + $8 + $9 } END { print sum + 0 }' $folder/sites)
 	rm /tmp/busy
@@ -112,7 +113,7 @@ round() {
 		END { if (!seen) print "wrong: no rows" }' /tmp/sites
 	rmmod kalloc_stress kalloc || echo "wrong: modules stay"
 	ours | sed 's/^/wrong: left: /'
-	echo "round $1 ops $ops loads $(wc -l </tmp/loads) plugs $(wc -l </tmp/plugs) reads $(wc -l </tmp/reads)" \
+	echo "round $1 ops $((done)) loads $(wc -l </tmp/loads) plugs $(wc -l </tmp/plugs) reads $(wc -l </tmp/reads)" \
 		"kills $(awk '/^oom_kill / { print $2 }' /proc/vmstat) faults $faults"
 	# That lost pages are noticed is seen by having some lost, in a pipe that nobody reads.
 	# shellcheck disable=SC2216
