@@ -44,7 +44,7 @@ KILLED = (
     r"^oom-kill:constraint=|^,(cpuset|mems_allowed|(oom|task)_memcg|task)=|^,global_oom|^/(small)?(,|$)|^:$",
     # In the middle of its read of /dev/zero.
     r"^RIP: 0010:(read_zero|clear_user\w*|rep_stos\w*)\+|^RSP: 0018:",
-    r"^tail: page allocation failure: order:0, ",
+    r"^tail: page allocation failure: order:0, |^warn_alloc: \d+ callbacks suppressed$",
     r"^(Memory cgroup out of memory|Out of memory): Killed process \d+ \(tail\) ",
     r"^oom_reaper: reaped process \d+ \(tail\)",
     r"^memory: usage \d+kB, limit |^swap: usage |^Memory cgroup stats for /small:$",
