@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # Seconds for a program to clear up after itself.
@@ -53,6 +53,23 @@ def _end(group: int, leader: "subprocess.Popen[bytes] | None" = None) -> None:
     # What runs as another user is in a namespace, which ends with the program that made it.
     except (ProcessLookupError, PermissionError):
         pass
+
+
+def gone(command: str, seconds: float = GRACE) -> bool:
+    """Whether no process has this in its command line, soon: the kernel ends a namespace's processes one by one."""
+    deadline = time.monotonic() + seconds
+    while any(command in line for line in _command_lines()):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _command_lines() -> Iterator[str]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        # It may have ended meanwhile.
+        with suppress(OSError):
+            yield path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
 
 @contextmanager
