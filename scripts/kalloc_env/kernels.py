@@ -49,7 +49,7 @@ class Plan:
 
 PLANS = {
     "stock": Plan(),
-    "stock-amd64": Plan(flavour="+deb13-amd64"),
+    "stock-amd64": Plan(flavour="-amd64"),
     "debug": Plan(("base", "debug")),
     "bench": Plan(("base", "bench")),
     "prof": Plan(("base", "prof")),
