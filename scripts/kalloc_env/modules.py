@@ -14,7 +14,7 @@ from rust_kbuild import symbols
 from . import cache as store
 from .arch import ARM64, X86, Arch
 from .initramfs import Archive
-from .kernels import JOBS, Kernel
+from .kernels import JOBS, Kernel, series
 from .paths import BUILD, LOGS, TREE
 from .say import Failure, run, step
 from .toolchain import Toolchain, toolchain
@@ -96,8 +96,7 @@ def foreign_tree(path: Path) -> BuildTree:
     demand(path.is_dir(), "is not a folder")
     demand((path / "Makefile").exists() and (path / "include/config/auto.conf").exists(),
            "is not a kernel build tree: no include/config/auto.conf (make modules_prepare there first)")
-    release = tuple(map(int, re.findall(r"\d+", tree.release)[:2]))
-    demand(release >= OLDEST, f"is of Linux {tree.release}: {'.'.join(map(str, OLDEST))} is the oldest that serves")
+    demand(series(tree.release) >= OLDEST, f"is of Linux {tree.release}: {'.'.join(map(str, OLDEST))} is the oldest that serves")
     demand(tree.config("RUST"), "is of a kernel without Rust: CONFIG_RUST is not set")
     demand((path / "rust/libkernel.rmeta").exists(),
            "has no Rust metadata (rust/libkernel.rmeta), as in distributions' headers packages: "
