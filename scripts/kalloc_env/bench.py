@@ -49,15 +49,28 @@ def main(words: list[str]) -> int:
     if timed:
         print(bench_report.times(timed))
     print(bench_report.judgement(verdicts))
-    broken = [verdict for verdict in verdicts if not verdict.ok]
     if options.record:
         measured.record(about, results)
         say(f"    written: {measured.RECORD.relative_to(TREE)}, {measured.PAGE.relative_to(TREE)}")
-    changed = list(measured.changed(results)) if target.name == "bench" else []
-    for line in changed:
-        say(f"    {line}")
-    say(f"==> {len(verdicts) - len(broken)} bounds hold, {len(broken)} are broken, on Linux {target.release}")
-    return 1 if broken or changed else 0
+    wrong = problems(about, results, verdicts, whole=set(groups) == set(GROUPS))
+    held = sum(verdict.ok for verdict in verdicts)
+    named = "".join(f"; {kind}: {', '.join(of)}" for kind, of in wrong.items() if of)
+    say(f"==> {held} bounds hold, on Linux {target.release}{named or ', and none is broken'}")
+    return 1 if any(wrong.values()) else 0
+
+
+def problems(about: dict[str, object], results: list[Result], verdicts: list[Verdict], whole: bool) -> dict[str, list[str]]:
+    """What is broken, has changed, or was not measured though `whole` says that all groups were: the names of it."""
+    broken = [verdict.what for verdict in verdicts if not verdict.ok]
+    if about["kernel"] != "bench":
+        return {"broken": broken}
+    missing = {bound.what: gaps for bound in BOUNDS if (gaps := list(bound.missing(results)))} if whole else {}
+    changed = measured.changed(about, results, whole)
+    for what, gaps in missing.items():
+        say(f"    not measured: {what}: {'; '.join(gaps)}")
+    for name, how in changed.items():
+        say(f"    {name}: {how}")
+    return {"broken": broken, "not measured": list(missing), "changed": list(changed)}
 
 
 def write(target: Kernel, results: list[Result], timed: list[Result], verdicts: list[Verdict]) -> dict[str, object]:

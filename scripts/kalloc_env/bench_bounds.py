@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,12 @@ def cost(results: Iterable[Result], scenario: str, side: str, profiling: bool = 
             if (r.scenario, r.side, r.profiling) == (scenario, side, profiling)}
 
 
+def unmeasured(results: list[Result], scenario: str, side: str, params: Iterable[int]) -> Iterator[str]:
+    """Those of the parameters for which there is no result."""
+    there = cost(results, scenario, side)
+    return (f"{scenario}, {side}, {param}" for param in dict.fromkeys(params) if param not in there)
+
+
 def ratio(ours: float, theirs: float) -> float:
     """How much more ours takes."""
     return ours / theirs
@@ -72,22 +78,31 @@ class Bound:
             worst = round(worst, 4 if self.by is ratio else 1)
             yield Verdict(self.what, self.limit, worst, unit, param, worst <= self.limit)
 
+    def missing(self, results: list[Result]) -> Iterator[str]:
+        """Which ends of the range were not measured."""
+        for side in (self.ours, self.theirs):
+            yield from unmeasured(results, *side, (self.params[0], self.params[-1]))
+
 
 @dataclass(frozen=True)
 class Flat:
-    """What our side of these scenarios takes, at its most against its least."""
+    """What our side of a scenario takes over a range of parameters, at its most against its least."""
 
     what: str
     limit: float
-    scenarios: tuple[str, ...]
+    scenario: str
+    params: range
 
     def judge(self, results: list[Result]) -> Iterable[Verdict]:
         """The verdict; none if it was not measured."""
-        costs = [(value, param) for scenario in self.scenarios
-                 for param, value in cost(results, scenario, "kalloc").items()]
+        costs = [(value, param) for param, value in cost(results, self.scenario, "kalloc").items()]
         if costs:
             (least, _), (most, param) = min(costs), max(costs)
             yield Verdict(self.what, self.limit, round(most / least, 3), "times", param, most / least <= self.limit)
+
+    def missing(self, results: list[Result]) -> Iterator[str]:
+        """Which ends of the range were not measured."""
+        return unmeasured(results, self.scenario, "kalloc", (self.params[0], self.params[-1]))
 
 
 @dataclass(frozen=True)
@@ -112,6 +127,13 @@ class Scales:
             (least, _), (most, cpus) = min(shares), max(shares)
             yield Verdict(self.what, self.limit, round(most / least, 3), "times", cpus, most / least <= self.limit)
 
+    def missing(self, results: list[Result]) -> Iterator[str]:
+        """What was not measured with all numbers of CPUs, on both sides."""
+        both = [(scenario, side) for scenario in self.scenarios.values() for side in ("kalloc", "c")]
+        params = sorted({param for one in both for param in cost(results, *one)})
+        for scenario, side in both:
+            yield from unmeasured(results, scenario, side, params) if params else [f"{scenario}, {side}"]
+
 
 @dataclass(frozen=True)
 class Share:
@@ -128,6 +150,10 @@ class Share:
             share = (ours - plain) / (on - off)  # type: ignore[operator]
             yield Verdict(self.what, self.limit, round(share, 4), "of it", 64, share <= self.limit)
 
+    def missing(self, _: list[Result]) -> Iterator[str]:
+        """Nothing: the kernel that has all other bounds has no profiler."""
+        return iter(())
+
 
 @dataclass(frozen=True)
 class Row:
@@ -142,13 +168,19 @@ class Row:
     def judge(self, results: list[Result]) -> Iterable[Verdict]:
         """The verdict; none if it was not measured."""
         costs = cost(results, self.scenario, "kalloc")
-        if self.rows in costs:
+        if not {self.rows, self.fewer or self.rows} - costs.keys():
             measured = costs[self.rows] / costs[self.fewer] if self.fewer else costs[self.rows]
             unit = "times" if self.fewer else "instructions"
             yield Verdict(self.what, self.limit, round(measured, 3), unit, self.rows, measured <= self.limit)
 
+    def missing(self, results: list[Result]) -> Iterator[str]:
+        """Which numbers of rows were not measured."""
+        return unmeasured(results, self.scenario, "kalloc", (self.rows, self.fewer or self.rows))
 
-SIZES, ORDERS, VMALLOC = range(8, 8193), range(0, 4), range(1, 1025)
+
+SIZES, ORDERS, VMALLOC, OBJECTS = range(8, 8193), range(0, 4), range(1, 1025), range(1, 1_000_001)
+# Of the accounting alone: one size is compiled in, others are given.
+ONE_SIZE, BUFFERS = range(64, 65), range(64, 4097)
 BOUNDS: tuple[Bound | Flat | Scales | Share | Row, ...] = (
     Bound("KBox, 8 to 8192 bytes, against C", 1.03, (PAIRS, "kalloc"), (PAIRS, "c"), SIZES),
     Bound("KBox, 8 to 8192 bytes, against upstream", 0.60, (PAIRS, "kalloc"), (PAIRS, "upstream"), SIZES),
@@ -161,14 +193,14 @@ BOUNDS: tuple[Bound | Flat | Scales | Share | Row, ...] = (
           ("__get_free_pages", "kalloc"), ("__get_free_pages", "c"), ORDERS),
     Bound("vmalloc, 1 to 1024 pages, against C", 1.01,
           ("fix_size_alloc_test", "kalloc"), ("fix_size_alloc_test", "c"), VMALLOC),
-    Bound("accounting alone, fixed size", 4, (FIXED, "kalloc"), (FIXED, "uncounted"), SIZES, difference),
-    Bound("accounting alone, fixed size, percpu", 4, (PERCPU, "kalloc"), (PERCPU, "uncounted"), SIZES, difference),
+    Bound("accounting alone, fixed size", 4, (FIXED, "kalloc"), (FIXED, "uncounted"), ONE_SIZE, difference),
+    Bound("accounting alone, fixed size, percpu", 4, (PERCPU, "kalloc"), (PERCPU, "uncounted"), ONE_SIZE, difference),
     Bound("accounting alone, any size, known when compiling", 8,
-          (KNOWN, "kalloc"), (KNOWN, "uncounted"), SIZES, difference),
-    Bound("accounting alone, any size", 8, (SIZED, "kalloc"), (SIZED, "uncounted"), SIZES, difference),
-    Bound("KBox, with 1 to 1000000 live objects, against C", 1.03, (LIVE, "kalloc"), (LIVE, "c"), range(1, 1_000_001)),
-    Flat("the most of them against the least", 1.03, (LIVE,)),
-    Flat("KBox, among 10 to 10000 sites, most against least", 1.03, ("pairs among sites",)),
+          (KNOWN, "kalloc"), (KNOWN, "uncounted"), BUFFERS, difference),
+    Bound("accounting alone, any size", 8, (SIZED, "kalloc"), (SIZED, "uncounted"), BUFFERS, difference),
+    Bound("KBox, with 1 to 1000000 live objects, against C", 1.03, (LIVE, "kalloc"), (LIVE, "c"), OBJECTS),
+    Flat("the most of them against the least", 1.03, LIVE, OBJECTS),
+    Flat("KBox, among 10 to 10000 sites, most against least", 1.03, "pairs among sites", range(10, 10_001)),
     Scales("KBox against C, on 1, 2, 4, 8 CPUs, most against least", 1.03,
            {cpus: f"N*(alloc free), {cpus} CPUs" for cpus in (1, 2, 4, 8)}),
     Row("reading a row of /proc/kallocinfo, of 10000", 3000, "a row of /proc/kallocinfo", 10_000),

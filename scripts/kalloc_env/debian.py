@@ -5,6 +5,7 @@ import lzma
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from .archive import Archive
 from .paths import CACHE
 from .say import Failure, run, say, step
 
-FLAVOUR = "+deb13-cloud-amd64"
+# A release is the version, DEBIAN, +1 for the package's second revision and so on, and the flavour.
+DEBIAN, FLAVOUR = "+deb13", "-cloud-amd64"
 GIGABYTES = 2.4
 
 
@@ -40,30 +42,33 @@ def debian(linux: Linux = CURRENT) -> Path:
 
 
 def _choose(archive: Archive, linux: Linux) -> tuple[str, str]:
-    """The kernel's version and its packages', of those that the archive has."""
-    if linux.package in archive.versions(f"linux-source-{linux.series[0]}"):
-        return linux.version, linux.package
+    """The release and its packages' version: the one that was tested, or the newest that the archive has."""
     for series in linux.series:
-        pattern = rf"linux-headers-({re.escape(series)}\.\d+){re.escape(FLAVOUR)}"
-        there = sorted((re.fullmatch(pattern, name)[1] for name in archive.names(pattern)),  # type: ignore[index]
-                       key=lambda version: int(version.rsplit(".", 1)[1]), reverse=True)
-        packaged = archive.versions(f"linux-source-{series}")
-        for version in there:
-            for package in packaged:
-                if package.startswith(f"{version}-"):
-                    say(f"    the archive has dropped Linux {linux.version}: using {version}, untested")
-                    return version, package
+        there = list(_packaged(archive, series))
+        if tested := [one for one in there if one[1] == linux.package]:
+            return tested[0]
+        if there:
+            say(f"    the archive has dropped Linux {linux.package}: using {there[0][1]}, untested")
+            return there[0]
     raise Failure(f"the archive has no Linux {' or '.join(f'{series}.y' for series in linux.series)} "
                   f"for {FLAVOUR} any more: update {Path(__file__).name}", archive.log)
+
+
+def _packaged(archive: Archive, series: str) -> Iterator[tuple[str, str]]:
+    """The releases that the archive has headers of, with their packages' version, if it has that source; newest first."""
+    pattern = rf"linux-headers-({re.escape(series)}\.(\d+){re.escape(DEBIAN)}(?:\+(\d+))?{re.escape(FLAVOUR)})"
+    found = [match for name in archive.names(pattern) if (match := re.fullmatch(pattern, name))]
+    sources = archive.versions(f"linux-source-{series}")
+    for match in sorted(found, key=lambda match: (int(match[2]), int(match[3] or 0)), reverse=True):
+        yield from ((match[1], package) for package in archive.versions(match[0]) if package in sources)
 
 
 def _get(folder: Path, linux: Linux) -> None:
     series = linux.series[0]
     with step(f"getting Debian's Linux {series} and its source", CACHE / "log" / f"debian-{series}.log") as log:
         archive = Archive(folder, log)
-        version, package = _choose(archive, linux)
-        series = version.rsplit(".", 1)[0]
-        release = version + FLAVOUR
+        release, package = _choose(archive, linux)
+        series = ".".join(release.split(".")[:2])
         names = [f"linux-source-{series}", f"linux-headers-{release}", f"linux-binary-{release}"]
         debs = folder / "debs"
         debs.mkdir()
@@ -83,13 +88,13 @@ def flavoured(linux: Linux, flavour: str) -> Path:
     The folder has config, Module.symvers, vmlinuz and release.
     """
     same = debian(linux)
-    return store.entry("debian", store.key_of(same.name, flavour, "1"),
+    return store.entry("debian", store.key_of(same.name, DEBIAN + flavour, "1"),
                        lambda folder: _get_flavour(folder, (same / "release").read_text(), flavour))
 
 
 def _get_flavour(folder: Path, same: str, flavour: str) -> None:
     release = same.removesuffix(FLAVOUR) + flavour
-    with step(f"getting Debian's Linux {release}", CACHE / "log" / f"debian{flavour}.log") as log:
+    with step(f"getting Debian's Linux {release}", CACHE / "log" / f"debian{DEBIAN}{flavour}.log") as log:
         archive = Archive(folder, log)
         archive.download([f"linux-headers-{release}", f"linux-binary-{release}"], folder)
         for deb in folder.glob("*.deb"):

@@ -27,6 +27,15 @@ RUST_KBUILD = TREE / "scripts/rust-kbuild"
 JOBS = f"-j{len(os.sched_getaffinity(0))}"
 
 
+# The first whose misc devices have an owner; what is not built for older ones is not tried on them.
+DEVICES = (7, 3)
+
+
+def series(release: str) -> tuple[int, ...]:
+    """The first two numbers of a release, which tell how new it is."""
+    return tuple(map(int, re.findall(r"\d+", release)[:2]))
+
+
 @dataclass(frozen=True)
 class Plan:
     """How a kernel is made: from which of scripts/kernel/*.config, or as Debian's own binary if from none.
@@ -49,7 +58,7 @@ class Plan:
 
 PLANS = {
     "stock": Plan(),
-    "stock-amd64": Plan(flavour="+deb13-amd64"),
+    "stock-amd64": Plan(flavour="-amd64"),
     "debug": Plan(("base", "debug")),
     "bench": Plan(("base", "bench")),
     "prof": Plan(("base", "prof")),
@@ -58,7 +67,7 @@ PLANS = {
     "rt": Plan(("base", "variant", "rt")),
     "tiny": Plan(("base", "variant", "tiny")),
     "stock-7.2": Plan(linux=OLDER),
-    "debug-7.2": Plan(("base", "debug", "older"), OLDER),
+    "debug-7.2": Plan(("base", "debug"), OLDER),
     "arm64": Plan(("base", "debug"), arch=ARM64),
 }
 # What the everyday commands need.
@@ -141,7 +150,9 @@ def _own(name: str, plan: Plan) -> Kernel:
         raise Failure(f"KSRC={own_source} is not a Linux source tree with Rust in it")
     source = own_source or debian(plan.linux) / "linux"
     tools = toolchain()
-    arch, asked = plan.arch, fragment((*plan.fragments, plan.arch.name))
+    # So it is of debug-7.2, of KSRC maybe, and of all if the archive has nothing newer.
+    older = ("older",) if _series_of(source) < (7, 3) else ()
+    arch, asked = plan.arch, fragment((*plan.fragments, *older, plan.arch.name))
     packed = arch.packed if plan.packed else None
     images = [Path(image).name for image in (arch.image, packed) if image]
     key = store.key_of(str(source), tools.ident, asked, *images[1:])
@@ -150,6 +161,12 @@ def _own(name: str, plan: Plan) -> Kernel:
                          resume=True, always=bool(own_source), gigabytes=GIGABYTES_OWN)
     tree = folder / "tree"
     return Kernel(name, tree / arch.image, tree, source, tree / packed if packed else None, arch)
+
+
+def _series_of(source: Path) -> tuple[int, ...]:
+    """The series of a kernel's source."""
+    head = (source / "Makefile").read_text()
+    return series(" ".join(re.findall(r"^(?:VERSION|PATCHLEVEL) = (\d+)$", head, re.M)))
 
 
 def _make_own(folder: Path, name: str, source: Path, asked: str, images: list[str], tools: Toolchain,

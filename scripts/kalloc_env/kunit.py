@@ -13,7 +13,7 @@ from pathlib import Path
 from . import faults, fuzz, klog, kvm, modules
 from .case import Case
 from .guest import Guest, boot
-from .kernels import Kernel
+from .kernels import Kernel, series
 from .paths import LOGS, TREE
 from .say import say
 
@@ -156,7 +156,7 @@ def _has(tree: modules.BuildTree, need: str) -> bool:
     least = re.fullmatch(r"LINUX_(\d+)_(\d+)", need)
     if not least:
         return bool(tree.config(need))
-    return tuple(map(int, re.findall(r"\d+", tree.release)[:2])) >= tuple(map(int, least.groups()))
+    return series(tree.release) >= tuple(map(int, least.groups()))
 
 
 def _suites(kernel: Kernel, section: str, messages: list[str], where: str) -> Iterator[Case]:

@@ -74,14 +74,18 @@ def name_of(used: tuple[str, int]) -> str:
     return f"{used[0]}, {used[1]}"
 
 
-def changed(results: Iterable[Result]) -> Iterator[str]:
-    """Says which of the recorded costs are no longer so."""
-    kept = json.loads(RECORD.read_text())["kalloc"]
-    for result in ours(results):
-        name = name_of((result.scenario, result.param))
-        was = kept.get(name, 0)
-        if abs(result.least - was) > TOLERANCE * was:
-            yield f"{name}: {RECORD.name} has {was}, this is {result.least:.1f}: scripts/bench --record"
+def changed(about: dict[str, Any], results: Iterable[Result], whole: bool) -> dict[str, str]:
+    """Which of the recorded costs are no longer so, or not there if `whole` says that everything was measured."""
+    data = json.loads(RECORD.read_text())
+    if other := [f"{name} {data[name]}" for name in ABOUT if data[name] != about[name]]:
+        say(f"    not compared with {RECORD.name}, which is of {', '.join(other)}")
+        return {}
+    kept = data["kalloc"]
+    now = {name_of((result.scenario, result.param)): result.least for result in ours(results)}
+    said = {name: f"this is {cost:.1f}" for name, cost in now.items()
+            if abs(cost - kept.get(name, 0)) > TOLERANCE * kept.get(name, 0)}
+    said |= {name: "this has none" for name in kept if whole and name not in now}
+    return {name: f"{RECORD.name} has {kept.get(name, 0)}, {what}: scripts/bench --record" for name, what in said.items()}
 
 
 def sources() -> str:

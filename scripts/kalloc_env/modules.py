@@ -14,7 +14,7 @@ from rust_kbuild import symbols
 from . import cache as store
 from .arch import ARM64, X86, Arch
 from .initramfs import Archive
-from .kernels import JOBS, Kernel
+from .kernels import JOBS, Kernel, series
 from .paths import BUILD, LOGS, TREE
 from .say import Failure, run, step
 from .toolchain import Toolchain, toolchain
@@ -25,6 +25,7 @@ SOURCES = ("Kbuild", "rust", "samples", "bench", "tests", "scripts/kalloc_env/do
 SUFFIXES = (".rs", ".c", ".h", ".S")
 FOREIGN = "kdir-"
 MANY_SITES = "bench"  # alone: ten thousand sites take a minute to compile
+WARNING = re.compile(r"^.*\bwarning: .*$", re.M | re.I)  # modpost has it in capitals
 OLDEST = (6, 13)  # knows MO=, a folder for the objects of external modules
 
 
@@ -95,8 +96,7 @@ def foreign_tree(path: Path) -> BuildTree:
     demand(path.is_dir(), "is not a folder")
     demand((path / "Makefile").exists() and (path / "include/config/auto.conf").exists(),
            "is not a kernel build tree: no include/config/auto.conf (make modules_prepare there first)")
-    release = tuple(map(int, re.findall(r"\d+", tree.release)[:2]))
-    demand(release >= OLDEST, f"is of Linux {tree.release}: {'.'.join(map(str, OLDEST))} is the oldest that serves")
+    demand(series(tree.release) >= OLDEST, f"is of Linux {tree.release}: {'.'.join(map(str, OLDEST))} is the oldest that serves")
     demand(tree.config("RUST"), "is of a kernel without Rust: CONFIG_RUST is not set")
     demand((path / "rust/libkernel.rmeta").exists(),
            "has no Rust metadata (rust/libkernel.rmeta), as in distributions' headers packages: "
@@ -110,29 +110,35 @@ def foreign_tree(path: Path) -> BuildTree:
 
 def build(tree: BuildTree) -> list[Path]:
     """Builds all modules, if a source or the tree has changed; checks what they import."""
-    stamp = tree.out / ".built"
+    stamp, warned = tree.out / ".built", _warned(tree)
     state = json.dumps([str(tree.path), tree.path.stat().st_ino, *_source_state()])
     with store.lock(BUILD / tree.name / "lock"):
-        if not stamp.exists() or stamp.read_text() != state:
+        if not stamp.exists() or not warned.exists() or stamp.read_text() != state:
             stamp.unlink(missing_ok=True)
-            with step(f"building the modules for {tree.release}", _log(tree)) as log:
+            # What is up to date is not warned of again.
+            if not tree.name.startswith(FOREIGN) and (not warned.exists() or warned.read_text()):
+                shutil.rmtree(tree.out, ignore_errors=True)
+            warned.unlink(missing_ok=True)
+            with step(f"building the modules for {tree.release}", LOGS / f"modules-{tree.name}.log") as log:
                 try:
                     tree.make(toolchain(), log, "modules")
                 except Failure as failure:
                     raise _explained(failure, tree) from failure
+                finally:
+                    warned.write_text("".join(f"{line}\n" for line in WARNING.findall(log.read_text(errors="replace"))))
             check_imports(tree, _modules(tree))
             stamp.write_text(state)
     return _modules(tree)
 
 
 def warnings(tree: BuildTree) -> list[str]:
-    """What the compilers and the kernel's tools warned of when it was last built here."""
-    log = _log(tree)
-    return re.findall(r"^.*\bwarning: .*$", log.read_text(errors="replace"), re.M) if log.exists() else []
+    """What the compilers and the kernel's tools warned of, of all that is built here."""
+    warned = _warned(tree)
+    return warned.read_text().splitlines() if warned.exists() else [f"there is no {warned}: nobody knows"]
 
 
-def _log(tree: BuildTree) -> Path:
-    return LOGS / f"modules-{tree.name}.log"
+def _warned(tree: BuildTree) -> Path:
+    return tree.out / ".warned"
 
 
 def _modules(tree: BuildTree) -> list[Path]:

@@ -19,12 +19,12 @@ from .kunit import kunit
 from .paths import LOGS, TREE
 from .say import Failure, say, tail
 from .setup import set_up
+from .skip import SKIP, SKIPPED
 
 SCENARIOS = TREE / "tests" / "scenarios"
 # The scenarios that want more than two kernels.
 CLIENTS, FLAVOURS = "clients", "rust_kbuild"
 MODULES = "modules"
-SKIP = 77
 TIMES = LOGS / "test-times.json"
 # More than the guests of any have, whose own limits say what was waited for.
 SCENARIO_SECONDS = 900.0
@@ -104,7 +104,10 @@ def scenario(path: Path, *arguments: str, seconds: float = SCENARIO_SECONDS) -> 
     """One executable file."""
     log = LOGS / f"test-{'-'.join((path.name, *arguments))}.log"
     status = process.run([path, *arguments], log, TREE, seconds)
-    if status in (0, SKIP):
-        yield Case(path.name, "skipped" if status else "passed")
+    if status == SKIP:
+        why = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(SKIPPED)]
+        yield Case(path.name, "skipped", "".join(f"    {line}\n" for line in why))
+    elif not status:
+        yield Case(path.name, "passed")
     else:
         yield Case(path.name, "failed", f"{tail(log)}\n    log: {log}\n")

@@ -3,6 +3,7 @@
 # What the guest of the KUnit suites runs: the suites, then what only the life of modules
 # shows. What each section prints is held against scripts/kalloc_env/kunit.py. After a section's
 # name come the kernel's options that it needs, and how new it must be; on one that lacks any it is left out.
+# shellcheck disable=SC2004 # Sizes and places are expressions, put in as they are.
 section() {
 	echo "@@ $1"
 	echo "<6>kalloc-test: $1" >/dev/kmsg
@@ -126,7 +127,7 @@ rmmod kalloc_exercise kalloc
 
 # Calls that are refused memory fail with an error, or do without; each line of the program's is a kind.
 section refusals_leave_nothing FAIL_PAGE_ALLOC FAILSLAB LINUX_7_3
-# shellcheck disable=SC2154 # Set by whoever runs this.
+# shellcheck disable=SC2154,SC2086 # Set by whoever runs this; nothing is no word.
 kalloc_faults $faults || echo "status $?"
 
 # So do the cases of the suites, which are functions of another module for that.

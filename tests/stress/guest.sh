@@ -20,7 +20,7 @@ while_busy() {
 
 reads() {
 	cat $folder/sites >>/tmp/sites
-	for file in /proc/kallocinfo $folder/*; do cat "$file" >/tmp/text; done 2>/dev/null
+	for file in /proc/kallocinfo "$folder"/*; do cat "$file" >/tmp/text; done 2>/dev/null
 	awk '/^stress/ && (NF != 16 || $2 > $3 || $2 > 1200) { print "wrong:", $0 }' /proc/kallocinfo
 }
 
@@ -56,6 +56,7 @@ pages() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 	for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done 2>/dev/null
+	# shellcheck disable=SC2002 # It may not be there.
 	cat /sys/kernel/debug/stackdepot/stats 2>/dev/null | awk '/^ +count:/ { hand += $2 }
 		/^pools:/ { stacks = 4 * $2 }
 		/^[A-Z]/ { sub(":", "", $1); kib[$1] = $2 }
@@ -91,6 +92,7 @@ round() {
 	if [ "$eaters" = 1 ]; then while_busy eats 2>/dev/null & jobs="$jobs $!"; fi
 	# shellcheck disable=SC2086 # Words.
 	modprobe kalloc_stress ops=$ops workers=8 seed="$1" || echo "wrong: kalloc_stress does not load"
+	done=$(dmesg | sed -n 's/.*kalloc_stress: \([0-9]*\) operations by .*/\1/p' | tail -n 1)
 	reads
 	faults=$(awk '/^stress_/ { sum += $7 + $8 + $9 } END { print sum + 0 }' $folder/sites)
 	rm /tmp/busy
@@ -111,9 +113,10 @@ round() {
 		END { if (!seen) print "wrong: no rows" }' /tmp/sites
 	rmmod kalloc_stress kalloc || echo "wrong: modules stay"
 	ours | sed 's/^/wrong: left: /'
-	echo "round $1 ops $ops loads $(wc -l </tmp/loads) plugs $(wc -l </tmp/plugs) reads $(wc -l </tmp/reads)" \
+	echo "round $1 ops $((done)) loads $(wc -l </tmp/loads) plugs $(wc -l </tmp/plugs) reads $(wc -l </tmp/reads)" \
 		"kills $(awk '/^oom_kill / { print $2 }' /proc/vmstat) faults $faults"
 	# That lost pages are noticed is seen by having some lost, in a pipe that nobody reads.
+	# shellcheck disable=SC2216
 	if [ "$lost" -gt 0 ]; then { head -c $((lost * 4096)) /dev/zero; sleep 100000; } | sleep 100000 & fi
 }
 

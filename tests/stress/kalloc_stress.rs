@@ -9,7 +9,11 @@
 
 #![deny(unsafe_code)]
 
+use core::convert::Infallible;
 use kernel::{
+    alloc::Flags,
+    impl_has_work,
+    new_work,
     prelude::*,
     sync::{
         atomic::{
@@ -25,7 +29,12 @@ use kernel::{
         delay::fsleep,
         Delta, //
     },
-    workqueue, //
+    workqueue::{
+        self,
+        Queue,
+        Work,
+        WorkItem, //
+    }, //
 };
 
 mod held;
@@ -57,7 +66,7 @@ module! {
         },
         ops: u32 {
             default: 100000,
-            description: "Operations of all workers together",
+            description: "Operations of all workers together, at least",
         },
         seed: u32 {
             default: 0,
@@ -109,6 +118,44 @@ impl Worker {
 
     /// Does some of the work and queues the rest; the last one to have none left tells.
     fn run(mut self) {
+        loop {
+            self.chunk();
+            if self.left == 0 {
+                break;
+            }
+            // To lockdep all workers are one thing, which is either of soft interrupts or not:
+            // where it looks, they are threads, and the timer is the interrupt.
+            let (queue, flags) = match self.own {
+                None => (workqueue::system_unbound(), GFP_KERNEL),
+                Some(_) if cfg!(CONFIG_PROVE_LOCKING) => (workqueue::system_unbound(), GFP_ATOMIC),
+                Some(_) => (workqueue::system_bh(), GFP_ATOMIC),
+            };
+            self = match self.queue(queue, flags) {
+                None => return,
+                Some(worker) => worker,
+            };
+        }
+        let shared = self.shared;
+        if shared.running.fetch_sub(1, ordering::Full) == 1 {
+            shared.done.complete_all();
+        }
+    }
+
+    /// Queues it. Without memory for that it is given back, with its blocks, and goes on where it is.
+    fn queue(self, queue: &Queue, flags: Flags) -> Option<Self> {
+        let Ok(room) = KBox::new_uninit(flags | __GFP_NOWARN) else {
+            return Some(self);
+        };
+        let Ok(queued) = room.write_pin_init::<Infallible>(pin_init!(Queued {
+            work <- new_work!("kalloc_stress::Worker"),
+            worker: Some(self),
+        }));
+        queue.enqueue(queued);
+        None
+    }
+
+    /// Does some of the work, and tallies it.
+    fn chunk(&mut self) {
         let mut tally = Tally::default();
         for _ in 0..self.left.min(CHUNK) {
             self.step(&mut tally);
@@ -120,26 +167,11 @@ impl Worker {
             }
         }
         self.shared.tallies.add(&tally);
-
-        let shared = self.shared.clone();
-        // To lockdep all that `try_spawn()` queues is one, which is either of soft interrupts or not:
-        // where it looks, the workers are threads, and the timer is the interrupt.
-        let queue = if self.own.is_some() && !cfg!(CONFIG_PROVE_LOCKING) {
-            workqueue::system_bh()
-        } else {
-            workqueue::system_unbound()
-        };
-        // A worker that cannot be queued has lost its blocks: nothing would be exact any more.
-        if self.left > 0 && queue.try_spawn(GFP_ATOMIC, move || self.run()).is_ok() {
-            return;
-        }
-        if shared.running.fetch_sub(1, ordering::Full) == 1 {
-            shared.done.complete_all();
-        }
     }
 
     /// Allocates a block in place of another one, or resizes that.
     fn step(&mut self, tally: &mut Tally) {
+        tally.step();
         let (kind, size, slot) = (self.random(), self.random(), self.random() as usize);
         let shared = self.shared.clone();
         if let Some(own) = &mut self.own {
@@ -168,6 +200,28 @@ impl Worker {
             tally.resize(&mut old, size);
             tally.free(&old);
         }
+    }
+}
+
+/// A worker that waits to go on.
+#[pin_data]
+struct Queued {
+    #[pin]
+    work: Work<Self>,
+    worker: Option<Worker>,
+}
+
+impl_has_work! {
+    impl HasWork<Self> for Queued { self.work }
+}
+
+impl WorkItem for Queued {
+    type Pointer = Pin<KBox<Self>>;
+
+    fn run(mut this: Pin<KBox<Self>>) {
+        let worker = this.as_mut().project().worker.take();
+        drop(this);
+        worker.map(Worker::run);
     }
 }
 
@@ -212,11 +266,12 @@ impl kernel::Module for Stress {
                 shared: shared.clone(),
                 // Anything but 0, where a xorshift stays.
                 random: (0x9e37_79b9 ^ (number + 1) ^ seed).max(1),
-                left: ops / all,
+                left: ops.div_ceil(all),
                 own: (number >= workers).then(Default::default),
             };
-            let queue = workqueue::system_unbound();
-            queue.try_spawn(GFP_KERNEL, move || worker.run())?;
+            worker
+                .queue(workqueue::system_unbound(), GFP_KERNEL)
+                .map(Worker::run);
         }
         shared.done.wait_for_completion();
         let ticks = tick.stop();
@@ -236,11 +291,12 @@ impl kernel::Module for Stress {
         wrong += shared.tallies.differences("at rest");
         wrong += shared.tallies.live();
 
+        let done = shared.tallies.steps();
         pr_info!(
-            "{ops} operations by {all} workers, {} interrupts: {wrong} numbers wrong\n",
+            "{done} operations by {all} workers, {} interrupts: {wrong} numbers wrong\n",
             ticks[0]
         );
-        if wrong != 0 {
+        if wrong != 0 || done < u64::from(ops) {
             return Err(EIO);
         }
         Ok(Stress)

@@ -36,11 +36,19 @@ const NAMES: [&str; 5] = [
 
 /// One worker's tally.
 #[derive(Default)]
-pub(crate) struct Tally([[i64; NAMES.len()]; COUNT]);
+pub(crate) struct Tally {
+    steps: u64,
+    sites: [[i64; NAMES.len()]; COUNT],
+}
 
 impl Tally {
+    /// Tallies an operation, whatever comes of it.
+    pub(crate) fn step(&mut self) {
+        self.steps += 1;
+    }
+
     fn count(&mut self, cost: Cost, sign: i64) {
-        if let Some([allocs, frees, _, bytes, allocated]) = self.0.get_mut(cost.site) {
+        if let Some([allocs, frees, _, bytes, allocated]) = self.sites.get_mut(cost.site) {
             *(if sign > 0 { allocs } else { frees }) += 1;
             *bytes += sign * cost.bytes as i64;
             *allocated += sign * cost.allocated as i64;
@@ -48,7 +56,7 @@ impl Tally {
     }
 
     fn fail(&mut self, site: usize) {
-        if let Some([_, _, failures, ..]) = self.0.get_mut(site) {
+        if let Some([_, _, failures, ..]) = self.sites.get_mut(site) {
             *failures += 1;
         }
     }
@@ -91,26 +99,38 @@ impl Tally {
 }
 
 /// All workers' tallies.
-pub(crate) struct Tallies([[Atomic<i64>; NAMES.len()]; COUNT]);
+pub(crate) struct Tallies {
+    steps: Atomic<u64>,
+    sites: [[Atomic<i64>; NAMES.len()]; COUNT],
+}
 
 impl Tallies {
     pub(crate) fn new() -> Self {
-        Tallies([const { [const { Atomic::new(0) }; NAMES.len()] }; COUNT])
+        Tallies {
+            steps: Atomic::new(0),
+            sites: [const { [const { Atomic::new(0) }; NAMES.len()] }; COUNT],
+        }
     }
 
     /// Adds a worker's.
     pub(crate) fn add(&self, tally: &Tally) {
-        for (sums, numbers) in self.0.iter().zip(&tally.0) {
+        self.steps.add(tally.steps, ordering::Relaxed);
+        for (sums, numbers) in self.sites.iter().zip(&tally.sites) {
             for (sum, number) in sums.iter().zip(numbers) {
                 sum.add(*number, ordering::Relaxed);
             }
         }
     }
 
+    /// How many operations there were.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps.load(ordering::Relaxed)
+    }
+
     /// Counts, and says in the log, which numbers of the sites are not the tallies'.
     pub(crate) fn differences(&self, when: &str) -> u32 {
         let mut wrong = 0;
-        for (index, (sums, site)) in self.0.iter().zip(SITES).enumerate() {
+        for (index, (sums, site)) in self.sites.iter().zip(SITES).enumerate() {
             let site = site();
             let totals = site.totals();
             let counted = [
