@@ -7,7 +7,10 @@ use core::{
     ptr::NonNull, //
 };
 use kalloc::{
-    allocator::Source,
+    allocator::{
+        Source,
+        Token, //
+    },
     kmalloc::Contiguous, //
 };
 use kernel::{
@@ -35,7 +38,8 @@ unsafe impl Allocator for Uncounted {
             return Err(AllocError);
         }
         // SAFETY: Just padded, and not 0.
-        let ptr = unsafe { Contiguous::alloc(layout, flags.into(), node) }.ok_or(AllocError)?;
+        let ptr = unsafe { Contiguous::alloc(layout, flags.into(), node, Token::NONE) }
+            .ok_or(AllocError)?;
         Ok(NonNull::slice_from_raw_parts(ptr, layout.size()))
     }
 

@@ -26,6 +26,35 @@ use kernel::{
     prelude::*, //
 };
 
+/// Whether kmalloc keeps blocks of one size apart, so that who writes behind one does not reach just any
+/// other.
+pub(crate) const PARTITIONED: bool = cfg!(CONFIG_KMALLOC_PARTITION_CACHES);
+
+/// By what it does: a site's blocks are together, and apart from most others'.
+#[derive(Clone, Copy)]
+pub struct Token(usize);
+
+impl Token {
+    /// That of nobody.
+    pub const NONE: Self = Token(0);
+
+    /// That of a site.
+    #[inline(always)]
+    fn of<S: Tag>() -> Self {
+        // Elsewhere nobody asks.
+        match PARTITIONED {
+            true => Token(core::ptr::from_ref(S::site()).addr()),
+            false => Self::NONE,
+        }
+    }
+
+    /// As C takes it.
+    #[inline(always)]
+    pub(crate) fn as_raw(self) -> usize {
+        self.0
+    }
+}
+
 /// The C functions behind an allocator: what differs between kmalloc, kvmalloc and vmalloc.
 ///
 /// # Safety
@@ -42,7 +71,7 @@ pub unsafe trait Source: Family {
     /// # Safety
     ///
     /// The size of `layout` must not be 0, and be a multiple of its alignment.
-    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>>;
+    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode, token: Token) -> Option<NonNull<u8>>;
 
     /// Resizes a block to `layout`.
     ///
@@ -57,6 +86,7 @@ pub unsafe trait Source: Family {
         layout: Layout,
         gfp: Gfp,
         node: NumaNode,
+        token: Token,
     ) -> Option<NonNull<u8>>;
 
     /// Frees a block.
@@ -144,7 +174,7 @@ impl<F: Source, S: Tag<Family = F>> Counted<F, S> {
             return Ok(dangling::<F>(layout));
         }
         // SAFETY: Just padded, and not 0.
-        let Some(ptr) = (unsafe { F::alloc(layout, gfp, node) }) else {
+        let Some(ptr) = (unsafe { F::alloc(layout, gfp, node, Token::of::<S>()) }) else {
             return Err(Self::failure(layout, gfp, node));
         };
         site::count_alloc::<S>(layout.size(), F::footprint(ptr, layout.size()));
@@ -174,7 +204,8 @@ impl<F: Source, S: Tag<Family = F>> Counted<F, S> {
         let old_footprint = F::footprint(ptr, old_size);
         // SAFETY: `ptr` is a live block of this allocator, and so of its source. The layout is padded, and
         // its size not 0.
-        let Some(new) = (unsafe { F::realloc(ptr, old_size, layout, gfp, node) }) else {
+        let new = unsafe { F::realloc(ptr, old_size, layout, gfp, node, Token::of::<S>()) };
+        let Some(new) = new else {
             return Err(Self::failure(layout, gfp, node));
         };
         site::count_alloc::<S>(layout.size(), F::footprint(new, layout.size()));

@@ -38,7 +38,8 @@ pub use self::mapping::{
 use crate::{
     allocator::{
         Counted,
-        Source, //
+        Source,
+        Token, //
     },
     bindings,
     context,
@@ -191,7 +192,7 @@ unsafe impl Source for Mapped {
     const MIN_ALIGN: usize = PAGE_SIZE;
 
     #[inline]
-    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode, _: Token) -> Option<NonNull<u8>> {
         if layout.align() > PAGE_SIZE || node != NumaNode::NO_NODE {
             // SAFETY: By the requirement of this function. NULL asks for a new block.
             return unsafe { vrealloc(core::ptr::null(), layout, gfp, node) };
@@ -218,12 +219,13 @@ unsafe impl Source for Mapped {
         layout: Layout,
         gfp: Gfp,
         node: NumaNode,
+        token: Token,
     ) -> Option<NonNull<u8>> {
         if layout.size() > old_size && !context::may_sleep() {
             // Were it to move, C would free the old block at once.
             // SAFETY: By the requirements of this function; the new block is the larger one.
             return unsafe {
-                let new = Self::alloc(layout, gfp, node)?;
+                let new = Self::alloc(layout, gfp, node, token)?;
                 ptr.copy_to_nonoverlapping(new, old_size);
                 Self::free(ptr);
                 Some(new)

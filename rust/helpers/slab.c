@@ -1,12 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/hash.h>
+#include <linux/log2.h>
 #include <linux/slab.h>
 
-/* The macros, for configurations in which kmalloc() is more than its parts. */
-void *kalloc_helper_kmalloc_node(size_t size, gfp_t gfp, int node);
-void *kalloc_helper_kmalloc_node(size_t size, gfp_t gfp, int node)
+/*
+ * Where kmalloc keeps blocks apart, it does so by the place of the call, or by a type that
+ * clang finds there: for all sites the same, in these helpers. The site tells instead.
+ */
+static __always_inline kmalloc_token_t token_of(unsigned long site)
 {
-	return kmalloc_node(size, gfp, node);
+#if defined(CONFIG_KMALLOC_PARTITION_RANDOM)
+	return (kmalloc_token_t){ .v = site };
+#elif defined(CONFIG_KMALLOC_PARTITION_TYPED)
+	return (kmalloc_token_t){ .v = hash_long(site, ilog2(KMALLOC_PARTITION_CACHES_NR + 1)) };
+#else
+	return (kmalloc_token_t){};
+#endif
+}
+
+/* The macros, for configurations in which kmalloc() is more than its parts. */
+void *kalloc_helper_kmalloc_node(size_t size, gfp_t gfp, int node, unsigned long site);
+void *kalloc_helper_kmalloc_node(size_t size, gfp_t gfp, int node, unsigned long site)
+{
+	return alloc_hooks(_kmalloc_node_noprof(size, gfp, node, token_of(site)));
+}
+
+void *kalloc_helper_krealloc(const void *block, size_t size, unsigned long align, gfp_t gfp,
+			     int node, unsigned long site);
+void *kalloc_helper_krealloc(const void *block, size_t size, unsigned long align, gfp_t gfp,
+			     int node, unsigned long site)
+{
+	return alloc_hooks(krealloc_node_align_noprof(block,
+						      PASS_TOKEN_PARAMS(size, token_of(site)),
+						      align, gfp, node));
+}
+
+void *kalloc_helper_kvrealloc(const void *block, size_t size, unsigned long align, gfp_t gfp,
+			      int node, unsigned long site);
+void *kalloc_helper_kvrealloc(const void *block, size_t size, unsigned long align, gfp_t gfp,
+			      int node, unsigned long site)
+{
+	return alloc_hooks(kvrealloc_node_align_noprof(block,
+						       PASS_TOKEN_PARAMS(size, token_of(site)),
+						       align, gfp, node));
 }
 
 void *kalloc_helper_kmalloc_cache(struct kmem_cache *s, gfp_t gfp, size_t size);

@@ -9,7 +9,11 @@ use super::{
     MAX_SLAB_SIZE, //
 };
 use crate::{
-    allocator::Source,
+    allocator::{
+        Source,
+        Token,
+        PARTITIONED, //
+    },
     bindings,
     gfp::Gfp,
     order::Order,
@@ -88,9 +92,6 @@ pub(super) fn shape(unit: usize, live: &Totals) -> Shape {
     Shape::pages(bytes, live.live())
 }
 
-/// Whether C does more than choose a class: it hashes the call's place. That is left to C.
-const HASHED: bool = cfg!(CONFIG_KMALLOC_PARTITION_CACHES);
-
 /// Whether C books a block for the kernel's own profiler, at the place where it calls.
 const PROFILED: bool = cfg!(CONFIG_MEM_ALLOC_PROFILING);
 
@@ -100,12 +101,13 @@ const PROFILED: bool = cfg!(CONFIG_MEM_ALLOC_PROFILING);
 ///
 /// `size` must not be 0.
 #[inline(always)]
-unsafe fn kmalloc(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+unsafe fn kmalloc(size: usize, gfp: Gfp, node: NumaNode, token: Token) -> Option<NonNull<u8>> {
     // Before the branch, so that what counts the block need not find the size's bucket again.
     let class = Class::of(size);
-    if HASHED || node != NumaNode::NO_NODE || size > MAX_SLAB_SIZE {
+    // Where blocks are kept apart, C does more than choose a class.
+    if PARTITIONED || node != NumaNode::NO_NODE || size > MAX_SLAB_SIZE {
         // SAFETY: By the requirement of this function.
-        return unsafe { unusual(size, gfp, node) };
+        return unsafe { unusual(size, gfp, node, token) };
     }
     let gfp = gfp.without_zone();
     // SAFETY: The cache is that of the size's class, which is a slab's: the size is not 0 by the
@@ -126,15 +128,15 @@ unsafe fn kmalloc(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> 
 ///
 /// As for [`kmalloc`].
 #[cold]
-unsafe fn unusual(size: usize, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+unsafe fn unusual(size: usize, gfp: Gfp, node: NumaNode, token: Token) -> Option<NonNull<u8>> {
     if size > MAX_SIZE {
         return None;
     }
     let gfp = gfp.without_zone().as_raw();
     // SAFETY: Both take any flags, any size from 1 to `MAX_SIZE`, and any node that is online.
     let ptr = unsafe {
-        if HASHED || PROFILED || node != NumaNode::NO_NODE {
-            bindings::kalloc_helper_kmalloc_node(size, gfp, zone::node_id(node)?)
+        if PARTITIONED || PROFILED || node != NumaNode::NO_NODE {
+            bindings::kalloc_helper_kmalloc_node(size, gfp, zone::node_id(node)?, token.as_raw())
         } else {
             // For the other reason to be here.
             bindings::__kmalloc_large_noprof(size, gfp)
@@ -149,9 +151,9 @@ unsafe impl Source for Contiguous {
     const MIN_ALIGN: usize = bindings::ARCH_KMALLOC_MINALIGN;
 
     #[inline(always)]
-    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode, token: Token) -> Option<NonNull<u8>> {
         // SAFETY: By the requirement of this function.
-        unsafe { kmalloc(layout.size(), gfp, node) }
+        unsafe { kmalloc(layout.size(), gfp, node, token) }
     }
 
     #[inline]
@@ -161,16 +163,17 @@ unsafe impl Source for Contiguous {
         layout: Layout,
         gfp: Gfp,
         node: NumaNode,
+        token: Token,
     ) -> Option<NonNull<u8>> {
         let size = layout.size();
         if Class::of(size) == Class::of(old_size) {
             // SAFETY: By the requirements of this function.
-            return unsafe { krealloc(ptr, layout, gfp, node) };
+            return unsafe { krealloc(ptr, layout, gfp, node, token) };
         }
         // What krealloc would do as well to get a larger one, after finding out how large this one
         // is; it leaves what gets smaller where it is, with all its memory.
         // SAFETY: By the requirements of this function.
-        let new = unsafe { kmalloc(size, gfp, node)? };
+        let new = unsafe { kmalloc(size, gfp, node, token)? };
         // SAFETY: Both blocks have that many bytes, and the new one is nobody's else. `ptr` is a
         // live block by the requirements of this function.
         unsafe {
@@ -202,21 +205,22 @@ unsafe fn krealloc(
     layout: Layout,
     gfp: Gfp,
     node: NumaNode,
+    token: Token,
 ) -> Option<NonNull<u8>> {
     // Such a size has no class, whatever its bucket looks like.
     if layout.size() > MAX_SIZE {
         return None;
     }
     let node = zone::node_id(node)?;
+    let (ptr, size) = (ptr.as_ptr().cast(), layout.size());
+    let (align, gfp) = (layout.align() as c_ulong, gfp.without_zone().as_raw());
     // SAFETY: By the requirements of this function; the node is online.
-    NonNull::new(unsafe {
-        bindings::krealloc_node_align(
-            ptr.as_ptr().cast(),
-            layout.size(),
-            layout.align() as c_ulong,
-            gfp.without_zone().as_raw(),
-            node,
-        )
-        .cast()
-    })
+    let new = unsafe {
+        if PARTITIONED {
+            bindings::kalloc_helper_krealloc(ptr, size, align, gfp, node, token.as_raw())
+        } else {
+            bindings::krealloc_node_align(ptr, size, align, gfp, node)
+        }
+    };
+    NonNull::new(new.cast())
 }

@@ -10,7 +10,11 @@ use super::{
     }, //
 };
 use crate::{
-    allocator::Source,
+    allocator::{
+        Source,
+        Token,
+        PARTITIONED, //
+    },
     bindings,
     context,
     gfp::Gfp,
@@ -76,9 +80,9 @@ unsafe impl Source for Either {
     const MIN_ALIGN: usize = bindings::ARCH_KMALLOC_MINALIGN;
 
     #[inline]
-    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode) -> Option<NonNull<u8>> {
+    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode, token: Token) -> Option<NonNull<u8>> {
         // SAFETY: By the requirement of this function. NULL asks for a new block.
-        unsafe { kvrealloc(core::ptr::null(), layout, gfp, node) }
+        unsafe { kvrealloc(core::ptr::null(), layout, gfp, node, token) }
     }
 
     #[inline]
@@ -88,18 +92,19 @@ unsafe impl Source for Either {
         layout: Layout,
         gfp: Gfp,
         node: NumaNode,
+        token: Token,
     ) -> Option<NonNull<u8>> {
         if !is_vmalloc(ptr) && layout.size() < old_size {
             // SAFETY: By the requirements of this function; a kvmalloc block outside of the
             // vmalloc area is a kmalloc block, and a smaller kmalloc block is a kvmalloc block.
-            return unsafe { Contiguous::realloc(ptr, old_size, layout, gfp, node) };
+            return unsafe { Contiguous::realloc(ptr, old_size, layout, gfp, node, token) };
         }
         if is_vmalloc(ptr) && layout.size() <= max_kvmalloc_size() {
             // SAFETY: By the requirements of this function; such a block is a vmalloc block.
-            return unsafe { vmalloc::Mapped::realloc(ptr, old_size, layout, gfp, node) };
+            return unsafe { vmalloc::Mapped::realloc(ptr, old_size, layout, gfp, node, token) };
         }
         // SAFETY: By the requirements of this function.
-        unsafe { kvrealloc(ptr.as_ptr().cast_const(), layout, gfp, node) }
+        unsafe { kvrealloc(ptr.as_ptr().cast_const(), layout, gfp, node, token) }
     }
 
     #[inline]
@@ -154,6 +159,7 @@ unsafe fn kvrealloc(
     layout: Layout,
     gfp: Gfp,
     node: NumaNode,
+    token: Token,
 ) -> Option<NonNull<u8>> {
     let size = layout.size();
     // C warns where this fails.
@@ -166,15 +172,14 @@ unsafe fn kvrealloc(
         return None;
     }
     let node = zone::node_id(node)?;
+    let (align, gfp) = (layout.align() as c_ulong, gfp.without_zone().as_raw());
     // SAFETY: By the requirements of this function; the node is online.
-    NonNull::new(unsafe {
-        bindings::kvrealloc_node_align(
-            ptr.cast(),
-            size,
-            layout.align() as c_ulong,
-            gfp.without_zone().as_raw(),
-            node,
-        )
-        .cast()
-    })
+    let new = unsafe {
+        if PARTITIONED {
+            bindings::kalloc_helper_kvrealloc(ptr.cast(), size, align, gfp, node, token.as_raw())
+        } else {
+            bindings::kvrealloc_node_align(ptr.cast(), size, align, gfp, node)
+        }
+    };
+    NonNull::new(new.cast())
 }

@@ -4,6 +4,8 @@
 
 use kernel::prelude::*;
 
+#[path = "../../rust/testing/block.rs"]
+mod block;
 mod cache;
 mod cache_constructed;
 mod cache_options;

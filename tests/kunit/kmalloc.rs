@@ -11,6 +11,18 @@ kalloc::sites! {
     pub(crate) Aligneds: kmalloc(Aligned), "kunit_kmalloc_aligned";
     pub(crate) Bytes: kmalloc([u8]), "kunit_kmalloc_bytes";
     pub(crate) Either: kvmalloc([u8]), "kunit_kvmalloc_bytes";
+    pub(crate) Apart0: kmalloc([u8; 300]), "kunit_apart_0";
+    pub(crate) Apart1: kmalloc([u8; 300]), "kunit_apart_1";
+    pub(crate) Apart2: kmalloc([u8; 300]), "kunit_apart_2";
+    pub(crate) Apart3: kmalloc([u8; 300]), "kunit_apart_3";
+    pub(crate) Apart4: kmalloc([u8; 300]), "kunit_apart_4";
+    pub(crate) Apart5: kmalloc([u8; 300]), "kunit_apart_5";
+    pub(crate) Apart6: kvmalloc([u8; 300]), "kunit_apart_6";
+    pub(crate) Apart7: kvmalloc([u8; 300]), "kunit_apart_7";
+    pub(crate) Apart8: kvmalloc([u8; 300]), "kunit_apart_8";
+    pub(crate) Apart9: kvmalloc([u8; 300]), "kunit_apart_9";
+    pub(crate) Apart10: kvmalloc([u8; 300]), "kunit_apart_10";
+    pub(crate) Apart11: kvmalloc([u8; 300]), "kunit_apart_11";
 }
 
 #[kunit_tests(kalloc_kmalloc)]
@@ -53,6 +65,44 @@ mod tests {
         drop(word);
         assert!(change.events() == (1, 1, 0));
         assert!(change.live() == (0, 0, 0));
+        Ok(())
+    }
+
+    /// The cache that a box of a site is from; the same for each, and for one that is resized.
+    fn cache_of_boxes<A: kernel::alloc::Allocator>() -> Result<usize> {
+        let first = kernel::alloc::Box::<[u8; 300], A>::new([0; 300], GFP_KERNEL)?;
+        let mut second = kernel::alloc::Vec::<u8, A>::with_capacity(20, GFP_KERNEL)?;
+        second.reserve(290, GFP_KERNEL)?;
+        let (first, second) = (
+            crate::block::cache_of(&*first),
+            crate::block::cache_of(&second.spare_capacity_mut()[0]),
+        );
+        (first == second).then_some(first).flatten().ok_or(EIO)
+    }
+
+    #[test]
+    fn sites_are_kept_apart() -> Result {
+        if !cfg!(CONFIG_KMALLOC_PARTITION_CACHES) {
+            crate::case::skip!(c"kmalloc keeps nothing apart: no KMALLOC_PARTITION_CACHES");
+        }
+        let caches = [
+            cache_of_boxes::<Kmalloc<Apart0>>()?,
+            cache_of_boxes::<Kmalloc<Apart1>>()?,
+            cache_of_boxes::<Kmalloc<Apart2>>()?,
+            cache_of_boxes::<Kmalloc<Apart3>>()?,
+            cache_of_boxes::<Kmalloc<Apart4>>()?,
+            cache_of_boxes::<Kmalloc<Apart5>>()?,
+            cache_of_boxes::<KVmalloc<Apart6>>()?,
+            cache_of_boxes::<KVmalloc<Apart7>>()?,
+            cache_of_boxes::<KVmalloc<Apart8>>()?,
+            cache_of_boxes::<KVmalloc<Apart9>>()?,
+            cache_of_boxes::<KVmalloc<Apart10>>()?,
+            cache_of_boxes::<KVmalloc<Apart11>>()?,
+        ];
+        // Of sixteen. By chance, six are from one once in a million boots.
+        for caches in caches.chunks(6) {
+            assert!(caches.iter().any(|cache| *cache != caches[0]));
+        }
         Ok(())
     }
 

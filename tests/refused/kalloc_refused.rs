@@ -36,6 +36,8 @@ macro_rules! assert_ne {
     };
 }
 
+#[path = "../../rust/testing/block.rs"]
+mod block;
 mod case;
 #[path = "../kunit/refusal.rs"]
 mod refusal;
