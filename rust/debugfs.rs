@@ -144,6 +144,10 @@ unsafe impl Keeper for Debug {
 ///         self.0.store(input.len(), Relaxed);
 ///         Ok(())
 ///     }
+///
+///     fn cancel(&self) {
+///         pr_info!("a command is under way, and has nothing to wait for\n");
+///     }
 /// }
 ///
 /// # let module = crate::module();

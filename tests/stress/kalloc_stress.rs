@@ -221,7 +221,9 @@ impl WorkItem for Queued {
     fn run(mut this: Pin<KBox<Self>>) {
         let worker = this.as_mut().project().worker.take();
         drop(this);
-        worker.map(Worker::run);
+        if let Some(worker) = worker {
+            worker.run();
+        }
     }
 }
 
@@ -269,9 +271,9 @@ impl kernel::Module for Stress {
                 left: ops.div_ceil(all),
                 own: (number >= workers).then(Default::default),
             };
-            worker
-                .queue(workqueue::system_unbound(), GFP_KERNEL)
-                .map(Worker::run);
+            if let Some(worker) = worker.queue(workqueue::system_unbound(), GFP_KERNEL) {
+                worker.run();
+            }
         }
         shared.done.wait_for_completion();
         let ticks = tick.stop();
