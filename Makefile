@@ -7,7 +7,7 @@ help:
 	@echo 'make run                     load the modules in a distribution kernel, in a guest; show the result'
 	@echo 'make test                    every test'
 	@echo 'make test-deb                the Debian packages, installed on a new machine, booted, and purged'
-	@echo 'make test-defects            the defects of tests/defects/, planted one by one: are they noticed? 20 minutes'
+	@echo 'make test-defects            the defects of tests/defects/, planted one by one: are they noticed? Half an hour'
 	@echo 'make test-matrix             the suites on kernels of other kinds, which are built first: an hour'
 	@echo 'make bench                   the benchmarks; KERNEL=stock or prof: on that kernel'
 	@echo 'make soak                    ten minutes of load, or MINUTES; was anything lost?'
