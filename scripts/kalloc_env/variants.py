@@ -41,7 +41,8 @@ class Variant:
         """What its guest is, and runs before the suites."""
         sections = [f"section {PROOF}\n{self.proof}\n",
                     f"section {STRESS}\nmodprobe kalloc_stress workers={2 * self.cpus} ops={OPERATIONS}\necho $?\n"
-                    f"[ \"$(dmesg | {TALLY})\" -ge {OPERATIONS} ] && echo enough\nrmmod kalloc_stress kalloc\n", self.more]
+                    f"done=$(dmesg | {TALLY})\n[ \"$done\" -ge {OPERATIONS} ] && echo enough && echo \"$done operations\"\n"
+                    "rmmod kalloc_stress kalloc\n", self.more]
         shown = {PROOF: self.shows, STRESS: ["0", "enough"], **self.more_shown}
         add = []
         if "variant" in PLANS[kernel.name].fragments:

@@ -9,6 +9,13 @@ section() {
 	echo "<6>kalloc-test: $1" >/dev/kmsg
 }
 
+# For how many seconds more each allocation is refused, and not only some. Whoever runs this says until when.
+# shellcheck disable=SC2154
+left() {
+	now=$(date +%s)
+	echo $((until > now ? until - now : 0))
+}
+
 # Bytes, of which what follows has whole ones and parts.
 page=$(awk '/^KernelPageSize:/ { print 1024 * $2; exit }' /proc/self/smaps)
 
@@ -127,12 +134,11 @@ rmmod kalloc_exercise kalloc
 
 # Calls that are refused memory fail with an error, or do without; each line of the program's is a kind.
 section refusals_leave_nothing FAIL_PAGE_ALLOC FAILSLAB LINUX_7_3
-# shellcheck disable=SC2154,SC2086 # Set by whoever runs this; nothing is no word.
-kalloc_faults $faults || echo "status $?"
+kalloc_faults "$(left)" || echo "status $?"
 
 # So do the cases of the suites, which are functions of another module for that.
 section refused_cases_leave_nothing FAIL_PAGE_ALLOC FAILSLAB
-modprobe kalloc_refused ${faults:+all=1}
+modprobe kalloc_refused seconds="$(left)"
 echo $?
 dmesg | sed -n 's/.*kalloc_refused: //p'
 rmmod kalloc_refused
@@ -155,9 +161,9 @@ echo $?
 # the scan before.
 section kmemleak_finds_nothing DEBUG_KMEMLEAK
 start=$(date +%s)
-echo scan >/sys/kernel/debug/kmemleak
+echo scan >/sys/kernel/debug/kmemleak && echo scanned
 while [ $(($(date +%s) - start)) -lt 7 ]; do sleep 0.5; done
-echo scan >/sys/kernel/debug/kmemleak
+echo scan >/sys/kernel/debug/kmemleak && echo scanned
 cat /sys/kernel/debug/kmemleak
 
 # The leaked object keeps its cache, whose name is therefore still taken.

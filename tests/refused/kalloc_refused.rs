@@ -12,7 +12,15 @@ use case::{
     Returned, //
 };
 use kalloc::Site;
-use kernel::prelude::*;
+use kernel::{
+    fmt,
+    prelude::*,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
+};
 use refusal::Refusal;
 
 // As KUnit's for a suite, but they end the function, and not the thread.
@@ -59,9 +67,9 @@ module! {
     description: "The KUnit cases of kalloc, refused memory",
     license: "GPL",
     params: {
-        all: u8 {
+        seconds: u32 {
             default: 0,
-            description: "Refuse all of a case's allocations one by one, the later ones of thousands more sparsely",
+            description: "How long to refuse each of a case's allocations; then some of them",
         },
     },
 }
@@ -69,7 +77,7 @@ module! {
 // `CASES` and `SITES`.
 include!(env!("KALLOC_REFUSED"));
 
-/// The last allocation that is refused, if not all are.
+/// The last allocation that is refused, if not each is.
 const FEW: u32 = 15;
 
 struct KallocRefused;
@@ -83,7 +91,9 @@ impl kernel::Module for KallocRefused {
         for sites in SITES {
             kalloc::register(module, sites)?;
         }
-        let mut tally = Tally::default();
+        #[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
+        let seconds = module_parameters::seconds.value().clone();
+        let mut tally = Tally::new(Delta::from_secs(seconds.into()));
         let mut wrong = 0;
         for case in CASES {
             if let Err(why) = tally.refuse_each(case) {
@@ -91,14 +101,7 @@ impl kernel::Module for KallocRefused {
                 wrong += 1;
             }
         }
-        let Tally {
-            cases,
-            passed,
-            failed,
-            unmet,
-        } = tally;
-        let refused = passed + failed + unmet;
-        pr_info!("cases {cases} refused {refused} passed {passed} failed {failed} unmet {unmet}\n");
+        pr_info!("{tally}\n");
         if wrong != 0 {
             return Err(EIO);
         }
@@ -107,12 +110,37 @@ impl kernel::Module for KallocRefused {
 }
 
 /// What was done, and how cases ended that were refused something.
-#[derive(Default)]
 struct Tally {
+    /// Each allocation is refused until this much time has passed since then.
+    start: Instant<Monotonic>,
+    time: Delta,
     cases: u32,
+    skipped: u32,
+    /// Those of which each allocation was refused.
+    complete: u32,
     passed: u32,
     failed: u32,
     unmet: u32,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tally {
+            cases,
+            skipped,
+            complete,
+            passed,
+            failed,
+            unmet,
+            ..
+        } = self;
+        let refused = passed + failed + unmet;
+        write!(
+            f,
+            "cases {cases} skipped {skipped} complete {complete} \
+             refused {refused} passed {passed} failed {failed} unmet {unmet}"
+        )
+    }
 }
 
 /// What must not be.
@@ -128,18 +156,43 @@ enum Wrong {
 }
 
 impl Tally {
-    #[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
+    fn new(time: Delta) -> Self {
+        Tally {
+            start: Instant::now(),
+            time,
+            cases: 0,
+            skipped: 0,
+            complete: 0,
+            passed: 0,
+            failed: 0,
+            unmet: 0,
+        }
+    }
+
     fn refuse_each(&mut self, case: &Case) -> Result<(), Wrong> {
+        let unmet = self.unmet;
         if self.refuse(case, Refusal::OfAll)? == End::Skipped {
+            self.skipped += 1;
             return Ok(());
         }
         self.cases += 1;
-        let all = module_parameters::all.value().clone() != 0;
+        let mut each = self.start.elapsed() < self.time;
         // Of few, the odd ones: between them are the leak detector's own, for what was had before.
-        let mut nth = if all { 1 } else { 3 };
-        // In the end nothing is refused, and it passes; but cases with many allocations take long.
-        while (all || nth <= FEW) && self.refuse(case, Refusal::Of(nth))? != End::Untouched {
-            nth += if all { (nth / 33).max(1) } else { 4 * nth };
+        let mut nth = if each { 1 } else { 3 };
+        // In the end nothing is refused, and it passes.
+        loop {
+            if self.refuse(case, Refusal::Of(nth))? == End::Untouched {
+                self.complete += u32::from(each);
+                break;
+            }
+            each &= self.start.elapsed() < self.time;
+            if !each && nth >= FEW {
+                break;
+            }
+            nth += if each { 1 } else { 4 * nth };
+        }
+        if self.unmet != unmet {
+            pr_info!("unmet: {}.{}\n", case.suite, case.name);
         }
         Ok(())
     }

@@ -6,7 +6,8 @@
  *
  * Prints a line for each kind of call: its name; how many allocations were refused, how
  * many calls failed of it, how many allocations a call has. Of calls with many, not each
- * one is refused, unless the argument is "all". The status tells how many were wrong.
+ * one is refused once as many seconds have passed as the argument says; how often that was
+ * so is said last. The status tells how many were wrong.
  */
 
 #include <errno.h>
@@ -15,10 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "kalloc_kv.h"
 
 #define PAGE ((unsigned long)sysconf(_SC_PAGESIZE))
 #define DEBUG "/sys/kernel/debug/kalloc/"
@@ -58,6 +63,8 @@ struct counts {
 
 static int fail_nth;
 static int wrong;
+/* Kinds of which each allocation was refused. */
+static unsigned int complete;
 static struct text last_read;
 
 static void say(const char *what, const struct kind *kind, unsigned int nth, long number)
@@ -138,6 +145,84 @@ static int map(const char *path)
 		munmap(pages, 2 * PAGE);
 	}
 	close(file);
+	return error;
+}
+
+/* One request to an open store, for the same few bytes of several pages. */
+static int request(int device, unsigned long command, const char *key)
+{
+	static char value[20000];
+	struct kv_request request = {
+		.key = (unsigned long)key, .key_len = strlen(key),
+		.value = (unsigned long)value, .value_len = sizeof(value),
+	};
+
+	if (command == KV_DELETE || command == KV_OPEN)
+		request.value = request.value_len = 0;
+	return status(ioctl(device, command, &request));
+}
+
+/* Opens the store for one request. */
+static int store(unsigned long command, const char *key)
+{
+	int device = open("/dev/kalloc_kv", O_RDWR), error;
+
+	if (device < 0)
+		return -errno;
+	error = request(device, command, key);
+	close(device);
+	return error;
+}
+
+static void forget(const char *key)
+{
+	if (store(KV_DELETE, key))
+		die(key);
+}
+
+static int set(const char *key)
+{
+	return store(KV_SET, key);
+}
+
+static int set_and_forget(const char *key)
+{
+	int error = set(key), kept;
+
+	if (error)
+		return error;
+	kept = store(KV_DELETE, key);
+	/* By then nothing is refused. */
+	if (kept)
+		forget(key);
+	return kept;
+}
+
+static int get(const char *key)
+{
+	return store(KV_GET, key);
+}
+
+/* Has an open file show a value, reads it and maps it. */
+static int show(const char *key)
+{
+	int device = open("/dev/kalloc_kv", O_RDONLY), error;
+	char byte, *page = MAP_FAILED;
+
+	if (device < 0)
+		return -errno;
+	error = request(device, KV_OPEN, key);
+	if (!error)
+		error = status(read(device, &byte, 1));
+	if (!error) {
+		page = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, device, 0);
+		error = page == MAP_FAILED ? -errno : 0;
+	}
+	if (!error && *page != byte)
+		error = -EBADMSG;
+	if (page != MAP_FAILED)
+		munmap(page, PAGE);
+	close(device);
 	return error;
 }
 
@@ -234,7 +319,9 @@ static void check_counts(const struct kind *kind, unsigned int nth, int error, s
 
 	if (!now.sites || now.sites != before.sites)
 		say("sites", kind, nth, now.sites);
-	if (now.live || now.allocs != now.frees)
+	/* What a call leaves if it succeeds is taken back later. */
+	if (now.allocs - now.frees != now.live ||
+	    (now.live != before.live && (error || !kind->after)))
 		say("live", kind, nth, now.live);
 	/* One allocation is refused: one failure at the most, and then the call fails. */
 	if (kind->special != PROBES && failures > (error ? 1 : 0))
@@ -306,16 +393,27 @@ static bool step(const struct kind *kind, unsigned int nth, int *error, unsigned
 	return !*left;
 }
 
-static void run(const struct kind *kind, bool all)
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static void run(const struct kind *kind, time_t until)
 {
 	unsigned int refused = 0, failed = 0, nth = 1, left;
+	bool each = seconds() < until;
 	int error;
 
 	while (step(kind, nth, &error, &left)) {
 		refused++;
 		failed += !!error;
-		nth += all ? 1 : 1 + 4 * nth;
+		each = each && seconds() < until;
+		nth += each ? 1 : 1 + 4 * nth;
 	}
+	complete += each;
 	printf("%s %u %u %u\n", kind->name, refused, failed, nth - left);
 	fflush(stdout);
 }
@@ -332,6 +430,8 @@ static const struct kind with_kalloc[] = {
 	{ "unload_compare", unload, "kalloc_compare", must_load, NULL, "compare_", NOTHING },
 	{ "load_map", load, "kalloc_map", NULL, must_unload, "map_", NOTHING },
 	{ "unload_map", unload, "kalloc_map", must_load, NULL, "map_", NOTHING },
+	{ "load_kv", load, "kalloc_kv", NULL, must_unload, "kv_", NOTHING },
+	{ "unload_kv", unload, "kalloc_kv", must_load, NULL, "kv_", NOTHING },
 };
 
 static const struct kind with_all[] = {
@@ -354,14 +454,20 @@ static const struct kind with_all[] = {
 	{ "map", map, "/dev/kalloc_map", NULL, NULL, "map_", NOTHING },
 	{ "map_read", read_all, "/dev/kalloc_map", NULL, NULL, "map_", NOTHING },
 	{ "map_renew", renew, "renew", NULL, NULL, "map_", NOTHING },
+	{ "kv_set", set, "new", NULL, forget, "kv_", NOTHING },
+	{ "kv_replace", set, "kept", NULL, NULL, "kv_", NOTHING },
+	{ "kv_delete", set_and_forget, "new", NULL, NULL, "kv_", NOTHING },
+	{ "kv_get", get, "kept", NULL, NULL, "kv_", NOTHING },
+	{ "kv_show", show, "kept", NULL, NULL, "kv_", NOTHING },
+	{ "kv_list", read_all, "/proc/kalloc_kv", NULL, NULL, "kv_", SAME },
 };
 
 #define NUMBER(kinds) (sizeof(kinds) / sizeof(*(kinds)))
 
-static void run_all(const struct kind *kinds, size_t number, bool all)
+static void run_all(const struct kind *kinds, size_t number, time_t until)
 {
 	for (size_t i = 0; i < number; i++)
-		run(kinds + i, all);
+		run(kinds + i, until);
 }
 
 /* No allocation is exempted, and the log not filled. */
@@ -376,7 +482,7 @@ static void expose(const char *folder, const char *file, const char *value)
 
 int main(int argc, char **argv)
 {
-	bool all = argc > 1 && !strcmp(argv[1], "all");
+	time_t until = seconds() + (argc > 1 ? atol(argv[1]) : 0);
 
 	expose("failslab", "ignore-gfp-wait", "N");
 	expose("failslab", "verbose", "0");
@@ -388,19 +494,27 @@ int main(int argc, char **argv)
 	if (fail_nth < 0)
 		die("fail-nth");
 
-	run_all(with_nothing, NUMBER(with_nothing), all);
+	run_all(with_nothing, NUMBER(with_nothing), until);
 	must_load("kalloc");
-	run_all(with_kalloc, NUMBER(with_kalloc), all);
+	run_all(with_kalloc, NUMBER(with_kalloc), until);
 	must_load("kalloc_exercise");
 	must_load("kalloc_compare");
 	must_load("kalloc_map");
+	must_load("kalloc_kv");
 	/* What the workloads have left live when they were loaded. */
 	if (exercise("free"))
 		die("exercise");
-	run_all(with_all, NUMBER(with_all), all);
+	if (set("kept"))
+		die("kept");
+	run_all(with_all, NUMBER(with_all), until);
+	forget("kept");
+	if (count("").live)
+		say("live at the end", with_all, 0, count("").live);
+	must_unload("kalloc_kv");
 	must_unload("kalloc_map");
 	must_unload("kalloc_compare");
 	must_unload("kalloc_exercise");
 	must_unload("kalloc");
+	printf("complete %u\n", complete);
 	return wrong;
 }
