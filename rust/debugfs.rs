@@ -20,6 +20,7 @@ use crate::{
     files::{
         self,
         Handle,
+        Id,
         Place, //
     },
     seq::{
@@ -243,11 +244,11 @@ unsafe extern "C" fn cancel<R: Commands>(data: *mut c_void) {
 ///
 /// # Invariants
 ///
-/// `handle`, if there is one, is a file that shows `self.records` until `files` removes it, or somebody
+/// `id`, if there is one, is that of a file that shows `self.records` until `files` removes it, or somebody
 /// the directory.
 #[pin_data(PinnedDrop)]
 pub struct SeqFile<R: Records + 'static> {
-    handle: Option<Handle>,
+    id: Option<Id>,
     records: R,
     #[pin]
     _pin: PhantomPinned,
@@ -335,17 +336,16 @@ impl<R: Records + 'static> SeqFile<R> {
                 let data = &raw mut (*slot).records;
                 data.write(records);
                 // The records are in place before the first reader can come.
-                let handle = files::add(module, table, Place::Debug, name, &|| {
-                    let parent =
-                        bindings::kalloc_helper_debugfs_lookup(NAME.as_char_ptr(), ptr::null_mut());
+                let id = files::add(module, table, data.cast(), Place::Debug, name, &|| {
+                    let parent = bindings::kalloc_helper_debugfs_folder(NAME.as_char_ptr());
                     let parent = from_err_ptr(parent).map(NonNull::new)?.ok_or(ENODEV)?;
                     let entry = create(parent.as_ptr(), data.cast());
                     bindings::dput(parent.as_ptr());
                     let entry = from_err_ptr(entry).map_err(|_| ENODEV)?;
                     NonNull::new(entry).map(Handle::Debug).ok_or(ENODEV)
                 });
-                let handle = match handle {
-                    Ok(handle) => Some(handle),
+                let id = match id {
+                    Ok(id) => Some(id),
                     Err(error) if error == ENODEV => None,
                     Err(error) => {
                         data.drop_in_place();
@@ -353,7 +353,7 @@ impl<R: Records + 'static> SeqFile<R> {
                     }
                 };
                 // INVARIANT: Just created, with that data.
-                (&raw mut (*slot).handle).write(handle);
+                (&raw mut (*slot).id).write(id);
                 Ok(())
             })
         }
@@ -370,8 +370,8 @@ impl<R: Records> PinnedDrop for SeqFile<R> {
     fn drop(self: Pin<&mut Self>) {
         // By the type invariants, the file is ours. This waits for readers inside a callback, and lets
         // none in again, before the records go.
-        if let Some(handle) = self.handle {
-            files::remove(handle);
+        if let Some(id) = self.id {
+            files::remove(id);
         }
     }
 }

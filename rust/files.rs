@@ -9,23 +9,44 @@
 //! the module's own code runs any more, and all of it is still there.
 
 use crate::bindings;
-use core::ptr::{
-    self,
-    NonNull, //
+use core::{
+    mem,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
-    ffi::c_ulong,
+    ffi::{
+        c_ulong,
+        c_void, //
+    },
     prelude::*,
-    str::CString, //
+    str::CString,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 
 kernel::sync::global_lock! {
     // SAFETY: `init`, which is called before any file is created, initialises it.
-    unsafe(uninit) static FILES: Mutex<KVec<Entry>> = KVec::new();
+    unsafe(uninit) static FILES: Mutex<Files> = Files::new();
 }
 
-/// What the kernel knows a file by.
+/// The files that there are.
+struct Files {
+    entries: KVec<Entry>,
+    /// The next one's number.
+    next: u64,
+}
+
+/// A file's number. No other file ever has the same, while what the kernel knows a file by is soon
+/// another's.
 #[derive(Clone, Copy, PartialEq)]
+pub(crate) struct Id(u64);
+
+/// What the kernel knows a file by.
 pub(crate) enum Handle {
     /// A file in `/proc`.
     Proc(NonNull<bindings::proc_dir_entry>),
@@ -38,10 +59,10 @@ impl Handle {
     ///
     /// # Safety
     ///
-    /// To be called once.
+    /// Must be the handle that the file was created with.
     unsafe fn remove(self) {
-        // SAFETY: By the requirement of this function, the file in `/proc` is there still, and the
-        // reference to the one in debugfs is ours.
+        // SAFETY: By the requirement of this function, and as there is one handle, which is gone now,
+        // the file in `/proc` is there still, and the reference to the one in debugfs is ours.
         unsafe {
             match self {
                 Handle::Proc(entry) => bindings::proc_remove(entry.as_ptr()),
@@ -62,23 +83,49 @@ pub(crate) enum Place {
 
 /// A file. Its name is taken from before it is there until after it has gone.
 struct Entry {
+    id: Id,
     place: Place,
     name: CString,
+    /// Whose functions it calls.
     module: *mut bindings::module,
+    /// What it calls them with.
+    data: *mut c_void,
     state: State,
 }
 
 /// Whether a file is there. Creating and removing one waits for others, so it is done without the list's
 /// lock.
-#[derive(PartialEq)]
 enum State {
     Coming,
     There(Handle),
-    Going(Handle),
+    Going,
 }
 
-// SAFETY: Files and modules belong to no thread; the pointers are compared.
+// SAFETY: Files and modules belong to no thread; the other pointers are compared.
 unsafe impl Send for Entry {}
+
+impl Entry {
+    /// Whether it has to go with `module`: whose functions it calls, or in whose memory it finds what it
+    /// calls them with.
+    fn needs(&self, module: *mut bindings::module) -> bool {
+        self.module == module || is_in(self.data as c_ulong, module)
+    }
+}
+
+/// Whether `address` is in `module`, in what stays when it has been initialised.
+fn is_in(address: c_ulong, module: *mut bindings::module) -> bool {
+    // SAFETY: `module` is NULL, or the caller knows that it is there.
+    unsafe { bindings::kalloc_helper_within_module_core(address, module) }
+}
+
+impl Files {
+    const fn new() -> Self {
+        Files {
+            entries: KVec::new(),
+            next: 0,
+        }
+    }
+}
 
 /// Prepares the list.
 ///
@@ -92,11 +139,11 @@ pub(crate) unsafe fn init() {
 
 /// Gives the list's memory back. No file is left.
 pub(crate) fn exit() {
-    *FILES.lock() = KVec::new();
+    FILES.lock().entries = KVec::new();
 }
 
 /// Puts the file that `create` makes on the list. Its functions are those in `table`, which are
-/// `module`'s.
+/// `module`'s; it calls them with `data`.
 ///
 /// # Errors
 ///
@@ -106,45 +153,54 @@ pub(crate) fn exit() {
 pub(crate) fn add(
     module: &'static ThisModule,
     table: &'static bindings::seq_operations,
+    data: *mut c_void,
     place: Place,
     name: &CStr,
     create: &dyn Fn() -> Result<Handle>,
-) -> Result<Handle> {
+) -> Result<Id> {
     let module = module.as_ptr();
-    let address = ptr::from_ref(table) as c_ulong;
-    // SAFETY: `module` is NULL or the caller's, which exists.
-    if !unsafe { bindings::kalloc_helper_within_module_core(address, module) } {
+    // The module is the caller's, and there.
+    if !is_in(ptr::from_ref(table) as c_ulong, module) {
         return Err(EINVAL);
     }
     if !is_name(name.to_bytes()) {
         return Err(EINVAL);
     }
-    let entry = Entry {
-        place,
-        name: CString::try_from(name)?,
-        module,
-        state: State::Coming,
-    };
+    let name = CString::try_from(name)?;
 
-    let is_it = |file: &Entry| file.place == place && *file.name == *name;
     let mut files = FILES.lock();
-    if files.iter().any(is_it) {
+    let is_it = |file: &Entry| file.place == place && *file.name == *name;
+    if files.entries.iter().any(is_it) {
         return Err(EEXIST);
     }
-    files.push(entry, GFP_KERNEL)?;
+    let id = Id(files.next);
+    let entry = Entry {
+        id,
+        place,
+        name,
+        module,
+        data,
+        state: State::Coming,
+    };
+    files.entries.push(entry, GFP_KERNEL)?;
+    files.next += 1;
     drop(files);
 
     let created = create();
     let mut files = FILES.lock();
     match created {
-        // One, as nobody else takes an entry off that is coming.
-        Ok(handle) => files
-            .iter_mut()
-            .filter(|file| is_it(file))
-            .for_each(|file| file.state = State::There(handle)),
-        Err(_) => files.retain(|file| !is_it(file)),
+        Ok(handle) => {
+            // Nobody takes an entry off that is coming.
+            if let Some(file) = files.entries.iter_mut().find(|file| file.id == id) {
+                file.state = State::There(handle);
+            }
+            Ok(id)
+        }
+        Err(error) => {
+            files.entries.retain(|file| file.id != id);
+            Err(error)
+        }
     }
-    created
 }
 
 /// Whether C takes `name` for a file, without a complaint in the log.
@@ -158,35 +214,40 @@ fn is_name(name: &[u8]) -> bool {
 }
 
 /// Removes a file.
-pub(crate) fn remove(handle: Handle) {
-    remove_first(|entry| entry.state == State::There(handle), |_| ());
+pub(crate) fn remove(id: Id) {
+    remove_all(|entry| entry.id == id, |_| ());
 }
 
 /// Removes what `module` has forgotten.
 pub(crate) fn module_goes(module: *mut bindings::module) {
-    while remove_first(
-        |entry| entry.module == module && matches!(entry.state, State::There(_)),
+    remove_all(
+        |entry| entry.needs(module),
         |name| pr_warn!("{name}: removed, its owner was forgotten\n"),
-    ) {}
+    );
 }
 
-/// Removes the first file of those that are there and that `which` is true of, having told its name.
-/// Returns whether there is one.
-fn remove_first(which: impl Fn(&Entry) -> bool, tell: impl Fn(&CStr)) -> bool {
+/// Removes all files that `which` is true of, having told their names. When it returns there are none, also
+/// of those that somebody else was creating or removing.
+fn remove_all(which: impl Fn(&Entry) -> bool, tell: impl Fn(&CStr)) {
     let mut files = FILES.lock();
-    let Some(entry) = files.iter_mut().find(|entry| which(entry)) else {
-        return false;
-    };
-    let State::There(handle) = entry.state else {
-        return false;
-    };
-    tell(&entry.name);
-    entry.state = State::Going(handle);
-    drop(files);
-    // SAFETY: It was there until now; who finds it going leaves it alone.
-    unsafe { handle.remove() };
-    FILES
-        .lock()
-        .retain(|entry| entry.state != State::Going(handle));
-    true
+    while let Some(entry) = files.entries.iter_mut().find(|entry| which(entry)) {
+        let id = entry.id;
+        match mem::replace(&mut entry.state, State::Going) {
+            State::There(handle) => {
+                tell(&entry.name);
+                drop(files);
+                // SAFETY: `add` has put it there, with the entry.
+                unsafe { handle.remove() };
+                files = FILES.lock();
+                files.entries.retain(|entry| entry.id != id);
+            }
+            other => {
+                entry.state = other;
+                drop(files);
+                // Rare, and soon over: a reader is in the middle of a record.
+                fsleep(Delta::from_millis(1));
+                files = FILES.lock();
+            }
+        }
+    }
 }

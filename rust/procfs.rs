@@ -40,7 +40,7 @@
 //! # Who waits for whom
 //!
 //! An open file does not keep the module loaded: somebody could sit on it for ever. The module goes, and
-//! the file with it, as soon as no [`Records`] of it is being asked; a read after that is `EIO`.
+//! the file with it, as soon as no read of it is under way; a read after that is `EIO`.
 //! A [`ProcFile`] that was forgotten is removed when its module has gone, with a line in the log.
 //!
 //! C header: [`include/linux/proc_fs.h`](srctree/include/linux/proc_fs.h)
@@ -50,6 +50,7 @@ use crate::{
     files::{
         self,
         Handle,
+        Id,
         Place, //
     },
     seq::{
@@ -148,11 +149,11 @@ impl Readers {
 ///
 /// # Invariants
 ///
-/// `handle` is a file that shows `self.records`, and that nobody else removes but `files` when its
+/// `id` is that of a file that shows `self.records`, and that nobody else removes but `files` when its
 /// module goes.
 #[pin_data(PinnedDrop)]
 pub struct ProcFile<R: Records + 'static> {
-    handle: Handle,
+    id: Id,
     records: R,
     #[pin]
     _pin: PhantomPinned,
@@ -191,7 +192,7 @@ impl<R: Records + 'static> ProcFile<R> {
                 data.write(records);
                 let table = Callbacks::<R, Proc>::TABLE;
                 // The records are in place before the first reader can come.
-                let handle = files::add(module, table, Place::Proc, name, &|| {
+                let id = files::add(module, table, data.cast(), Place::Proc, name, &|| {
                     let entry = bindings::proc_create_seq_private(
                         name.as_char_ptr(),
                         readers.mode(),
@@ -204,7 +205,7 @@ impl<R: Records + 'static> ProcFile<R> {
                 })
                 .inspect_err(|_| data.drop_in_place())?;
                 // INVARIANT: Just created, with that data.
-                (&raw mut (*slot).handle).write(handle);
+                (&raw mut (*slot).id).write(id);
                 Ok(())
             })
         }
@@ -221,6 +222,6 @@ impl<R: Records> PinnedDrop for ProcFile<R> {
     fn drop(self: Pin<&mut Self>) {
         // By the type invariants, the file is ours. This waits for readers inside a callback, and lets
         // none in again, before the records go.
-        files::remove(self.handle);
+        files::remove(self.id);
     }
 }

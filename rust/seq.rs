@@ -140,8 +140,14 @@ pub struct Output(*mut bindings::seq_file);
 impl Output {
     /// Writes `text`.
     pub fn write(&mut self, text: &[u8]) {
-        // SAFETY: By the invariants. A full file says so to seq_file itself.
-        unsafe { bindings::seq_write(self.0, text.as_ptr().cast(), text.len()) };
+        self.has_room_for(text);
+    }
+
+    /// Writes `text`, and returns whether there was room. If not, seq_file knows itself, and asks for the
+    /// record again.
+    fn has_room_for(&mut self, text: &[u8]) -> bool {
+        // SAFETY: By the invariants.
+        unsafe { bindings::seq_write(self.0, text.as_ptr().cast(), text.len()) == 0 }
     }
 
     /// Writes what [`fmt!`](kernel::prelude::fmt) makes.
@@ -195,11 +201,13 @@ impl Output {
         self.blanks(width.saturating_sub(text.len()));
     }
 
-    /// Writes blanks.
+    /// Writes blanks, as far as there is room.
     fn blanks(&mut self, mut count: usize) {
         while count > 0 {
             let some = count.min(Self::ROOM);
-            self.write([b' '; Self::ROOM].get(..some).unwrap_or_default());
+            if !self.has_room_for([b' '; Self::ROOM].get(..some).unwrap_or_default()) {
+                break;
+            }
             count -= some;
         }
     }

@@ -5,11 +5,16 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
-/* Without debugfs both are inline. */
-struct dentry *kalloc_helper_debugfs_lookup(const char *name, struct dentry *parent);
-struct dentry *kalloc_helper_debugfs_lookup(const char *name, struct dentry *parent)
+/* Somebody may have made a file of that name, in which nothing can be looked up. */
+struct dentry *kalloc_helper_debugfs_folder(const char *name);
+struct dentry *kalloc_helper_debugfs_folder(const char *name)
 {
-	return debugfs_lookup(name, parent);
+	struct dentry *dentry = debugfs_lookup(name, NULL);
+
+	if (IS_ERR_OR_NULL(dentry) || d_can_lookup(dentry))
+		return dentry;
+	dput(dentry);
+	return NULL;
 }
 
 /* Gives up the reference, too. The file may be gone, with the folder that it was in. */
@@ -44,9 +49,16 @@ static int kalloc_debugfs_open(struct inode *inode, struct file *file)
 {
 	int err = seq_open(file, debugfs_get_aux(file));
 
-	if (!err)
-		((struct seq_file *)file->private_data)->private = inode->i_private;
-	return err;
+	if (err)
+		return err;
+	((struct seq_file *)file->private_data)->private = inode->i_private;
+	/*
+	 * Commands have no position. Whoever shares an open file with one that takes long
+	 * would wait for it, where no signal ends that.
+	 */
+	if (!(file->f_mode & FMODE_READ))
+		file->f_mode &= ~FMODE_ATOMIC_POS;
+	return 0;
 }
 
 static const struct file_operations kalloc_debugfs_fops = {
