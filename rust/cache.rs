@@ -30,7 +30,8 @@
 //! # Context
 //!
 //! Creating and shrinking a cache sleeps. Allocating may sleep unless the flags say otherwise.
-//! Freeing never sleeps, nor does dropping a cache: it is destroyed by a worker.
+//! Freeing never sleeps, nor does dropping a cache: it is destroyed by a worker. With `CONFIG_PREEMPT_RT` objects
+//! are freed where [memory may be had](crate::context::may_allocate).
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 

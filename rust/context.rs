@@ -77,7 +77,7 @@ pub fn may_allocate() -> bool {
 }
 
 /// Whether vmalloc may be called, with flags that do not sleep: where memory may be had, but in no
-/// interrupt, be it a hard or a soft one.
+/// interrupt, be it a hard or a soft one, nor while either is disabled.
 #[inline]
 pub(crate) fn may_map() -> bool {
     // SAFETY: Reads the state of this CPU and this thread.

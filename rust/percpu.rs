@@ -42,7 +42,8 @@
 //!
 //! # Context
 //!
-//! Allocating may sleep unless the flags say otherwise. All else may be done anywhere.
+//! Allocating may sleep unless the flags say otherwise. With `CONFIG_PREEMPT_RT`, it is done and dropped where
+//! [memory may be had](crate::context::may_allocate). All else may be done anywhere.
 //!
 //! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
 
@@ -141,7 +142,7 @@ impl<T: Sync> PerCpu<T> {
             );
             assert!(align_of::<T>() <= PAGE_SIZE);
         };
-        if gfp.may_sleep() && context::is_atomic() {
+        if gfp.may_sleep() && context::is_atomic() || !context::may_allocate() {
             return Err(AllocError);
         }
         // SAFETY: The size is not 0, and both are within the limits of the per-CPU allocator.

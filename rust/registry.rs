@@ -9,6 +9,7 @@
 
 use crate::{
     bindings,
+    context,
     files,
     percpu::PerCpu,
     reaper,
@@ -116,6 +117,7 @@ pub(crate) struct Record<'a> {
 ///
 /// - [`EINVAL`] if a site is not part of `module`.
 /// - [`EEXIST`] if a site is registered already, or another one has its name.
+/// - [`EAGAIN`] where sleeping is known not to be allowed.
 /// - [`ENOMEM`] if there is no memory for the counters.
 ///
 /// No site is registered then.
@@ -143,6 +145,9 @@ pub(crate) struct Record<'a> {
 /// # Ok::<(), Error>(())
 /// ```
 pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) -> Result {
+    if context::is_atomic() {
+        return Err(EAGAIN);
+    }
     // All that can fail comes first. Once a site has counters, they must stay: code of the module
     // may be adding to them on another CPU.
     let mut new = KVVec::with_capacity(sites.len(), GFP_KERNEL)?;

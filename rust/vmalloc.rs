@@ -19,7 +19,7 @@
 //!
 //! Allocating with flags that sleep, and mapping, is for process context, and fails where sleeping is
 //! known not to be allowed. With flags that do not sleep (`GFP_ATOMIC`, `GFP_NOWAIT`), allocating works
-//! under spinlocks too, and fails in interrupts, hard and soft ones.
+//! under spinlocks too, and fails in interrupts, hard and soft ones, and where either are disabled.
 //!
 //! Dropping is allowed everywhere but in NMI. Where it could not sleep, the memory is counted as freed,
 //! and is so soon after, by a worker.

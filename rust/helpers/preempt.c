@@ -28,10 +28,13 @@ bool kalloc_helper_may_allocate(void)
 	return may_allocate();
 }
 
-/* vmalloc() gives up the machine in a hard interrupt, and waits for ever in a soft one. */
+/*
+ * vmalloc()'s own spinlocks are taken with interrupts and bottom halves enabled: in either, or with
+ * either disabled by a lock that is taken there, too, it may wait for ever.
+ */
 static __always_inline bool may_map(void)
 {
-	return in_task() && may_allocate();
+	return !in_interrupt() && !irqs_disabled() && may_allocate();
 }
 
 bool kalloc_helper_may_map(void);

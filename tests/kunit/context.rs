@@ -4,6 +4,7 @@ use kalloc::{
     cache::Options,
     context,
     gfp::Nonblocking,
+    percpu::PerCpu,
     stats::Failures,
     vmalloc::ReadOnly,
     Array,
@@ -293,6 +294,18 @@ mod tests {
     }
 
     #[test]
+    fn sites_do_not_register_under_a_spinlock() -> Result {
+        let module = *crate::site::MODULE.as_ref().ok_or(ENODEV)?;
+        let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
+        let guard = held.lock();
+        // Not the error for sites that are registered already.
+        let registered = kalloc::register(module, super::SITES);
+        drop(guard);
+        assert!(registered == Err(EAGAIN));
+        Ok(())
+    }
+
+    #[test]
     fn vmalloc_works_under_a_spinlock() -> Result {
         let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
         assert!(leaves_nothing::<Blocks>(|| {
@@ -332,12 +345,15 @@ mod tests {
     }
 
     #[test]
-    fn where_spinlocks_sleep_nothing_is_had_atomically() -> Result {
+    fn with_interrupts_disabled_only_what_is_safe_is_had() -> Result {
         interrupts_can_be_disabled();
         let guard = local_interrupt_disable();
+        // vmalloc nowhere: its locks are those of code that interrupts may come into.
         let right = context::may_allocate() != cfg!(CONFIG_PREEMPT_RT)
             && Gfp::ATOMIC.here().is_ok() == context::may_allocate()
-            && (context::may_allocate() || vmalloc_works().is_err());
+            && PerCpu::<u64>::zeroed(GFP_ATOMIC).is_ok() == context::may_allocate()
+            && vmalloc_works().is_err()
+            && Array::<u8, KVmalloc<Either>>::zeroed(2 * PAGE_SIZE, GFP_ATOMIC).is_err();
         drop(guard);
         assert!(right && context::may_allocate());
         Ok(())
