@@ -64,7 +64,10 @@
 //! C header: [`include/linux/mm.h`](srctree/include/linux/mm.h)
 
 use crate::bindings;
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
 use kernel::{
     ffi::{
         c_ulong,
@@ -86,9 +89,8 @@ pub use self::{
 };
 
 /// Whether the architecture can have pages in user space by their frame numbers alone, and a
-/// processor sees the same memory at all addresses that it is mapped at; and whether what is mapped
-/// keeps the module loaded that is asked for its pages. It does so through the file, whose owner the
-/// kernel crate's misc devices name since Linux 7.3.
+/// processor sees the same memory at all addresses that it is mapped at; and whether an open file keeps
+/// the module loaded whose device it is. The kernel crate's misc devices name it since Linux 7.3.
 const SUPPORTED: bool = cfg!(CONFIG_ARCH_HAS_PTE_SPECIAL)
     && !cfg!(CONFIG_ARCH_HAS_CPU_CACHE_ALIASING)
     && !cfg!(LINUX_7_2);
@@ -125,7 +127,8 @@ pub fn first_page(vma: &VmaNew) -> usize {
 ///
 /// - [`EACCES`] if the process asks for memory that it can write.
 /// - [`ENXIO`] if the area reaches beyond the memory.
-/// - [`EINVAL`] if the memory is not whole pages.
+/// - [`EINVAL`] if the memory is not whole pages, or the file is another module's than the caller: what is
+///   mapped keeps the file, the file its module, and the kernel calls the caller for each page.
 /// - [`EBUSY`] if something is mapped into `vma` already.
 /// - [`ENODEV`] if the architecture cannot do it.
 ///
@@ -167,6 +170,13 @@ pub fn map<M: Mappable>(memory: &Arc<M>, first: usize, vma: &VmaNew) -> Result {
     if !unsafe { (*area).vm_private_data }.is_null() {
         return Err(EBUSY);
     }
+    let table = Operations::<M>::table();
+    // SAFETY: As above. The file, if there is one, is open.
+    if !unsafe {
+        bindings::kalloc_helper_file_keeps((*area).vm_file, ptr::from_ref(table) as c_ulong)
+    } {
+        return Err(EINVAL);
+    }
     vma.try_clear_maywrite()?;
     // No growing, no core dumps, and nobody looks for pages behind it.
     vma.set_dontexpand();
@@ -180,7 +190,7 @@ pub fn map<M: Mappable>(memory: &Arc<M>, first: usize, vma: &VmaNew) -> Result {
     unsafe {
         (*area).vm_pgoff = first as c_ulong;
         (*area).vm_private_data = memory.clone().into_foreign().cast();
-        (*area).vm_ops = Operations::<M>::table();
+        (*area).vm_ops = table;
     }
     Ok(())
 }

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/fs.h>
 #include <linux/module.h>
 
 bool kalloc_helper_within_module_core(unsigned long addr, const struct module *mod);
 bool kalloc_helper_within_module_core(unsigned long addr, const struct module *mod)
 {
 	return mod && within_module_core(addr, mod);
+}
+
+/* Whether an open file keeps the module in which an address is. */
+bool kalloc_helper_file_keeps(const struct file *file, unsigned long addr);
+bool kalloc_helper_file_keeps(const struct file *file, unsigned long addr)
+{
+	return file && kalloc_helper_within_module_core(addr, file->f_op->owner);
 }
 
 const char *kalloc_helper_module_name(const struct module *mod);
