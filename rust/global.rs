@@ -37,7 +37,10 @@
 //!
 //! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    context, //
+};
 use core::{
     marker::PhantomData,
     ptr,
@@ -133,7 +136,8 @@ impl<T: Send + Sync> Global<T> {
 ///
 /// # Context
 ///
-/// Dropped in process context; sleeps until nobody is in the middle of [`Global::get`].
+/// Dropped where it may sleep, until nobody is in the middle of [`Global::get`]. Where that is known not to be
+/// allowed, what was published is leaked, with a line in the log: nobody finds it any more.
 ///
 /// # Examples
 ///
@@ -167,7 +171,11 @@ impl<T: Send + Sync> Drop for Published<T> {
     fn drop(&mut self) {
         // INVARIANT: NULL.
         let there = self.0 .0.swap(ptr::null_mut(), Ordering::AcqRel);
-        // SAFETY: Always safe in process context.
+        if context::is_atomic() {
+            pr_warn!("what was published is leaked: it was taken back where nothing may sleep\n");
+            return;
+        }
+        // SAFETY: The caller may sleep.
         unsafe { bindings::synchronize_rcu() };
         // SAFETY: By the invariants, a reference, which was there once. Nobody can find it any more, or
         // reads it still.

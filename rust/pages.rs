@@ -321,7 +321,8 @@ impl<H: AnyHandle, S: Tag<Family = Buddy>> Block<H, S, MaybeUninit<u8>> {
     #[inline(always)]
     pub fn uninit(size: H::Size, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
         let gfp = gfp.into();
-        let Some(handle) = H::alloc(size, gfp) else {
+        // SAFETY: What comes of it is counted.
+        let Some(handle) = (unsafe { H::alloc(size, gfp) }) else {
             site::count_failure::<S>(gfp, false);
             return Err(AllocError);
         };

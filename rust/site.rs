@@ -259,14 +259,18 @@ pub struct Site {
 }
 
 impl Site {
-    /// Names a site. Called by [`sites!`](crate::sites).
+    /// Names a site.
+    ///
+    /// # Safety
+    ///
+    /// To be called by [`sites!`](crate::sites) only, for the one site of the tag `S`; `location` takes no locks.
     ///
     /// # Panics
     ///
     /// When compiling, if `name` would break a line of slabinfo: it must have 1 to 63 printable
     /// ASCII characters, not all of them digits, and no space, `:`, `#`, `/`, `<`, `>` or `"`.
     #[doc(hidden)]
-    pub const fn new<S: Tag>(
+    pub const unsafe fn new<S: Tag>(
         name: &'static str,
         location: fn() -> &'static Location<'static>,
     ) -> Self {
@@ -451,8 +455,10 @@ macro_rules! sites {
             }
 
             const _: () = {
-                static SITE: $crate::Site =
-                    $crate::Site::new::<$tag>($name, <$tag as $crate::here::Here>::here);
+                // SAFETY: The tag's one site.
+                static SITE: $crate::Site = unsafe {
+                    $crate::Site::new::<$tag>($name, <$tag as $crate::here::Here>::here)
+                };
                 $($crate::unit_counters! { @static $percpu })?
 
                 // SAFETY: The site is one static, made for this tag.

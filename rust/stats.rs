@@ -401,12 +401,18 @@ impl Totals {
             before = after;
         };
 
-        // CAST: `usize` is at most 64 bits. OVERFLOW: Live bytes fit into memory; counters of events do
-        // not wrap.
+        // OVERFLOW: Counters of events do not wrap.
         let units = ins.units - outs.units;
-        let live_bytes = units * scheme.unit as u64 + ins.bytes.wrapping_sub(outs.bytes);
-        let live_allocated =
-            units * scheme.unit_footprint + ins.footprint.wrapping_sub(outs.footprint);
+        // CAST: `usize` is at most 64 bits. It may wrap at a site that is not registered, which has the
+        // counters of all those, and makes of others' objects its own; else live bytes fit into memory.
+        let bytes = |unit: u64, ins: u64, outs: u64| {
+            units
+                .wrapping_mul(unit)
+                .wrapping_add(ins)
+                .wrapping_sub(outs)
+        };
+        let live_bytes = bytes(scheme.unit as u64, ins.bytes, outs.bytes);
+        let live_allocated = bytes(scheme.unit_footprint, ins.footprint, outs.footprint);
         Totals {
             allocs: ins.units + ins.blocks,
             frees: outs.units + outs.blocks,

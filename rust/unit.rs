@@ -23,6 +23,11 @@ use crate::{
 };
 use core::cell::UnsafeCell;
 
+/// For [`unit_counters!`](crate::unit_counters): what `::core` is, the driver says.
+#[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
+#[doc(hidden)]
+pub use core::arch::asm;
+
 /// Units allocated and freed, at the offsets at which `Counters` has them.
 #[repr(C)]
 pub struct UnitCounters([UnsafeCell<u64>; 2]);
@@ -66,7 +71,7 @@ macro_rules! unit_counters {
             // SAFETY: On x86_64, GS addresses this CPU's instance of a static per-CPU variable. There
             // is a counter at the offset, which nothing else writes.
             unsafe {
-                ::core::arch::asm!(
+                $crate::unit::asm!(
                     "inc qword ptr gs:[rip + {counters} + {offset}]",
                     counters = sym COUNTERS,
                     offset = const COUNTER,

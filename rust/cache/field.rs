@@ -100,7 +100,7 @@ impl<T, F> Field<T, F> {
     #[doc(hidden)]
     pub const fn new(offset: usize, get: fn(&T) -> &F, get_mut: fn(&mut T) -> &mut F) -> Self {
         assert!(size_of::<F>() > 0, "there is nothing in the field to copy");
-        assert!(offset + size_of::<F>() <= size_of::<T>());
+        assert!(size_of::<F>() <= size_of::<T>() && offset <= size_of::<T>() - size_of::<F>());
         Field {
             offset,
             get,

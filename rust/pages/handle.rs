@@ -154,8 +154,12 @@ pub(crate) mod sealed {
         /// What the size of a block is measured in.
         type Size: super::Size;
 
-        /// Allocates a block.
-        fn alloc(size: Self::Size, gfp: Gfp) -> Option<Self>;
+        /// Allocates a block, which nobody counts.
+        ///
+        /// # Safety
+        ///
+        /// Drivers can name it: to be called by this crate only, which counts the block.
+        unsafe fn alloc(size: Self::Size, gfp: Gfp) -> Option<Self>;
 
         /// Frees a block.
         ///

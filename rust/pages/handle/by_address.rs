@@ -55,7 +55,7 @@ unsafe impl sealed::Raw for ByAddress {
     type Size = Order;
 
     #[inline(always)]
-    fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
+    unsafe fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
         let gfp = gfp.without_highmem().as_raw();
         // SAFETY: The order is valid. The kernel's own profiler needs the call to be made in C.
         let address = unsafe {
@@ -136,7 +136,7 @@ pub struct ByCount(ByAddress);
 unsafe impl sealed::Raw for ByCount {
     type Size = PageCount;
 
-    fn alloc(count: PageCount, gfp: Gfp) -> Option<Self> {
+    unsafe fn alloc(count: PageCount, gfp: Gfp) -> Option<Self> {
         let gfp = gfp.without_highmem().as_raw();
         // SAFETY: A block of so many pages is of a valid order.
         let address = unsafe { bindings::kalloc_helper_alloc_pages_exact(count.bytes(), gfp) };

@@ -72,7 +72,7 @@ unsafe impl sealed::Raw for ByPage {
     type Size = Order;
 
     #[inline(always)]
-    fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
+    unsafe fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
         let gfp = gfp.without_highmem().as_raw();
         // SAFETY: The order is valid. The kernel's own profiler needs the call to be made in C.
         let page = unsafe {
@@ -151,9 +151,11 @@ unsafe impl sealed::Raw for ByFolio {
     type Size = Order;
 
     #[inline]
-    fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
+    unsafe fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
+        // SAFETY: By the requirement of this function.
+        let page = unsafe { ByPage::alloc(order, gfp | Gfp::COMP) };
         // INVARIANT: As `ByPage::alloc` says.
-        ByPage::alloc(order, gfp | Gfp::COMP).map(ByFolio)
+        page.map(ByFolio)
     }
 
     #[inline]

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Pages that no site counts are not to be had.
+//! error: is unsafe and requires unsafe
+
+use kalloc::{
+    gfp::Gfp,
+    pages::AnyHandle, //
+};
+
+pub fn uncounted<H: AnyHandle>(size: H::Size) -> Option<H> {
+    H::alloc(size, Gfp::KERNEL)
+}
