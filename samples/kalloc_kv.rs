@@ -69,6 +69,8 @@ mod kv {
     pub(crate) mod value;
 }
 
+mod read;
+
 module! {
     type: KvModule,
     name: "kalloc_kv",
@@ -180,7 +182,7 @@ impl MiscDevice for Session {
 
     fn read_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
         let session = kiocb.file();
-        iov.simple_read_from_buffer(kiocb.ki_pos_mut(), session.value()?.bytes())
+        read::read(kiocb.ki_pos_mut(), iov, session.value()?.bytes())
     }
 
     fn mmap(session: &Self, _file: &File, vma: &VmaNew) -> Result {

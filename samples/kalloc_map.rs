@@ -67,6 +67,8 @@ use kernel::{
     transmute::AsBytes, //
 };
 
+mod read;
+
 module! {
     type: MapModule,
     name: "kalloc_map",
@@ -276,7 +278,7 @@ impl MiscDevice for Map {
 
     fn read_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
         let text = CString::try_from_fmt(fmt!("{}", &*kiocb.file().blocks.lock()))?;
-        iov.simple_read_from_buffer(kiocb.ki_pos_mut(), text.to_bytes())
+        read::read(kiocb.ki_pos_mut(), iov, text.to_bytes())
     }
 
     /// Takes `renew`, and nothing else. The new blocks are read from the beginning.

@@ -220,6 +220,7 @@ static void mapping(int device)
 	      read(file, other + 1000, sizeof(other) - 1000) == (long)length - 1000 &&
 	      is_filled(other, length, 7), "read");
 	check(!read(file, other, 1), "read to the end");
+	check(pread(file, (void *)PAGE, 9, 0) < 0 && errno == EFAULT, "read to nowhere");
 	check(pread(file, other, 100, 5000) == 100 && !memcmp(other, buffer + 5000, 100), "pread");
 	old = map(file, 4 * PAGE);
 	check(is_filled(old, length, 7) && is_zero(old + length, PAGE - 100), "mapped");

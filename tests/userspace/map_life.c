@@ -102,6 +102,7 @@ static void bounds(int device)
 		      "writable and private");
 	}
 	check(write(device, "new", 3) < 0 && errno == EINVAL, "no such command");
+	check(read(device, (void *)PAGE, 9) < 0 && errno == EFAULT, "read to nowhere");
 	check(refused(device, BLOCKS * SPAN, PAGE, PROT_READ, MAP_SHARED, ENXIO), "no such block");
 	check(refused(device, ~0ul / 2 & ~(PAGE - 1), PAGE, PROT_READ, MAP_SHARED, ENXIO) ||
 	      errno == EOVERFLOW, "far away");
