@@ -35,7 +35,8 @@ class Machine:
     la57: bool = False
     # SLUB's checks, in caches that are ours or have our memory: in all of the kernel's they would take a third of
     # the time. Copies to and from user space are checked as well.
-    append: str = "slab_debug=-;FZP,kmalloc-*,kunit_*,exercise_*,driver_*,leak_* hardened_usercopy=1"
+    append: str = ("slab_debug=-;FZP,kmalloc-*,kunit_*,exercise_*,driver_*,leak_*,kv_*,map_*,compare_*,stress_*,doc_* "
+                   "hardened_usercopy=1")
     timeout: float = 300
     # For how long each allocation of a call or a case is refused, and not only some.
     faults_seconds: int = 0
@@ -64,9 +65,9 @@ SHOWN = {
     "workloads_are_clean": ["10", "1"],
     "hostile_input_is_noticed": ["1", "some"],
     "modules_leave_nothing": [],
-    FOLDER: ["exercise", "sites", "sites.json", "0"],
+    FOLDER: ["exercise", "sites", "sites.json", "0", "Y", "0"],
     "kmemleak_finds_nothing": ["scanned", "scanned"],
-    LEAK: ["0", "again 1"],
+    LEAK: ["0", "again 1", "10", "0"],
 }
 # What was done, among that.
 FIGURE = re.compile(r"^\d+ operations\n", re.M)
@@ -92,6 +93,9 @@ SAID = (
     "kalloc: cache leak_object: not destroyed, 1 objects were leaked",
     "kalloc: kalloc_leak: site leak_box leaks 1 objects, 100 bytes",
     "kalloc: kalloc_leak: site leak_object leaks 1 objects, 8 bytes",
+    "kalloc: kalloc_leak: site leak_block leaks 1 objects, 8192 bytes",
+    "kalloc: kalloc_leak: site leak_area leaks 1 objects, 5000 bytes",
+    "kalloc: what was published is leaked: it was taken back where nothing may sleep",
 )
 
 

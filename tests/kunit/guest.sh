@@ -148,13 +148,16 @@ rmmod kalloc 2>/dev/null
 ls -d /proc/kallocinfo /sys/kernel/debug/kalloc /sys/kernel/slab/*exercise* /sys/kernel/slab/*driver* 2>/dev/null
 
 # Somebody else has a folder of that name: the files are in it, and go with it; what is left of them is not
-# touched when the modules go.
+# touched when the modules go. If it is a file, there are none.
 section anothers_folder_may_go DEBUG_FS
 modprobe kalloc_folder && modprobe kalloc_exercise
 ls /sys/kernel/debug/kalloc
 rmmod kalloc_folder
 ls /sys/kernel/debug/kalloc 2>/dev/null
 rmmod kalloc_exercise kalloc
+echo $?
+modprobe kalloc_folder file=1 && modprobe kalloc_exercise && cat /sys/kernel/debug/kalloc
+rmmod kalloc_exercise kalloc kalloc_folder
 echo $?
 
 # kmemleak looks at an object once it is five seconds old, and reports it if it has not changed since
@@ -166,8 +169,12 @@ while [ $(($(date +%s) - start)) -lt 7 ]; do sleep 0.5; done
 echo scan >/sys/kernel/debug/kmemleak && echo scanned
 cat /sys/kernel/debug/kmemleak
 
-# The leaked object keeps its cache, whose name is therefore still taken.
+# The leaked object keeps its cache, whose name is therefore still taken. Nobody else minds.
 section a_leak_is_said
 modprobe kalloc_leak && wc -c </proc/leak_file && rmmod kalloc_leak; ls /proc/leak_file 2>/dev/null
 modprobe kalloc_leak 2>/dev/null
 echo "again $?"
+modprobe kalloc_exercise
+grep -c " ok$" /sys/kernel/debug/kalloc/exercise 2>/dev/null
+rmmod kalloc_exercise
+echo $?

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Leaks on purpose, so that a test can see that it is noticed: a box, an object of a cache, and a
-//! file.
+//! Leaks on purpose, so that a test can see that it is noticed: memory of each family, a file, and what is
+//! taken back where nobody may wait for its readers.
 
 use kalloc::{
     cache::Options,
+    global::Global,
     procfs::{
         ProcFile,
         Readers, //
@@ -13,10 +14,20 @@ use kalloc::{
         Output,
         Records, //
     },
+    Array,
     KBox,
-    KmemCache, //
+    KmemCache,
+    Order,
+    Pages,
+    Vmalloc, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::{
+        rcu,
+        Arc, //
+    }, //
+};
 
 module! {
     type: Leak,
@@ -29,7 +40,11 @@ module! {
 kalloc::sites! {
     Boxes: kmalloc([u8; 100]), "leak_box";
     Objects: cache(u64), "leak_object";
+    Blocks: pages, "leak_block";
+    Areas: vmalloc([u8]), "leak_area";
 }
+
+static NUMBER: Global<u64> = Global::new();
 
 struct Leak;
 
@@ -50,6 +65,12 @@ impl kernel::Module for Leak {
         core::mem::forget(KBox::<[u8; 100], Boxes>::new([0; 100], GFP_KERNEL)?);
         let cache = KmemCache::<Objects>::new(Options::new())?;
         core::mem::forget(cache.alloc(1, GFP_KERNEL)?);
+        core::mem::forget(Pages::<Blocks>::zeroed(Order::of::<1>(), GFP_KERNEL)?);
+        core::mem::forget(Array::<u8, Vmalloc<Areas>>::zeroed(5000, GFP_KERNEL)?);
+        let published = NUMBER.publish(Arc::new(7, GFP_KERNEL)?)?;
+        let reading = rcu::read_lock();
+        drop(published);
+        drop(reading);
         let file = ProcFile::new(module, c"leak_file", Readers::Root, Nothing);
         core::mem::forget(kernel::alloc::KBox::pin_init(file, GFP_KERNEL)?);
         Ok(Leak)

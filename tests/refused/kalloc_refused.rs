@@ -69,7 +69,7 @@ module! {
     params: {
         seconds: u32 {
             default: 0,
-            description: "How long to refuse each of a case's allocations; then some of them",
+            description: "How long to refuse each of a case's allocations, all cases together; 0: some of them",
         },
     },
 }
@@ -77,7 +77,7 @@ module! {
 // `CASES` and `SITES`.
 include!(env!("KALLOC_REFUSED"));
 
-/// The last allocation that is refused, if not each is.
+/// The last allocation that is refused, if there is no time for each.
 const FEW: u32 = 15;
 
 struct KallocRefused;
@@ -93,10 +93,12 @@ impl kernel::Module for KallocRefused {
         }
         #[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
         let seconds = module_parameters::seconds.value().clone();
-        let mut tally = Tally::new(Delta::from_secs(seconds.into()));
+        let end = (seconds != 0).then(|| Instant::now() + Delta::from_secs(seconds.into()));
+        let mut tally = Tally::default();
         let mut wrong = 0;
-        for case in CASES {
-            if let Err(why) = tally.refuse_each(case) {
+        for (at, case) in CASES.iter().enumerate() {
+            let share = end.map(|end| share(end, CASES.len() - at));
+            if let Err(why) = tally.refuse_each(case, share) {
                 pr_err!("{}.{}: {why:?}\n", case.suite, case.name);
                 wrong += 1;
             }
@@ -109,11 +111,17 @@ impl kernel::Module for KallocRefused {
     }
 }
 
+/// Until when a case may take each of its allocations, if those that are left share the time until `end`:
+/// what some do not need is the others'.
+fn share(end: Instant<Monotonic>, left: usize) -> Instant<Monotonic> {
+    let now = Instant::now();
+    // CAST: There are some hundred.
+    now + Delta::from_millis((end - now).as_millis().max(0) / left as i64)
+}
+
 /// What was done, and how cases ended that were refused something.
+#[derive(Default)]
 struct Tally {
-    /// Each allocation is refused until this much time has passed since then.
-    start: Instant<Monotonic>,
-    time: Delta,
     cases: u32,
     skipped: u32,
     /// Those of which each allocation was refused.
@@ -156,27 +164,15 @@ enum Wrong {
 }
 
 impl Tally {
-    fn new(time: Delta) -> Self {
-        Tally {
-            start: Instant::now(),
-            time,
-            cases: 0,
-            skipped: 0,
-            complete: 0,
-            passed: 0,
-            failed: 0,
-            unmet: 0,
-        }
-    }
-
-    fn refuse_each(&mut self, case: &Case) -> Result<(), Wrong> {
+    /// Refuses a case each of its allocations until `share`, and then, or if there is none, some.
+    fn refuse_each(&mut self, case: &Case, share: Option<Instant<Monotonic>>) -> Result<(), Wrong> {
         let unmet = self.unmet;
         if self.refuse(case, Refusal::OfAll)? == End::Skipped {
             self.skipped += 1;
             return Ok(());
         }
         self.cases += 1;
-        let mut each = self.start.elapsed() < self.time;
+        let mut each = share.is_some();
         // Of few, the odd ones: between them are the leak detector's own, for what was had before.
         let mut nth = if each { 1 } else { 3 };
         // In the end nothing is refused, and it passes.
@@ -185,11 +181,15 @@ impl Tally {
                 self.complete += u32::from(each);
                 break;
             }
-            each &= self.start.elapsed() < self.time;
-            if !each && nth >= FEW {
+            if share.is_none() && nth >= FEW {
                 break;
             }
-            nth += if each { 1 } else { 4 * nth };
+            each = each && share.is_some_and(|share| (share - Instant::now()).as_nanos() > 0);
+            nth += match (each, share) {
+                (true, _) => 1,
+                (false, Some(_)) => (nth / 4).max(1),
+                (false, None) => 4 * nth,
+            };
         }
         if self.unmet != unmet {
             pr_info!("unmet: {}.{}\n", case.suite, case.name);

@@ -154,11 +154,12 @@ static int request(int device, unsigned long command, const char *key)
 	static char value[20000];
 	struct kv_request request = {
 		.key = (unsigned long)key, .key_len = strlen(key),
-		.value = (unsigned long)value, .value_len = sizeof(value),
 	};
 
-	if (command == KV_DELETE || command == KV_OPEN)
-		request.value = request.value_len = 0;
+	if (command == KV_SET || command == KV_GET) {
+		request.value = (unsigned long)value;
+		request.value_len = sizeof(value);
+	}
 	return status(ioctl(device, command, &request));
 }
 
