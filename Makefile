@@ -8,10 +8,12 @@ help:
 	@echo 'make test                    every test'
 	@echo 'make test-deb                the Debian packages, installed on a new machine, booted, and purged'
 	@echo 'make test-defects            the defects of tests/defects/, planted one by one: are they noticed? Half an hour'
+	@echo 'make test-faults             every allocation refused once, for an hour'
 	@echo 'make test-matrix             the suites on kernels of other kinds, which are built first: an hour'
 	@echo 'make bench                   the benchmarks; KERNEL=stock or prof: on that kernel'
-	@echo 'make soak                    ten minutes of load, or MINUTES; was anything lost?'
+	@echo 'make soak                    ten minutes of load; was anything lost?'
 	@echo 'make fuzz                    hostile input to the modules, for two minutes'
+	@echo '                             Each of these five takes MINUTES=N, soak and fuzz KERNEL=stock or debug, too'
 	@echo 'make check                   formatting, lints and the rules of this tree'
 	@echo 'make shell                   an interactive guest with the modules in it'
 	@echo 'make tools                   kalloctop, a static program, in build/'
@@ -25,11 +27,14 @@ help:
 	@echo 'make hooks                   have git check what is committed'
 	@echo 'make clean                   remove what these have made in the tree; scripts/setup --prune is for the cache'
 
-run test test-deb test-defects test-matrix bench fuzz check deb tools:
+run test test-deb bench check deb tools:
 	@scripts/$@
 
-soak:
-	@scripts/soak $(if $(MINUTES),--minutes $(MINUTES))
+test-defects test-faults test-matrix:
+	@scripts/$@ $(if $(MINUTES),--minutes $(MINUTES))
+
+soak fuzz:
+	@scripts/$@ $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KERNEL),--kernel $(KERNEL))
 
 doc:
 	@scripts/check rustdoc documents
@@ -46,4 +51,4 @@ shell:
 clean:
 	rm -rf build rust-project.json compile_commands.json
 
-.PHONY: help run test test-deb test-defects test-matrix bench soak fuzz check deb tools doc modules modules_install rust-analyzer compile_commands.json hooks shell clean
+.PHONY: help run test test-deb test-defects test-faults test-matrix bench soak fuzz check deb tools doc modules modules_install rust-analyzer compile_commands.json hooks shell clean

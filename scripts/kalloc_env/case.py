@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """How one test ended."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 OUTCOMES = ("passed", "failed", "skipped")
@@ -32,6 +32,11 @@ def done(cases: Iterable[Case]) -> str:
             number, _, kind = part.partition(" ")
             sums[kind] = sums.get(kind, 0) + int(number)
     return ", ".join(f"{number} {kind}" for kind, number in sums.items())
+
+
+def late(name: str) -> Iterator[Case]:
+    """What is not begun any more."""
+    yield Case(name, "skipped", "    there is no time left\n")
 
 
 def again(cases: Iterable[Case]) -> str:

@@ -13,14 +13,16 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from . import cache as store
 from . import process
-from .case import Case, again, said, status
+from .case import Case, again, late, said, status
 from .listing import files
 from .paths import BUILD, LOGS, TREE
 from .say import Failure, say, tail
@@ -150,15 +152,17 @@ def noticed(defect: Defect, tree: Path) -> Iterator[Case]:
         yield Case(defect.name, "passed")
 
 
-def every(defects: list[Defect], tree: Path) -> Iterator[Case]:
-    """All the cases: first the commands alone, then the defects of those that pass."""
+def every(defects: list[Defect], tree: Path, end: float = inf) -> Iterator[Case]:
+    """All the cases: first the commands alone, then the defects of those that pass, as long as there is time."""
     passes = {}
     for number, test in enumerate(dict.fromkeys(defect.test for defect in defects), start=1):
         own, _ = collect(lambda test=test, number=number: control(test, number, tree))  # type: ignore[misc]
         passes[test] = own[0].outcome
         yield from own
     for defect in defects:
-        if passes[defect.test] == "passed":
+        if time.monotonic() > end:
+            own, _ = collect(lambda defect=defect: late(defect.name))  # type: ignore[misc]
+        elif passes[defect.test] == "passed":
             own, _ = collect(lambda defect=defect: noticed(defect, tree))  # type: ignore[misc]
         else:
             own, _ = collect(lambda defect=defect: iter([Case(  # type: ignore[misc]
@@ -171,7 +175,10 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/test-defects", description=sys.modules["__main__"].__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", metavar="NAME", nargs="*", help="which ones (default: all)")
-    names = parser.parse_args(words).names
+    parser.add_argument("--minutes", type=float, default=inf, metavar="N",
+                        help="after as many, no defect is planted any more: the rest is skipped (default: no limit)")
+    options = parser.parse_args(words)
+    names, end = options.names, time.monotonic() + 60 * options.minutes
     known = {path.stem: path for path in sorted(PATCHES.glob("*.patch"))}
     if unknown := set(names) - set(known):
         raise Failure(f"no defect {' or '.join(sorted(unknown))}: there are {', '.join(known)}", status=2)
@@ -181,6 +188,6 @@ def main(words: list[str]) -> int:
     with store.lock(COPY.with_name("lock")):
         say(f"==> a copy of the tree in {COPY}")
         refresh(COPY)
-        cases = list(every(defects, COPY))
+        cases = list(every(defects, COPY, end))
     print(again(cases) + said(cases))
     return status(cases)

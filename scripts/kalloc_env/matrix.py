@@ -3,11 +3,13 @@
 
 import argparse
 import io
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from math import inf
 
 from . import klog, kvm, modules
-from .case import Case, again, done, said, status
+from .case import Case, again, done, late, said, status
 from .guards import BOOTS
 from .guest import Guest, boot
 from .kernels import PLANS, Kernel
@@ -18,9 +20,9 @@ from .setup import set_up
 from .tests import SCENARIOS, collect, scenario, silent
 from .variants import VARIANTS
 
-# What tells more of a kernel without KUnit; given its name, it runs on it. Not user_memory: the kernel crate of
-# Linux 7.2 does not have a misc device keep its module, so that one that is open can be unloaded.
-ON_STOCK = ("stock_life",)
+# What tells more of a kernel; given its name, it runs on it: on one without KUnit in place of the suites, on the others
+# after them.
+ON_STOCK, ON_OURS = "stock_life", "user_memory"
 # That its guards catch what they are there for, on a kernel that has some; two guests may be slow ones.
 GUARDS, GUARDS_SECONDS = "guards_catch", 1200.0
 
@@ -32,15 +34,19 @@ def main(words: list[str]) -> int:
         prog="scripts/test-matrix", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"variants:\n{names}\nA kernel is built when it is first asked for: ten minutes of processor time each.")
     parser.add_argument("variants", nargs="*", metavar="VARIANT", help="which ones (default: all)")
-    chosen = parser.parse_args(words).variants or list(VARIANTS)
+    parser.add_argument("--minutes", type=float, default=inf, metavar="N",
+                        help="after as many, no variant is begun any more: the rest is skipped (default: no limit)")
+    options = parser.parse_args(words)
+    chosen = options.variants or list(VARIANTS)
     if unknown := set(chosen) - set(VARIANTS):
         raise Failure(f"no variant {' or '.join(sorted(unknown))}: there are {', '.join(VARIANTS)}", status=2)
 
     cases: list[Case] = []
     figures = []
+    end = time.monotonic() + 60 * options.minutes
     for number, name in enumerate(chosen, start=1):
         say(f"==> {number} of {len(chosen)}, {name}: {VARIANTS[name].why}")
-        own, took = collect(lambda name=name: _named(name))  # type: ignore[misc]
+        own, took = collect(lambda name=name: _named(name) if time.monotonic() < end else late(name))  # type: ignore[misc]
         cases += own
         figures.append(", ".join(filter(None, (f"{name:10} {said(own)}", done(own), f"{took:.0f} s"))))
     print(*figures, f"all: {done(cases)}", again(cases) + said(cases), sep="\n")
@@ -80,7 +86,8 @@ def _life(kernel: Kernel) -> Iterator[Case]:
 
 
 def _suites(kernel: Kernel) -> Iterator[Case]:
-    return kunit(kernel, VARIANTS[kernel.name].machine(kernel))
+    yield from kunit(kernel, VARIANTS[kernel.name].machine(kernel))
+    yield from scenario(SCENARIOS / ON_OURS, kernel.name)
 
 
 def _guards(kernel: Kernel) -> Iterator[Case]:
@@ -102,5 +109,4 @@ def _scenarios(kernel: Kernel) -> Iterator[Case]:
                    "" if got == wanted else f"    the guest shows {got}\n    log: {result.log}\n")
     found = klog.judge(result.log)
     yield Case("the kernel log", "failed" if found or result.status else "passed", "".join(f"{line}\n" for line in found))
-    for name in ON_STOCK:
-        yield from scenario(SCENARIOS / name, kernel.name)
+    yield from scenario(SCENARIOS / ON_STOCK, kernel.name)

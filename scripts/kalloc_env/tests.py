@@ -7,6 +7,7 @@ It finds the tree's commands as scripts/…, in the folder where it starts.
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,9 @@ TIMES = LOGS / "test-times.json"
 SCENARIO_SECONDS = 900.0
 # Guests at a time: two processors are enough for them, as a guest waits now and then.
 AT_ONCE = 3
+
+# What a scenario says that it did, in numbers.
+FIGURES = re.compile("^figures: (.*)$", re.M)
 
 Job = Callable[[], Iterator[Case]]
 
@@ -108,6 +112,6 @@ def scenario(path: Path, *arguments: str, seconds: float = SCENARIO_SECONDS) -> 
         why = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(SKIPPED)]
         yield Case(path.name, "skipped", "".join(f"    {line}\n" for line in why))
     elif not status:
-        yield Case(path.name, "passed")
+        yield Case(path.name, "passed", figures=", ".join(FIGURES.findall(log.read_text(errors="replace"))))
     else:
         yield Case(path.name, "failed", f"{tail(log)}\n    log: {log}\n")

@@ -53,6 +53,11 @@ class Variant:
 
 
 VARIANTS = {
+    "debug": Variant(
+        "what `make test` has, with more time: pages have their poison checked",
+        "grep -c '\\bpage_poison=1\\b' /proc/cmdline; cat /proc/sys/kernel/prove_locking", ["1", "1"],
+        append=f"{Machine.append} page_poison=1",
+    ),
     "kcsan": Variant(
         "data races, in C and in Rust (KCSAN, strict), which KASAN excludes",
         # From here on it watches.
@@ -81,7 +86,7 @@ grep -o memory /sys/fs/cgroup/cgroup.controllers
     "tiny": Variant(
         "one processor, SLUB_TINY, no debugfs",
         "uname -v | grep -c SMP; grep -c ^processor /proc/cpuinfo; grep -c debugfs /proc/filesystems; "
-        "ls /sys/kernel/slab 2>&1 | grep -o 'No such'", ["0", "1", "0", "No such"],
+        "ls /sys/kernel/slab 2>&1 | grep -o 'No such'; grep -c cgroup /proc/filesystems", ["0", "1", "0", "No such", "0"],
         # No file in /sys has the leaked cache's name.
         cpus=1, append="", more_shown={LEAK: ["0", "again 0", "0"]},
     ),
