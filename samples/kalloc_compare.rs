@@ -31,6 +31,7 @@ mod compare {
     pub(crate) mod table;
     pub(crate) mod value;
 }
+mod turns;
 
 module! {
     type: Compare,

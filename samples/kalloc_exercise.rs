@@ -45,9 +45,9 @@ use kernel::{
 mod exercise {
     pub(crate) mod command;
     pub(crate) mod state;
-    pub(crate) mod turns;
     pub(crate) mod workload;
 }
+mod turns;
 
 module! {
     type: Exercise,

@@ -21,6 +21,7 @@ use super::{
     },
     value::Size, //
 };
+use crate::turns::Turns;
 use kalloc::{
     layout,
     seq::{
@@ -33,21 +34,17 @@ use kernel::{
         self,
         Write, //
     },
-    new_mutex,
     prelude::*,
-    sync::{
-        Arc,
-        Mutex, //
-    }, //
+    sync::Arc, //
 };
 
 /// The file `compare`.
-pub(crate) struct Comparison(Arc<Mutex<Last>>);
+pub(crate) struct Comparison(Arc<Turns<Last>>);
 
 impl Comparison {
     pub(crate) fn new() -> Result<Self> {
         Ok(Comparison(Arc::pin_init(
-            new_mutex!(Last::none()),
+            Turns::new(Last(None)),
             GFP_KERNEL,
         )?))
     }
@@ -59,8 +56,17 @@ impl Records for Comparison {
     }
 
     fn show(&self, _pos: u64, out: &mut Output) {
-        // An output takes what it is given.
-        let _ = compare(&self.0, out);
+        let shown = self.0.take(
+            || Ok(()),
+            |last| {
+                // An output takes what it is given.
+                let _ = write!(out, "{}", last.table()?);
+                Ok(())
+            },
+        );
+        if let Err(e) = shown {
+            out.print(fmt!("# not measured: {e:?}\n"));
+        }
     }
 }
 
@@ -86,33 +92,26 @@ impl Last {
     /// How long a measurement is shown, in nanoseconds.
     const FRESH_NS: u64 = 1_000_000_000;
 
-    pub(crate) fn none() -> Self {
-        Last(None)
-    }
-
-    /// What may still be shown.
-    fn fresh(&self, hidden: bool) -> Option<&Table> {
-        let (watch, was_hidden, table) = self.0.as_ref()?;
-        (watch.ns() < Self::FRESH_NS && *was_hidden == hidden).then_some(table)
-    }
-}
-
-/// Writes the table.
-fn compare(last: &Mutex<Last>, f: &mut Output) -> fmt::Result {
-    let mut last = last.lock();
-    let hidden = layout::hidden();
-    if let Some(table) = last.fresh(hidden) {
-        return write!(f, "{table}");
-    }
-    // What is old is freed before anything is measured.
-    last.0 = None;
-    match measure() {
-        Ok(table) => {
-            write!(f, "{table}")?;
-            last.0 = Some((Watch::start(), hidden, table));
-            Ok(())
-        }
-        Err(e) => writeln!(f, "# not measured: {e:?}"),
+    /// What may still be shown, or is measured now.
+    ///
+    /// # Errors
+    ///
+    /// As [`measure`].
+    fn table(&mut self) -> Result<&Table> {
+        let hidden = layout::hidden();
+        // What is old is freed before anything is measured.
+        let last = self
+            .0
+            .take()
+            .filter(|(watch, was_hidden, _)| watch.ns() < Self::FRESH_NS && *was_hidden == hidden);
+        let last = match last {
+            Some(last) => last,
+            None => {
+                let table = measure()?;
+                (Watch::start(), hidden, table)
+            }
+        };
+        Ok(&self.0.insert(last).2)
     }
 }
 

@@ -10,13 +10,13 @@ use super::{
         Command,
         Plan, //
     },
-    turns::Turns,
     workload::{
         self,
         Kept,
         Workload, //
     }, //
 };
+use crate::turns::Turns;
 use kernel::{
     fmt,
     new_mutex,

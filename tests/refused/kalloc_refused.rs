@@ -96,12 +96,24 @@ impl kernel::Module for KallocRefused {
         let end = (seconds != 0).then(|| Instant::now() + Delta::from_secs(seconds.into()));
         let mut tally = Tally::default();
         let mut wrong = 0;
-        for (at, case) in CASES.iter().enumerate() {
-            let share = end.map(|end| share(end, CASES.len() - at));
-            if let Err(why) = tally.refuse_each(case, share) {
+        let mut note = |case: &Case, ended: Result<(), Wrong>| {
+            if let Err(why) = ended {
                 pr_err!("{}.{}: {why:?}\n", case.suite, case.name);
                 wrong += 1;
             }
+        };
+        // Those with more allocations than their share of the time, and which comes next.
+        let mut rest = KVec::new();
+        for (at, case) in CASES.iter().enumerate() {
+            let share = end.map(|end| share(end, CASES.len() - at));
+            match tally.begin(case, share) {
+                Ok(Some(next)) => rest.push((case, next), GFP_KERNEL)?,
+                ended => note(case, ended.map(drop)),
+            }
+        }
+        for (at, &(case, next)) in rest.iter().enumerate() {
+            let share = end.map(|end| share(end, rest.len() - at));
+            note(case, tally.go_on(case, next, share));
         }
         pr_info!("{tally}\n");
         if wrong != 0 {
@@ -164,35 +176,70 @@ enum Wrong {
 }
 
 impl Tally {
-    /// Refuses a case each of its allocations until `share`, and then, or if there is none, some.
-    fn refuse_each(&mut self, case: &Case, share: Option<Instant<Monotonic>>) -> Result<(), Wrong> {
-        let unmet = self.unmet;
+    /// Refuses a case all allocations at once, and then each until `share`. Returns which comes next, if there are
+    /// more. Without a share, refuses some.
+    fn begin(
+        &mut self,
+        case: &Case,
+        share: Option<Instant<Monotonic>>,
+    ) -> Result<Option<u32>, Wrong> {
         if self.refuse(case, Refusal::OfAll)? == End::Skipped {
             self.skipped += 1;
-            return Ok(());
+            return Ok(None);
         }
         self.cases += 1;
-        let mut each = share.is_some();
-        // Of few, the odd ones: between them are the leak detector's own, for what was had before.
-        let mut nth = if each { 1 } else { 3 };
-        // In the end nothing is refused, and it passes.
-        loop {
-            if self.refuse(case, Refusal::Of(nth))? == End::Untouched {
-                self.complete += u32::from(each);
-                break;
-            }
-            if share.is_none() && nth >= FEW {
-                break;
-            }
-            each = each && share.is_some_and(|share| (share - Instant::now()).as_nanos() > 0);
-            nth += match (each, share) {
-                (true, _) => 1,
-                (false, Some(_)) => (nth / 4).max(1),
-                (false, None) => 4 * nth,
-            };
+        match share {
+            Some(share) => self.refuse_each(case, 1, share),
+            // The odd ones: between them are the leak detector's own, for what was had before.
+            None => self.refuse_some(case, 3, |nth| 5 * nth, FEW).map(|()| None),
         }
-        if self.unmet != unmet {
-            pr_info!("unmet: {}.{}\n", case.suite, case.name);
+    }
+
+    /// Refuses a case each of its allocations from `nth` on until `share`, and some of the others.
+    fn go_on(
+        &mut self,
+        case: &Case,
+        nth: u32,
+        share: Option<Instant<Monotonic>>,
+    ) -> Result<(), Wrong> {
+        let left = match share {
+            Some(share) => self.refuse_each(case, nth, share)?,
+            None => Some(nth),
+        };
+        left.map_or(Ok(()), |left| {
+            self.refuse_some(case, left, |nth| nth + nth / 4 + 1, u32::MAX)
+        })
+    }
+
+    /// Refuses a case each of its allocations from `nth` on until `share`. Returns which comes next, if there are
+    /// more.
+    fn refuse_each(
+        &mut self,
+        case: &Case,
+        mut nth: u32,
+        share: Instant<Monotonic>,
+    ) -> Result<Option<u32>, Wrong> {
+        // In the end nothing is refused, and it passes.
+        while self.refuse(case, Refusal::Of(nth))? != End::Untouched {
+            nth += 1;
+            if (share - Instant::now()).as_nanos() < 0 {
+                return Ok(Some(nth));
+            }
+        }
+        self.complete += 1;
+        Ok(None)
+    }
+
+    /// Refuses a case some of its allocations, from `nth` on.
+    fn refuse_some(
+        &mut self,
+        case: &Case,
+        mut nth: u32,
+        next: fn(u32) -> u32,
+        last: u32,
+    ) -> Result<(), Wrong> {
+        while nth <= last && self.refuse(case, Refusal::Of(nth))? != End::Untouched {
+            nth = next(nth);
         }
         Ok(())
     }
@@ -211,7 +258,10 @@ impl Tally {
             // Of all of them there may be none.
             End::Passed => self.passed += u32::from(refusal != Refusal::OfAll),
             End::Failed(ENOMEM) if refused => self.failed += 1,
-            End::Unmet if refused => self.unmet += 1,
+            End::Unmet if refused => {
+                self.unmet += 1;
+                pr_info!("unmet: {}.{}\n", case.suite, case.name);
+            }
             _ => return Err(Wrong::Ended(refusal, end)),
         }
         Ok(end)

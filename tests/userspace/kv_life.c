@@ -3,8 +3,9 @@
  * What programs can do with /dev/kalloc_kv, and what they cannot. Prints a line for each
  * case, "ok" or "WRONG" and its name; the status tells how many were wrong. It leaves no key.
  *
- * With an argument: "list" leaves some keys; "hold" leaves one, maps its value, has it
- * replaced, closes everything, says so, and waits for its standard input to end.
+ * With an argument: "list" leaves some keys; "fill" sets as many of the longest values as it may,
+ * leaves them, and says how many they are, and the error; "hold" leaves one, maps its value, has
+ * it replaced, closes everything, says so, and waits for its standard input to end.
  */
 
 #include <errno.h>
@@ -398,6 +399,33 @@ static void leave_keys(int device)
 	set(device, "\x1b[31m\xff\n", buffer, 1);
 }
 
+/* The last value is refused, those before it are there still. One goes, or none could be told. */
+static int fill_store(int device)
+{
+	unsigned int count = 0;
+	char key[16];
+	int error;
+
+	/* Memory that the program is refused itself would be its end: it has all of it before. */
+	memset(other, 0, sizeof(other));
+	for (;; count++) {
+		snprintf(key, sizeof(key), "%u", count);
+		fill(buffer, KV_VALUE_MAX, count);
+		if (set(device, key, buffer, KV_VALUE_MAX))
+			break;
+	}
+	error = errno;
+	wrong += !failed(get(device, key, other, KV_VALUE_MAX), ENOENT);
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		wrong += get(device, key, other, KV_VALUE_MAX) != KV_VALUE_MAX ||
+			 !is_filled(other, KV_VALUE_MAX, i);
+	}
+	wrong += delete(device, key) != 0;
+	printf("%u %s\n", count - 1, strerrorname_np(error));
+	return wrong != 0;
+}
+
 static int hold(int device)
 {
 	char *value, end;
@@ -422,6 +450,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "hold"))
 		return hold(device);
+	if (argc > 1 && !strcmp(argv[1], "fill"))
+		return fill_store(device);
 	if (argc > 1) {
 		leave_keys(device);
 		return 0;

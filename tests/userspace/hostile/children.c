@@ -9,6 +9,9 @@
 
 #include "hostile.h"
 
+/* Milliseconds that no end takes, however slow the machine: a command has three times as many. */
+#define LONGEST_END 10000
+
 pid_t start(void (*work)(void))
 {
 	unsigned long seed = any();
@@ -50,6 +53,8 @@ void end(pid_t child, int signal, const char *what)
 			if (*at == ' ' || *at == '\n')
 				*at = '_';
 	}
+	if (took > LONGEST_END)
+		wrong("%s: %lu ms until signal %d had ended it", what, took, signal);
 	/* It may have ended by itself only if it found something wrong. */
 	if (!WIFSIGNALED(status) || WTERMSIG(status) != signal)
 		wrong("%s: ended with status %#x and not by signal %d", what, status, signal);

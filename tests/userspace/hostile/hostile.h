@@ -26,6 +26,7 @@
 #define NUMBER(array) (sizeof(array) / sizeof(*(array)))
 #define DEBUG "/sys/kernel/debug/kalloc/"
 #define EXERCISE DEBUG "exercise"
+#define COMPARE DEBUG "compare"
 #define ERRNOS 134
 
 /* What was done, by all processes together. */
@@ -71,22 +72,37 @@ void end(pid_t child, int signal, const char *what);
 void sleep_us(unsigned long us);
 
 /* modules.c */
+#define SAMPLES 4
+/* Those that use kalloc.ko. */
+extern const char * const samples[SAMPLES];
 int load(const char *module, const char *options);
 int unload(const char *module);
+/* Those that are not loaded, kalloc.ko with these options. */
+void load_all(const char *options);
+/* All of them, as long as nobody has one in use; if nobody may, nothing must be left. */
+void unload_all(bool must);
+/* Nothing of any module is left. */
+void check_gone(void);
 void free_workloads(void);
 /* Removes all keys of the store. */
 void delete_keys(void);
 /* Puts commands to all the modules that they take back what they hold; all must then be free. */
 void check_nothing_live(void);
 
+/* maps.c */
+/* One of the devices, and something that it shows. */
+int any_device(void);
+
 /* sites.c */
 struct site {
 	char name[100];
-	unsigned long live, allocs, frees, bytes;
+	unsigned long live, allocs, frees, bytes, peak_bytes;
 };
 
 /* Nothing may be live at the sites whose names begin so. */
 void check_live(const char *prefix);
+/* That of a workload. */
+struct site site_of(const char *workload);
 /* How many blocks they have allocated so far. */
 unsigned long allocated(const char *prefix);
 
@@ -94,6 +110,8 @@ unsigned long allocated(const char *prefix);
 void commands(void);
 void kills(void);
 void largest(void);
+void limits(void);
+void longest(void);
 void maps(void);
 void model(void);
 void modes(void);

@@ -18,14 +18,31 @@ static void write_it(void)
 	close(file);
 }
 
-static void read_it(void)
+static void read_all(const char *path)
 {
 	char text[PAGE];
-	int file = open(one_in(4) ? DEBUG "compare" : EXERCISE, O_RDONLY);
+	int file = open(path, O_RDONLY);
 
 	while (read(file, text, sizeof(text)) > 0)
 		;
 	close(file);
+}
+
+static void read_it(void)
+{
+	read_all(one_in(4) ? COMPARE : EXERCISE);
+}
+
+static void write_once(void)
+{
+	write_it();
+	_exit(0);
+}
+
+static void compare_once(void)
+{
+	read_all(COMPARE);
+	_exit(0);
 }
 
 /* The most blocks, the largest ones, the most bytes, the most that is kept. */
@@ -47,6 +64,52 @@ static void check_interrupted(pid_t child)
 	sleep_us(below(3000));
 	kill(child, SIGCONT);
 	__atomic_add_fetch(&tally->stops, 1, __ATOMIC_RELAXED);
+}
+
+static bool has_ended(pid_t child)
+{
+	siginfo_t info = { 0 };
+
+	return !waitid(P_PID, child, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
+}
+
+static bool is_running(pid_t child)
+{
+	char path[40], state = 'R';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", child);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%*d %*s %c", &state) != 1)
+		wrong("%s: %s", path, strerror(errno));
+	if (file)
+		fclose(file);
+	return state == 'R';
+}
+
+/* Who waits for another one, and is killed, goes at once: the other one is still at it then. */
+static void waits(void (*once)(void), const char *sites, const char *what)
+{
+	unsigned long before = allocated(sites), then;
+	pid_t at_work = start(once), waiting;
+	char waits_for[40];
+
+	while (allocated(sites) == before && !has_ended(at_work))
+		;
+	/* What was measured a moment ago is shown at once. */
+	if (has_ended(at_work)) {
+		waitpid(at_work, NULL, 0);
+		return;
+	}
+	waiting = start(once);
+	while (is_running(waiting))
+		sleep_us(1000);
+	snprintf(waits_for, sizeof(waits_for), "waiting for %s", what);
+	then = now_ms();
+	end(waiting, SIGKILL, waits_for);
+	/* Had it waited for the other one, that would be done now, and end before long. */
+	sleep_us((now_ms() - then) * 250);
+	end(at_work, SIGKILL, what);
 }
 
 void kills(void)
@@ -72,6 +135,10 @@ void kills(void)
 	/* What was interrupted has freed all, by itself. */
 	if (!keeps)
 		check_live("exercise_");
+	snprintf(command, sizeof(command), "all count=16384 size=65536");
+	waits(write_once, "exercise_", "a command");
+	waits(compare_once, "compare_", "a comparison");
+	check_live("compare_");
 }
 
 /* Each of the largest commands to its end: none may take for ever, or the machine's memory. */

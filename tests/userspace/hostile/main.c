@@ -32,7 +32,9 @@ static const struct part parts[] = {
 	{ "model", model, 1 },
 	{ "modes", modes, 4 },
 	{ "signals", signals, 2 },
+	{ "limits", limits, 16 },
 	{ "largest", largest, 0 },
+	{ "longest", longest, 0 },
 	{ "strangers", strangers, 0 },
 };
 

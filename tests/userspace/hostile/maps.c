@@ -33,6 +33,9 @@ static off_t any_offset(void)
 {
 	if (one_in(4))
 		return edge_number();
+	if (one_in(2))
+		/* Where blocks begin. */
+		return below(6) * 16 * PAGE;
 	return below(70) * PAGE + (one_in(12) ? below(PAGE) : 0);
 }
 
@@ -40,7 +43,7 @@ static size_t any_size(void)
 {
 	if (one_in(6))
 		return edge_number();
-	return (1 + below(14)) * PAGE - (one_in(6) ? below(PAGE) : 0);
+	return (1 + below(one_in(2) ? 2 : 14)) * PAGE - (one_in(6) ? below(PAGE) : 0);
 }
 
 static char *any_mapping(int device, size_t *size)
@@ -153,8 +156,7 @@ static bool change(char *at, size_t size, int device)
 	return true;
 }
 
-/* One of the devices, and something that it shows. */
-static int any_device(void)
+int any_device(void)
 {
 	struct kv_request request = { .key = (unsigned long)"map", .key_len = 3 };
 	int device;

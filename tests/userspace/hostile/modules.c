@@ -10,6 +10,10 @@
 #include "hostile.h"
 #include "kalloc_kv.h"
 
+const char * const samples[SAMPLES] = {
+	"kalloc_exercise", "kalloc_compare", "kalloc_kv", "kalloc_map",
+};
+
 /* As a system call ends: 0 or -errno. */
 static int ended(long result)
 {
@@ -39,6 +43,49 @@ int unload(const char *module)
 
 	__atomic_add_fetch(error ? &tally->refused_unloads : &tally->unloads, 1, __ATOMIC_RELAXED);
 	return error;
+}
+
+static bool is_loaded(const char *module)
+{
+	char path[100];
+
+	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", module);
+	return !access(path, F_OK);
+}
+
+static void load_again(const char *module, const char *options)
+{
+	int error = is_loaded(module) ? 0 : load(module, options);
+
+	if (error)
+		wrong("%s cannot be loaded: %s", module, strerror(-error));
+}
+
+void unload_all(bool must)
+{
+	for (unsigned int i = 0; i <= SAMPLES; i++) {
+		const char *module = i < SAMPLES ? samples[i] : "kalloc";
+		int error = is_loaded(module) ? unload(module) : 0;
+
+		/* Only what uses it keeps a module. */
+		if (error && (must || (error != -EWOULDBLOCK && error != -EBUSY)))
+			wrong("%s cannot be unloaded: %s", module, strerror(-error));
+	}
+	if (must)
+		check_gone();
+}
+
+void load_all(const char *options)
+{
+	load_again("kalloc", options);
+	for (unsigned int i = 0; i < SAMPLES; i++)
+		load_again(samples[i], i ? "" : "count=2 keep=1");
+}
+
+void check_gone(void)
+{
+	if (is_loaded("kalloc") || !access("/proc/kallocinfo", F_OK) || !access(DEBUG, F_OK))
+		wrong("something is left of the modules");
 }
 
 /* Takes back \xNN. Returns the length. */

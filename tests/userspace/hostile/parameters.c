@@ -130,8 +130,36 @@ static void one(void)
 		wrong("kalloc_exercise cannot be loaded: %s", strerror(-error));
 }
 
+/* What kalloc.ko itself is told: how often to look for high-water marks. */
+static void sampler(void)
+{
+	static const struct {
+		const char *text;
+		bool right;
+	} options[] = {
+		{ "sample_ms=0", true }, { "sample_ms=1", true }, { "sample_ms=4294967295", true },
+		{ "sample_ms=4294967296", false }, { "sample_ms=-1", false },
+		{ "sample_ms=x", false }, { "sample_ms=", false },
+	};
+	size_t chosen = below(NUMBER(options));
+	int error;
+
+	unload_all(true);
+	error = load("kalloc", options[chosen].text);
+	errno = -error;
+	input(error ? -1 : 0);
+	if (error != (options[chosen].right ? 0 : -EINVAL))
+		wrong("'%s': %s", options[chosen].text, error ? strerrorname_np(-error) : "loaded");
+	if (error)
+		check_gone();
+	/* With what it was told, if it took it. */
+	load_all("");
+}
+
 void parameters(void)
 {
+	if (one_in(2))
+		sampler();
 	for (int i = 0; i < (patient ? 3 : 1); i++)
 		one();
 }

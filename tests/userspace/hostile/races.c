@@ -9,10 +9,6 @@
 #include "hostile.h"
 #include "kalloc_kv.h"
 
-static const char * const samples[] = {
-	"kalloc_exercise", "kalloc_compare", "kalloc_kv", "kalloc_map",
-};
-
 static void read_a_file(const char *path)
 {
 	char text[777];
@@ -73,42 +69,6 @@ static void mapper(void)
 	sleep_us(below(5000));
 }
 
-static bool is_loaded(const char *module)
-{
-	char path[100];
-
-	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", module);
-	return !access(path, F_OK);
-}
-
-static void load_again(const char *module, const char *options)
-{
-	int error = is_loaded(module) ? 0 : load(module, options);
-
-	if (error)
-		wrong("%s cannot be loaded: %s", module, strerror(-error));
-}
-
-/* All of them, as long as nobody has one in use. */
-static void unload_all(bool must)
-{
-	for (unsigned int i = 0; i <= NUMBER(samples); i++) {
-		const char *module = i < NUMBER(samples) ? samples[i] : "kalloc";
-		int error = is_loaded(module) ? unload(module) : 0;
-
-		/* Only what uses it keeps a module. */
-		if (error && (must || (error != -EWOULDBLOCK && error != -EBUSY)))
-			wrong("%s cannot be unloaded: %s", module, strerror(-error));
-	}
-}
-
-static void load_all(void)
-{
-	load_again("kalloc", "");
-	for (unsigned int i = 0; i < NUMBER(samples); i++)
-		load_again(samples[i], i ? "" : "count=2 keep=1");
-}
-
 /* Files that are open when their modules go: they have no more to say, and can be closed. */
 static void held_open(void)
 {
@@ -124,7 +84,7 @@ static void held_open(void)
 			wrong("%s: %s", paths[i], strerror(errno));
 	}
 	/* In debugfs, files are kalloc.ko's, which is in use as long as one is open. */
-	for (unsigned int i = 0; i < NUMBER(samples); i++)
+	for (unsigned int i = 0; i < SAMPLES; i++)
 		if (unload(samples[i]))
 			wrong("%s is kept by a file", samples[i]);
 	if (unload("kalloc") != -EWOULDBLOCK)
@@ -138,7 +98,7 @@ static void held_open(void)
 			      gone ? "gone" : "there", gone ? "" : "not");
 		close(files[i]);
 	}
-	load_all();
+	load_all("");
 }
 
 void races(void)
@@ -154,13 +114,11 @@ void races(void)
 		sleep_us(below(20000));
 		unload_all(false);
 		sleep_us(below(5000));
-		load_all();
+		load_all("");
 	}
 	for (unsigned int i = 0; i < NUMBER(works); i++)
 		end(children[i], SIGKILL, "a race");
 	/* Nobody is left who could keep them. */
 	unload_all(true);
-	if (!access("/proc/kallocinfo", F_OK) || !access(DEBUG, F_OK))
-		wrong("something is left of the modules");
-	load_all();
+	load_all("");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every file that can be read: in all pieces, from all places, in all ways. As long as nothing
- * changes, what comes is a part of what a plain read gives.
+ * Every file and device that can be read: in all pieces, from all places, in all ways. As long as
+ * nothing changes, what comes is a part of what a plain read gives.
  */
 
 #include <dirent.h>
@@ -17,6 +17,10 @@
 
 static char whole[MOST];
 static size_t length;
+/* Until when it stays so, and a time before the next read. */
+static unsigned long stays, asked;
+/* Milliseconds: a comparison is made anew a second after the last one. */
+#define FRESH 500
 
 /* The whole text, by plain reads. Whether the file can be read. */
 static bool take(int file)
@@ -31,7 +35,7 @@ static bool take(int file)
 static void expect(const char *path, const char *how, const char *text, long got, off_t from)
 {
 	__atomic_add_fetch(&tally->reads, 1, __ATOMIC_RELAXED);
-	if (got < 0)
+	if (got < 0 || asked > stays)
 		return;
 	if (from > (off_t)length && got)
 		wrong("%s: %s: %ld bytes from %ld on, of %zu", path, how, got, (long)from, length);
@@ -108,19 +112,37 @@ static void pieces(const char *path, int file)
 	poll(&poll_one, 1, 0);
 }
 
-static void file(const char *path, bool stable)
+static void all_pieces(const char *path, int file)
 {
-	int descriptor = open(path, O_RDONLY | (one_in(4) ? O_NONBLOCK : 0));
+	static char again[MOST];
 
-	if (descriptor < 0 || !take(descriptor)) {
+	if (file < 0 || !take(file)) {
 		wrong("%s cannot be read: %s", path, strerror(errno));
 		return;
 	}
-	if (!stable)
-		length = 0;
-	for (int i = 0; i < 6 && stable; i++)
-		pieces(path, descriptor);
+	stays = strcmp(path, COMPARE) ? ULONG_MAX : now_ms() + FRESH;
+	asked = now_ms();
+	expect(path, "again", again, pread(file, again, MOST, 0), 0);
+	for (int i = 0; i < 6; i++) {
+		asked = now_ms();
+		pieces(path, file);
+	}
+}
+
+static void file(const char *path)
+{
+	int descriptor = open(path, O_RDONLY | (one_in(4) ? O_NONBLOCK : 0));
+
+	all_pieces(path, descriptor);
 	refuses(path, descriptor);
+	close(descriptor);
+}
+
+static void any_of_the_devices(void)
+{
+	int descriptor = any_device();
+
+	all_pieces("a device", descriptor);
 	close(descriptor);
 }
 
@@ -133,8 +155,8 @@ static void folder(const char *path)
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
 		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
 		if (*entry->d_name != '.' && entry->d_type == DT_REG && !access(name, R_OK) &&
-		    strcmp(name, DEBUG "exercise") && strcmp(name, DEBUG "compare"))
-			file(name, true);
+		    (strcmp(name, COMPARE) || (patient && one_in(8))))
+			file(name);
 	}
 	if (dir)
 		closedir(dir);
@@ -144,11 +166,10 @@ void reads(void)
 {
 	char path[200];
 
-	file("/proc/kallocinfo", true);
-	file("/proc/kalloc_kv", true);
+	file("/proc/kallocinfo");
+	file("/proc/kalloc_kv");
+	any_of_the_devices();
 	folder("/sys/kernel/debug/kalloc");
-	if (patient && one_in(8))
-		file(DEBUG "compare", false);
 	for (int i = 0; i < 4; i++) {
 		static const char * const modules[] = {
 			"kalloc", "kalloc_exercise", "kalloc_kv", "kalloc_map",

@@ -13,8 +13,9 @@ static bool next(FILE *file, const char *prefix, struct site *site)
 	while (file && fgets(line, sizeof(line), file)) {
 		if (*line == '#' || strncmp(line, prefix, strlen(prefix)))
 			continue;
-		if (sscanf(line, "%99s %*s %*u %lu %lu %lu %*u %*u %*u %lu", site->name,
-			   &site->live, &site->allocs, &site->frees, &site->bytes) == 5)
+		if (sscanf(line, "%99s %*s %*u %lu %lu %lu %*u %*u %*u %lu %*u %*u %lu",
+			   site->name, &site->live, &site->allocs, &site->frees, &site->bytes,
+			   &site->peak_bytes) == 6)
 			return true;
 		wrong("not a site: %s", line);
 	}
@@ -35,6 +36,19 @@ void check_live(const char *prefix)
 			      site.live, site.bytes, site.allocs, site.frees);
 	if (!sites)
 		wrong("no sites");
+}
+
+struct site site_of(const char *workload)
+{
+	FILE *file = fopen(DEBUG "sites", "r");
+	struct site site, found = { 0 };
+	char name[100];
+
+	snprintf(name, sizeof(name), "exercise_%s", workload);
+	while (next(file, name, &site))
+		if (!strcmp(site.name, name))
+			found = site;
+	return found;
 }
 
 unsigned long allocated(const char *prefix)

@@ -48,7 +48,8 @@ static void in_a_namespace(dev_t device)
 {
 	static const char * const files[] = {
 		"/proc/kallocinfo", "/proc/kalloc_kv", "/dev/kalloc_kv", "/dev/kalloc_map",
-		"/seen/sites", "/seen/sites.json", "/seen/exercise", "/seen/layout",
+		"/seen/sites", "/seen/sites.json", "/seen/exercise", "/seen/compare",
+		"/seen/layout",
 	};
 	int error;
 
@@ -93,13 +94,30 @@ static void stranger(void)
 	_exit(status != 0);
 }
 
-/* Root without CAP_SYSLOG, from whom addresses are hidden. */
+/* Whether a comparison tells how far it is from one area to another. */
+static bool tells_gap(void)
+{
+	FILE *file = fopen(COMPARE, "r");
+	char line[200], gap[40] = "";
+
+	while (file && fgets(line, sizeof(line), file))
+		sscanf(line, "kernel vmalloc gap_below %39s", gap);
+	if (file)
+		fclose(file);
+	if (!*gap)
+		wrong("no gap_below in %s", COMPARE);
+	return strcmp(gap, "unknown");
+}
+
+/* Root without CAP_SYSLOG, from whom is hidden what root was shown just now. */
 static void without_syslog(const char *restricted)
 {
 	char text[20] = "";
 	int file;
 
 	write_text("/proc/sys/kernel/kptr_restrict", restricted);
+	if (!tells_gap())
+		wrong("compare tells root no gap, kptr_restrict is %s", restricted);
 	if (!fork()) {
 		struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
 		struct __user_cap_data_struct data[2];
@@ -112,6 +130,8 @@ static void without_syslog(const char *restricted)
 		file = open(DEBUG "layout", O_RDONLY);
 		if (read(file, text, sizeof(text) - 1) <= 0 || strncmp(text, "# hidden", 8))
 			wrong("layout begins with '%s', kptr_restrict is %s", text, restricted);
+		if (tells_gap())
+			wrong("compare tells a gap, kptr_restrict is %s", restricted);
 		_exit(0);
 	}
 	wait(NULL);
