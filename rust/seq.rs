@@ -134,8 +134,11 @@ pub trait Records: Send + Sync {
 ///
 /// # Invariants
 ///
-/// The pointer is to a seq file that calls [`Records::show`] now.
-pub struct Output(*mut bindings::seq_file);
+/// `file` is a seq file that calls [`Records::show`] now.
+pub struct Output {
+    file: *mut bindings::seq_file,
+    shown: Result,
+}
 
 impl Output {
     /// Writes `text`.
@@ -147,7 +150,40 @@ impl Output {
     /// record again.
     fn has_room_for(&mut self, text: &[u8]) -> bool {
         // SAFETY: By the invariants.
-        unsafe { bindings::seq_write(self.0, text.as_ptr().cast(), text.len()) == 0 }
+        unsafe { bindings::seq_write(self.file, text.as_ptr().cast(), text.len()) == 0 }
+    }
+
+    /// Gives the record up, whatever was written of it. The reader's call fails with `error`, unless it has
+    /// records from before: it gets these, and asks for this one again.
+    ///
+    /// What takes long and was interrupted fails with [`ERESTARTSYS`]: the reader asks again once its signal
+    /// is handled, if it is to.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::seq::{Output, Records};
+    ///
+    /// /// Shows what has been measured, by whoever has time for it.
+    /// struct Measured(Option<u64>);
+    ///
+    /// impl Records for Measured {
+    ///     fn seek(&self, pos: u64) -> Option<u64> {
+    ///         (pos == 0).then_some(0)
+    ///     }
+    ///
+    ///     fn show(&self, _pos: u64, out: &mut Output) {
+    ///         match self.0 {
+    ///             Some(value) => out.print(fmt!("{value}\n")),
+    ///             None => out.fail(EAGAIN),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Measured(None).seek(0), Some(0));
+    /// ```
+    pub fn fail(&mut self, error: Error) {
+        self.shown = Err(error);
     }
 
     /// Writes what [`fmt!`](kernel::prelude::fmt) makes.
@@ -323,12 +359,16 @@ impl<R: Records + 'static, K: Keeper + 'static> Callbacks<R, K> {
     ///
     /// For seq_file only, as for [`Self::at`], with what that returned.
     unsafe extern "C" fn show(m: *mut bindings::seq_file, pos: *mut c_void) -> c_int {
-        // SAFETY: By the requirements of this function; seq_file serves one reader at a time, and the
-        // output is gone when this returns.
+        // INVARIANT: The output is gone when this returns, and seq_file serves one reader at a time.
+        let mut out = Output {
+            file: m,
+            shown: Ok(()),
+        };
+        // SAFETY: By the requirements of this function.
         unsafe {
             let pos: bindings::loff_t = *pos.cast();
-            Self::records(m).show(pos.unsigned_abs(), &mut Output(m));
+            Self::records(m).show(pos.unsigned_abs(), &mut out);
         }
-        0
+        out.shown.map_or_else(|error| error.to_errno(), |()| 0)
     }
 }

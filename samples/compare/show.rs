@@ -64,8 +64,11 @@ impl Records for Comparison {
                 Ok(())
             },
         );
-        if let Err(e) = shown {
-            out.print(fmt!("# not measured: {e:?}\n"));
+        match shown {
+            Ok(()) => (),
+            // Of a signal: perhaps it was only stopped.
+            Err(e) if e == EINTR => out.fail(ERESTARTSYS),
+            Err(e) => out.print(fmt!("# not measured: {e:?}\n")),
         }
     }
 }
