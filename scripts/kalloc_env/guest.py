@@ -37,11 +37,12 @@ INIT = Path(__file__).with_name("guest_init.sh")
 
 @dataclass
 class Guest:
-    """What to boot and what to run. `firmware` is that of a UEFI machine, with its variables, instead of a BIOS."""
+    """What to boot and what to run. Of `nodes` a kernel without ACPI knows nothing. `firmware` is that of a UEFI machine, with its variables, instead of a BIOS."""
 
     kernel: Kernel
     command: str
     cpus: int = 2
+    nodes: int = 1
     memory: int = 1024
     icount: bool = False
     la57: bool = False
@@ -191,15 +192,19 @@ class _Run:
         else:
             accelerator = ["-accel", "kvm" if guest.kvm else "tcg,thread=multi"]
         emulated = "max,la57=on" if guest.la57 else arch.processor
+        memory = (guest.memory + 2 * (initrd.stat().st_size >> 20)) // guest.nodes
         argv = [
             *arch.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             *accelerator, "-cpu", "host" if guest.kvm else emulated,
-            "-smp", f"{guest.cpus},sockets={guest.cpus}", "-m", f"{guest.memory + 2 * (initrd.stat().st_size >> 20)}M",
+            "-smp", f"{guest.cpus},sockets={guest.cpus}", "-m", f"{memory * guest.nodes}M",
             "-kernel", str(image), "-initrd", str(initrd), "-append", append,
             "-chardev", f"file,id=log,path={self.log},append=on", "-serial", "chardev:log",
             # The driver makes queues for every port there can be: by default 31.
             "-device", "virtio-serial-pci,max_ports=4",
         ]
+        # Processors take turns.
+        for node in range(guest.nodes) if guest.nodes > 1 else ():
+            argv += ["-object", f"memory-backend-ram,id=node{node},size={memory}M", "-numa", f"node,memdev=node{node}"]
         for number, (name, end) in enumerate(zip(("out", "err", "status"), ends), start=1):
             argv += ["-chardev", f"file,id={name},path=/proc/self/fd/{end}",
                      "-device", f"virtserialport,chardev={name},nr={number}"]

@@ -23,7 +23,9 @@ use kalloc::{
     KVmalloc,
     Kmalloc,
     KmemCache,
+    Mapping,
     Order,
+    PageArray,
     Pages,
     Vmalloc,
 };
@@ -54,6 +56,7 @@ kalloc::sites! {
     pub(crate) Mapped: vmalloc([u8]), "stress_mapped";
     pub(crate) Tables: cache(Table), "stress_constructed";
     pub(crate) Numbers: cache(Typesafe<Atomic<u64>, [u64; 3]>), "stress_rcu";
+    pub(crate) Singles: pages, "stress_vmap";
 }
 
 /// What stays as it was made while it is free.
@@ -85,6 +88,7 @@ impl Kind {
         match random % 64 {
             0 => Kind(6),
             1..4 => Kind(2),
+            4 => Kind(9),
             n => Kind::atomic(n),
         }
     }
@@ -109,7 +113,23 @@ pub(crate) enum Held {
     Mapped(Array<u8, Vmalloc<Mapped>>),
     Table(Constructed<Tables>),
     Number(RcuRef<Numbers>),
+    /// Of one page, or nobody could tally one that is refused in the middle.
+    Single(PageArray<Singles>),
 }
+
+/// A size: mostly up to `usual`, at times up to 64 KiB, which is more than kmalloc has classes for, and
+/// rarely more than kmalloc has at all.
+fn size(random: u32, usual: u32) -> usize {
+    match random % 128 {
+        0 => kmalloc::MAX_SIZE + 1,
+        1..=4 => 1 + (random >> 7) as usize % (64 << 10),
+        _ => 1 + ((random >> 7) % usual) as usize,
+    }
+}
+
+/// What is usual of boxes, and of areas.
+const SMALL: u32 = 1800;
+const AREA: u32 = 9000;
 
 /// What a block counts as.
 #[derive(Clone, Copy)]
@@ -135,6 +155,7 @@ impl Held {
             Held::Mapped(b) => (6, b.len(), whole_pages(b.len())),
             Held::Table(_) => (7, size_of::<Table>(), 0),
             Held::Number(_) => (8, size_of::<Typesafe<Atomic<u64>, [u64; 3]>>(), 0),
+            Held::Single(pages) => (9, pages.len() * PAGE_SIZE, pages.len() * PAGE_SIZE),
         };
         Cost {
             site,
@@ -145,11 +166,11 @@ impl Held {
 
     /// Resizes the block, if it can be. Returns whether that was tried, and came to pass.
     pub(crate) fn resize(&mut self, random: u32) -> Option<Result<(), AllocError>> {
-        let len = 1 + random as usize % 1800;
+        let flags = GFP_KERNEL | __GFP_NOWARN;
         match self {
-            Held::Bytes(b) => Some(b.resize(len, GFP_KERNEL)),
-            Held::Either(b) => Some(b.resize(len * 5, GFP_KERNEL)),
-            Held::Mapped(b) => Some(b.resize(len * 5, GFP_KERNEL)),
+            Held::Bytes(b) => Some(b.resize(size(random, SMALL), flags)),
+            Held::Either(b) => Some(b.resize(size(random, AREA), flags)),
+            Held::Mapped(b) => Some(b.resize(size(random, AREA), flags)),
             _ => None,
         }
     }
@@ -175,21 +196,22 @@ impl Source {
     /// stayed as it was made is an error, which its site knows nothing of.
     pub(crate) fn alloc(&self, kind: Kind, random: u32, flags: Flags) -> Result<Held, AllocError> {
         let flags = flags | __GFP_NOWARN;
-        let size = match random % 128 {
-            0 => kmalloc::MAX_SIZE + 1,
-            n => 1 + n as usize * (random >> 7) as usize % 700,
-        };
-        // A node, which there may not be, or any.
+        // A node, of which there may not be the last, or any.
         let node = match random >> 28 {
-            id @ 0..2 => NumaNode::new(id as i32).unwrap_or(NumaNode::NO_NODE),
+            id @ 0..3 => NumaNode::new(id as i32).unwrap_or(NumaNode::NO_NODE),
             _ => NumaNode::NO_NODE,
         };
-        let order = Order::new(random >> 7 & 1).map_err(|_| AllocError)?;
+        // Rarely what is refused first when memory is short.
+        let order = match random >> 7 & 63 {
+            0 => 9,
+            n => n % 5,
+        };
+        let order = Order::new(order).map_err(|_| AllocError)?;
         Ok(match kind.0 {
             0 if random % 2 == 0 => Held::Odd(KBox::new([1; 5], flags)?),
             0 => Held::Word(KBox::new([1; 3], flags)?),
-            1 => Held::Bytes(Array::zeroed_on(size, flags, node)?),
-            2 => Held::Either(Array::zeroed_on(1 + random as usize % 9000, flags, node)?),
+            1 => Held::Bytes(Array::zeroed_on(size(random, SMALL), flags, node)?),
+            2 => Held::Either(Array::zeroed_on(size(random, AREA), flags, node)?),
             3 => Held::Object(self.objects.reserve_arc(flags)?.write([1; 5])),
             4 => Held::Block(Pages::uninit(order, flags)?),
             5 => Held::FreeBlock(FreePages::uninit(order, flags)?),
@@ -204,7 +226,13 @@ impl Source {
                 slot.key().store(random.into(), Relaxed);
                 Held::Number(slot.write([1; 3]))
             }
-            _ => Held::Mapped(Array::zeroed_on(1 + random as usize % 9000, flags, node)?),
+            9 => {
+                let mut page = PageArray::zeroed(1, flags)?;
+                // A mapping that cannot be had is nothing that the site counts.
+                let _ = Mapping::new(&mut page).map(|mut bytes| bytes.fill(1));
+                Held::Single(page)
+            }
+            _ => Held::Mapped(Array::zeroed_on(size(random, AREA), flags, node)?),
         })
     }
 }

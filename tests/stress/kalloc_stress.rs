@@ -11,10 +11,9 @@
 
 use core::convert::Infallible;
 use kernel::{
-    alloc::Flags,
     impl_has_work,
-    new_work,
     prelude::*,
+    static_lock_class,
     sync::{
         atomic::{
             ordering,
@@ -31,7 +30,6 @@ use kernel::{
     },
     workqueue::{
         self,
-        Queue,
         Work,
         WorkItem, //
     }, //
@@ -123,14 +121,8 @@ impl Worker {
             if self.left == 0 {
                 break;
             }
-            // To lockdep all workers are one thing, which is either of soft interrupts or not:
-            // where it looks, they are threads, and the timer is the interrupt.
-            let (queue, flags) = match self.own {
-                None => (workqueue::system_unbound(), GFP_KERNEL),
-                Some(_) if cfg!(CONFIG_PROVE_LOCKING) => (workqueue::system_unbound(), GFP_ATOMIC),
-                Some(_) => (workqueue::system_bh(), GFP_ATOMIC),
-            };
-            self = match self.queue(queue, flags) {
+            let softirq = self.own.is_some();
+            self = match self.queue(softirq) {
                 None => return,
                 Some(worker) => worker,
             };
@@ -142,12 +134,22 @@ impl Worker {
     }
 
     /// Queues it. Without memory for that it is given back, with its blocks, and goes on where it is.
-    fn queue(self, queue: &Queue, flags: Flags) -> Option<Self> {
+    fn queue(self, softirq: bool) -> Option<Self> {
+        // To lockdep, work in threads is one thing, and work in softirqs another.
+        let (queue, flags, class) = if softirq {
+            (workqueue::system_bh(), GFP_ATOMIC, static_lock_class!())
+        } else {
+            (
+                workqueue::system_unbound(),
+                GFP_KERNEL,
+                static_lock_class!(),
+            )
+        };
         let Ok(room) = KBox::new_uninit(flags | __GFP_NOWARN) else {
             return Some(self);
         };
         let Ok(queued) = room.write_pin_init::<Infallible>(pin_init!(Queued {
-            work <- new_work!("kalloc_stress::Worker"),
+            work <- Work::new(c"kalloc_stress::Worker", class),
             worker: Some(self),
         }));
         queue.enqueue(queued);
@@ -271,7 +273,8 @@ impl kernel::Module for Stress {
                 left: ops.div_ceil(all),
                 own: (number >= workers).then(Default::default),
             };
-            if let Some(worker) = worker.queue(workqueue::system_unbound(), GFP_KERNEL) {
+            // Who is to work in softirqs begins in a thread, as these are on any processor.
+            if let Some(worker) = worker.queue(false) {
                 worker.run();
             }
         }

@@ -18,7 +18,7 @@ use kernel::{
 };
 
 /// The number of sites.
-pub(crate) const COUNT: usize = 9;
+pub(crate) const COUNT: usize = 10;
 
 const _: () = assert!(SITES.len() == COUNT);
 

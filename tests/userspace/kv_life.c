@@ -5,7 +5,9 @@
  *
  * With an argument: "list" leaves some keys; "fill" sets as many of the longest values as it may,
  * leaves them, and says how many they are, and the error; "hold" leaves one, maps its value, has
- * it replaced, closes everything, says so, and waits for its standard input to end.
+ * it replaced, closes everything, says so, and waits for its standard input to end; a number
+ * sets so many keys of the longest values, or as many as it may, looks at them and deletes them:
+ * others may do the same.
  */
 
 #include <errno.h>
@@ -444,6 +446,31 @@ static int hold(int device)
 	return 0;
 }
 
+/*
+ * The status is the error of the key that could not be set, if there is one. Where all memory is
+ * taken, nothing may be touched for the first time.
+ */
+static int turn_over(int device, int most)
+{
+	int keys, error = 0;
+	char key[32];
+
+	fill(other, sizeof(other), 0);
+	for (keys = 0; keys < most && !error; keys++) {
+		snprintf(key, sizeof(key), "%d-%d", getpid(), keys);
+		fill(buffer, KV_VALUE_MAX, keys);
+		if (set(device, key, buffer, KV_VALUE_MAX))
+			error = errno;
+	}
+	for (keys -= !!error; keys--;) {
+		snprintf(key, sizeof(key), "%d-%d", getpid(), keys);
+		if (get(device, key, other, KV_VALUE_MAX) != KV_VALUE_MAX ||
+		    !is_filled(other, KV_VALUE_MAX, keys) || delete(device, key))
+			check(false, key);
+	}
+	return wrong ? 99 : error;
+}
+
 int main(int argc, char **argv)
 {
 	int device = open_device(O_RDWR);
@@ -452,6 +479,8 @@ int main(int argc, char **argv)
 		return hold(device);
 	if (argc > 1 && !strcmp(argv[1], "fill"))
 		return fill_store(device);
+	if (argc > 1 && atoi(argv[1]))
+		return turn_over(device, atoi(argv[1]));
 	if (argc > 1) {
 		leave_keys(device);
 		return 0;
