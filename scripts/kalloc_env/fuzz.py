@@ -109,6 +109,6 @@ def verdict(shown: str | None, where: str) -> Iterator[Case]:
     name = f"kunit guest.{SECTION}"
     tried = all(found.get(figure) for figure in ("inputs", "accepted", "refused_EINVAL", "reads", "kills", "unloads"))
     if tried and right(shown or "") and (shown or "").splitlines()[-1] == "status 0":
-        yield Case(name, "passed", figures=", ".join(f"{found[kind]} {kind}" for kind in ("inputs", "reads", "kills", "unloads")))
+        yield Case(name, "passed", figures=", ".join(f"{found[kind]} {kind}" for kind in ("inputs", "reads", "kills", "loads", "unloads")))
     else:
         yield Case(name, "failed", f"the guest shows {shown}\n{where}")

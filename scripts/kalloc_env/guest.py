@@ -37,7 +37,8 @@ INIT = Path(__file__).with_name("guest_init.sh")
 
 @dataclass
 class Guest:
-    """What to boot and what to run. Of `nodes` a kernel without ACPI knows nothing. `firmware` is that of a UEFI machine, with its variables, instead of a BIOS."""
+    """What to boot and what to run. Of `nodes` a kernel without ACPI knows nothing. `firmware` is that of a UEFI machine, with
+    its variables, instead of a BIOS."""
 
     kernel: Kernel
     command: str

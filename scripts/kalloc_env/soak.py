@@ -191,6 +191,9 @@ def run(target: Kernel, options: argparse.Namespace, seconds: float, rounds: Rou
         figures |= {kind: log.count(line) for line, kind in KILLS.items()}
     for what, number in figures.items():
         say(f"    {number:10} {what}")
+    # What the scenario adds to the figures of all tests.
+    loads = sum(rounds.sums[f"load:{name}"] for name in MODULES)
+    say(f"figures: {rounds.sums['ops']} operations, {loads} loads")
     # In few rounds it is chance who meets those that take all memory.
     problems += [f"no {what}" for what, number in figures.items() if not number and (what != DONE["faults"] or rounds.done > 3)]
     if f"sheaf {SHEAVES[target.name]}" not in rounds.words:
