@@ -53,7 +53,7 @@ pub struct Sizes {
 ///
 /// # Safety
 ///
-/// `counters` must be as for [`Cookie`], of a site without a unit, and valid while the iterator is.
+/// `counters` must be as for [`Cookie`](super::Cookie), of a site without a unit, and valid while the iterator is.
 pub(crate) unsafe fn sizes(counters: *mut Counters) -> impl Iterator<Item = Sizes> {
     Bucket::powers_of_two().filter_map(move |(up_to, buckets)| {
         let sum = |counter: usize| {
@@ -79,10 +79,10 @@ pub(crate) unsafe fn sizes(counters: *mut Counters) -> impl Iterator<Item = Size
 ///
 /// # Safety
 ///
-/// `counters` must be as for [`Cookie`], and have a counter at that offset.
+/// `counters` must be as for [`Cookie`](super::Cookie), and have a counter at that offset.
 unsafe fn sum(counters: *mut Counters, offset: usize) -> u64 {
     percpu::possible_cpus()
-        // SAFETY: By the requirements of this function; `cpu` is possible. For volatile, see above.
+        // SAFETY: By the requirements of this function; `cpu` is possible. For volatile, see `Sums::add`.
         .map(|cpu| unsafe {
             percpu::instance(counters, cpu)
                 .byte_add(offset)

@@ -16,10 +16,10 @@ def main(words: list[str]) -> int:
     """Runs it; the status is 1 if a case failed."""
     parser = argparse.ArgumentParser(prog="scripts/test-faults", description=sys.modules["__main__"].__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=int, default=60, metavar="N",
+    parser.add_argument("--minutes", type=float, default=60, metavar="N",
                         help="for how long each allocation is refused, then only some; calls come first, and cases share "
                         "what is left (default: 60)")
-    seconds = 60 * parser.parse_args(words).minutes
+    seconds = round(60 * parser.parse_args(words).minutes)
 
     kernel, = set_up("debug")
     modules.image(kernel)

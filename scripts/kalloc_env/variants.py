@@ -55,8 +55,9 @@ class Variant:
 VARIANTS = {
     "debug": Variant(
         "what `make test` has, with more time: pages have their poison checked",
-        "grep -c '\\bpage_poison=1\\b' /proc/cmdline; cat /proc/sys/kernel/prove_locking", ["1", "1"],
-        append=f"{Machine.append} page_poison=1",
+        # Which of the two it has done, it says.
+        "dmesg | grep -c 'CONFIG_PAGE_POISONING is on'; cat /proc/sys/kernel/prove_locking", ["1", "1"],
+        append=f"{Machine.append} page_poison=1 init_on_free=1",
     ),
     "kcsan": Variant(
         "data races, in C and in Rust (KCSAN, strict), which KASAN excludes",
