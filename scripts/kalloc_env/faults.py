@@ -50,7 +50,7 @@ SAID = (
     r"^kobject: kobject_create_and_add: kobject_add error: -12$",
     r"^kobject: can not set name properly!$",
     r"^SLUB: Unable to add cache (exercise|map|kv|kunit|doc)_\w+ to sysfs$",
-    r"^debugfs: out of free dentries, can not create (file|directory) '\w+'$",
+    r"^debugfs: out of free dentries, can not create (file|directory) '[\w.]+'$",
     # A page fault is repeated.
     r"^Huh VM_FAULT_OOM leaked out to the #PF handler\. Retrying PF$",
     # The leak detector does with less.

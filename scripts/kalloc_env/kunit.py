@@ -38,14 +38,14 @@ class Machine:
     append: str = ("slab_debug=-;FZP,kmalloc-*,kunit_*,exercise_*,driver_*,leak_*,kv_*,map_*,compare_*,stress_*,doc_* "
                    "hardened_usercopy=1")
     timeout: float = 300
-    # For how long each allocation of a call or a case is refused, and not only some.
-    faults_seconds: int = 0
     boot_seconds: float = 60
     # Sections that come before the suites, and what each shows.
     sections: str = ""
     shown: Mapping[str, list[str]] = field(default_factory=dict)
     # Files for them.
     add: Sequence[tuple[Path, str]] = ()
+    # For how long each allocation of a call or a case is refused, and not only some.
+    faults_seconds: int = 0
 
 
 # What each section of the guest's shows.

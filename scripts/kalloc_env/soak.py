@@ -42,6 +42,8 @@ KILLS = {"Memory cgroup out of memory: Killed process": "processes killed in the
 PAGES = {"pages that no list has": (250, 10), "pages of slabs": (400, 100), "pages of vmalloc areas": (60, 10)}
 # The same of the objects of each slab cache: some more or less are in a slab that a processor has at hand.
 OBJECTS = (250, 50)
+# Addresses of DMA, which no module of ours has: each processor that goes leaves those that it had at hand.
+NOT_OURS = ("iommu_iova",)
 
 # How many objects a processor has at hand of the cache that kalloc_stress asks 200 for; of one that SLUB checks, none.
 SHEAVES = {"stock": 200, "debug": 0}
@@ -116,7 +118,8 @@ class Rounds:
             self.taken.append(dict(zip(PAGES, map(int, words))))
             say(f"           {line}")
         elif kind == "slabs" and self.objects:
-            self.taken[-1] |= {f"objects of {name}": int(number) for name, number in zip(words[::2], words[1::2])}
+            self.taken[-1] |= {f"objects of {name}": int(number) for name, number in zip(words[::2], words[1::2])
+                               if name not in NOT_OURS}
         elif kind == "round":
             for name, number in zip(words[1::2], words[2::2]):
                 self.sums[name] += int(number)
