@@ -127,8 +127,9 @@ impl kernel::Module for KallocRefused {
 /// what some do not need is the others'.
 fn share(end: Instant<Monotonic>, left: usize) -> Instant<Monotonic> {
     let now = Instant::now();
-    // CAST: There are some hundred.
-    now + Delta::from_millis((end - now).as_millis().max(0) / left as i64)
+    let millis = (end - now).as_millis().max(0);
+    // CAST: There are some hundred. None left would be no panic, of which objtool knows nothing.
+    now + Delta::from_millis(millis.checked_div(left as i64).unwrap_or_default())
 }
 
 /// What was done, and how cases ended that were refused something.
