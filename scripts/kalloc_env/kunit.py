@@ -125,10 +125,7 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
             yield case
     shown = dict(part.partition("\n")[::2] for part in out.getvalue().decode(errors="replace").split("@@ ")[1:])
     for name, wanted in {**SHOWN, **machine.shown}.items():
-        got = shown.get(name)
-        figures = ", ".join(figure.strip() for figure in FIGURE.findall(got or ""))
-        wrong = f"the guest shows {got!r}\n" if got is None or FIGURE.sub("", got).splitlines() != wanted else ""
-        yield lacking.get(name) or _verdict(f"kunit guest.{name}", wrong, where, figures)
+        yield lacking.get(name) or shows(f"kunit guest.{name}", shown.get(name), wanted, where)
     yield from [lacking[faults.SECTION]] if faults.SECTION in lacking else faults.verdict(
         shown.get(faults.SECTION), where)
     yield from [lacking[faults.CASES]] if faults.CASES in lacking else faults.verdict_of_cases(
@@ -146,6 +143,12 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
     yield _verdict("kunit: the log of a leak", "\n".join([*(f"not said: {line}" for line in unsaid), *others]), where)
     if not any(case.name.endswith(f".{DROPPED}") for case in ran):
         yield Case(f"kunit: {DROPPED} ran", "failed", where)
+
+
+def shows(name: str, got: str | None, wanted: list[str], where: str) -> Case:
+    """Whether a section shows what it must, and what it says that it did."""
+    wrong = f"the guest shows {got!r}\n" if got is None or FIGURE.sub("", got).splitlines() != wanted else ""
+    return _verdict(name, wrong, where, ", ".join(figure.strip() for figure in FIGURE.findall(got or "")))
 
 
 def _refusable(ran: list[Case]) -> int:

@@ -13,7 +13,7 @@ from .case import Case, again, done, late, said, status
 from .guards import BOOTS
 from .guest import Guest, boot
 from .kernels import PLANS, Kernel
-from .kunit import kunit
+from .kunit import kunit, shows
 from .run import life
 from .say import Failure, say, tail
 from .setup import set_up
@@ -104,9 +104,7 @@ def _scenarios(kernel: Kernel) -> Iterator[Case]:
     result = boot(guest, out)
     shown = dict(part.partition("\n")[::2] for part in out.getvalue().decode(errors="replace").split("@@ ")[1:])
     for name, wanted in machine.shown.items():
-        got = shown.get(name, "").splitlines()
-        yield Case(name, "passed" if got == wanted else "failed",
-                   "" if got == wanted else f"    the guest shows {got}\n    log: {result.log}\n")
+        yield shows(name, shown.get(name), wanted, f"    log: {result.log}\n")
     found = klog.judge(result.log)
     yield Case("the kernel log", "failed" if found or result.status else "passed", "".join(f"{line}\n" for line in found))
     yield from scenario(SCENARIOS / ON_STOCK, kernel.name)
