@@ -122,7 +122,7 @@ rmmod kalloc_exercise kalloc_compare kalloc_kv kalloc_map kalloc
 
 # The program that does so has a word to say of a file that takes whatever it is given.
 section hostile_input_is_noticed DEBUG_FS LINUX_7_3
-modprobe kalloc_exercise
+modprobe kalloc_exercise count=1 keep=1
 file=/sys/kernel/debug/kalloc/exercise
 : >/tmp/taken
 mount --bind /tmp/taken $file
@@ -150,13 +150,13 @@ ls -d /proc/kallocinfo /sys/kernel/debug/kalloc /sys/kernel/slab/*exercise* /sys
 # Somebody else has a folder of that name: the files are in it, and go with it; what is left of them is not
 # touched when the modules go. If it is a file, there are none.
 section anothers_folder_may_go DEBUG_FS
-modprobe kalloc_folder && modprobe kalloc_exercise
+modprobe kalloc_folder && modprobe kalloc_exercise count=1 keep=1
 ls /sys/kernel/debug/kalloc
 rmmod kalloc_folder
 ls /sys/kernel/debug/kalloc 2>/dev/null
 rmmod kalloc_exercise kalloc
 echo $?
-modprobe kalloc_folder file=1 && modprobe kalloc_exercise && cat /sys/kernel/debug/kalloc
+modprobe kalloc_folder file=1 && modprobe kalloc_exercise count=1 keep=1 && cat /sys/kernel/debug/kalloc
 rmmod kalloc_exercise kalloc kalloc_folder
 echo $?
 
@@ -174,7 +174,7 @@ section a_leak_is_said
 modprobe kalloc_leak && wc -c </proc/leak_file && rmmod kalloc_leak; ls /proc/leak_file 2>/dev/null
 modprobe kalloc_leak 2>/dev/null
 echo "again $?"
-modprobe kalloc_exercise
+modprobe kalloc_exercise count=1 keep=1
 grep -c " ok$" /sys/kernel/debug/kalloc/exercise 2>/dev/null
 rmmod kalloc_exercise
 echo $?
