@@ -22,8 +22,6 @@ pid_t start(void (*work)(void))
 	if (!child) {
 		/* Whatever becomes of the parent. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* A shell has what it starts in the background ignore it. */
-		signal(SIGINT, SIG_DFL);
 		if (nice(10) < 0)
 			die("nice");
 		seed_random(seed);

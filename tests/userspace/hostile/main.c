@@ -136,6 +136,11 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
+	/*
+	 * A shell has what it starts in the background ignore it. Children must not even begin like that:
+	 * what comes before they change it would be lost, and they be waited for for ever.
+	 */
+	signal(SIGINT, SIG_DFL);
 	patient = seconds;
 	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		     -1, 0);
