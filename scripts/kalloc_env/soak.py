@@ -62,6 +62,8 @@ APPEND = "workqueue.default_affinity_scope=system"
 KILLED = (
     *klog.DUMPS,
     r"^\S+ invoked oom-killer: |^Workqueue: ",
+    # When they follow each other closely, it says that of some only.
+    r"^oom_kill_process: \d+ callbacks suppressed$",
     # The rest of the line may be on its own, in pieces, if another processor said something meanwhile.
     r"^oom-kill:constraint=|^,(cpuset|mems_allowed|(oom|task)_memcg|task)=|^,global_oom|^/(small|keys)?(,|$)|^:$",
     # Whoever touched user space's memory, in the kernel. What else has such a line has another one above it.

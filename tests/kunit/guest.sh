@@ -19,6 +19,9 @@ left() {
 # Bytes, of which what follows has whole ones and parts.
 page=$(awk '/^KernelPageSize:/ { print 1024 * $2; exit }' /proc/self/smaps)
 
+# kmemleak looks when it is asked: by itself it does so at any time, for seconds.
+echo scan=off 2>/dev/null >/sys/kernel/debug/kmemleak
+
 section suites
 modprobe kalloc_kunit || exit
 
