@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What comes of allocations that are refused, to system calls (tests/userspace/kalloc_faults.c) and to the KUnit
+"""What comes of allocations that are refused, to system calls (tests/userspace/kalloc_faults/) and to the KUnit
 suites' cases (tests/refused/), and what the kernel says of it.
 """
 

@@ -137,8 +137,8 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	/*
-	 * A shell has what it starts in the background ignore it. Children must not even begin like that:
-	 * what comes before they change it would be lost, and they be waited for for ever.
+	 * A shell has what it starts in the background ignore it. Children must not
+	 * even begin like that: a signal would be lost that comes before they change it.
 	 */
 	signal(SIGINT, SIG_DFL);
 	patient = seconds;
