@@ -64,8 +64,8 @@ KILLED = (
     r"^\S+ invoked oom-killer: |^Workqueue: ",
     # When they follow each other closely, it says that of some only.
     r"^oom_kill_process: \d+ callbacks suppressed$",
-    # The rest of the line may be on its own, in pieces, if another processor said something meanwhile.
-    r"^oom-kill:constraint=|^,(cpuset|mems_allowed|(oom|task)_memcg|task)=|^,global_oom|^/(small|keys)?(,|$)|^:$",
+    # The rest of a line may be on its own, in pieces, if another processor said something meanwhile; also its end.
+    r"^$|^oom-kill:constraint=|^,(cpuset|mems_allowed|(oom|task)_memcg|task)=|^,global_oom|^/(small|keys)?(,|$)|^:$",
     # Whoever touched user space's memory, in the kernel. What else has such a line has another one above it.
     r"^RIP: 0010:|^RSP: 0018:",
     r"^COMPACTION is disabled!!!$",
@@ -80,7 +80,8 @@ KILLED = (
     r"^[a-z_]+ \d+$",
     r"^Tasks state \(memory values in pages\):$|^\[ *pid *\]",
     r"^\[ *\d+\] ",
-    r"^Unreclaimable slab info:$|^Name +Used +Total$|^\S+ +\d+KB +\d+KB$",
+    # Of slabs not if somebody makes a cache at that moment.
+    r"^Unreclaimable slab info:$|^Name +Used +Total$|^\S+ +\d+KB +\d+KB$|^excessive unreclaimable slab but cannot dump stats$",
     r"^(Free|Total) swap |^Swap cache stats|^\d+ pages (in swap cache|RAM|reserved|hwpoisoned|cma reserved)|^0 pages HighMem",
 )
 
