@@ -72,10 +72,11 @@ KILLED = (
     # Of what may be refused a page, and does without or says so.
     r"^kalloc_exercise: workload \w+ failed: ENOMEM$",
     r"^\S+: page allocation failure: order:0, |^warn_alloc: \d+ callbacks suppressed$",
-    r"^(Memory cgroup out of memory|Out of memory): Killed process \d+ \((dd|sleep)\) ",
+    # Those who eat are shells first; the others may not be killed.
+    r"^(Memory cgroup out of memory|Out of memory): Killed process \d+ \((dd|sleep|sh)\) ",
     # Nobody is to be killed in the group that is for keys.
     r"^Out of memory and no killable processes\.\.\.$",
-    r"^oom_reaper: reaped process \d+ \((dd|sleep)\)",
+    r"^oom_reaper: reaped process \d+ \((dd|sleep|sh)\)",
     r"^memory: usage \d+kB, limit |^swap: usage |^Memory cgroup stats for /(small|keys):$",
     r"^[a-z_]+ \d+$",
     r"^Tasks state \(memory values in pages\):$|^\[ *pid *\]",
