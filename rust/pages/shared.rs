@@ -181,15 +181,19 @@ impl<S: Tag<Family = Buddy>> SharedPages<S> {
     ///
     /// Gives the owner back otherwise.
     pub fn try_into_unique(self) -> Result<Block<ByFolio, S>, Self> {
-        if self.owners().load(Ordering::Relaxed) != 1 {
+        // Pairs with the release in `drop`: a reference that an owner took before it was dropped is in
+        // the page's count, which is read next.
+        if self.owners().load(Ordering::Acquire) != 1 {
             return Err(self);
         }
-        // An only owner stays it: others are made from owners. Nor can there be a new reference then.
+        // An only owner stays the only one: others are cloned from owners. References are taken from
+        // owners, too, so that the count does not grow any more.
         // SAFETY: By the invariants, the page is live.
         if unsafe { bindings::kalloc_helper_page_ref_count(self.page()) } != 1 {
             return Err(self);
         }
-        // What those that have gone did with the block happened before.
+        // Pairs with `put_page()`, which is fully ordered: what the holders of references read of the
+        // block was read before.
         fence(Ordering::Acquire);
         let this = ManuallyDrop::new(self);
         this.owners().store(0, Ordering::Relaxed);
