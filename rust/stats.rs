@@ -144,9 +144,11 @@ impl Failures {
         self.invalid += read(counter::INVALID);
     }
 
-    /// All of them.
+    /// Returns the sum of all reasons, or `u64::MAX` if it has more than 64 bits.
     pub fn total(&self) -> u64 {
-        self.no_memory + self.no_wait + self.invalid
+        self.no_memory
+            .saturating_add(self.no_wait)
+            .saturating_add(self.invalid)
     }
 }
 
@@ -305,13 +307,15 @@ impl Totals {
         }
     }
 
-    /// What the live blocks take beyond what was requested for them: internal fragmentation.
+    /// Returns what the live blocks take beyond what was requested for them: internal fragmentation.
+    /// 0 if [`live_bytes`](Self::live_bytes) is the larger number, which a site never reads.
     pub fn live_slack(&self) -> u64 {
-        self.live_allocated - self.live_bytes
+        self.live_allocated.saturating_sub(self.live_bytes)
     }
 
-    /// Blocks that are allocated and not freed.
+    /// Returns how many blocks are allocated and not freed. 0 if [`frees`](Self::frees) is the larger
+    /// number, which a site never reads.
     pub fn live(&self) -> u64 {
-        self.allocs - self.frees
+        self.allocs.saturating_sub(self.frees)
     }
 }

@@ -19,7 +19,8 @@ mod tests {
         memory,
         stats::{
             Failures,
-            Sizes, //
+            Sizes,
+            Totals, //
         },
         Array,
         Gfp,
@@ -118,6 +119,29 @@ mod tests {
         assert!(blocks().allocs == before.allocs + 1);
         drop(block);
         Ok(())
+    }
+
+    #[test]
+    fn totals_of_any_numbers_do_not_overflow() {
+        let most = u64::MAX;
+        let totals = Totals {
+            frees: 1,
+            live_bytes: 1,
+            ..Default::default()
+        };
+        assert!((totals.live(), totals.live_slack()) == (0, 0));
+        let totals = Totals {
+            allocs: most,
+            live_allocated: most,
+            failures: Failures {
+                no_memory: most,
+                no_wait: most,
+                invalid: most,
+            },
+            ..Default::default()
+        };
+        assert!((totals.live(), totals.live_slack()) == (most, most));
+        assert!(totals.failures.total() == most);
     }
 
     #[test]
