@@ -253,8 +253,11 @@ pub fn is_slab(block: &[u8]) -> Result<bool> {
     Ok(unsafe { !bindings::is_vmalloc_addr(addr) && bindings::kalloc_helper_is_slab(addr) })
 }
 
-/// Returns how many bytes are mapped from the start of a vmalloc block on: all that its pages have,
-/// which may be more than what was asked for.
+/// Returns how many bytes are mapped from the start of a vmalloc block to the end of its last page,
+/// which may be more than the block has.
+///
+/// What is mapped behind that page is not counted: a block without a guard page is followed by another
+/// one.
 ///
 /// # Errors
 ///
@@ -272,6 +275,9 @@ pub fn is_slab(block: &[u8]) -> Result<bool> {
 ///
 /// let block = Array::<u8, Vmalloc<Blocks>>::zeroed(PAGE_SIZE + 1, GFP_KERNEL)?;
 /// assert_eq!(memory::mapped(&block)?, 2 * PAGE_SIZE);
+/// // The second page is not the first one's.
+/// let first = block.get(..PAGE_SIZE).ok_or(EINVAL)?;
+/// assert_eq!(memory::mapped(first)?, PAGE_SIZE);
 /// # Ok::<(), Error>(())
 /// ```
 pub fn mapped(block: &[u8]) -> Result<usize> {
@@ -280,15 +286,17 @@ pub fn mapped(block: &[u8]) -> Result<usize> {
     if !unsafe { bindings::is_vmalloc_addr(start.cast()) } {
         return Err(EINVAL);
     }
-    // From page to page, to the one after the block's at most: of an area that is a guard, and elsewhere no
-    // matter.
-    let mut bytes = PAGE_SIZE - start.addr() % PAGE_SIZE;
-    while bytes < block.len().saturating_add(PAGE_SIZE) {
-        // SAFETY: Takes any address of the vmalloc area's. The tables that it walks stay.
+    let offset = start.addr() % PAGE_SIZE;
+    // OVERFLOW: A block ends, and so does its last page, within the vmalloc area.
+    let end = (offset + block.len()).next_multiple_of(PAGE_SIZE) - offset;
+    let mut bytes = 0;
+    while bytes < end {
+        // SAFETY: The address is in a page of the block, which is borrowed and so stays mapped.
         if unsafe { bindings::vmalloc_to_page(start.wrapping_add(bytes).cast()) }.is_null() {
             break;
         }
-        bytes += PAGE_SIZE;
+        // To the start of the next page.
+        bytes += PAGE_SIZE - (offset + bytes) % PAGE_SIZE;
     }
     Ok(bytes)
 }

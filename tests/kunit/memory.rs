@@ -119,6 +119,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_mapped_behind_a_block_is_not_its() -> Result {
+        // Parts of a block are followed by mapped pages, as blocks without a guard page are.
+        let block = MappedBlock::zeroed(3 * PAGE_SIZE, GFP_KERNEL)?;
+        let part = |from: usize, to: usize| block.get(from..to).ok_or(EINVAL).and_then(mapped);
+        assert!(part(0, 1) == Ok(PAGE_SIZE));
+        assert!(part(0, PAGE_SIZE) == Ok(PAGE_SIZE));
+        assert!(part(100, 200) == Ok(PAGE_SIZE - 100));
+        assert!(part(100, PAGE_SIZE + 1) == Ok(2 * PAGE_SIZE - 100));
+        assert!(part(PAGE_SIZE - 1, PAGE_SIZE) == Ok(1));
+        Ok(())
+    }
+
+    #[test]
     fn the_context_is_told() {
         assert!(preemptible());
         pin_init::stack_pin_init!(let lock = new_spinlock!(()));
