@@ -2,7 +2,8 @@
 
 //! Memory of every family in user space, to be read.
 //!
-//! A driver's `mmap` calls [`map`], whatever the memory comes from:
+//! A driver's `mmap` prepares a mapping with [`map`], whatever the memory comes from, and
+//! [finishes](Prepared::finish) it:
 //!
 //! ```no_run
 //! use kalloc::{mmap, Array, Vmalloc};
@@ -31,7 +32,7 @@
 //!
 //!     // As well as `open` and `read`:
 //!     fn mmap(reader: ArcBorrow<'_, Reader>, _file: &File, vma: &VmaNew) -> Result {
-//!         mmap::map(&reader.table, mmap::first_page(vma), vma)
+//!         mmap::map(&reader.table, mmap::first_page(vma), vma)?.finish()
 //!     }
 //! }
 //! ```
@@ -66,6 +67,10 @@
 use crate::bindings;
 use core::{
     marker::PhantomData,
+    mem::{
+        self,
+        ManuallyDrop, //
+    },
     ptr, //
 };
 use kernel::{
@@ -113,11 +118,12 @@ pub fn first_page(vma: &VmaNew) -> usize {
     unsafe { (*vma.as_ptr()).vm_pgoff }
 }
 
-/// Maps `memory`, from its page `first` on, into all of `vma`, read-only for good.
+/// Prepares a mapping of `memory`, from its page `first` on, into all of `vma`: read-only, and not
+/// executable.
 ///
-/// The mapping has a reference to the memory. It must be the last thing that a driver's `mmap` does:
-/// should that fail afterwards, the kernel forgets the area without a word, and the reference with
-/// it.
+/// The result has a reference to the memory, and the driver's `mmap` returns what its
+/// [`finish`](Prepared::finish) does. A driver that returns an error instead drops the result, and
+/// the reference with it.
 ///
 /// # Context
 ///
@@ -129,7 +135,7 @@ pub fn first_page(vma: &VmaNew) -> usize {
 /// - [`ENXIO`] if the area reaches beyond the memory.
 /// - [`EINVAL`] if the memory is not whole pages, or the file is another module's than the caller: what is
 ///   mapped keeps the file, the file its module, and the kernel calls the caller for each page.
-/// - [`EBUSY`] if something is mapped into `vma` already.
+/// - [`EBUSY`] if a mapping into `vma` is prepared or finished already.
 /// - [`ENODEV`] if the architecture cannot do it.
 ///
 /// # Examples
@@ -147,7 +153,7 @@ pub fn first_page(vma: &VmaNew) -> usize {
 ///
 /// /// What a driver's `mmap` does.
 /// fn show(table: &Arc<Pages<Tables>>, vma: &VmaNew) -> Result {
-///     mmap::map(table, mmap::first_page(vma), vma)
+///     mmap::map(table, mmap::first_page(vma), vma)?.finish()
 /// }
 ///
 /// let table = Pages::<Tables, _>::uninit(Order::of::<1>(), GFP_KERNEL)?.fill(1);
@@ -156,7 +162,11 @@ pub fn first_page(vma: &VmaNew) -> usize {
 /// assert_eq!(table.check(0, 2), Ok(()));
 /// # Ok::<(), Error>(())
 /// ```
-pub fn map<M: Mappable>(memory: &Arc<M>, first: usize, vma: &VmaNew) -> Result {
+pub fn map<'a, M: Mappable>(
+    memory: &Arc<M>,
+    first: usize,
+    vma: &'a VmaNew,
+) -> Result<Prepared<'a>> {
     if !SUPPORTED {
         return Err(ENODEV);
     }
@@ -165,8 +175,8 @@ pub fn map<M: Mappable>(memory: &Arc<M>, first: usize, vma: &VmaNew) -> Result {
     }
     memory.check(first, (vma.end() - vma.start()) / PAGE_SIZE)?;
     let area = vma.as_ptr();
-    // SAFETY: The area is being set up, and nobody else has it. Its private data are NULL until
-    // something is mapped, here or by whoever else may.
+    // SAFETY: The area is being set up, and nothing else accesses it. Its private data are NULL until a
+    // mapping is prepared.
     if !unsafe { (*area).vm_private_data }.is_null() {
         return Err(EBUSY);
     }
@@ -177,28 +187,168 @@ pub fn map<M: Mappable>(memory: &Arc<M>, first: usize, vma: &VmaNew) -> Result {
     } {
         return Err(EINVAL);
     }
-    vma.try_clear_maywrite()?;
-    // No growing, no core dumps, and nobody looks for pages behind it.
-    vma.set_dontexpand();
-    vma.set_dontdump();
-    vma.set_io();
-    vma.set_mixedmap();
-    // Nothing fails from here on, so that the reference is neither lost nor dropped twice.
-    // SAFETY: As above. From now on the private data are a reference to an `M`, as the operations
-    // want it. The offset is the memory's, so that it tells an area's pages however it is split or
-    // moved; it does not overflow with the area's length, by `check`.
-    unsafe {
-        (*area).vm_pgoff = first as c_ulong;
-        (*area).vm_private_data = memory.clone().into_foreign().cast();
-        (*area).vm_ops = table;
+    // SAFETY: As above. Without operations, the kernel does not use the private data.
+    unsafe { (*area).vm_private_data = memory.clone().into_foreign().cast() };
+    // INVARIANT: The private data are a reference to an `M`, for which the table is. `check` has found
+    // that the area's pages from `first` on are the memory's.
+    Ok(Prepared {
+        vma,
+        first,
+        table,
+        release: release::<M>,
+        executable: false,
+    })
+}
+
+/// Drops a reference that was an area's.
+///
+/// # Safety
+///
+/// `reference` must be of [`Arc::<M>::into_foreign`](Arc::into_foreign), and is not used any more.
+unsafe fn release<M: Mappable>(reference: *mut c_void) {
+    // SAFETY: By the requirement of this function.
+    drop(unsafe { <Arc<M>>::from_foreign(reference) });
+}
+
+/// A mapping that is prepared: [`finish`](Self::finish) makes it, as the last step of a driver's `mmap`.
+///
+/// The kernel forgets the area of an `mmap` that fails, without a call of its operations. So the
+/// area gets a reference to the memory only when nothing can fail any more. A driver whose `mmap` has
+/// more to do does it while it has this, and loses nothing if that fails:
+///
+/// ```no_run
+/// use kalloc::{
+///     mmap::{self, Prepared},
+///     Order, Pages,
+/// };
+/// use kernel::{mm::virt::VmaNew, sync::Arc};
+///
+/// kalloc::sites! {
+///     Tables: pages, "doc_prepared";
+/// }
+///
+/// struct Device {
+///     table: Arc<Pages<Tables>>,
+/// }
+///
+/// impl Device {
+///     /// Prepares the mapping of one of the device's tables.
+///     fn map<'a>(&self, vma: &'a VmaNew) -> Result<Prepared<'a>> {
+///         mmap::map(&self.table, mmap::first_page(vma), vma)
+///     }
+///
+///     /// Counts the mapping, which may fail.
+///     fn count(&self) -> Result {
+///         Ok(())
+///     }
+///
+///     /// What the device's `mmap` does.
+///     fn mmap(&self, vma: &VmaNew) -> Result {
+///         let prepared = self.map(vma)?;
+///         self.count()?;
+///         prepared.finish()
+///     }
+/// }
+/// ```
+///
+/// # Invariants
+///
+/// - The private data of `vma` are a reference to memory, which is this value's, and which `release`
+///   drops. `table` has the operations for it.
+/// - From page `first` of the memory on, there is a page for each page of the area.
+#[must_use = "nothing is mapped before `finish`, whose result a driver's `mmap` returns"]
+pub struct Prepared<'a> {
+    vma: &'a VmaNew,
+    first: usize,
+    table: &'static bindings::vm_operations_struct,
+    release: unsafe fn(*mut c_void),
+    executable: bool,
+}
+
+impl Prepared<'_> {
+    /// Lets the process execute the memory, if it asks for that.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use kalloc::{mmap, Order, Pages};
+    /// use kernel::{mm::virt::VmaNew, sync::Arc};
+    ///
+    /// kalloc::sites! {
+    ///     Stubs: pages, "doc_executable";
+    /// }
+    ///
+    /// /// Maps code that processes call.
+    /// fn show(stubs: &Arc<Pages<Stubs>>, vma: &VmaNew) -> Result {
+    ///     mmap::map(stubs, 0, vma)?.executable().finish()
+    /// }
+    /// ```
+    pub fn executable(mut self) -> Self {
+        self.executable = true;
+        self
     }
-    Ok(())
+
+    /// Maps the memory. A driver's `mmap` returns the result.
+    ///
+    /// # Context
+    ///
+    /// Process context, in `mmap`. Does not sleep.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is mapped then.
+    ///
+    /// - [`EACCES`] if the process asks for memory that it can execute, and the driver does not
+    ///   [allow](Self::executable) it.
+    /// - [`ENODEV`] if the driver allows it, and the architecture is not x86_64: on others, a processor
+    ///   may execute what was in its instruction cache before.
+    ///
+    /// # Examples
+    ///
+    /// See [`map`].
+    pub fn finish(self) -> Result {
+        if !self.executable {
+            // `mprotect()` cannot make it executable later.
+            self.vma.try_clear_mayexec().map_err(|_| EACCES)?;
+        } else if !cfg!(CONFIG_X86_64) {
+            return Err(ENODEV);
+        }
+        self.vma.try_clear_maywrite()?;
+        // No growing, no core dumps, and no code of the kernel looks for pages behind it.
+        self.vma.set_dontexpand();
+        self.vma.set_dontdump();
+        self.vma.set_io();
+        self.vma.set_mixedmap();
+        // Nothing fails from here on, so that the reference is neither lost nor dropped twice.
+        let this = ManuallyDrop::new(self);
+        let area = this.vma.as_ptr();
+        // SAFETY: The area is being set up, and nothing else accesses it. By the invariants, the private
+        // data are what the operations need. The offset becomes the memory's, so that it tells an
+        // area's pages however that is split or moved; with the area's length, it does not overflow.
+        unsafe {
+            (*area).vm_pgoff = this.first as c_ulong;
+            (*area).vm_ops = this.table;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Prepared<'_> {
+    fn drop(&mut self) {
+        let area = self.vma.as_ptr();
+        // SAFETY: The area is being set up, and nothing else accesses it. By the invariants, its private
+        // data are a reference that `release` drops, and that the area does not have any more.
+        unsafe {
+            let reference = mem::replace(&mut (*area).vm_private_data, ptr::null_mut());
+            (self.release)(reference);
+        }
+    }
 }
 
 /// What the kernel calls for areas that show an `M`.
 ///
 /// Every area with this table has in `vm_private_data` a reference to an `M` of its own
-/// ([`Arc::into_foreign`]): `map` gives it to the first one, `open` to each copy, and `close`, the
+/// ([`Arc::into_foreign`]): `finish` gives it to the first one, `open` to each copy, and `close`, the
 /// last thing that happens to an area, takes it back. Its `vm_pgoff` counts pages of the `M`.
 struct Operations<M>(PhantomData<M>);
 

@@ -186,7 +186,7 @@ impl MiscDevice for Session {
     }
 
     fn mmap(session: &Self, _file: &File, vma: &VmaNew) -> Result {
-        session.value()?.map(vma)
+        session.value()?.map(vma)?.finish()
     }
 }
 

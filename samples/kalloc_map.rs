@@ -30,7 +30,8 @@ use kalloc::{
     mmap::{
         self,
         Frame,
-        Mappable, //
+        Mappable,
+        Prepared, //
     },
     Array,
     FreePages,
@@ -199,8 +200,8 @@ impl Blocks {
         ]
     }
 
-    /// Maps the block that the process asks for.
-    fn map(&self, vma: &VmaNew) -> Result {
+    /// Prepares the mapping of the block that the process asks for.
+    fn map<'a>(&self, vma: &'a VmaNew) -> Result<Prepared<'a>> {
         let at = mmap::first_page(vma);
         let first = at % SPAN;
         match at / SPAN {
@@ -273,7 +274,7 @@ impl MiscDevice for Map {
     }
 
     fn mmap(map: Pin<&Self>, _file: &File, vma: &VmaNew) -> Result {
-        map.blocks.lock().map(vma)
+        map.blocks.lock().map(vma)?.finish()
     }
 
     fn read_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {

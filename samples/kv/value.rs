@@ -3,6 +3,10 @@
 //! Values: whole pages, which user space can map.
 
 use kalloc::{
+    mmap::{
+        self,
+        Prepared, //
+    },
     ExactPages,
     Gfp,
     PageCount,
@@ -71,8 +75,8 @@ impl Value {
         self.pages.get(..self.len).unwrap_or_default()
     }
 
-    /// Maps the value, and zeroes behind it up to the end of its last page.
-    pub(crate) fn map(&self, vma: &VmaNew) -> Result {
-        kalloc::mmap::map(&self.pages, kalloc::mmap::first_page(vma), vma)
+    /// Prepares a mapping of the value, and of zeroes behind it up to the end of its last page.
+    pub(crate) fn map<'a>(&self, vma: &'a VmaNew) -> Result<Prepared<'a>> {
+        mmap::map(&self.pages, mmap::first_page(vma), vma)
     }
 }

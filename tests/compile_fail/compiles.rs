@@ -92,9 +92,9 @@ pub fn map(
     object: &Arc<ArcObject<Frames>>,
     vma: &VmaNew,
 ) -> Result {
-    mmap::map(block, 0, vma)?;
-    mmap::map(boxed, 0, vma)?;
-    mmap::map(object, 0, vma)
+    drop(mmap::map(block, 0, vma)?);
+    drop(mmap::map(boxed, 0, vma)?.executable());
+    mmap::map(object, 0, vma)?.finish()
 }
 
 #[inline(never)]
@@ -120,7 +120,7 @@ pub fn map_and_resize(
     mut block: Arc<Array<Frame, Vmalloc<Buffers>>>,
     vma: &VmaNew,
 ) -> Result<Arc<Array<Frame, Vmalloc<Buffers>>>> {
-    mmap::map(&block, 0, vma)?;
+    mmap::map(&block, 0, vma)?.finish()?;
     let mut alone = Arc::into_unique_or_drop(block).ok_or(EBUSY)?;
     alone.resize(2, GFP_KERNEL)?;
     block = alone.into();

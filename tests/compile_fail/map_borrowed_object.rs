@@ -21,5 +21,5 @@ kalloc::sites! {
 
 #[inline(never)]
 pub fn case<'c>(object: &Arc<Object<'c, Objects>>, vma: &VmaNew) -> Result {
-    mmap::map(object, 0, vma)
+    mmap::map(object, 0, vma)?.finish()
 }

@@ -21,5 +21,5 @@ kalloc::sites! {
 
 #[inline(never)]
 pub fn case(block: &Arc<KBox<Padded, Bytes>>, vma: &VmaNew) -> Result {
-    mmap::map(block, 0, vma)
+    mmap::map(block, 0, vma)?.finish()
 }

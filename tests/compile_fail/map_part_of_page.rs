@@ -18,5 +18,5 @@ kalloc::sites! {
 
 #[inline(never)]
 pub fn case(block: &Arc<KBox<[u8; 100], Bytes>>, vma: &VmaNew) -> Result {
-    mmap::map(block, 0, vma)
+    mmap::map(block, 0, vma)?.finish()
 }

@@ -22,7 +22,7 @@ kalloc::sites! {
 
 #[inline(never)]
 pub fn case(block: &Arc<Array<Frame, Vmalloc<Frames>>>, vma: &VmaNew) -> Result {
-    mmap::map(block, 0, vma)?;
+    mmap::map(block, 0, vma)?.finish()?;
     block.resize(2, GFP_KERNEL)?;
     Ok(())
 }

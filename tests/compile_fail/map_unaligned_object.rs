@@ -18,5 +18,5 @@ kalloc::sites! {
 
 #[inline(never)]
 pub fn case(object: &Arc<ArcObject<Objects>>, vma: &VmaNew) -> Result {
-    mmap::map(object, 0, vma)
+    mmap::map(object, 0, vma)?.finish()
 }

@@ -19,5 +19,5 @@ kalloc::sites! {
 
 #[inline(never)]
 pub fn case(block: &Arc<Pages<Blocks, MaybeUninit<u8>>>, vma: &VmaNew) -> Result {
-    mmap::map(block, 0, vma)
+    mmap::map(block, 0, vma)?.finish()
 }

@@ -19,7 +19,7 @@ kalloc::sites! {
 
 #[inline(never)]
 pub fn case(block: &mut Arc<Array<u8, Vmalloc<Bytes>>>, vma: &VmaNew) -> Result {
-    mmap::map(block, 0, vma)?;
+    mmap::map(block, 0, vma)?.finish()?;
     block[0] = 1;
     Ok(())
 }

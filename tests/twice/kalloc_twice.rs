@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/kalloc_twice`: maps two pages into one area, of which the second must be refused.
+//! `/dev/kalloc_twice`: what drivers can do with a mapping that is prepared.
 //!
-//! The first is full of ones, the second of twos. Reading the file tells what became of the second.
+//! One page is full of ones, another of twos. By the offset in pages, `mmap()`
+//!
+//! - 0 maps the ones, and prepares a mapping of the twos meanwhile, which must be refused: reading the
+//!   file returns what became of it;
+//! - 1 maps the ones, which may be executed;
+//! - 2 prepares the ones, changes its mind, and maps the twos;
+//! - 3 prepares the ones, and fails.
 
 #![deny(unsafe_code)]
 
@@ -96,14 +102,25 @@ impl MiscDevice for Both {
     }
 
     fn mmap(both: &Self, _file: &File, vma: &VmaNew) -> Result {
-        mmap::map(&both.ones, 0, vma)?;
-        // Nothing may fail any more: the area has its reference.
-        let told: &[u8] = match mmap::map(&both.twos, 0, vma) {
-            Err(error) if error == EBUSY => b"busy\n",
-            Err(_) => b"another error\n",
-            Ok(()) => b"mapped\n",
-        };
-        both.told.populate(told);
-        Ok(())
+        let page = mmap::first_page(vma);
+        let ones = mmap::map(&both.ones, 0, vma)?;
+        match page {
+            0 => {
+                let told: &[u8] = match mmap::map(&both.twos, 0, vma) {
+                    Err(error) if error == EBUSY => b"busy\n",
+                    Err(_) => b"another error\n",
+                    Ok(_) => b"prepared\n",
+                };
+                both.told.populate(told);
+                ones.finish()
+            }
+            1 => ones.executable().finish(),
+            2 => {
+                drop(ones);
+                mmap::map(&both.twos, 0, vma)?.finish()
+            }
+            // What was prepared is given back.
+            _ => Err(ENOSPC),
+        }
     }
 }

@@ -229,6 +229,8 @@ static void mapping(int device)
 	check(is_filled(old, length, 7) && is_zero(old + length, PAGE - 100), "mapped");
 	check(failed((long)mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0), EACCES),
 	      "mapped to be written");
+	check(failed((long)mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, file, 0), EACCES),
+	      "mapped to be executed");
 	check(failed((long)map(file, 5 * PAGE), ENXIO), "mapped beyond its end");
 	check(mprotect(old, PAGE, PROT_READ | PROT_WRITE) && errno == EACCES, "made writable");
 

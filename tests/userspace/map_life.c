@@ -100,6 +100,10 @@ static void bounds(int device)
 		      "writable");
 		check(refused(device, at, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, EACCES),
 		      "writable and private");
+		check(refused(device, at, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, EACCES),
+		      "executable");
+		check(refused(device, at, PAGE, PROT_EXEC, MAP_PRIVATE, EACCES),
+		      "executable and private");
 	}
 	check(write(device, "new", 3) < 0 && errno == EINVAL, "no such command");
 	check(read(device, (void *)PAGE, 9) < 0 && errno == EFAULT, "read to nowhere");
@@ -117,6 +121,7 @@ static void changes(int device, int block)
 
 	check(shows(mapping, block, 0, 0, all), "contents");
 	check(mprotect(mapping, PAGE, PROT_READ | PROT_WRITE) && errno == EACCES, "made writable");
+	check(mprotect(mapping, PAGE, PROT_READ | PROT_EXEC) && errno == EACCES, "made executable");
 	check(mremap(mapping, all * PAGE, (all + 1) * PAGE, MREMAP_MAYMOVE) == MAP_FAILED, "grown");
 	check(mremap(mapping, 0, PAGE, MREMAP_MAYMOVE) == MAP_FAILED, "doubled");
 	check(madvise(mapping, PAGE, MADV_DODUMP) && errno == EINVAL, "dumped");
@@ -187,17 +192,33 @@ static void ownership(void)
 	check(fresh == mappings[1] && !*(char *)fresh, "replaced");
 }
 
-/* The first of two that are mapped into one area is seen, and stays when the file is closed. */
+/*
+ * The first of two that are mapped into one area is seen, and stays when the file is closed.
+ * Only what the driver allows can be executed. A mapping that fails after it was prepared
+ * keeps no memory: each file gives its blocks back.
+ */
 static int twice(void)
 {
 	int device = open("/dev/kalloc_twice", O_RDONLY);
 	const char *ones = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, device, 0);
+	const char *twos = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, device, 2 * PAGE);
 	char told[16] = "";
+	int code;
 
 	if (read(device, told, sizeof(told) - 1) < 0)
 		return 99;
+	printf("%s%d %d %d\n", told, ones[0], ones[PAGE - 1], twos[PAGE - 1]);
+	printf("executable %d %d\n",
+	       !refused(device, 0, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, EACCES),
+	       !refused(device, PAGE, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, ENODEV));
 	close(device);
-	printf("%s%d %d\n", told, ones[0], ones[PAGE - 1]);
+	for (int times = 0; times < 20; times++) {
+		code = open("/dev/kalloc_twice", O_RDONLY);
+		if (!refused(code, 3 * PAGE, PAGE, PROT_READ, MAP_SHARED, ENOSPC))
+			return 98;
+		close(code);
+	}
+	munmap((void *)twos, PAGE);
 	fflush(stdout);
 	return system("awk '/^twice_/ { print $2 }' /proc/kallocinfo");
 }

@@ -64,6 +64,8 @@ static char *any_mapping(int device, size_t *size)
 	input(at == MAP_FAILED ? -1 : 0);
 	if (at != MAP_FAILED && protection & PROT_WRITE)
 		wrong("mapped for writing: %#x", chosen);
+	if (at != MAP_FAILED && protection & PROT_EXEC)
+		wrong("mapped for execution: %#x", chosen);
 	return at == MAP_FAILED ? NULL : at;
 }
 
@@ -120,6 +122,8 @@ static bool change(char *at, size_t size, int device)
 	case 1:
 		if (!input(mprotect(at, PAGE, PROT_READ | PROT_WRITE)))
 			wrong("made writable");
+		if (!input(mprotect(at, PAGE, PROT_READ | PROT_EXEC)))
+			wrong("made executable");
 		input(mprotect(at + part, PAGE, one_in(2) ? PROT_NONE : PROT_READ));
 		break;
 	case 2:

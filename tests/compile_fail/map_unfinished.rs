@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H64: a mapping that is only prepared is not what `mmap` returns.
+//! error: mismatched types
+
+use kalloc::{
+    mmap,
+    Pages, //
+};
+use kernel::{
+    mm::virt::VmaNew,
+    prelude::*,
+    sync::Arc, //
+};
+
+kalloc::sites! {
+    pub Blocks: pages, "compile_block";
+}
+
+#[inline(never)]
+pub fn case(block: &Arc<Pages<Blocks>>, vma: &VmaNew) -> Result {
+    mmap::map(block, 0, vma)
+}
