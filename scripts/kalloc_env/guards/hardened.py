@@ -20,7 +20,7 @@ plant twice_in_list box
 plant double_free area
 
 # The kernel's profile of allocations names who leaks.
-calls() { awk '/ \[kalloc\] func:kalloc_helper_kmalloc_node / { print $2 }' /proc/allocinfo; }
+calls() { awk '/ \[kalloc\] func:kalloc_helper_kmalloc_node_[0-9a-f]+ / { print $2 }' /proc/allocinfo; }
 section profile
 before=$(calls)
 commit leak box
