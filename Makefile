@@ -7,6 +7,7 @@ help:
 	@echo 'make run                     load the modules in a distribution kernel, in a guest; show the result'
 	@echo 'make test                    every test'
 	@echo 'make test-deb                the Debian packages, installed on a new machine, booted, and purged'
+	@echo 'make test-models             the protocols between processors, by the memory model of the kernel'
 	@echo 'make bench                   the benchmarks; KERNEL=stock or prof: on that kernel'
 	@echo 'make test-defects            the defects of tests/defects/, planted one by one: are they noticed? Half an hour'
 	@echo 'make test-faults             allocations refused one by one, for an hour at most'
@@ -27,7 +28,7 @@ help:
 	@echo 'make hooks                   have git check what is committed'
 	@echo 'make clean                   remove what these have made in the tree; scripts/setup --prune is for the cache'
 
-run test test-deb bench check deb tools:
+run test test-deb test-models bench check deb tools:
 	@scripts/$@
 
 test-defects test-faults test-matrix:
@@ -51,4 +52,4 @@ shell:
 clean:
 	rm -rf build rust-project.json compile_commands.json
 
-.PHONY: help run test test-deb test-defects test-faults test-matrix bench soak fuzz check deb tools doc modules modules_install rust-analyzer compile_commands.json hooks shell clean
+.PHONY: help run test test-deb test-defects test-models test-faults test-matrix bench soak fuzz check deb tools doc modules modules_install rust-analyzer compile_commands.json hooks shell clean

@@ -11,6 +11,7 @@ from textwrap import indent
 
 from . import cache as store
 from . import crates, doctests, kalloctop, measured, messages, modules, pages, tutorial
+from . import models as litmus
 from .defects import unfit
 from .examples import missing
 from .listing import files
@@ -128,7 +129,7 @@ def documents(log: Path) -> None:
 
 
 ROW = re.compile(r"^   \* - (.*)\n(?:     [ -].*\n|     -\n)+", re.M)
-NAMED = re.compile(r"(compile_fail|scenario)?\s*``(?:([\w/]+)\.)?(\w+)``(?:,|$)")
+NAMED = re.compile(r"(compile_fail|scenario|model)?\s*``(?:([\w/]+)\.)?([\w-]+)``(?:,|$)")
 
 
 def hazards(log: Path) -> None:
@@ -159,6 +160,8 @@ def absent(tests: str) -> Iterator[str]:
             there = (TREE / "tests/compile_fail" / f"{name}.rs").exists()
         elif kind == "scenario":
             there = (TREE / "tests/scenarios" / name).exists()
+        elif kind == "model":
+            there = (litmus.MODELS / f"{name}.litmus").exists()
         elif suite == "guest":
             there = re.search(rf"^section {name}\b", (TREE / "tests/kunit/guest.sh").read_text(), re.M) is not None
         else:
@@ -285,6 +288,11 @@ def defects(log: Path) -> None:
     report(list(unfit()), log)
 
 
+def models(log: Path) -> None:
+    """The orders of the crate's accesses are those that the models in tests/models/ have, and no model lacks one."""
+    report(list(litmus.strays(litmus.every())), log)
+
+
 def report(complaints: list[str], log: Path) -> None:
     """Fails if there are complaints."""
     log.write_text("".join(line + "\n" for line in complaints))
@@ -294,7 +302,7 @@ def report(complaints: list[str], log: Path) -> None:
 
 CHECKS: tuple[Callable[[Path], None], ...] = (
     licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, hazards, troubles, numbers, commands,
-    defects, clippy, cargo, rustdoc, documents, examples)
+    defects, models, clippy, cargo, rustdoc, documents, examples)
 
 
 def run_checks(names: list[str]) -> int:

@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from . import clients, debs, kvm, machine, pages, process
+from . import clients, debs, kvm, machine, models, pages, process
 from .arch import ARM64, X86
 from .cache import look, need_room, remove
 from .debian import debian
@@ -17,7 +17,7 @@ from .userland import userland
 # What the names of the cache's entries start with, and of what a killed --prune left.
 OURS = tuple(f"{name}-" for name in (
     "toolchain", "cross", "debian", "busybox", "userland", "cargo", "slabtop", "kalloctop", "packager", "machine",
-    "sphinx", *PLANS)) + (".trash-",)
+    "sphinx", "herd", *PLANS)) + (".trash-",)
 
 
 def set_up(*names: str) -> list[Kernel]:
@@ -44,7 +44,7 @@ def prune() -> None:
     """
     kernels = (partial(kernel, name) for name in PLANS)
     userlands = (partial(userland, (), arch) for arch in (X86, ARM64))
-    used, _ = look(toolchain, debian, *userlands, *clients.PARTS, debs.root, machine.root, pages.root, *kernels)
+    used, _ = look(toolchain, debian, *userlands, *clients.PARTS, debs.root, machine.root, models.root, pages.root, *kernels)
     for path in sorted(CACHE.iterdir()):
         if path.name not in used and path.name.startswith(OURS):
             say(f"    removing {path}")
