@@ -275,7 +275,8 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
         Slot::reserve(self.clone(), gfp.into())
     }
 
-    /// Allocates an object and moves `value` into it.
+    /// Allocates an object and moves `value` into it. The value has at most 2 KiB, as for
+    /// [`Slot::write`].
     ///
     /// # Context
     ///

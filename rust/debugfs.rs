@@ -260,7 +260,8 @@ unsafe impl<R: Records> Send for SeqFile<R> {}
 unsafe impl<R: Records> Sync for SeqFile<R> {}
 
 impl<R: Records + 'static> SeqFile<R> {
-    /// Creates the file `name`, a file of `module`, if there is debugfs.
+    /// Creates the file `name`, a file of `module`, if there is debugfs. The records have at most 2 KiB, as
+    /// those of a [`ProcFile`](crate::procfs::ProcFile::new).
     ///
     /// # Context
     ///
@@ -329,6 +330,7 @@ impl<R: Records + 'static> SeqFile<R> {
         table: &'static bindings::seq_operations,
         create: impl Fn(*mut bindings::dentry, *mut c_void) -> *mut bindings::dentry,
     ) -> impl PinInit<Self, Error> {
+        const { crate::place::assert_movable::<R>() };
         // SAFETY: On success the closure initialises all fields, on error none; nothing in it moves
         // the slot.
         unsafe {

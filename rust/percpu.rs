@@ -37,6 +37,9 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
+//! [`PerCpu::new`] moves each value to its CPU, and so takes values up to 2 KiB. Larger ones, up to 32 KiB,
+//! are initialized in place, by [`PerCpu::pin_init`] or [`PerCpu::zeroed`].
+//!
 //! A CPU's value is not that CPU's alone: others read it, and an interrupt may come in between. It is
 //! therefore only ever shared, and must be [`Sync`]: atomics will do, a `Cell` does not compile.
 //!
@@ -50,9 +53,13 @@
 use crate::{
     bindings,
     context,
-    gfp::Gfp, //
+    gfp::Gfp,
+    place, //
 };
-use core::ptr::NonNull;
+use core::{
+    convert::Infallible,
+    ptr::NonNull, //
+};
 use kernel::{
     alloc::AllocError,
     cpu::CpuId,
@@ -85,7 +92,7 @@ const MAX_SIZE: usize = 32 << 10;
 /// # Invariants
 ///
 /// The pointer is a per-CPU cookie from `alloc_percpu()` for a `T`, which no other value has. Every
-/// possible CPU's instance is a valid `T`.
+/// possible CPU's instance is a valid `T`, which is pinned: it never moves, and is dropped where it is.
 pub struct PerCpu<T: Sync>(NonNull<T>);
 
 // SAFETY: The memory belongs to no thread; it owns `T`s.
@@ -94,7 +101,10 @@ unsafe impl<T: Sync + Send> Send for PerCpu<T> {}
 unsafe impl<T: Sync> Sync for PerCpu<T> {}
 
 impl<T: Sync> PerCpu<T> {
-    /// Allocates a `T` for every possible CPU, made by `init`.
+    /// Allocates a `T` for every possible CPU and moves the value there that `init` returns.
+    ///
+    /// The value is on the stack meanwhile. A `T` of more than 2 KiB does not compile here:
+    /// [`pin_init`](Self::pin_init) and [`zeroed`](Self::zeroed) take up to 32 KiB.
     ///
     /// # Context
     ///
@@ -104,15 +114,104 @@ impl<T: Sync> PerCpu<T> {
     ///
     /// [`AllocError`] if there is no memory, or where sleeping is known not to be allowed.
     pub fn new(gfp: impl Into<Gfp>, mut init: impl FnMut(CpuId) -> T) -> Result<Self, AllocError> {
-        let cookie = Self::alloc(gfp.into())?;
+        const { place::assert_movable::<T>() };
+        let initialized = Self::init_each(Self::alloc(gfp.into())?, |cpu, at| {
+            // SAFETY: `init_each` passes memory for a `T`.
+            unsafe { at.write(init(cpu)) };
+            Ok::<(), Infallible>(())
+        });
+        initialized.map_err(|never| match never {})
+    }
+
+    /// Allocates a `T` for every possible CPU and initializes each in place, where it stays, by the
+    /// initializer that `init` returns.
+    ///
+    /// # Context
+    ///
+    /// May sleep, if `gfp` allows it. `init` is called in the context of the caller.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`] if there is no memory, or where sleeping is known not to be allowed.
+    /// - The initializer's. The values of other CPUs are dropped and the memory is freed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::percpu::PerCpu;
+    /// use kernel::{
+    ///     new_spinlock,
+    ///     sync::SpinLock, //
+    /// };
+    ///
+    /// /// A trace of each CPU: 16 KiB, as large as the whole kernel stack.
+    /// #[pin_data]
+    /// struct Trace {
+    ///     #[pin]
+    ///     events: SpinLock<[u64; 2048]>,
+    /// }
+    ///
+    /// let traces = PerCpu::pin_init(GFP_KERNEL, |_| {
+    ///     pin_init!(Trace {
+    ///         events <- new_spinlock!(pin_init::init_zeroed::<[u64; 2048]>()),
+    ///     })
+    /// })?;
+    /// for (_, trace) in traces.iter() {
+    ///     assert!(trace.events.lock().iter().all(|&event| event == 0));
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn pin_init<I, E>(gfp: impl Into<Gfp>, mut init: impl FnMut(CpuId) -> I) -> Result<Self>
+    where
+        I: PinInit<T, E>,
+        Error: From<E>,
+    {
+        Self::init_each(Self::alloc(gfp.into())?, |cpu, at| {
+            // SAFETY: `init_each` passes memory for a `T`, which stays there, and which nothing reads
+            // after an error.
+            Ok(unsafe { place::raw_try_init(at, init(cpu))? })
+        })
+    }
+
+    /// Has `init` initialize the instance of every possible CPU, in memory from `alloc`. Frees all of it
+    /// after an error.
+    fn init_each<E>(
+        cookie: NonNull<T>,
+        mut init: impl FnMut(CpuId, *mut T) -> Result<(), E>,
+    ) -> Result<Self, E> {
         for cpu in possible_cpus() {
-            if let Some(id) = CpuId::from_i32(cpu) {
-                // SAFETY: The CPU is possible; its instance is for a `T`, and nobody else's yet.
-                unsafe { instance(cookie.as_ptr(), cpu).write(init(id)) };
+            // Possible CPUs have ids.
+            let Some(id) = CpuId::from_i32(cpu) else {
+                continue;
+            };
+            // SAFETY: The CPU is possible.
+            if let Err(error) = init(id, unsafe { instance(cookie.as_ptr(), cpu) }) {
+                // SAFETY: `init` has initialized the instances of the CPUs before `cpu`.
+                unsafe { Self::free(cookie, possible_cpus().take_while(|&before| before < cpu)) };
+                return Err(error);
             }
         }
-        // INVARIANT: Just initialised: possible CPUs have ids.
+        // INVARIANT: The cookie is from `alloc_percpu()`, and `init` has initialized every instance,
+        // none of which has moved.
         Ok(PerCpu(cookie))
+    }
+
+    /// Drops the instances of `cpus` and frees the memory.
+    ///
+    /// # Safety
+    ///
+    /// - `cookie` must be from `alloc`, and nothing may use it afterwards.
+    /// - The instances of `cpus`, which are possible, must be valid.
+    unsafe fn free(cookie: NonNull<T>, cpus: impl Iterator<Item = i32>) {
+        if core::mem::needs_drop::<T>() {
+            for cpu in cpus {
+                // SAFETY: The CPU is possible and its instance is valid, by the requirements of this
+                // function. Each is dropped once.
+                unsafe { instance(cookie.as_ptr(), cpu).drop_in_place() };
+            }
+        }
+        // SAFETY: The area is from `alloc_percpu()`, and nothing uses it afterwards.
+        unsafe { bindings::free_percpu(cookie.as_ptr().cast()) };
     }
 
     /// Allocates a zeroed `T` for every possible CPU.
@@ -189,14 +288,9 @@ impl<T: Sync> PerCpu<T> {
 
 impl<T: Sync> Drop for PerCpu<T> {
     fn drop(&mut self) {
-        if core::mem::needs_drop::<T>() {
-            for cpu in possible_cpus() {
-                // SAFETY: By the invariants, each is valid, and dropped once.
-                unsafe { instance(self.as_ptr(), cpu).drop_in_place() };
-            }
-        }
-        // SAFETY: By the invariants, the area came from `alloc_percpu()` and is ours.
-        unsafe { bindings::free_percpu(self.cookie()) };
+        // SAFETY: By the invariants, every possible CPU's instance is valid, and the area is from
+        // `alloc_percpu()` and not used again.
+        unsafe { Self::free(self.0, possible_cpus()) };
     }
 }
 

@@ -167,6 +167,9 @@ unsafe impl<R: Records> Sync for ProcFile<R> {}
 impl<R: Records + 'static> ProcFile<R> {
     /// Creates `/proc/name`, a file of `module`.
     ///
+    /// The records move here over the stack, so that they have at most 2 KiB: larger state is behind a
+    /// `KBox` or an `Arc`.
+    ///
     /// # Context
     ///
     /// Process context; may sleep. So does dropping it, which waits for readers: it must not be dropped
@@ -184,6 +187,7 @@ impl<R: Records + 'static> ProcFile<R> {
         readers: Readers,
         records: R,
     ) -> impl PinInit<Self, Error> {
+        const { crate::place::assert_movable::<R>() };
         // SAFETY: On success the closure initialises all fields, on error none; nothing in it
         // moves the slot.
         unsafe {

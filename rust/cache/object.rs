@@ -9,6 +9,7 @@ use super::{
 use crate::{
     bindings,
     gfp::Gfp,
+    place,
     site::{
         self,
         Tag, //
@@ -190,8 +191,12 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
     }
 
     /// Moves `value` in.
+    ///
+    /// The value is on the stack before. One of more than 2 KiB does not compile here:
+    /// [`init`](Self::init) has no limit.
     #[inline(always)]
     pub fn write(self, value: S::Object) -> Owned<S, C> {
+        const { place::assert_movable::<S::Object>() };
         // SAFETY: By the invariants, there is room for it.
         unsafe { self.ptr.write(value) };
         // SAFETY: Just initialised.
@@ -205,7 +210,7 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
     /// The initialiser's; the memory is given back.
     pub fn init<E>(self, init: impl Init<S::Object, E>) -> Result<Owned<S, C>, E> {
         // SAFETY: By the invariants, there is room for it; on error it is not used.
-        unsafe { crate::place::raw_try_init(self.ptr.as_ptr(), init)? };
+        unsafe { place::raw_try_init(self.ptr.as_ptr(), init)? };
         // SAFETY: Just initialised.
         Ok(unsafe { self.assume_init() })
     }
@@ -218,7 +223,7 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Slot<S, C> {
     pub fn pin_init<E>(self, init: impl PinInit<S::Object, E>) -> Result<Pin<Owned<S, C>>, E> {
         // SAFETY: By the invariants, there is room for it; on error it is not used. It does not
         // move before it is pinned below.
-        unsafe { crate::place::raw_try_init(self.ptr.as_ptr(), init)? };
+        unsafe { place::raw_try_init(self.ptr.as_ptr(), init)? };
         // SAFETY: Just initialised. An `Owned` never moves what it owns.
         Ok(unsafe { Pin::new_unchecked(self.assume_init()) })
     }
@@ -279,7 +284,8 @@ pub struct Owned<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> {
 }
 
 impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Owned<S, C> {
-    /// Moves the value out and gives the memory back.
+    /// Moves the value out and gives the memory back. The value has at most 2 KiB, as for
+    /// [`Slot::write`].
     pub fn into_inner(self) -> S::Object {
         self.take().1
     }
@@ -300,8 +306,9 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Owned<S, C> {
         &self.slot.cache
     }
 
-    /// Separates the value from its memory.
+    /// Separates the value from its memory. The value has at most 2 KiB, as for [`Slot::write`].
     pub fn take(self) -> (Slot<S, C>, S::Object) {
+        const { place::assert_movable::<S::Object>() };
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is neither used again nor dropped, so that slot and value are moved out.
         // By the invariants, the value is valid.

@@ -377,8 +377,12 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuSlot<S> {
     }
 
     /// Moves `value` in, and returns the first reference to it.
+    ///
+    /// The value is on the stack before. One of more than 2 KiB does not compile here:
+    /// [`pin_init`](Self::pin_init) has no limit.
     #[inline]
     pub fn write(self, value: Value<S>) -> RcuRef<S> {
+        const { crate::place::assert_movable::<Value<S>>() };
         // SAFETY: There is room for it, and by the invariants nobody looks at it.
         unsafe { Typesafe::value(self.cell()).write(value) };
         // SAFETY: Just initialised.

@@ -36,7 +36,8 @@ mod tests {
             nr_cpu_ids,
             CpuId, //
         },
-        new_spinlock, //
+        new_spinlock,
+        sync::SpinLock, //
     };
 
     #[test]
@@ -113,6 +114,73 @@ mod tests {
         assert!(counter.sum() == 1);
         drop(counter);
         drop(guard);
+        Ok(())
+    }
+
+    #[test]
+    fn large_values_are_initialized_in_place() -> Result {
+        /// As large as it may be: twice the kernel's stack.
+        type Large = [Atomic<u64>; 4096];
+
+        let values = PerCpu::<Large>::pin_init(GFP_KERNEL, |cpu| {
+            let first = u64::from(cpu.as_u32()) << 32;
+            pin_init::init_array_from_fn(move |at| Atomic::new(first + at as u64))
+        })?;
+        assert!(values.iter().count() as u32 == nr_cpu_ids());
+        for (cpu, value) in values.iter() {
+            let first = u64::from(cpu.as_u32()) << 32;
+            for (at, word) in value.iter().enumerate() {
+                assert!(word.load(Relaxed) == first + at as u64);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn values_are_pinned() -> Result {
+        /// Where a value was initialized.
+        #[pin_data]
+        struct Queue {
+            #[pin]
+            items: SpinLock<[u64; 512]>,
+        }
+
+        let queues = PerCpu::pin_init(GFP_KERNEL, |cpu| {
+            pin_init!(Queue {
+                items <- new_spinlock!([u64::from(cpu.as_u32()); 512]),
+            })
+        })?;
+        queues.this(|queue| queue.items.lock()[511] += 1);
+        let mut sum = 0;
+        for (_, queue) in queues.iter() {
+            let items = queue.items.lock();
+            assert!(items[0] == items[510]);
+            sum += items[511] - items[0];
+        }
+        assert!(sum == 1);
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_initialized_before_an_error_is_dropped() -> Result {
+        /// Counted, and initialized in place.
+        #[pin_data]
+        struct Held {
+            counted: Counted,
+        }
+
+        let before = DROPPED.load(Relaxed);
+        let last = nr_cpu_ids() - 1;
+        let failed = PerCpu::<Held>::pin_init(GFP_KERNEL, |cpu| {
+            try_pin_init!(Held {
+                counted: match cpu.as_u32() {
+                    cpu if cpu == last => return Err(EIO),
+                    cpu => Counted(cpu),
+                },
+            }? Error)
+        });
+        assert!(failed.err() == Some(EIO));
+        assert!(DROPPED.load(Relaxed) == before + u64::from(last));
         Ok(())
     }
 }

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A slab object that would not fit on the stack is initialized in place.
+//! error: initialize it in place
+
+use kalloc::{
+    cache::Options,
+    KmemCache, //
+};
+use kernel::prelude::*;
+
+kalloc::sites! {
+    pub Large: cache([u64; 257]), "compile_large";
+}
+
+#[inline(never)]
+pub fn case() -> Result {
+    let cache = KmemCache::<Large>::new(Options::new())?;
+    drop(cache.alloc([0; 257], GFP_KERNEL)?);
+    Ok(())
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A slab object that would not fit on the stack stays where it is.
+//! error: initialize it in place
+
+use kalloc::cache::Object;
+
+kalloc::sites! {
+    pub Large: cache([u64; 257]), "compile_large";
+}
+
+#[inline(never)]
+pub fn case(object: Object<'_, Large>) -> u64 {
+    object.into_inner()[7]
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A value of each CPU that would not fit on the stack is initialized in place.
+//! error: initialize it in place
+
+use kalloc::percpu::PerCpu;
+use kernel::{
+    prelude::*,
+    sync::atomic::Atomic, //
+};
+
+type Large = [Atomic<u64>; 257];
+
+#[inline(never)]
+pub fn case() -> Result<PerCpu<Large>> {
+    Ok(PerCpu::new(GFP_KERNEL, |_| {
+        [const { Atomic::new(0) }; 257]
+    })?)
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The value of an RCU object that would not fit on the stack is initialized in place.
+//! error: initialize it in place
+
+use kalloc::cache::{
+    RcuRef,
+    RcuSlot,
+    Typesafe, //
+};
+use kernel::sync::atomic::Atomic;
+
+kalloc::sites! {
+    pub Large: cache(Typesafe<Atomic<u64>, [u64; 257]>), "compile_large";
+}
+
+#[inline(never)]
+pub fn case(slot: RcuSlot<Large>) -> RcuRef<Large> {
+    slot.write([0; 257])
+}
