@@ -2,8 +2,8 @@
 
 //! Memory that is freed where sleeping is allowed.
 //!
-//! Unmapping sleeps, but an owner may be dropped anywhere, and freeing must not fail for want of
-//! memory. So the memory that is to go is itself the entry of a list, which the worker of
+//! Unmapping sleeps, and freeing many pages takes long. But an owner may be dropped anywhere, also where
+//! interrupts are disabled, and freeing must not fail for want of memory. So the memory that is to go is itself the entry of a list, which the worker of
 //! [`reaper`] takes: soon, and at the latest when this module is unloaded. By then it has been
 //! counted as freed; its site and its module need not be there any more.
 //!
@@ -86,7 +86,7 @@ unsafe fn vfree_entry(entry: NonNull<Entry>) {
     unsafe { bindings::vfree(entry.as_ptr().cast()) };
 }
 
-/// Frees all that is on the list. May sleep.
+/// Frees all that is on the list. May sleep, and lets others run after each entry.
 pub(crate) fn free_all() {
     // SAFETY: The list is static.
     let mut next = unsafe { bindings::kalloc_helper_llist_del_all(LIST.0.get()) };
@@ -96,5 +96,7 @@ pub(crate) fn free_all() {
         next = link.next;
         // SAFETY: By the requirements of `push`; this is process context.
         unsafe { free(entry) };
+        // SAFETY: This is process context.
+        unsafe { bindings::kalloc_helper_cond_resched() };
     }
 }

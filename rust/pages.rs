@@ -24,8 +24,10 @@
 //!
 //! # Context
 //!
-//! Allocating may sleep unless the flags say otherwise. Freeing never sleeps; with `CONFIG_PREEMPT_RT` a
-//! block is freed where it [may be allocated](crate::context::may_allocate), a [`PageArray`] anywhere.
+//! Allocating may sleep unless the flags say otherwise. Freeing never sleeps, and where the caller may not
+//! sleep it is bounded: a worker frees what C would free page by page ([`PageArray`], [`ExactPages`],
+//! [`Split`]), and compound pages of the largest order. With `CONFIG_PREEMPT_RT` other blocks are freed where
+//! they [may be allocated](crate::context::may_allocate).
 //!
 //! C header: [`include/linux/gfp.h`](srctree/include/linux/gfp.h)
 
@@ -63,6 +65,7 @@ use kernel::{
 };
 
 mod array;
+mod exact;
 mod handle;
 mod local;
 mod shared;

@@ -44,8 +44,10 @@ pub use self::shape::Shape;
 
 pub(crate) use self::count::{
     count_alloc,
+    count_allocs,
     count_failure,
-    count_free, //
+    count_free,
+    count_frees, //
 };
 
 use crate::{

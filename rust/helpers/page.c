@@ -53,12 +53,6 @@ void kalloc_helper_get_page(struct page *page)
 	get_page(page);
 }
 
-void kalloc_helper_put_page(struct page *page);
-void kalloc_helper_put_page(struct page *page)
-{
-	put_page(page);
-}
-
 int kalloc_helper_page_ref_count(const struct page *page);
 int kalloc_helper_page_ref_count(const struct page *page)
 {

@@ -3,6 +3,7 @@
 #include <linux/kconfig.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 
 /* What might_sleep() asks. Without CONFIG_PREEMPT_COUNT, spinlocks do not show. */
 static __always_inline bool is_atomic(void)
@@ -53,4 +54,10 @@ void kalloc_helper_preempt_enable(void);
 void kalloc_helper_preempt_enable(void)
 {
 	preempt_enable();
+}
+
+void kalloc_helper_cond_resched(void);
+void kalloc_helper_cond_resched(void)
+{
+	cond_resched();
 }

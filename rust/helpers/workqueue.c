@@ -11,7 +11,8 @@ void kalloc_helper_init_work(struct work_struct *work, work_func_t func)
 void kalloc_helper_schedule_work(struct work_struct *work);
 void kalloc_helper_schedule_work(struct work_struct *work)
 {
-	schedule_work(work);
+	/* Much may have to be freed: not in the way of what else is done on this CPU. */
+	queue_work(system_dfl_wq, work);
 }
 
 void kalloc_helper_init_deferrable_work(struct delayed_work *work, work_func_t func);

@@ -248,7 +248,7 @@ impl<S: Tag<Family = Buddy>> Drop for SharedPages<S> {
         fence(Ordering::Acquire);
         site::count_free::<S>(self.order.bytes(), self.order.bytes());
         // SAFETY: By the invariants, the reference of the owners, of whom there is none any more.
-        unsafe { bindings::kalloc_helper_put_page(self.page()) };
+        unsafe { self.folio.free(self.order) };
     }
 }
 
@@ -306,7 +306,7 @@ impl Deref for PageRef {
 impl Drop for PageRef {
     fn drop(&mut self) {
         // SAFETY: By the invariants, a reference of ours.
-        unsafe { bindings::kalloc_helper_put_page(self.folio.page().as_ptr()) };
+        unsafe { self.folio.free(self.order) };
     }
 }
 

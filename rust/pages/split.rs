@@ -3,8 +3,10 @@
 //! Blocks that become single pages.
 
 use super::{
+    exact,
     handle::sealed::{
         Divide,
+        Raw as _,
         Size as _, //
     },
     Block,
@@ -53,7 +55,7 @@ impl<H: Divisible, S: Tag<Family = Buddy>, T: Byte> Block<H, S, T> {
         // SAFETY: By the invariants, the block is live and of that size. It was moved out of `self`,
         // so that nobody takes it for a block any more.
         unsafe { handle.divide(size) };
-        (0..pages).for_each(|_| site::count_alloc::<S>(PAGE_SIZE, PAGE_SIZE));
+        site::count_allocs::<S>(pages, PAGE_SIZE);
         site::count_free::<S>(size.bytes(), size.bytes());
         // INVARIANT: All pages of the block, just divided.
         Split {
@@ -118,6 +120,13 @@ impl<H: Divisible, S: Tag<Family = Buddy>, T: Byte> ExactSizeIterator for Split<
 
 impl<H: Divisible, S: Tag<Family = Buddy>, T: Byte> Drop for Split<H, S, T> {
     fn drop(&mut self) {
-        self.for_each(drop);
+        let pages = self.left.len();
+        if pages != 0 {
+            site::count_frees::<S>(pages, PAGE_SIZE);
+            // SAFETY: By the invariants, the pages from `left.start` on are live single pages, which
+            // nothing else owns. Blocks are in the direct mapping, where pages that follow each other
+            // have addresses that do.
+            unsafe { exact::free(self.handle.single(self.left.start).address(), pages) };
+        }
     }
 }

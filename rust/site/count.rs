@@ -55,6 +55,26 @@ pub(crate) fn count_free<S: Tag>(size: usize, footprint: usize) {
     cookie.add::<{ counter::BYTES_OUT }>(size as u64);
 }
 
+/// Counts `blocks` allocated for `S`, which has no unit: each of `size` bytes, and full.
+#[inline]
+pub(crate) fn count_allocs<S: Tag>(blocks: usize, size: usize) {
+    const { assert!(unit::<S>() == 0) };
+    let cookie = S::site().cookie();
+    // SAFETY: The site is made for `S`, and so has no unit either.
+    unsafe { cookie.add_sized::<{ counter::SIZED_ALLOCS }>(bucket::<S>(size), blocks as u64) };
+    cookie.add::<{ counter::BYTES_IN }>((blocks * size) as u64);
+}
+
+/// Counts `blocks` of `S`, which has no unit, that are about to be freed: each of `size` bytes, and full.
+#[inline]
+pub(crate) fn count_frees<S: Tag>(blocks: usize, size: usize) {
+    const { assert!(unit::<S>() == 0) };
+    let cookie = S::site().cookie();
+    // SAFETY: The site is made for `S`, and so has no unit either.
+    unsafe { cookie.add_sized::<{ counter::SIZED_FREES }>(bucket::<S>(size), blocks as u64) };
+    cookie.add::<{ counter::BYTES_OUT }>((blocks * size) as u64);
+}
+
 /// The bucket of a block's size.
 #[inline(always)]
 fn bucket<S: Tag>(size: usize) -> Bucket {

@@ -140,4 +140,18 @@ impl Cookie {
         // bucket. Nothing else writes counters.
         unsafe { percpu::this_cpu_inc_nth::<_, COUNTER>(self.0, bucket.index()) };
     }
+
+    /// Adds `n` to this CPU's counter for `bucket`, at `COUNTER`, one of the arrays of
+    /// [`SizedCounters`].
+    ///
+    /// # Safety
+    ///
+    /// The site must have no unit.
+    #[inline(always)]
+    pub(crate) unsafe fn add_sized<const COUNTER: usize>(self, bucket: Bucket, n: u64) {
+        let of_bucket = self.0.cast::<u64>().wrapping_add(bucket.index());
+        // SAFETY: By the invariants, as the site has no unit; an array has a counter for every
+        // bucket. Nothing else writes counters.
+        unsafe { percpu::this_cpu_add::<_, COUNTER>(of_bucket, n) };
+    }
 }

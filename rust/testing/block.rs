@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where a block is from: part of the modules with the KUnit suites, and here because it declares a C
+//! Where a block is from, and how many pages were freed: part of the modules with the KUnit suites, and here because it declares a C
 //! function.
 
-use kernel::ffi::c_void;
+use kernel::ffi::{
+    c_ulong,
+    c_void, //
+};
 
 unsafe extern "C" {
+    /// The function of block.c: 0 if the kernel does not count them. It is safe: it reads counters.
+    #[link_name = "kalloc_test_pages_freed"]
+    pub(crate) safe fn pages_freed() -> c_ulong;
+
     /// The function of block.c: NULL if it cannot tell.
     fn kalloc_test_cache_of(block: *const c_void) -> *const c_void;
 }

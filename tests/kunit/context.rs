@@ -4,10 +4,16 @@ use kalloc::{
     cache::Options,
     context,
     gfp::Nonblocking,
+    pages::{
+        ByPage,
+        Split, //
+    },
     percpu::PerCpu,
     stats::Failures,
     vmalloc::ReadOnly,
     Array,
+    CompoundPages,
+    ExactPages,
     Gfp,
     KVBox,
     KVmalloc,
@@ -15,6 +21,7 @@ use kalloc::{
     Mapping,
     Order,
     PageArray,
+    PageCount,
     Pages,
     Tag,
     VBox,
@@ -36,6 +43,7 @@ use kernel::{
         SpinLock, //
     },
     time::{
+        delay::fsleep,
         hrtimer::{
             HrTimer,
             HrTimerCallback,
@@ -71,6 +79,8 @@ struct Owners {
     _read_only: PageArray<Arrays>,
     _many: PageArray<Arrays>,
     _few: PageArray<Arrays>,
+    _exact: ExactPages<Arrays>,
+    _split: Split<ByPage, Arrays>,
 }
 
 impl Owners {
@@ -88,6 +98,8 @@ impl Owners {
             _read_only: read_only,
             _many: PageArray::zeroed(600, GFP_KERNEL)?,
             _few: PageArray::zeroed(4, GFP_KERNEL)?,
+            _exact: ExactPages::zeroed(PageCount::of::<17>(), GFP_KERNEL)?,
+            _split: Pages::zeroed(Order::of::<5>(), GFP_KERNEL)?.split_pages(),
         })
     }
 }
@@ -243,7 +255,7 @@ mod tests {
         let either = Change::of::<Either>();
         *held.lock() = None;
         // Counted before the lock was given back.
-        assert!(change.live() == (0, 0, 0) && change.events() == (0, 609, 0));
+        assert!(change.live() == (0, 0, 0) && change.events() == (0, 642, 0));
         assert!(either.events() == (0, 1, 0));
         Ok(())
     }
@@ -376,6 +388,39 @@ mod tests {
     fn owners_may_go_in_interrupts() -> Result {
         assert!(leaves_nothing::<Arrays>(InHardInterrupt::fire)?);
         assert!(leaves_nothing::<Arrays>(InSoftInterrupt::fire)?);
+        Ok(())
+    }
+
+    /// Drops an owner of so many pages under a spinlock, and says whether all are free soon after.
+    fn goes_soon<T>(owner: T, pages: usize) -> Result<bool> {
+        let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
+        let before = crate::block::pages_freed();
+        let guard = held.lock();
+        drop(owner);
+        drop(guard);
+        Ok((0..200).any(|_| {
+            fsleep(Delta::from_millis(10));
+            crate::block::pages_freed() - before >= pages
+        }))
+    }
+
+    #[test]
+    fn a_worker_frees_what_is_large() -> Result {
+        if crate::block::pages_freed() == 0 {
+            crate::case::skip!(c"the kernel does not count the pages that are freed");
+        }
+        let array = PageArray::<Arrays>::zeroed(300, GFP_KERNEL)?;
+        assert!(goes_soon(array, 300)?);
+        let exact = ExactPages::<Arrays>::zeroed(PageCount::of::<513>(), GFP_KERNEL)?;
+        assert!(goes_soon(exact, 513)?);
+        let split = Pages::<Arrays>::zeroed(Order::of::<9>(), GFP_KERNEL)?.split_pages();
+        assert!(goes_soon(split, 512)?);
+        let compound = CompoundPages::<Arrays>::zeroed(Order::MAX, GFP_KERNEL)?;
+        assert!(goes_soon(compound, 1024)?);
+        let shared = CompoundPages::<Arrays>::zeroed(Order::MAX, GFP_KERNEL)?.share();
+        let reference = shared.reference()?;
+        drop(shared);
+        assert!(goes_soon(reference, 1024)?);
         Ok(())
     }
 }

@@ -2,9 +2,12 @@
 
 //! Blocks held by their address.
 
-use super::sealed::{
-    self,
-    Raw as _, //
+use super::{
+    super::exact,
+    sealed::{
+        self,
+        Raw as _, //
+    }, //
 };
 use crate::{
     bindings,
@@ -145,8 +148,9 @@ unsafe impl sealed::Raw for ByCount {
     }
 
     unsafe fn free(self, count: PageCount) {
-        // SAFETY: By the requirements of this function.
-        unsafe { bindings::free_pages_exact(self.address().as_ptr().cast(), count.bytes()) };
+        // SAFETY: By the invariants and the requirements of this function, so many live pages of order 0
+        // in the direct mapping, at least one.
+        unsafe { exact::free(self.address(), count.bytes() / PAGE_SIZE) };
     }
 
     #[inline]

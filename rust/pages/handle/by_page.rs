@@ -5,10 +5,18 @@
 use super::sealed;
 use crate::{
     bindings,
+    context,
+    deferred,
     gfp::Gfp,
     order::Order, //
 };
-use core::ptr::NonNull;
+use core::{
+    ptr::NonNull,
+    sync::atomic::{
+        fence,
+        Ordering, //
+    }, //
+};
 
 /// `page_address()` of a page in the direct mapping, which is arithmetic.
 ///
@@ -158,8 +166,17 @@ unsafe impl sealed::Raw for ByFolio {
         page.map(ByFolio)
     }
 
+    /// Gives the owner's reference up, here or by the worker. With the last one, C frees the block at once
+    /// and touches each `struct page`, which takes too long for the largest order where the caller may not
+    /// sleep.
     #[inline]
     unsafe fn free(self, order: Order) {
+        if order == Order::MAX && context::is_atomic() && self.is_last() {
+            let entry = self.address().cast();
+            // SAFETY: The memory is of pages, larger than an entry, and aligned. Nothing else uses it: the
+            // last reference is the caller's, by the requirements of this function.
+            return unsafe { deferred::push(entry, free_largest) };
+        }
         // SAFETY: By the requirements of this function.
         unsafe { self.0.free(order) };
     }
@@ -172,5 +189,28 @@ unsafe impl sealed::Raw for ByFolio {
     #[inline]
     fn page(self) -> NonNull<bindings::page> {
         self.0.page()
+    }
+}
+
+impl ByFolio {
+    /// Returns whether there is one reference, the caller's.
+    fn is_last(self) -> bool {
+        // SAFETY: By the invariants, the page is live.
+        let last = unsafe { bindings::kalloc_helper_page_ref_count(self.0 .0.as_ptr()) == 1 };
+        // Pairs with the release of the others, who have read the memory before: `put_page()`.
+        fence(Ordering::Acquire);
+        last
+    }
+}
+
+/// # Safety
+///
+/// `entry` must be the start of a compound page of the largest order, to which there is no reference but the
+/// caller's.
+unsafe fn free_largest(entry: NonNull<deferred::Entry>) {
+    // SAFETY: By the requirement of this function; the entry is not on the list any more.
+    unsafe {
+        let page = bindings::kalloc_helper_virt_to_page(entry.as_ptr().cast());
+        bindings::__free_pages(page, Order::MAX.get());
     }
 }
