@@ -157,6 +157,25 @@ impl Gfp {
         Gfp(self.0 & !bindings::__GFP_ZERO)
     }
 
+    /// The flags for memory that the allocation needs beside its own: how it is reclaimed, charged and
+    /// reported if there is none. The zone, the node and the contents are not that memory's.
+    #[inline]
+    pub(crate) const fn nested(self) -> Gfp {
+        let reclaim = bindings::GFP_KERNEL | bindings::__GFP_HIGH;
+        let retry = bindings::__GFP_NORETRY | bindings::__GFP_RETRY_MAYFAIL;
+        Gfp(self.0 & (reclaim | retry | bindings::__GFP_NOWARN | bindings::__GFP_ACCOUNT))
+    }
+
+    /// The flags with which the allocator fails rather than invoke the OOM killer.
+    #[inline]
+    pub(crate) const fn without_oom_killer(self) -> Gfp {
+        if self.contains(Gfp::NORETRY) {
+            self
+        } else {
+            Gfp(self.0 | bindings::__GFP_RETRY_MAYFAIL)
+        }
+    }
+
     /// The flags with at most one zone: the kernel has no answer to two.
     #[inline]
     pub(crate) const fn with_one_zone(self) -> Gfp {

@@ -3,6 +3,7 @@
 #include <linux/kconfig.h>
 #include <linux/pgtable.h>
 #include <linux/preempt.h>
+#include <linux/sched/mm.h>
 #include <linux/vmalloc.h>
 
 void kalloc_vfree_deferred(const void *block);
@@ -33,14 +34,25 @@ void kalloc_helper_vfree(const void *block)
 		kalloc_vfree_deferred(block);
 }
 
-void *kalloc_helper_vmap(struct page **pages, unsigned int count);
-void *kalloc_helper_vmap(struct page **pages, unsigned int count)
+/*
+ * vmap() takes no flags, and allocates with GFP_KERNEL. The scope gives its allocations those of @gfp, as
+ * vmalloc() has it for its own page tables. With flags that do not sleep, it sleeps, but starts no I/O.
+ */
+void *kalloc_helper_vmap(struct page **pages, unsigned int count, bool writable, gfp_t gfp);
+void *kalloc_helper_vmap(struct page **pages, unsigned int count, bool writable, gfp_t gfp)
 {
-	return vmap(pages, count, VM_MAP, PAGE_KERNEL);
-}
+	unsigned int scope = 0;
+	void *addr;
 
-void *kalloc_helper_vmap_ro(struct page **pages, unsigned int count);
-void *kalloc_helper_vmap_ro(struct page **pages, unsigned int count)
-{
-	return vmap(pages, count, VM_MAP, PAGE_KERNEL_RO);
+	if (gfp & (__GFP_NORETRY | __GFP_RETRY_MAYFAIL))
+		scope |= PF_MEMALLOC;
+	if (!(gfp & __GFP_IO))
+		scope |= PF_MEMALLOC_NOIO;
+	if (!(gfp & __GFP_FS))
+		scope |= PF_MEMALLOC_NOFS;
+
+	scope = memalloc_flags_save(scope);
+	addr = vmap(pages, count, VM_MAP, writable ? PAGE_KERNEL : PAGE_KERNEL_RO);
+	memalloc_flags_restore(scope);
+	return addr;
 }

@@ -2,7 +2,10 @@
 
 //! Single pages by the dozen.
 
-use super::Buddy;
+use super::{
+    exact,
+    Buddy, //
+};
 use crate::{
     bindings,
     context,
@@ -17,16 +20,10 @@ use crate::{
 use core::{
     marker::PhantomData,
     mem::ManuallyDrop,
-    ptr::{
-        self,
-        NonNull, //
-    }, //
+    ptr::NonNull, //
 };
 use kernel::{
-    alloc::{
-        AllocError,
-        KVVec, //
-    },
+    alloc::AllocError,
     ffi::{
         c_uint,
         c_ulong, //
@@ -39,7 +36,8 @@ use kernel::{
 ///
 /// With `__GFP_HIGHMEM` they may be where the kernel has no address for them. They are reached one by
 /// one ([`read`](Self::read), [`write`](Self::write) and others), or all together through a
-/// [`Mapping`](crate::Mapping). The list of them is not counted.
+/// [`Mapping`](crate::Mapping). The flags are also those of what the pages need beside them: their list,
+/// which is not counted, and their mapping.
 ///
 /// # Examples
 ///
@@ -83,11 +81,24 @@ pub struct PageArray<S: Tag<Family = Buddy>> {
 ///
 /// # Invariants
 ///
-/// - `list` is NULL or live pages of order 0 that nothing else owns, with room for [`SPARE`] more.
-/// - `mapped`, if there is one, is a mapping of all of them by `vmap()`.
+/// `mapped`, if there is one, is a mapping by `vmap()` of all pages of the list.
 struct Parts {
-    list: KVVec<*mut bindings::page>,
+    list: List,
     mapped: Option<Mapped>,
+    /// The flags of the caller.
+    gfp: Gfp,
+}
+
+/// A list of pages, in memory of kmalloc or vmalloc.
+///
+/// # Invariants
+///
+/// - `ptr` is a live kvmalloc block, and nothing else owns it.
+/// - It begins with `len` live pages of order 0 that nothing else owns, with room for [`SPARE`] words behind
+///   them.
+struct List {
+    ptr: NonNull<*mut bindings::page>,
+    len: usize,
 }
 
 /// Where pages are mapped.
@@ -115,11 +126,13 @@ unsafe impl<S: Tag<Family = Buddy>> Sync for PageArray<S> {}
 impl<S: Tag<Family = Buddy>> PageArray<S> {
     /// Allocates `len` zeroed pages, all or none.
     ///
-    /// Does not invoke the OOM killer.
+    /// Does not invoke the OOM killer. The flags hold for the list of the pages, too: with `NOIO` it starts
+    /// no I/O, with `ACCOUNT` it is charged.
     ///
     /// # Context
     ///
-    /// May sleep. Dropping may happen anywhere but in NMI; a worker frees what could not be freed there.
+    /// May sleep. Dropping may happen anywhere but in NMI, and takes as long for any number of pages where the
+    /// caller may not sleep: a worker frees them.
     ///
     /// # Errors
     ///
@@ -128,7 +141,8 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
     pub fn zeroed(len: usize, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
         // SAFETY: Reads a counter.
         let all = unsafe { bindings::kalloc_helper_totalram_pages() };
-        let gfp = (gfp.into() | Gfp::ZERO | Gfp::RETRY_MAYFAIL).with_one_zone();
+        let wanted = gfp.into();
+        let gfp = (wanted | Gfp::ZERO).without_oom_killer().with_one_zone();
         let failed = |invalid| {
             site::count_failure::<S>(gfp, invalid);
             AllocError
@@ -137,32 +151,26 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
         if len == 0 || len > all || len > i32::MAX as usize || context::is_atomic() {
             return Err(failed(true));
         }
-        let list = Parts::empty_list(len).map_err(|_| failed(false))?;
+        let list = List::with_room(len, gfp.nested()).map_err(|_| failed(false))?;
         // INVARIANT: No pages yet.
         let mut this = PageArray {
-            parts: ManuallyDrop::new(Parts { list, mapped: None }),
+            parts: ManuallyDrop::new(Parts {
+                list,
+                mapped: None,
+                gfp: wanted,
+            }),
             _site: PhantomData,
         };
-        // It may stop early for a reason that does not concern single pages, so that those are
-        // asked for one by one.
-        // SAFETY: There are `len` slots, and each is NULL or a page that the array owns then.
-        unsafe {
-            bindings::kalloc_helper_alloc_pages_bulk(
-                gfp.as_raw(),
-                len as c_ulong,
-                this.parts.list.as_mut_ptr(),
-            )
-        };
-        let filled = this.pages().iter().filter(|page| !page.is_null()).count();
-        (0..filled).for_each(|_| site::count_alloc::<S>(PAGE_SIZE, PAGE_SIZE));
-        for slot in &mut this.parts.list {
-            if slot.is_null() {
-                // SAFETY: Order 0 is valid.
-                *slot = unsafe { bindings::alloc_pages(gfp.as_raw(), 0) };
-                if slot.is_null() {
-                    return Err(failed(false));
-                }
-                site::count_alloc::<S>(PAGE_SIZE, PAGE_SIZE);
+        while this.len() < len {
+            let list = &mut this.parts.list;
+            // SAFETY: There is room for `len` pages.
+            let added = unsafe { list.extend((len - list.len).min(BULK), gfp) };
+            if added == 0 {
+                return Err(failed(false));
+            }
+            site::count_allocs::<S>(added, PAGE_SIZE);
+            if gfp.may_sleep() {
+                reschedule();
             }
         }
         Ok(this)
@@ -201,7 +209,7 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
 
     /// The pages.
     pub(super) fn pages(&self) -> &[*mut bindings::page] {
-        &self.parts.list
+        self.parts.list.pages()
     }
 
     /// Maps all pages in their order, and returns where.
@@ -219,24 +227,80 @@ impl<S: Tag<Family = Buddy>> PageArray<S> {
 
 impl<S: Tag<Family = Buddy>> Drop for PageArray<S> {
     fn drop(&mut self) {
-        let allocated = self.pages().iter().filter(|page| !page.is_null()).count();
-        (0..allocated).for_each(|_| site::count_free::<S>(PAGE_SIZE, PAGE_SIZE));
+        site::count_frees::<S>(self.len(), PAGE_SIZE);
         // SAFETY: Not used any more.
         let parts = unsafe { ManuallyDrop::take(&mut self.parts) };
         parts.free();
     }
 }
 
-impl Parts {
-    /// Returns a list of `len` slots for pages, with its spare room.
-    fn empty_list(len: usize) -> Result<KVVec<*mut bindings::page>, AllocError> {
-        // The bulk allocator fills the slots that are NULL, which is what dropping skips.
+/// The most pages that are allocated or freed without a chance for another thread to run. C allocates as many
+/// at once with preemption disabled, as vmalloc has it do.
+const BULK: usize = 100;
+
+/// Lets another thread run, where the caller may sleep.
+fn reschedule() {
+    // SAFETY: The caller may sleep.
+    unsafe { bindings::kalloc_helper_cond_resched() };
+}
+
+impl List {
+    /// Allocates a list with room for `len` pages.
+    fn with_room(len: usize, gfp: Gfp) -> Result<Self, AllocError> {
         // OVERFLOW: A number of pages is far from that.
-        let mut list = KVVec::with_capacity(len + SPARE, GFP_KERNEL | __GFP_NOWARN)?;
-        list.extend_with(len, ptr::null_mut(), GFP_KERNEL)?;
-        Ok(list)
+        let size = (len + SPARE) * size_of::<*mut bindings::page>();
+        let gfp = (gfp | Gfp::ZERO).as_raw();
+        // kvmalloc() would make an effort for contiguous pages first, with flags that avoid the OOM killer.
+        // SAFETY: The size is neither 0 nor above what kmalloc has, and the node is any; vmalloc takes any
+        // size that is not 0, and warns of none below that of the machine's memory.
+        let ptr = unsafe {
+            if size <= PAGE_SIZE {
+                bindings::kalloc_helper_kmalloc_node(size, gfp, bindings::NUMA_NO_NODE, 0)
+            } else {
+                bindings::kalloc_helper_vmalloc(size, gfp)
+            }
+        };
+        // INVARIANT: What kmalloc and vmalloc return is kvmalloc's as well. There are no pages yet.
+        Ok(List {
+            ptr: NonNull::new(ptr.cast()).ok_or(AllocError)?,
+            len: 0,
+        })
     }
 
+    /// Allocates up to `count` pages more, as many as there are at once, and returns how many: 0 if there is
+    /// none.
+    ///
+    /// # Safety
+    ///
+    /// There must be room for `count` more, and `SPARE` words.
+    unsafe fn extend(&mut self, count: usize, gfp: Gfp) -> usize {
+        // SAFETY: By the requirement of this function. The slots are NULL, as they were allocated, and so
+        // are filled from the first one on.
+        let added = unsafe {
+            let slots = self.ptr.as_ptr().add(self.len);
+            let filled =
+                bindings::kalloc_helper_alloc_pages_bulk(gfp.as_raw(), count as c_ulong, slots);
+            if filled == 0 {
+                // It may stop for a reason that does not concern single pages. Order 0 is valid.
+                *slots = bindings::alloc_pages(gfp.as_raw(), 0);
+                usize::from(!(*slots).is_null())
+            } else {
+                filled as usize
+            }
+        };
+        // INVARIANT: So many slots were filled with new pages.
+        self.len += added;
+        added
+    }
+
+    /// The pages.
+    fn pages(&self) -> &[*mut bindings::page] {
+        // SAFETY: By the invariants, the block begins with so many pages.
+        unsafe { core::slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
+    }
+}
+
+impl Parts {
     fn map(&mut self, writable: bool) -> Result<NonNull<u8>, AllocError> {
         // One that was forgotten, or left where it could not be undone.
         if let Some(mapped) = self.mapped.filter(|mapped| mapped.writable == writable) {
@@ -247,16 +311,10 @@ impl Parts {
         }
         self.unmap();
         // CAST: `zeroed` limits the length.
-        let count = self.list.len() as c_uint;
-        let pages = self.list.as_mut_ptr();
+        let (pages, count) = (self.list.ptr.as_ptr(), self.list.len as c_uint);
         // SAFETY: The list begins with `count` pages, which are live.
-        let addr = unsafe {
-            if writable {
-                bindings::kalloc_helper_vmap(pages, count)
-            } else {
-                bindings::kalloc_helper_vmap_ro(pages, count)
-            }
-        };
+        let addr =
+            unsafe { bindings::kalloc_helper_vmap(pages, count, writable, self.gfp.as_raw()) };
         let addr = NonNull::new(addr.cast()).ok_or(AllocError)?;
         // INVARIANT: All pages were mapped there.
         self.mapped = Some(Mapped { addr, writable });
@@ -270,45 +328,59 @@ impl Parts {
         }
     }
 
-    /// Frees all, here or by the worker: pages can be freed anywhere, but nothing unmapped.
+    /// Frees all, here or by the worker.
     #[inline(never)]
-    fn free(mut self) {
+    fn free(self) {
         if context::may_sleep() {
-            return;
+            // SAFETY: This context may sleep.
+            return unsafe { self.free_now(true) };
         }
-        let list = self.list.as_mut_ptr();
-        // SAFETY: Takes any address.
-        let sleeps = self.mapped.is_some() || unsafe { bindings::is_vmalloc_addr(list.cast()) };
-        if !sleeps && context::may_allocate() {
-            return;
+        if self.mapped.is_none() && exact::may_be_freed(self.list.len) {
+            // SAFETY: There is no mapping; a list of so few pages is kmalloc's.
+            return unsafe { self.free_now(false) };
         }
+        let list = self.list.ptr;
         // SAFETY: By the invariants, there is room behind the pages.
-        let waiting = unsafe { list.add(self.list.len()) }.cast::<Waiting>();
+        let waiting = unsafe { list.add(self.list.len) }.cast::<Waiting>();
         // SAFETY: The room is large enough, aligned to a word, and used for nothing else. The list that
         // it is in goes with the parts, which are read from there first. What waits begins with its
         // entry, which is left alone until the worker calls `free_waiting` for it.
         unsafe {
-            (&raw mut (*waiting).parts).write(self);
-            deferred::push(NonNull::new_unchecked(waiting).cast(), free_waiting);
+            (&raw mut (*waiting.as_ptr()).parts).write(self);
+            deferred::push(waiting.cast(), free_waiting);
         }
+    }
+
+    /// Frees all.
+    ///
+    /// # Safety
+    ///
+    /// If `sleeps`, or there is a mapping, or a list of vmalloc's, the caller may sleep.
+    unsafe fn free_now(mut self, sleeps: bool) {
+        // A mapping must go before its pages.
+        self.unmap();
+        for pages in self.list.pages().chunks(BULK) {
+            for &page in pages {
+                // SAFETY: By the invariants, a live page of ours, of order 0.
+                unsafe { bindings::__free_pages(page, 0) };
+            }
+            if sleeps {
+                reschedule();
+            }
+        }
+        // SAFETY: By the invariants, a live kvmalloc block of ours. If it is vmalloc's, this may sleep, by
+        // the requirement of this function.
+        unsafe { bindings::kvfree(self.list.ptr.as_ptr().cast()) };
     }
 }
 
 /// # Safety
 ///
-/// `entry` must be that of a [`Waiting`].
+/// - `entry` must be that of a [`Waiting`] which `Parts::free` has pushed.
+/// - The caller may sleep.
 unsafe fn free_waiting(entry: NonNull<deferred::Entry>) {
-    // SAFETY: By the requirement of this function. Nobody else reads the parts, so they move here.
-    drop(unsafe { (&raw const (*entry.cast::<Waiting>().as_ptr()).parts).read() });
-}
-
-impl Drop for Parts {
-    fn drop(&mut self) {
-        // A mapping must go before its pages.
-        self.unmap();
-        for &page in self.list.iter().filter(|page| !page.is_null()) {
-            // SAFETY: By the invariants, a live page of ours, of order 0.
-            unsafe { bindings::__free_pages(page, 0) };
-        }
-    }
+    // SAFETY: `Parts::free` has put the parts there. Nobody else reads them, so they move here.
+    let parts = unsafe { (&raw const (*entry.cast::<Waiting>().as_ptr()).parts).read() };
+    // SAFETY: The caller may sleep.
+    unsafe { parts.free_now(true) };
 }

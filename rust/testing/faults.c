@@ -6,6 +6,7 @@
 
 #include <linux/debugfs.h>
 #include <linux/fs.h>
+#include <linux/mmzone.h>
 #include <linux/sched.h>
 
 /* What a file in debugfs sets, which it keeps a pointer to. */
@@ -72,4 +73,18 @@ void kalloc_test_refuse_all(bool all);
 void kalloc_test_refuse_all(bool all)
 {
 	WRITE_ONCE(current->make_it_fail, all);
+}
+
+/* Refuses slab objects only, and only to those who would not wait for them; or again what it did before. */
+void kalloc_test_refuse_atomic(bool atomic);
+void kalloc_test_refuse_atomic(bool atomic)
+{
+	bool *spare_waiting = setting("failslab", "ignore-gfp-wait");
+	u32 *order = setting("fail_page_alloc", "min-order");
+
+	if (!spare_waiting || !order)
+		return;
+	*spare_waiting = atomic;
+	*order = atomic ? MAX_PAGE_ORDER + 1 : 0;
+	kalloc_test_refuse_all(atomic);
 }

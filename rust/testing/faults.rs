@@ -25,6 +25,9 @@ mod refusals {
         /// Refuses the current thread all of them from now on, or none.
         #[link_name = "kalloc_test_refuse_all"]
         pub(crate) safe fn refuse_all(all: bool);
+        /// Refuses the current thread slab objects that it would not wait for from now on, or none.
+        #[link_name = "kalloc_test_refuse_atomic"]
+        pub(crate) safe fn refuse_atomic(atomic: bool);
         /// How many allocations there still are up to the one that is refused.
         #[link_name = "kalloc_test_pending"]
         pub(crate) safe fn pending() -> c_uint;
@@ -47,6 +50,8 @@ mod refusals {
     pub(crate) fn refuse(_nth: c_uint) {}
 
     pub(crate) fn refuse_all(_all: bool) {}
+
+    pub(crate) fn refuse_atomic(_atomic: bool) {}
 
     pub(crate) fn pending() -> c_uint {
         0

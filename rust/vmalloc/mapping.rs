@@ -142,6 +142,9 @@ unsafe impl<S: Tag<Family = Buddy>, A: Access> Sync for Mapping<'_, S, A> {}
 impl<'p, S: Tag<Family = Buddy>> Mapping<'p, S> {
     /// Maps `pages`, in their order.
     ///
+    /// The flags that the pages were allocated with are those of the page tables, too: with `NOIO` this starts
+    /// no I/O, with `NORETRY` it does not invoke the OOM killer. The kernel charges nobody for page tables.
+    ///
     /// # Context
     ///
     /// Process context; may sleep. Dropping may happen anywhere but in NMI.

@@ -21,6 +21,8 @@ pub(crate) enum Refusal {
     Of(c_uint),
     /// Every one.
     OfAll,
+    /// Every slab object that the thread would not wait for, and no other.
+    OfAtomic,
 }
 
 impl Refusal {
@@ -39,6 +41,12 @@ impl Refusal {
                 injection::refuse_all(true);
                 let outcome = call();
                 injection::refuse_all(false);
+                (outcome, true)
+            }
+            Refusal::OfAtomic => {
+                injection::refuse_atomic(true);
+                let outcome = call();
+                injection::refuse_atomic(false);
                 (outcome, true)
             }
         }

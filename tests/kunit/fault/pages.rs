@@ -15,6 +15,7 @@ mod tests {
         Counts,
         Faults, //
     };
+    use crate::refusal::Refusal;
     use kalloc::{
         CompoundPages,
         ExactPages,
@@ -127,6 +128,20 @@ mod tests {
             })?;
             // Where the bulk call stops early, single pages are asked for.
             assert!(faults.survived > 0 && faults.needs_memory);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn lists_of_pages_have_the_callers_flags() -> Result {
+        fault::needed();
+        // The list is kmalloc's; then vmalloc's, which needs a slab object.
+        for pages in [1, 600] {
+            let allocates = |flags: Flags| PageArray::<Blocks>::zeroed(pages, flags).is_ok();
+            assert!(allocates(GFP_NOWAIT));
+            let (atomic, _) = Refusal::OfAtomic.during(|| allocates(GFP_NOWAIT));
+            let (waiting, _) = Refusal::OfAtomic.during(|| allocates(flags()));
+            assert!(!atomic && waiting);
         }
         Ok(())
     }
