@@ -8,6 +8,7 @@ use crate::{
     c,
     cache,
     concurrent,
+    drops,
     fixture::Fixture,
     held::Held,
     kmalloc,
@@ -81,8 +82,17 @@ pub(crate) struct Case {
     pub(crate) on_cpus: bool,
     /// What is there all the time.
     pub(crate) held: Held,
-    /// Does it `n` times, with the parameter.
-    pub(crate) run: fn(&Fixture, usize, usize) -> Result,
+    /// How it is done and timed.
+    pub(crate) run: Run,
+}
+
+/// How a case is done.
+#[derive(Clone, Copy)]
+pub(crate) enum Run {
+    /// Does it `n` times, with the parameter; all of it counts.
+    Whole(fn(&Fixture, usize, usize) -> Result),
+    /// Does it once, with the parameter, and says how many nanoseconds the part took that counts.
+    Part(fn(usize) -> Result<i64>),
 }
 
 impl Case {
@@ -101,7 +111,25 @@ impl Case {
             blocks: 1,
             on_cpus: false,
             held: Held::NOTHING,
-            run,
+            run: Run::Whole(run),
+        }
+    }
+
+    /// A case of kalloc's that is done once a round, and of which it times a part itself.
+    pub(crate) const fn timed(
+        scenario: &'static str,
+        param: usize,
+        run: fn(usize) -> Result<i64>,
+    ) -> Self {
+        Case {
+            scenario,
+            side: Side::Kalloc,
+            param,
+            n: 1,
+            blocks: 1,
+            on_cpus: false,
+            held: Held::NOTHING,
+            run: Run::Part(run),
         }
     }
 
@@ -162,6 +190,7 @@ const GROUPS: &[(&str, &[&[Case]])] = &[
     ),
     ("accounting", &[accounting::CASES]),
     ("live", &[live::CASES]),
+    ("drops", &[drops::CASES]),
     ("pairs", &[live::PAIRS]),
     ("concurrent", concurrent::BOXES),
     ("concurrent-pages", concurrent::PAGES),

@@ -35,6 +35,7 @@ mod c;
 mod cache;
 mod case;
 mod concurrent;
+mod drops;
 mod fixture;
 mod held;
 mod kmalloc;
@@ -71,7 +72,7 @@ impl kernel::InPlaceModule for Bench {
             for sites in [accounting::SITES, aligned::SITES, cache::SITES] {
                 kalloc::register(module, sites)?;
             }
-            for sites in [concurrent::SITES, held::SITES, kmalloc::SITES] {
+            for sites in [concurrent::SITES, drops::SITES, held::SITES, kmalloc::SITES] {
                 kalloc::register(module, sites)?;
             }
             for sites in [mapping::SITES, pages::SITES, ring::SITES] {

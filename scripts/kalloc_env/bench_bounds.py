@@ -178,10 +178,43 @@ class Row:
         return unmeasured(results, self.scenario, "kalloc", (self.rows, self.fewer or self.rows))
 
 
+@dataclass(frozen=True)
+class Most:
+    """What our side of scenarios takes at most: of all rounds, and of all their parameters."""
+
+    what: str
+    limit: float
+    scenarios: dict[str, tuple[int, ...]]
+
+    def judge(self, results: list[Result]) -> Iterable[Verdict]:
+        """The verdict; none if it was not measured."""
+        costs = [(r.most, r.param) for r in results if r.scenario in self.scenarios and r.side == "kalloc"]
+        if costs:
+            most, param = max(costs)
+            yield Verdict(self.what, self.limit, most, "instructions", param, most <= self.limit)
+
+    def missing(self, results: list[Result]) -> Iterator[str]:
+        """Which scenarios were not measured with all parameters."""
+        for scenario, params in self.scenarios.items():
+            yield from unmeasured(results, scenario, "kalloc", params)
+
+
+# By the number of pages. A single page is freed by one call of C, which may move others at the same time.
+DROPS = {
+    "atomic drop of a page array": (1, 16, 17, 1000, 50_000),
+    "atomic drop of a mapped page array": (3, 1000),
+    "atomic drop of exact pages": (16, 17, 1024),
+    "atomic drop of split pages": (16, 1024),
+    "atomic drop of a block": (1024,),
+    "atomic drop of a compound page": (1024,),
+    "atomic drop of a shared page": (1024,),
+    "atomic drop of vmalloc memory": (1, 10_000),
+    "atomic drop of per-CPU memory": (1,),
+}
 SIZES, ORDERS, VMALLOC, OBJECTS = range(8, 8193), range(0, 4), range(1, 1025), range(1, 1_000_001)
 # Of the accounting alone: one size is compiled in, others are given.
 ONE_SIZE, BUFFERS = range(64, 65), range(64, 4097)
-BOUNDS: tuple[Bound | Flat | Scales | Share | Row, ...] = (
+BOUNDS: tuple[Bound | Flat | Scales | Share | Row | Most, ...] = (
     Bound("KBox, 8 to 8192 bytes, against C", 1.03, (PAIRS, "kalloc"), (PAIRS, "c"), SIZES),
     Bound("KBox, 8 to 8192 bytes, against upstream", 0.60, (PAIRS, "kalloc"), (PAIRS, "upstream"), SIZES),
     Bound("KVec<u64>, push 1024, against upstream", 1.00, ("push", "kalloc"), ("push", "upstream"), range(1024, 1025)),
@@ -205,5 +238,6 @@ BOUNDS: tuple[Bound | Flat | Scales | Share | Row, ...] = (
            {cpus: f"N*(alloc free), {cpus} CPUs" for cpus in (1, 2, 4, 8)}),
     Row("reading a row of /proc/kallocinfo, of 10000", 3000, "a row of /proc/kallocinfo", 10_000),
     Row("the same, against 1000 rows", 1.10, "a row of /proc/kallocinfo", 10_000, 1000),
+    Most("dropping with interrupts disabled, the most of any owner", 20_000, DROPS),
     Share("accounting alone, against MEM_ALLOC_PROFILING", 0.05),
 )

@@ -17,7 +17,7 @@ from .say import Failure
 
 READ, SITES, CONCURRENT = "reading", "sites", "concurrent"
 # The groups of kalloc_bench.ko, and those that take more than a write to its file.
-PLAIN = ("kmalloc", "vec", "cache", "pages", "vmalloc", "accounting", "live")
+PLAIN = ("kmalloc", "vec", "cache", "pages", "vmalloc", "accounting", "live", "drops")
 GROUPS = (*PLAIN, CONCURRENT, SITES, READ)
 CPUS = (1, 2, 4, 8)
 # No randomness, and no zeroing of what is allocated, which would hide what the calls cost.
