@@ -182,6 +182,7 @@ pub(crate) fn add(
         data,
         state: State::Coming,
     };
+    // GFP: There is no caller's choice: creating a file sleeps.
     files.entries.push(entry, GFP_KERNEL)?;
     files.next += 1;
     drop(files);

@@ -148,6 +148,7 @@ pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) ->
     if context::is_atomic() {
         return Err(EAGAIN);
     }
+    // GFP: There is no caller's choice: a module registers its sites once, where it may sleep.
     // All that can fail comes first. Once a site has counters, they must stay: code of the module
     // may be adding to them on another CPU.
     let mut new = KVVec::with_capacity(sites.len(), GFP_KERNEL)?;
@@ -192,6 +193,7 @@ impl Entry {
         if !unsafe { bindings::kalloc_helper_within_module_core(addr, module) } {
             return Err(EINVAL);
         }
+        // GFP: As in `register`.
         Ok(Entry {
             id: 0,
             site,

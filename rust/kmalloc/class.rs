@@ -50,6 +50,7 @@ impl Class {
     #[inline(always)]
     pub(super) fn size(self) -> usize {
         if bindings::CLASSES_VARY && self.0 <= Self::of(MAX_SLAB_SIZE).0 {
+            // GFP: Chooses a cache; nothing is allocated.
             // SAFETY: There is a cache for each class, made at boot, and never changed.
             let size = unsafe { bindings::kmem_cache_size(self.cache(Gfp::KERNEL)) };
             // CAST: At most `MAX_SLAB_SIZE`.

@@ -81,6 +81,7 @@ pub(super) fn shape(unit: usize, live: &Totals) -> Shape {
         return Shape::mixed(live);
     }
     if unit <= MAX_SLAB_SIZE {
+        // GFP: Chooses a cache; nothing is allocated.
         // SAFETY: The size is that of a slab's block; caches of classes stay.
         let geometry = unsafe { slab::geometry(Class::of(unit).cache(GFP_KERNEL.into())) };
         return Shape::packed(geometry, live.live());

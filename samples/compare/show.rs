@@ -126,12 +126,12 @@ impl fmt::Display for Layout {
         }
         writeln!(f, "# {}-level page tables", layout::paging_levels())?;
         f.write_str("# start end size name\n")?;
-        for area in layout::areas() {
+        // Without a loop, which would have a second copy of the iterator on the stack.
+        layout::areas().try_for_each(|area| {
             write!(f, "{:016x} {:016x} ", area.start(), area.last())?;
             column(f, 12, &Size(area.size()))?;
-            writeln!(f, "{}", area.name())?;
-        }
-        Ok(())
+            writeln!(f, "{}", area.name())
+        })
     }
 }
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from textwrap import indent
 
 from . import cache as store
-from . import crates, doctests, kalloctop, measured, messages, modules, pages, tutorial
+from . import crates, doctests, gfp_flags, kalloctop, measured, messages, modules, pages, tutorial
+from . import frames as stack_frames
 from . import models as litmus
 from .defects import unfit
 from .examples import missing
@@ -80,6 +81,11 @@ def clippy(log: Path) -> None:
     tree.make(toolchain(), log, "CLIPPY=1", "modules")
     if re.search(r"^(warning|error)\b", log.read_text(), re.M):
         raise Failure("clippy or the compiler warns", log)
+
+
+def frames(log: Path) -> None:
+    """No function of the modules that are shipped has a stack frame above 1 KiB, or 2 KiB on the debug kernel."""
+    report(list(stack_frames.too_large()), log)
 
 
 def cargo(log: Path) -> None:
@@ -254,6 +260,12 @@ def bindings(log: Path) -> None:
 NO_COMMENTS = ("debian/changelog", "debian/source/format")
 
 
+def flags(log: Path) -> None:
+    """A function that is given get-free-page flags allocates with no others."""
+    report([complaint for path in files("rust/*.rs", "rust/*.c", "samples/*.rs") if path.name != gfp_flags.DEFINES
+            for complaint in gfp_flags.lost(path, path.read_text(), str(path.relative_to(TREE)))], log)
+
+
 def licence(log: Path) -> None:
     """Every source says under which licence it is."""
     report([f"{path.relative_to(TREE)}: no SPDX line" for path in files()
@@ -301,8 +313,8 @@ def report(complaints: list[str], log: Path) -> None:
 
 
 CHECKS: tuple[Callable[[Path], None], ...] = (
-    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, hazards, troubles, numbers, commands,
-    defects, models, clippy, cargo, rustdoc, documents, examples)
+    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, flags, hazards, troubles, numbers, commands,
+    defects, models, clippy, frames, cargo, rustdoc, documents, examples)
 
 
 def run_checks(names: list[str]) -> int:
