@@ -17,6 +17,7 @@
 
 use crate::{
     bindings,
+    failure::Failure,
     files::{
         self,
         Handle,
@@ -159,6 +160,11 @@ unsafe impl Keeper for Debug {
 /// ```
 pub trait Commands: Records {
     /// Does what `input`, the whole of a write, asks for.
+    ///
+    /// # Errors
+    ///
+    /// The writer gets the error that is returned, unless C code would act on it: see
+    /// [`failure`](crate::failure) for the list. `EAGAIN` becomes `EBUSY`.
     fn command(&self, input: &mut UserSliceReader) -> Result;
 
     /// Tells that the file goes, once for each command that is under way. What removes it, the module's
@@ -198,7 +204,7 @@ unsafe extern "C" fn write<R: Commands>(data: *mut c_void, from: *mut c_void, le
     match records.command(&mut input) {
         // CAST: The kernel limits writes to less than 2^31 bytes.
         Ok(()) => len as isize,
-        Err(error) => error.to_errno() as isize,
+        Err(error) => Failure::from(error).to_errno() as isize,
     }
 }
 

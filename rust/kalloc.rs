@@ -27,8 +27,8 @@
 //! be shown to user space: see [`mmap`].
 //!
 //! What this crate needs besides, and the kernel crate lacks, is there for others, too: values for
-//! each CPU ([`percpu`]), sequences of records ([`seq`]) in [`/proc`](procfs) and [`debugfs`], and a
-//! place for what a driver's callbacks share ([`global`]).
+//! each CPU ([`percpu`]), sequences of records ([`seq`]) in [`/proc`](procfs) and [`debugfs`], errors that
+//! C passes on to user space ([`failure`]), and a place for what a driver's callbacks share ([`global`]).
 //!
 //! The [pages beside this](../index.html) have a [tutorial](../tutorial.html), and say
 //! [which allocator to use](../allocators.html).
@@ -44,6 +44,7 @@ pub mod cache;
 pub mod context;
 pub mod debugfs;
 mod deferred;
+pub mod failure;
 pub mod family;
 mod files;
 pub mod gfp;

@@ -37,11 +37,22 @@
 //! the time, and none twice, if a record keeps its position, and none is given to another one
 //! behind a reader's back: ids that grow are best, places in a table will do.
 //!
+//! # Signals
+//!
+//! A pending signal ends a reader's call before the next record. The call returns the text so far, or, if
+//! there is none, restarts after the signal's handler, as `signal(7)` describes for `SA_RESTART`. So a
+//! signal ends a reader also where the records never end, or are all empty, or the reader asks for an
+//! offset that is far away. A call that reads on shows at least one record, however many signals there are;
+//! one that asks for an offset begins anew.
+//!
 //! C header: [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
 //!
 //! Reference: <https://docs.kernel.org/filesystems/seq_file.html>
 
-use crate::bindings;
+use crate::{
+    bindings,
+    failure::Failure, //
+};
 use core::{
     marker::PhantomData,
     ptr, //
@@ -49,6 +60,7 @@ use core::{
 use kernel::{
     ffi::{
         c_int,
+        c_long,
         c_void, //
     },
     fmt,
@@ -96,8 +108,17 @@ pub trait Records: Send + Sync {
     fn show(&self, pos: u64, out: &mut Output);
 }
 
+/// Largest record, in bytes. A reader of a larger one gets [`EFBIG`].
+///
+/// seq_file doubles its buffer until a record fits. Without this limit a record of unlimited length would
+/// take all memory that the kernel can give to one buffer.
+pub const MAX_RECORD: usize = MAX_BUFFER - 1;
+
+/// Largest buffer, of which seq_file leaves one byte unused.
+const MAX_BUFFER: usize = 8 << 20;
+
 /// What a record is written to. What does not fit is not lost: the record is asked for again, with
-/// more room.
+/// more room, up to [`MAX_RECORD`] bytes.
 ///
 /// # Examples
 ///
@@ -137,7 +158,7 @@ pub trait Records: Send + Sync {
 /// `file` is a seq file that calls [`Records::show`] now.
 pub struct Output {
     file: *mut bindings::seq_file,
-    shown: Result,
+    failure: Option<Failure>,
 }
 
 impl Output {
@@ -153,18 +174,25 @@ impl Output {
         unsafe { bindings::seq_write(self.file, text.as_ptr().cast(), text.len()) == 0 }
     }
 
-    /// Gives the record up, whatever was written of it. The reader's call fails with `error`, unless it has
-    /// records from before: it gets these, and asks for this one again.
+    /// Gives the record up, whatever was written of it. The reader's call fails with `failure`, unless it has
+    /// records from before: it gets these, and asks for this one again. A record that did not fit is asked
+    /// for again first, with more room.
     ///
     /// What takes long and was interrupted fails with [`ERESTARTSYS`]: the reader asks again once its signal
     /// is handled, if it is to.
+    ///
+    /// # Errors
+    ///
+    /// The reader gets the error that is given, unless C code would act on it: see [`failure`](crate::failure)
+    /// for the list. `EAGAIN` becomes `EBUSY`: seq_file repeats a call that returns `EAGAIN`, without end, and
+    /// no signal stops it.
     ///
     /// # Examples
     ///
     /// ```
     /// use kalloc::seq::{Output, Records};
     ///
-    /// /// Shows what has been measured, by whoever has time for it.
+    /// /// Shows what has been measured, if there is anything yet.
     /// struct Measured(Option<u64>);
     ///
     /// impl Records for Measured {
@@ -175,15 +203,28 @@ impl Output {
     ///     fn show(&self, _pos: u64, out: &mut Output) {
     ///         match self.0 {
     ///             Some(value) => out.print(fmt!("{value}\n")),
-    ///             None => out.fail(EAGAIN),
+    ///             None => out.fail(EBUSY),
     ///         }
     ///     }
     /// }
     ///
     /// assert_eq!(Measured(None).seek(0), Some(0));
     /// ```
-    pub fn fail(&mut self, error: Error) {
-        self.shown = Err(error);
+    pub fn fail(&mut self, failure: impl Into<Failure>) {
+        self.failure = Some(failure.into());
+    }
+
+    /// Returns what seq_file gets for the record: 0, or an error number, negative.
+    fn result(&self) -> c_int {
+        // SAFETY: By the invariants, the file is in a call of ours, which holds its lock.
+        let (used, size) = unsafe { ((*self.file).count, (*self.file).size) };
+        match self.failure {
+            // It did not fit. seq_file doubles the buffer and asks again.
+            _ if used == size && size < MAX_BUFFER => 0,
+            Some(failure) => failure.to_errno(),
+            None if used == size => EFBIG.to_errno(),
+            None => 0,
+        }
     }
 
     /// Writes what [`fmt!`](kernel::prelude::fmt) makes.
@@ -250,9 +291,18 @@ impl Output {
 }
 
 impl fmt::Write for Output {
+    /// Writes `text`.
+    ///
+    /// # Errors
+    ///
+    /// [`fmt::Error`] if there is no room. The record is asked for again then, so the caller can ignore it.
+    /// It ends padding, which may be of any width.
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.write(text.as_bytes());
-        Ok(())
+        if self.has_room_for(text.as_bytes()) {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
     }
 }
 
@@ -328,7 +378,11 @@ impl<R: Records + 'static, K: Keeper + 'static> Callbacks<R, K> {
         unsafe { Self::at(m, pos) }
     }
 
-    /// The position after `pos`.
+    /// Moves to the position after `pos`, unless a signal is pending.
+    ///
+    /// seq_file calls this between two records, in a loop that nothing else ends if the records are empty,
+    /// or if the reader skips them. It does not check before the first record: a reader with many signals
+    /// would never see it.
     ///
     /// # Safety
     ///
@@ -338,12 +392,21 @@ impl<R: Records + 'static, K: Keeper + 'static> Callbacks<R, K> {
         _: *mut c_void,
         pos: *mut bindings::loff_t,
     ) -> *mut c_void {
+        // SAFETY: seq_file's callbacks may sleep.
+        unsafe { bindings::kalloc_helper_cond_resched() };
         // SAFETY: By the requirements of this function. The position must grow even at the end.
         unsafe {
             // OVERFLOW: It is that of a record, see `at`.
             *pos += 1;
-            Self::at(m, pos)
         }
+        if kernel::current!().signal_pending() {
+            // SAFETY: Makes a pointer of a number. seq_file returns it to user space, or drops it if there is
+            // text to return.
+            // CAST: An error number is below 4096.
+            return unsafe { bindings::ERR_PTR(-(bindings::ERESTARTSYS as c_long)) };
+        }
+        // SAFETY: By the requirements of this function.
+        unsafe { Self::at(m, pos) }
     }
 
     /// Nothing is held between calls.
@@ -362,13 +425,13 @@ impl<R: Records + 'static, K: Keeper + 'static> Callbacks<R, K> {
         // INVARIANT: The output is gone when this returns, and seq_file serves one reader at a time.
         let mut out = Output {
             file: m,
-            shown: Ok(()),
+            failure: None,
         };
         // SAFETY: By the requirements of this function.
         unsafe {
             let pos: bindings::loff_t = *pos.cast();
             Self::records(m).show(pos.unsigned_abs(), &mut out);
         }
-        out.shown.map_or_else(|error| error.to_errno(), |()| 0)
+        out.result()
     }
 }

@@ -15,6 +15,7 @@
 #include "preempt.c"
 #include "proc_fs.c"
 #include "refcount.c"
+#include "sched.c"
 #include "slab.c"
 #include "sprintf.c"
 #include "vmalloc.c"
