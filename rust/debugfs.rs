@@ -275,9 +275,10 @@ impl<R: Records + 'static> SeqFile<R> {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`] if `name` is empty, a number, longer than 255 bytes, `.`, `..`, or has a `/`; or if
-    ///   this is not called by `module`.
-    /// - [`EEXIST`] if a file of this name was created in this way.
+    /// - [`EINVAL`] if `name` is empty, a number, longer than 255 bytes, `.`, `..`, not UTF-8, or has a `/`
+    ///   or a control character; or if this is not called by `module`.
+    /// - [`EEXIST`] if the directory has a file or directory of this name.
+    /// - [`EAGAIN`] if the caller may not sleep.
     /// - [`ENOMEM`] if there is no memory.
     ///
     /// That there is no debugfs is no error, nor that it does not take the file: nothing may depend on
@@ -347,9 +348,15 @@ impl<R: Records + 'static> SeqFile<R> {
                 let id = files::add(module, table, data.cast(), Place::Debug, name, &|| {
                     let parent = bindings::kalloc_helper_debugfs_folder(NAME.as_char_ptr());
                     let parent = from_err_ptr(parent).map(NonNull::new)?.ok_or(ENODEV)?;
-                    let entry = create(parent.as_ptr(), data.cast());
+                    // debugfs logs an error for a name that is taken.
+                    let taken =
+                        bindings::kalloc_helper_debugfs_has(name.as_char_ptr(), parent.as_ptr());
+                    let entry = match taken {
+                        true => Err(EEXIST),
+                        false => from_err_ptr(create(parent.as_ptr(), data.cast())),
+                    };
                     bindings::dput(parent.as_ptr());
-                    let entry = from_err_ptr(entry).map_err(|_| ENODEV)?;
+                    let entry = entry.map_err(|e| if e == EEXIST { e } else { ENODEV })?;
                     NonNull::new(entry).map(Handle::Debug).ok_or(ENODEV)
                 });
                 let id = match id {

@@ -8,7 +8,10 @@
 //! safe. Its file is then removed when its module goes, which the module loader tells: none of
 //! the module's own code runs any more, and all of it is still there.
 
-use crate::bindings;
+use crate::{
+    bindings,
+    context, //
+};
 use core::{
     mem,
     ptr::{
@@ -147,6 +150,7 @@ pub(crate) fn exit() {
 ///
 /// # Errors
 ///
+/// - [`EAGAIN`] if the caller may not sleep.
 /// - [`EINVAL`] if `table` is not `module`'s, or `name` cannot be a file's.
 /// - [`EEXIST`] if there is such a file on the list.
 /// - [`ENOMEM`] if there is no memory, and what `create` returns.
@@ -158,6 +162,9 @@ pub(crate) fn add(
     name: &CStr,
     create: &dyn Fn() -> Result<Handle>,
 ) -> Result<Id> {
+    if context::is_atomic() {
+        return Err(EAGAIN);
+    }
     let module = module.as_ptr();
     // The module is the caller's, and there.
     if !is_in(ptr::from_ref(table) as c_ulong, module) {
@@ -204,7 +211,8 @@ pub(crate) fn add(
     }
 }
 
-/// Whether C takes `name` for a file, without a complaint in the log.
+/// Returns whether C accepts `name` for a file without a warning, and a listing or the log shows it on one
+/// line.
 fn is_name(name: &[u8]) -> bool {
     !name.is_empty()
         && name.len() <= bindings::NAME_MAX as usize
@@ -212,6 +220,7 @@ fn is_name(name: &[u8]) -> bool {
         && !name.contains(&b'/')
         // These are processes.
         && !name.iter().all(u8::is_ascii_digit)
+        && core::str::from_utf8(name).is_ok_and(|name| !name.contains(char::is_control))
 }
 
 /// Removes a file.

@@ -67,6 +67,7 @@ use core::{
     }, //
 };
 use kernel::{
+    error::to_result,
     ffi::c_void,
     prelude::*, //
 };
@@ -177,10 +178,16 @@ impl<R: Records + 'static> ProcFile<R> {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`] if `name` is empty, a number, longer than 255 bytes, `.`, `..`, or has a `/`; or if
-    ///   this is not called by `module`.
-    /// - [`EEXIST`] if a file of this name was created in this way.
-    /// - [`ENOMEM`] if there is no memory, or the kernel has such a file, of which it complains.
+    /// - [`EINVAL`] if `name` is empty, a number, longer than 255 bytes, `.`, `..`, not UTF-8, or has a `/`
+    ///   or a control character; or if this is not called by `module`.
+    /// - [`EEXIST`] if `/proc` has an entry of this name: a file that was created in this way, one of the
+    ///   kernel's or of another module's, `self` or `thread-self`.
+    /// - [`EAGAIN`] if the caller may not sleep.
+    /// - [`ENOMEM`] if there is no memory.
+    ///
+    /// C code that creates an entry of the same name at this very moment is not seen. Then the kernel warns,
+    /// as it does if two C modules create one, and the second of the two gets [`ENOMEM`]: the table of
+    /// entries has a lock of its own, which modules cannot take.
     pub fn new(
         module: &'static ThisModule,
         name: &'static CStr,
@@ -197,6 +204,7 @@ impl<R: Records + 'static> ProcFile<R> {
                 let table = Callbacks::<R, Proc>::TABLE;
                 // The records are in place before the first reader can come.
                 let id = files::add(module, table, data.cast(), Place::Proc, name, &|| {
+                    to_result(bindings::kalloc_helper_proc_is_free(name.as_char_ptr()))?;
                     let entry = bindings::proc_create_seq_private(
                         name.as_char_ptr(),
                         readers.mode(),

@@ -17,6 +17,17 @@ struct dentry *kalloc_helper_debugfs_folder(const char *name)
 	return NULL;
 }
 
+bool kalloc_helper_debugfs_has(const char *name, struct dentry *parent);
+bool kalloc_helper_debugfs_has(const char *name, struct dentry *parent)
+{
+	struct dentry *dentry = debugfs_lookup(name, parent);
+
+	if (IS_ERR_OR_NULL(dentry))
+		return false;
+	dput(dentry);
+	return true;
+}
+
 /* Gives up the reference, too. The file may be gone, with the folder that it was in. */
 void kalloc_helper_debugfs_remove(struct dentry *dentry);
 void kalloc_helper_debugfs_remove(struct dentry *dentry)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/namei.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 
@@ -9,3 +12,41 @@ void *kalloc_helper_seq_pde_data(const struct seq_file *m)
 {
 	return pde_data(file_inode(m->file));
 }
+
+/* 0, or -EEXIST if /proc has the name, for which proc_register() would WARN. */
+int kalloc_helper_proc_is_free(const char *name);
+
+#ifndef __BINDGEN__
+/*
+ * All proc superblocks show the same entries besides processes. This makes one of its own: those
+ * that are mounted may show processes only (subset=pid), or there may be none.
+ */
+int kalloc_helper_proc_is_free(const char *name)
+{
+	struct file_system_type *type = get_fs_type("proc");
+	struct fs_context *fc;
+	struct dentry *dentry;
+	int err;
+
+	if (!type)
+		return -ENODEV;
+	fc = fs_context_for_mount(type, SB_KERNMOUNT);
+	/* put_filesystem(), which is not exported. The context has its own reference. */
+	module_put(type->owner);
+	if (IS_ERR(fc))
+		return PTR_ERR(fc);
+	err = vfs_get_tree(fc);
+	if (!err) {
+		up_write(&fc->root->d_sb->s_umount);
+		dentry = lookup_noperm_positive_unlocked(&QSTR(name), fc->root);
+		if (!IS_ERR(dentry)) {
+			dput(dentry);
+			err = -EEXIST;
+		} else if (dentry != ERR_PTR(-ENOENT)) {
+			err = PTR_ERR(dentry);
+		}
+	}
+	put_fs_context(fc);
+	return err;
+}
+#endif

@@ -51,6 +51,8 @@ SAID = (
     r"^kobject: can not set name properly!$",
     r"^SLUB: Unable to add cache (exercise|map|kv|kunit|doc)_\w+ to sysfs$",
     r"^debugfs: out of free dentries, can not create (file|directory) '[\w.]+'$",
+    # Nor is the /proc in which a new file's name is looked up.
+    r"^proc_fill_super: (get root inode failed|allocate dentry failed|can't allocate /proc/(thread-)?self)$",
     # A page fault is repeated.
     r"^Huh VM_FAULT_OOM leaked out to the #PF handler\. Retrying PF$",
     # The leak detector does with less.
