@@ -60,6 +60,8 @@ SHOWN = {
         "444", "400", *(f"{ten} {ten:4}l{'':39}{ten:31} a\\20b\\5c\\0a" for ten in range(0, 100, 10)), "939",
         *(f"pieces {size}" for size in ("1", "7", "page", "5*page")), "debugfs", "x0a", "0", "1", str(2**63 - 2),
         "0 0 ", "gone 1", "gone 1"],
+    "readers_end": [*["1 0 Device or resource busy"] * 2, *["1 0 Input/output error"] * 2,
+                    "138 0 ", *["143 0 "] * 2, "7 0 ", str((8 << 20) - 1), *["1 0 File too large"] * 2],
     "modules_come_back": ["0"],
     "the_readme_driver_works": ["driver_session 1", "driver_table 1"],
     "workloads_are_clean": ["10", "1"],

@@ -8,10 +8,13 @@ use kalloc::{
     },
     seq::{
         Output,
-        Records, //
+        Records,
+        MAX_RECORD, //
     }, //
 };
 use kernel::{
+    error::code::EIOCBQUEUED,
+    fmt::Write,
     page::PAGE_SIZE,
     prelude::*,
     sync::atomic::{
@@ -60,6 +63,61 @@ impl Records for Wild {
     }
 }
 
+/// A record that fails with an error.
+pub(crate) struct Fails(Error);
+
+impl Records for Fails {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        (pos == 0).then_some(0)
+    }
+
+    fn show(&self, _: u64, out: &mut Output) {
+        out.fail(self.0);
+    }
+}
+
+/// Records without end, each of some bytes.
+pub(crate) struct Endless(usize);
+
+impl Records for Endless {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        Some(pos)
+    }
+
+    fn show(&self, _: u64, out: &mut Output) {
+        out.left(self.0, "");
+    }
+}
+
+/// A record of some bytes.
+pub(crate) struct Wide(usize);
+
+impl Records for Wide {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        (pos == 0).then_some(0)
+    }
+
+    fn show(&self, _: u64, out: &mut Output) {
+        out.left(self.0, "x");
+    }
+}
+
+/// A record that is padded to the largest width, in a way of each kind.
+pub(crate) struct Padded;
+
+impl Records for Padded {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        (pos == 0).then_some(0)
+    }
+
+    fn show(&self, _: u64, out: &mut Output) {
+        out.column(usize::MAX, 1);
+        out.left(usize::MAX, "x");
+        // There is no room for the first blank.
+        let _ = write!(out, "{:>1$}", "x", usize::MAX);
+    }
+}
+
 /// Records that there never are any of.
 struct Never;
 
@@ -88,14 +146,36 @@ pub(crate) struct Files {
     debug: SeqFile<Tens>,
     #[pin]
     wild: ProcFile<Wild>,
+    #[pin]
+    again: ProcFile<Fails>,
+    #[pin]
+    queued: ProcFile<Fails>,
+    #[pin]
+    empty: ProcFile<Endless>,
+    #[pin]
+    endless: ProcFile<Endless>,
+    #[pin]
+    largest: ProcFile<Wide>,
+    #[pin]
+    larger: ProcFile<Wide>,
+    #[pin]
+    padded: ProcFile<Padded>,
 }
 
 impl Files {
     pub(crate) fn new(module: &'static ThisModule) -> Result<Pin<KBox<Self>>> {
+        let root = Readers::Root;
         let files = try_pin_init!(Files {
             tens <- ProcFile::new(module, c"kalloc_kunit", Readers::Everyone, Tens),
             debug <- SeqFile::new(module, c"kunit", Tens),
-            wild <- ProcFile::new(module, c"kalloc_kunit_wild", Readers::Root, Wild),
+            wild <- ProcFile::new(module, c"kalloc_kunit_wild", root, Wild),
+            again <- ProcFile::new(module, c"kalloc_kunit_again", root, Fails(EAGAIN)),
+            queued <- ProcFile::new(module, c"kalloc_kunit_queued", root, Fails(EIOCBQUEUED)),
+            empty <- ProcFile::new(module, c"kalloc_kunit_empty", root, Endless(0)),
+            endless <- ProcFile::new(module, c"kalloc_kunit_endless", root, Endless(100)),
+            largest <- ProcFile::new(module, c"kalloc_kunit_largest", root, Wide(MAX_RECORD)),
+            larger <- ProcFile::new(module, c"kalloc_kunit_larger", root, Wide(MAX_RECORD + 1)),
+            padded <- ProcFile::new(module, c"kalloc_kunit_padded", root, Padded),
         });
         KBox::pin_init(files, GFP_KERNEL)
     }
@@ -105,6 +185,17 @@ impl Files {
 mod tests {
     use super::*;
     use crate::site::MODULE;
+    use kalloc::failure::Failure;
+    use kernel::{
+        error::code::{
+            ENOIOCTLCMD,
+            ERESTARTNOHAND,
+            ERESTARTNOINTR,
+            ERESTARTSYS,
+            ERESTART_RESTARTBLOCK, //
+        },
+        sync::rcu, //
+    };
 
     fn create(name: &'static CStr) -> Result<Pin<KBox<ProcFile<Never>>>> {
         let module = *MODULE.as_ref().ok_or(ENODEV)?;
@@ -116,7 +207,8 @@ mod tests {
     fn names_are_checked() {
         let before = DROPPED.load(Relaxed);
         let bad = [
-            c"", c".", c"..", c"1", c"007", c"a/b", c"/", c"/a", c"sys/", c"x/../y",
+            c"", c".", c"..", c"1", c"007", c"a/b", c"/", c"/a", c"sys/", c"x/../y", c"a\nb",
+            c"\x1b[2J", c"a\x7f", c"\u{85}", c"\xff",
         ];
         for name in bad {
             assert!(create(name).err() == Some(EINVAL));
@@ -136,6 +228,74 @@ mod tests {
         }
         assert!(DROPPED.load(Relaxed) == before + 9);
         Ok(())
+    }
+
+    #[test]
+    fn names_of_the_kernel_are_taken() {
+        let taken = [
+            c"self",
+            c"thread-self",
+            c"mounts",
+            c"sys",
+            c"fs",
+            c"cmdline",
+            c"meminfo",
+            c"slabinfo",
+        ];
+        for name in taken {
+            assert!(create(name).err() == Some(EEXIST));
+        }
+    }
+
+    #[test]
+    fn names_in_debugfs_are_taken() -> Result {
+        let module = *MODULE.as_ref().ok_or(ENODEV)?;
+        if !cfg!(CONFIG_DEBUG_FS) {
+            crate::case::skip!(c"no debugfs");
+        }
+        let _taken = kalloc::debugfs::dir().map(|dir| dir.subdir(c"kunit_taken"));
+        let file = SeqFile::new(module, c"kunit_taken", Never);
+        assert!(KBox::pin_init(file, GFP_KERNEL).err() == Some(EEXIST));
+        Ok(())
+    }
+
+    #[test]
+    fn files_are_not_created_where_nothing_may_sleep() -> Result {
+        let module = *MODULE.as_ref().ok_or(ENODEV)?;
+        let slot = KBox::<ProcFile<Never>>::new_uninit(GFP_KERNEL)?;
+        let file = ProcFile::new(module, c"kalloc_kunit_never", Readers::Root, Never);
+        let guard = rcu::read_lock();
+        let file = slot.write_pin_init(file);
+        drop(guard);
+        assert!(file.err() == Some(EAGAIN));
+        Ok(())
+    }
+
+    #[test]
+    fn errors_that_c_acts_on_are_mapped() {
+        let passed = |error| Error::from(Failure::from(error));
+        for error in [EPERM, EIO, ENOMEM, EFAULT, EBUSY, EINTR, EINVAL, EFBIG] {
+            assert!(passed(error) == error);
+        }
+        assert!(passed(EAGAIN) == EBUSY);
+        // No signal is pending.
+        let restarts = [
+            ERESTARTSYS,
+            ERESTARTNOINTR,
+            ERESTARTNOHAND,
+            ERESTART_RESTARTBLOCK,
+        ];
+        for error in restarts {
+            assert!(passed(error) == EINTR);
+        }
+        for error in [EIOCBQUEUED, ENOIOCTLCMD] {
+            assert!(passed(error) == EIO);
+        }
+        for number in 1..4096 {
+            let got = passed(Error::from_errno(-number)).to_errno();
+            // User space has names for these.
+            assert!((-133..0).contains(&got) && got != EAGAIN.to_errno());
+        }
     }
 
     #[test]

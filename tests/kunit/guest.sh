@@ -93,6 +93,35 @@ exec 3<&-; exec 4<&-
 echo kalloc_site >/sys/module/kunit/parameters/filter_glob
 modprobe kalloc_kunit
 
+# Each call of a reader ends: with an error that C does not act on, wherever the reader seeks; at a signal, if the
+# records never end; with an error, if a record is too large. A guest whose reader does not end has nothing left to do.
+section readers_end
+came() { echo "$1 $(wc -c </tmp/got) $(sed -n 's/.*: //p' /tmp/said)"; }
+ends() {
+	"$@" >/tmp/got 2>/tmp/said &
+	for signal in 0 0 0 0 0 USR1 0 0 TERM 0 0 0 0 0 0 0 0 0 0 0 0 0; do
+		kill -$signal $! 2>/dev/null || break
+		sleep 0.2
+	done
+	kill -0 $! 2>/dev/null && echo "$* goes on" && exit
+	wait $!
+	came $?
+}
+for file in again queued; do
+	for skip in 0 1; do ends dd if=/proc/kalloc_kunit_$file bs=1 count=1 skip=$skip; done
+done
+ends cat /proc/kalloc_kunit_empty
+ends dd if=/proc/kalloc_kunit_empty bs=1 count=1 skip=1
+ends dd if=/proc/kalloc_kunit_endless bs=1 count=1 skip=1000000000000000
+# A signal that does not kill: a shell catches it.
+ends sh -c 'trap "exit 7" USR1; read -r line </proc/kalloc_kunit_empty'
+# The largest record is read in one piece.
+wc -c </proc/kalloc_kunit_largest
+for file in larger padded; do
+	cat /proc/kalloc_kunit_$file >/tmp/got 2>/tmp/said
+	came $?
+done
+
 # A cache that was forgotten goes with its module, so that the module can come back.
 section modules_come_back
 rmmod kalloc_kunit
