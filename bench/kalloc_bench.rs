@@ -24,8 +24,7 @@ use kalloc::{
 use kernel::{
     new_mutex,
     prelude::*,
-    sync::Mutex,
-    uaccess::UserSliceReader, //
+    sync::Mutex, //
 };
 use state::State;
 
@@ -105,7 +104,7 @@ impl Records for File {
 }
 
 impl Commands for File {
-    fn command(&self, input: &mut UserSliceReader) -> Result {
-        self.0.lock().command(input)
+    fn command(&self, text: &[u8]) -> Result {
+        self.0.lock().command(text)
     }
 }

@@ -16,8 +16,7 @@ use kernel::{
         self,
         Write, //
     },
-    prelude::*,
-    uaccess::UserSliceReader, //
+    prelude::*, //
 };
 
 /// The results of the last write.
@@ -41,11 +40,8 @@ impl State {
     ///
     /// - [`EINVAL`] if there is no group of that name.
     /// - A case's own.
-    pub(crate) fn command(&mut self, input: &mut UserSliceReader) -> Result {
-        let mut line = [0; 32];
-        let line = line.get_mut(..input.len()).ok_or(EINVAL)?;
-        input.read_slice(line)?;
-        let name = core::str::from_utf8(line).map_err(|_| EINVAL)?.trim();
+    pub(crate) fn command(&mut self, text: &[u8]) -> Result {
+        let name = core::str::from_utf8(text).map_err(|_| EINVAL)?.trim();
 
         self.results.clear();
         for case in case::group(name).ok_or(EINVAL)? {

@@ -5,9 +5,15 @@
 //! A [`SeqFile`] shows [`Records`], and so any number of lines, of which a reader sees as many as it
 //! likes. It may take [`Commands`].
 //!
-//! An open file keeps kalloc.ko loaded, but no other module: what was said of
-//! [files in `/proc`](crate::procfs) holds here, too. The directory is locked while a file of it goes: what
-//! a file calls must neither create nor drop one.
+//! An open file keeps kalloc.ko loaded, but no other module: the module of its records goes, and the file
+//! with it, as soon as none of their functions is being called; a call after that is `EIO`. No memory of a
+//! process is waited for meanwhile: a command is copied before [`Commands::command`] is called, and records
+//! are copied after they were shown.
+//!
+//! Those that share an open file and read it at the same time may be shown the same records, as with a
+//! device. One that waits for another one's read is killed at once.
+//!
+//! The directory is locked while a file of it goes: what a file calls must neither create nor drop one.
 //!
 //! # The kernel crate's own files
 //!
@@ -20,37 +26,33 @@ use crate::{
     failure::Failure,
     files::{
         self,
+        CancelFn,
         Handle,
         Id,
-        Place, //
+        Place,
+        Source,
+        WriteFn, //
     },
     seq::{
         Callbacks,
-        Keeper,
         Records, //
     }, //
 };
 use core::{
-    marker::{
-        PhantomData,
-        PhantomPinned, //
-    },
-    ptr::{
-        self,
-        NonNull, //
-    }, //
+    marker::PhantomPinned,
+    ptr::NonNull,
+    slice, //
 };
 use kernel::{
     debugfs::Dir,
     error::from_err_ptr,
     ffi::c_void,
-    prelude::*,
-    uaccess::{
-        UserPtr,
-        UserSlice,
-        UserSliceReader, //
-    }, //
+    page::PAGE_SIZE,
+    prelude::*, //
 };
+
+/// The most bytes of a command: a page.
+pub const MAX_COMMAND: usize = PAGE_SIZE;
 
 /// The directory's name.
 const NAME: &CStr = c"kalloc";
@@ -83,6 +85,20 @@ impl Drop for Root {
     }
 }
 
+/// Returns the directory of that name, which may be another module's, with a reference to it.
+///
+/// # Errors
+///
+/// [`ENODEV`] if there is none.
+fn find() -> Result<NonNull<bindings::dentry>> {
+    // SAFETY: The name is a string that ends with NUL.
+    let entry = unsafe { bindings::kalloc_helper_debugfs_folder(NAME.as_char_ptr()) };
+    from_err_ptr(entry)
+        .ok()
+        .and_then(NonNull::new)
+        .ok_or(ENODEV)
+}
+
 /// Returns the directory, to create files in.
 ///
 /// # Examples
@@ -98,18 +114,6 @@ pub fn dir() -> Option<Dir> {
     ROOT.lock().clone()
 }
 
-/// Files in debugfs, as [`Keeper`]s of what they show.
-struct Debug;
-
-// SAFETY: Opening a file makes its records the seq file's private data. debugfs calls a file back only
-// while it keeps it from being removed.
-unsafe impl Keeper for Debug {
-    unsafe fn find(m: *mut bindings::seq_file) -> *mut c_void {
-        // SAFETY: By the requirements of this function.
-        unsafe { (*m).private }
-    }
-}
-
 /// What a file takes besides: commands, one with each write.
 ///
 /// # Context
@@ -120,13 +124,10 @@ unsafe impl Keeper for Debug {
 ///
 /// ```
 /// use kalloc::{
-///     debugfs::{Commands, SeqFile},
+///     debugfs::{Commands, SeqFile, MAX_COMMAND},
 ///     seq::{Output, Records},
 /// };
-/// use kernel::{
-///     sync::atomic::{ordering::Relaxed, Atomic},
-///     uaccess::UserSliceReader,
-/// };
+/// use kernel::sync::atomic::{ordering::Relaxed, Atomic};
 ///
 /// /// Shows the length of the last write.
 /// struct Last(Atomic<usize>);
@@ -142,8 +143,9 @@ unsafe impl Keeper for Debug {
 /// }
 ///
 /// impl Commands for Last {
-///     fn command(&self, input: &mut UserSliceReader) -> Result {
-///         self.0.store(input.len(), Relaxed);
+///     fn command(&self, text: &[u8]) -> Result {
+///         assert!(text.len() <= MAX_COMMAND);
+///         self.0.store(text.len(), Relaxed);
 ///         Ok(())
 ///     }
 ///
@@ -159,50 +161,41 @@ unsafe impl Keeper for Debug {
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Commands: Records {
-    /// Does what `input`, the whole of a write, asks for.
+    /// Does what `text`, the whole of a write, asks for. It was copied before: nothing waits for the writer's
+    /// memory any more, and the writer cannot change it. One of more than [`MAX_COMMAND`] bytes is refused
+    /// with [`E2BIG`].
     ///
     /// # Errors
     ///
     /// The writer gets the error that is returned, unless C code would act on it: see
     /// [`failure`](crate::failure) for the list. `EAGAIN` becomes `EBUSY`.
-    fn command(&self, input: &mut UserSliceReader) -> Result;
+    fn command(&self, text: &[u8]) -> Result;
 
     /// Tells that the file goes, once for each command that is under way. What removes it, the module's
     /// unloading perhaps, waits until they have returned: those that take long are to end early.
     fn cancel(&self) {}
 }
 
-/// What C calls for a file that takes commands; `struct kalloc_debugfs_table` there.
-#[repr(C)]
-struct Table {
-    seq: bindings::seq_operations,
-    write: unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -> isize,
-    cancel: unsafe extern "C" fn(*mut c_void),
-}
-
-/// The tables of files whose records are an `R`.
-struct Tables<R>(PhantomData<R>);
-
-impl<R: Commands + 'static> Tables<R> {
-    /// The table, for files that are created with a pointer to an `R`.
-    const TABLE: &'static Table = &Table {
-        seq: *Callbacks::<R, Debug>::TABLE,
-        write: write::<R>,
-        cancel: cancel::<R>,
-    };
-}
-
 /// Hands a write on.
 ///
 /// # Safety
 ///
-/// `data` must point to an `R`, which is valid until this returns.
-unsafe extern "C" fn write<R: Commands>(data: *mut c_void, from: *mut c_void, len: usize) -> isize {
-    // SAFETY: By the requirement of this function.
-    let records = unsafe { &*data.cast::<R>() };
-    let mut input = UserSlice::new(UserPtr::from_ptr(from), len).reader();
-    match records.command(&mut input) {
-        // CAST: The kernel limits writes to less than 2^31 bytes.
+/// `records` must point to an `R`, and `text` to `len` bytes, which are valid until this returns.
+unsafe extern "C" fn write<R: Commands>(
+    records: *mut c_void,
+    text: *const c_void,
+    len: usize,
+) -> isize {
+    // SAFETY: `records` points to an `R`, and `text` to `len` bytes, which C does not write until this returns; it
+    // is not NULL, even if `len` is 0.
+    let (records, text) = unsafe {
+        (
+            &*records.cast::<R>(),
+            slice::from_raw_parts(text.cast::<u8>(), len),
+        )
+    };
+    match records.command(text) {
+        // CAST: It is a page at most.
         Ok(()) => len as isize,
         Err(error) => Failure::from(error).to_errno() as isize,
     }
@@ -212,10 +205,10 @@ unsafe extern "C" fn write<R: Commands>(data: *mut c_void, from: *mut c_void, le
 ///
 /// # Safety
 ///
-/// As for [`write`].
-unsafe extern "C" fn cancel<R: Commands>(data: *mut c_void) {
-    // SAFETY: By the requirement of this function.
-    unsafe { &*data.cast::<R>() }.cancel();
+/// `records` must point to an `R`, which is valid until this returns.
+unsafe extern "C" fn cancel<R: Commands>(records: *mut c_void) {
+    // SAFETY: `records` points to an `R`, which is valid until this returns.
+    unsafe { &*records.cast::<R>() }.cancel();
 }
 
 /// A file in the directory that shows records, for root; read-only, unless it takes commands. It is there
@@ -250,11 +243,12 @@ unsafe extern "C" fn cancel<R: Commands>(data: *mut c_void) {
 ///
 /// # Invariants
 ///
-/// `id`, if there is one, is that of a file that shows `self.records` until `files` removes it, or somebody
-/// the directory.
+/// `id`, if there is one, is that of a file whose source is `self.source`, which has `self.records`, until
+/// `files` removes it, or somebody the directory.
 #[pin_data(PinnedDrop)]
 pub struct SeqFile<R: Records + 'static> {
     id: Option<Id>,
+    source: Source,
     records: R,
     #[pin]
     _pin: PhantomPinned,
@@ -288,14 +282,7 @@ impl<R: Records + 'static> SeqFile<R> {
         name: &'static CStr,
         records: R,
     ) -> impl PinInit<Self, Error> {
-        let table = Callbacks::<R, Debug>::TABLE;
-        Self::create(module, name, records, table, move |parent, data| {
-            // SAFETY: By `create`, `parent` is a directory, and `data` valid as long as the file is there;
-            // it goes before the module, which has the table.
-            unsafe {
-                bindings::kalloc_helper_debugfs_create_seq(name.as_char_ptr(), parent, data, table)
-            }
-        })
+        Self::create(module, name, records, None)
     }
 
     /// As [`new`](Self::new), for a file that takes commands as well.
@@ -315,45 +302,44 @@ impl<R: Records + 'static> SeqFile<R> {
     where
         R: Commands,
     {
-        let table = Tables::<R>::TABLE;
-        Self::create(module, name, records, &table.seq, move |parent, data| {
-            // SAFETY: As in `new`; the table is what this function wants.
-            unsafe {
-                bindings::kalloc_helper_debugfs_create_commands(
-                    name.as_char_ptr(),
-                    parent,
-                    data,
-                    ptr::from_ref(table).cast(),
-                )
-            }
-        })
+        Self::create(module, name, records, Some((write::<R>, cancel::<R>)))
     }
 
-    /// Puts the records in place, and calls `create` with the directory and with them.
+    /// Puts the records in place, and creates the file.
     fn create(
         module: &'static ThisModule,
         name: &'static CStr,
         records: R,
-        table: &'static bindings::seq_operations,
-        create: impl Fn(*mut bindings::dentry, *mut c_void) -> *mut bindings::dentry,
+        commands: Option<(WriteFn, CancelFn)>,
     ) -> impl PinInit<Self, Error> {
         const { crate::place::assert_movable::<R>() };
         // SAFETY: On success the closure initialises all fields, on error none; nothing in it moves
-        // the slot.
+        // the slot. The source stays there until the file has been removed, when the slot is dropped.
         unsafe {
             pin_init::pin_init_from_closure(move |slot: *mut Self| {
                 let data = &raw mut (*slot).records;
                 data.write(records);
+                let source = &raw mut (*slot).source;
+                source.write(Source {
+                    table: Callbacks::<R>::TABLE,
+                    records: data.cast(),
+                    write: commands.map(|(write, _)| write),
+                    cancel: commands.map(|(_, cancel)| cancel),
+                });
                 // The records are in place before the first reader can come.
-                let id = files::add(module, table, data.cast(), Place::Debug, name, &|| {
-                    let parent = bindings::kalloc_helper_debugfs_folder(NAME.as_char_ptr());
-                    let parent = from_err_ptr(parent).map(NonNull::new)?.ok_or(ENODEV)?;
+                let id = files::add(module, source, Place::Debug, name, &|| {
+                    let parent = find()?;
                     // debugfs logs an error for a name that is taken.
                     let taken =
                         bindings::kalloc_helper_debugfs_has(name.as_char_ptr(), parent.as_ptr());
                     let entry = match taken {
                         true => Err(EEXIST),
-                        false => from_err_ptr(create(parent.as_ptr(), data.cast())),
+                        false => from_err_ptr(bindings::kalloc_helper_debugfs_create(
+                            name.as_char_ptr(),
+                            parent.as_ptr(),
+                            source.cast(),
+                            commands.is_some(),
+                        )),
                     };
                     bindings::dput(parent.as_ptr());
                     let entry = entry.map_err(|e| if e == EEXIST { e } else { ENODEV })?;
@@ -367,7 +353,7 @@ impl<R: Records + 'static> SeqFile<R> {
                         return Err(error);
                     }
                 };
-                // INVARIANT: Just created, with that data.
+                // INVARIANT: Just created, with that source.
                 (&raw mut (*slot).id).write(id);
                 Ok(())
             })

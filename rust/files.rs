@@ -49,6 +49,24 @@ struct Files {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Id(u64);
 
+/// Does what a write, which has been copied, asks for.
+pub(crate) type WriteFn = unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> isize;
+/// Ends a write early.
+pub(crate) type CancelFn = unsafe extern "C" fn(*mut c_void);
+
+/// The records of a file, and the functions that C calls with them until the file is removed;
+/// `struct kalloc_seq_source` there.
+#[repr(C)]
+pub(crate) struct Source {
+    /// Shows the records.
+    pub(crate) table: &'static bindings::seq_operations,
+    /// The records.
+    pub(crate) records: *mut c_void,
+    /// Both are there if the file takes commands.
+    pub(crate) write: Option<WriteFn>,
+    pub(crate) cancel: Option<CancelFn>,
+}
+
 /// What the kernel knows a file by.
 pub(crate) enum Handle {
     /// A file in `/proc`.
@@ -91,8 +109,8 @@ struct Entry {
     name: CString,
     /// Whose functions it calls.
     module: *mut bindings::module,
-    /// What it calls them with.
-    data: *mut c_void,
+    /// Where it finds the functions.
+    source: *const Source,
     state: State,
 }
 
@@ -108,10 +126,9 @@ enum State {
 unsafe impl Send for Entry {}
 
 impl Entry {
-    /// Whether it has to go with `module`: whose functions it calls, or in whose memory it finds what it
-    /// calls them with.
+    /// Whether it has to go with `module`: whose functions it calls, or in whose memory it finds them.
     fn needs(&self, module: *mut bindings::module) -> bool {
-        self.module == module || is_in(self.data as c_ulong, module)
+        self.module == module || is_in(self.source as c_ulong, module)
     }
 }
 
@@ -145,19 +162,21 @@ pub(crate) fn exit() {
     FILES.lock().entries = KVec::new();
 }
 
-/// Puts the file that `create` makes on the list. Its functions are those in `table`, which are
-/// `module`'s; it calls them with `data`.
+/// Puts the file that `create` makes on the list, with `source`, whose functions are `module`'s.
+///
+/// # Safety
+///
+/// `source` must be valid until the file is removed.
 ///
 /// # Errors
 ///
 /// - [`EAGAIN`] if the caller may not sleep.
-/// - [`EINVAL`] if `table` is not `module`'s, or `name` cannot be a file's.
+/// - [`EINVAL`] if the table is not `module`'s, or `name` cannot be a file's.
 /// - [`EEXIST`] if there is such a file on the list.
 /// - [`ENOMEM`] if there is no memory, and what `create` returns.
-pub(crate) fn add(
+pub(crate) unsafe fn add(
     module: &'static ThisModule,
-    table: &'static bindings::seq_operations,
-    data: *mut c_void,
+    source: *const Source,
     place: Place,
     name: &CStr,
     create: &dyn Fn() -> Result<Handle>,
@@ -166,6 +185,8 @@ pub(crate) fn add(
         return Err(EAGAIN);
     }
     let module = module.as_ptr();
+    // SAFETY: `source` is valid until the file, which is not created yet, is removed.
+    let table = unsafe { (*source).table };
     // The module is the caller's, and there.
     if !is_in(ptr::from_ref(table) as c_ulong, module) {
         return Err(EINVAL);
@@ -186,7 +207,7 @@ pub(crate) fn add(
         place,
         name,
         module,
-        data,
+        source,
         state: State::Coming,
     };
     // GFP: There is no caller's choice: creating a file sleeps.

@@ -199,7 +199,9 @@ pub fn paging_levels() -> u32 {
 ///
 /// # Context
 ///
-/// Process context.
+/// Process context. The records of a file ask
+/// [`Output::hides_addresses`](crate::seq::Output::hides_addresses) instead, since their text may be for
+/// another process than the one that runs.
 ///
 /// # Examples
 ///
@@ -217,15 +219,6 @@ pub fn paging_levels() -> u32 {
 /// assert_eq!(start().is_err(), layout::hidden());
 /// ```
 pub fn hidden() -> bool {
-    let mut text = [0; 20];
-    let some = (&raw const text).cast();
-    // SAFETY: `text` has that size, and that it is written to while `some` points to it does not
-    // matter, since that is not read.
-    let len =
-        unsafe { bindings::kalloc_helper_print_restricted(text.as_mut_ptr(), text.len(), some) };
-    // Who may not see a pointer is shown zero, who may its digits or those of its hash.
-    // CAST: Not negative, and less than the room.
-    let restricted = text.iter().take(len as usize).all(|&digit| digit == b'0');
     // SAFETY: Asks about the process that runs.
-    restricted || !unsafe { bindings::kalloc_helper_capable_syslog() }
+    unsafe { bindings::kalloc_helper_hides_addresses() }
 }

@@ -41,6 +41,14 @@
 //!
 //! An open file does not keep the module loaded: somebody could sit on it for ever. The module goes, and
 //! the file with it, as soon as no read of it is under way; a read after that is `EIO`.
+//!
+//! A read includes the copy to the reader's memory, which may be long in coming if another process serves it (FUSE,
+//! userfaultfd), or never come: the module then waits until the reader is killed. Files in
+//! [debugfs](crate::debugfs) do not wait for that. The page on [security](../../security.html) has more.
+//!
+//! Those that share an open file and read it at the same time may be shown the same records, as with a device.
+//! One that waits for another one's read is killed at once.
+//!
 //! A [`ProcFile`] that was forgotten is removed when its module has gone, with a line in the log.
 //!
 //! C header: [`include/linux/proc_fs.h`](srctree/include/linux/proc_fs.h)
@@ -51,37 +59,22 @@ use crate::{
         self,
         Handle,
         Id,
-        Place, //
+        Place,
+        Source, //
     },
     seq::{
         Callbacks,
-        Keeper,
         Records, //
     }, //
 };
 use core::{
     marker::PhantomPinned,
-    ptr::{
-        self,
-        NonNull, //
-    }, //
+    ptr::NonNull, //
 };
 use kernel::{
     error::to_result,
-    ffi::c_void,
     prelude::*, //
 };
-
-/// Files in `/proc`, as [`Keeper`]s of what they show.
-struct Proc;
-
-// SAFETY: An entry has its records as its data. `proc_remove` waits until callbacks have returned.
-unsafe impl Keeper for Proc {
-    unsafe fn find(m: *mut bindings::seq_file) -> *mut c_void {
-        // SAFETY: By the requirements of this function.
-        unsafe { bindings::kalloc_helper_seq_pde_data(m) }
-    }
-}
 
 /// Who may read a file.
 ///
@@ -155,6 +148,7 @@ impl Readers {
 #[pin_data(PinnedDrop)]
 pub struct ProcFile<R: Records + 'static> {
     id: Id,
+    source: Source,
     records: R,
     #[pin]
     _pin: PhantomPinned,
@@ -196,22 +190,25 @@ impl<R: Records + 'static> ProcFile<R> {
     ) -> impl PinInit<Self, Error> {
         const { crate::place::assert_movable::<R>() };
         // SAFETY: On success the closure initialises all fields, on error none; nothing in it
-        // moves the slot.
+        // moves the slot. The source stays there until the file has been removed, when the slot is dropped.
         unsafe {
             pin_init::pin_init_from_closure(move |slot: *mut Self| {
                 let data = &raw mut (*slot).records;
                 data.write(records);
-                let table = Callbacks::<R, Proc>::TABLE;
+                let source = &raw mut (*slot).source;
+                source.write(Source {
+                    table: Callbacks::<R>::TABLE,
+                    records: data.cast(),
+                    write: None,
+                    cancel: None,
+                });
                 // The records are in place before the first reader can come.
-                let id = files::add(module, table, data.cast(), Place::Proc, name, &|| {
+                let id = files::add(module, source, Place::Proc, name, &|| {
                     to_result(bindings::kalloc_helper_proc_is_free(name.as_char_ptr()))?;
-                    let entry = bindings::proc_create_seq_private(
+                    let entry = bindings::kalloc_helper_proc_create(
                         name.as_char_ptr(),
                         readers.mode(),
-                        ptr::null_mut(),
-                        table,
-                        0,
-                        data.cast(),
+                        source.cast(),
                     );
                     NonNull::new(entry).map(Handle::Proc).ok_or(ENOMEM)
                 })

@@ -246,6 +246,45 @@ impl Output {
     }
 }
 
+/// The process that has opened the file.
+impl Output {
+    /// Returns whether the kernel's addresses are to be hidden from the process that opened the file, as
+    /// [`layout::hidden`](crate::layout::hidden) does of the one that runs.
+    ///
+    /// It was judged when it opened the file. The text may be for others: an open file can be handed on,
+    /// with text that one has asked for and another is given.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::{
+    ///     layout::{self, VMALLOC},
+    ///     seq::{Output, Records},
+    /// };
+    ///
+    /// struct Start;
+    ///
+    /// impl Records for Start {
+    ///     fn seek(&self, pos: u64) -> Option<u64> {
+    ///         (pos == 0).then_some(0)
+    ///     }
+    ///
+    ///     fn show(&self, _pos: u64, out: &mut Output) {
+    ///         match layout::area(VMALLOC) {
+    ///             Some(area) if !out.hides_addresses() => out.print(fmt!("{:x}\n", area.start())),
+    ///             _ => out.write(b"hidden\n"),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Start.seek(0), Some(0));
+    /// ```
+    pub fn hides_addresses(&self) -> bool {
+        // SAFETY: By the invariants.
+        unsafe { bindings::kalloc_helper_seq_hides_addresses(self.file) }
+    }
+}
+
 /// Columns of numbers. The general machinery for formatting takes several times as long for a number
 /// as it takes to find it out, and a table may have ten thousand rows.
 impl Output {
@@ -306,25 +345,10 @@ impl fmt::Write for Output {
     }
 }
 
-/// Where a kind of file keeps the records that it shows.
-///
-/// # Safety
-///
-/// In a callback of seq_file, `find` must return what the file was created with, which is valid
-/// until the callback returns.
-pub(crate) unsafe trait Keeper {
-    /// Returns the records of the file behind `m`.
-    ///
-    /// # Safety
-    ///
-    /// `m` must be the seq file of a file of this kind, in one of its callbacks.
-    unsafe fn find(m: *mut bindings::seq_file) -> *mut c_void;
-}
+/// seq_file's callbacks for records `R`.
+pub(crate) struct Callbacks<R>(PhantomData<R>);
 
-/// seq_file's callbacks for records `R` that `K` keeps.
-pub(crate) struct Callbacks<R, K>(PhantomData<(R, K)>);
-
-impl<R: Records + 'static, K: Keeper + 'static> Callbacks<R, K> {
+impl<R: Records + 'static> Callbacks<R> {
     /// The table, for files that are created with a pointer to an `R`.
     pub(crate) const TABLE: &'static bindings::seq_operations = &bindings::seq_operations {
         start: Some(Self::start),
@@ -339,8 +363,8 @@ impl<R: Records + 'static, K: Keeper + 'static> Callbacks<R, K> {
     ///
     /// `m` must be the seq file of a file that was created with this table, in one of its callbacks.
     unsafe fn records<'a>(m: *mut bindings::seq_file) -> &'a R {
-        // SAFETY: By the requirements of this function, and those of `Keeper`.
-        unsafe { &*K::find(m).cast::<R>() }
+        // SAFETY: The file was created with a pointer to an `R`, and cannot be removed during a callback.
+        unsafe { &*bindings::kalloc_helper_seq_records(m).cast::<R>() }
     }
 
     /// Moves `*pos` to the next record there is, and returns `pos` itself as the iterator, so that

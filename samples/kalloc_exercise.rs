@@ -38,8 +38,7 @@ use kalloc::{
 use kernel::{
     error::code::ERESTARTSYS,
     prelude::*,
-    sync::Arc,
-    uaccess::UserSliceReader, //
+    sync::Arc, //
 };
 
 mod exercise {
@@ -111,9 +110,9 @@ impl Records for File {
 
 impl Commands for File {
     /// Who was only stopped, and goes on, begins it anew.
-    fn command(&self, input: &mut UserSliceReader) -> Result {
+    fn command(&self, text: &[u8]) -> Result {
         let interrupted = |error| if error == EINTR { ERESTARTSYS } else { error };
-        self.0.command(input).map_err(interrupted)
+        self.0.command(text).map_err(interrupted)
     }
 
     fn cancel(&self) {

@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/capability.h>
+#include <linux/sprintf.h>
+#include <linux/string.h>
 #include <linux/user_namespace.h>
 
-bool kalloc_helper_capable_syslog(void);
-bool kalloc_helper_capable_syslog(void)
+/*
+ * Returns whether the kernel's addresses are to be hidden from the process that runs. One that
+ * may not see a pointer is shown zeroes, one that may its digits, or those of its hash.
+ */
+bool kalloc_helper_hides_addresses(void);
+bool kalloc_helper_hides_addresses(void)
 {
-	return ns_capable_noaudit(&init_user_ns, CAP_SYSLOG);
+	char text[20];
+	int length = scnprintf(text, sizeof(text), "%pK", text);
+
+	return strspn(text, "0") == length || !ns_capable_noaudit(&init_user_ns, CAP_SYSLOG);
 }

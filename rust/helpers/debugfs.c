@@ -3,7 +3,8 @@
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/module.h>
-#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/string.h>
 
 /* Somebody may have made a file of that name, in which nothing can be looked up. */
 struct dentry *kalloc_helper_debugfs_folder(const char *name);
@@ -36,93 +37,80 @@ void kalloc_helper_debugfs_remove(struct dentry *dentry)
 	dput(dentry);
 }
 
-/* Each has a reference to the file, for the above. */
-
-struct dentry *kalloc_helper_debugfs_create_seq(const char *name, struct dentry *parent,
-						void *data, const struct seq_operations *ops);
-struct dentry *kalloc_helper_debugfs_create_commands(const char *name, struct dentry *parent,
-						     void *data, const void *table);
+/* Has a reference to the file, for kalloc_helper_debugfs_remove(). */
+struct dentry *kalloc_helper_debugfs_create(const char *name, struct dentry *parent, void *source,
+					    bool takes_commands);
 
 #ifndef __BINDGEN__
-/* NULL if somebody has removed the file since, with the folder perhaps. */
+/* NULL if the file was removed since, with the directory perhaps. */
 static struct dentry *kalloc_debugfs_get(struct dentry *created, const char *name,
-					 struct dentry *parent, const void *data)
+					 struct dentry *parent, const void *source)
 {
 	struct dentry *dentry = IS_ERR(created) ? created : debugfs_lookup(name, parent);
 
-	if (IS_ERR_OR_NULL(dentry) || d_inode(dentry)->i_private == data)
+	if (IS_ERR_OR_NULL(dentry) || d_inode(dentry)->i_private == source)
 		return dentry;
 	dput(dentry);
 	return NULL;
 }
 
+/* debugfs keeps the file while it is opened. */
 static int kalloc_debugfs_open(struct inode *inode, struct file *file)
 {
-	int err = seq_open(file, debugfs_get_aux(file));
-
-	if (err)
-		return err;
-	((struct seq_file *)file->private_data)->private = inode->i_private;
-	/*
-	 * Commands have no position. Whoever shares an open file with one that takes long
-	 * would wait for it, where no signal ends that.
-	 */
-	if (!(file->f_mode & FMODE_READ))
-		file->f_mode &= ~FMODE_ATOMIC_POS;
-	return 0;
+	return kalloc_seq_open(file, inode->i_private, file->f_path.dentry);
 }
 
 static const struct file_operations kalloc_debugfs_fops = {
 	.owner = THIS_MODULE,
 	.open = kalloc_debugfs_open,
-	.read = seq_read,
-	.llseek = seq_lseek,
-	.release = seq_release,
-};
-
-struct dentry *kalloc_helper_debugfs_create_seq(const char *name, struct dentry *parent,
-						void *data, const struct seq_operations *ops)
-{
-	/* Without debugfs the parameter, which nobody reads then, is not const. */
-	return kalloc_debugfs_get(debugfs_create_file_aux(name, 0400, parent, data, (void *)ops,
-							  &kalloc_debugfs_fops),
-				  name, parent, data);
-}
-
-/* As rust/debugfs.rs has it, to the types of parameters: with CFI the kernel compares them. */
-struct kalloc_debugfs_table {
-	const struct seq_operations seq;
-	ssize_t (*write)(void *data, void __user *from, size_t length);
-	void (*cancel)(void *data);
+	.read_iter = kalloc_seq_read_iter,
+	.llseek = kalloc_seq_lseek,
+	.release = kalloc_seq_release,
 };
 
 #ifdef CONFIG_DEBUG_FS
-struct kalloc_debugfs_call {
-	struct debugfs_cancellation cancellation;
-	const struct kalloc_debugfs_table *table;
-	void *data;
-};
-
 static void kalloc_debugfs_cancel(struct dentry *dentry, void *data)
 {
-	const struct kalloc_debugfs_call *call = data;
+	const struct kalloc_seq_source *source = data;
 
-	call->table->cancel(call->data);
+	source->cancel(source->records);
 }
 
-static ssize_t kalloc_debugfs_write(struct file *file, const char __user *from, size_t length,
-				    loff_t *pos)
+/* The file, and so its source, is there until kalloc_seq_leave(). */
+static ssize_t kalloc_debugfs_command(struct file *file, const void *text, size_t length)
 {
-	struct kalloc_debugfs_call call = {
-		.cancellation = { .cancel = kalloc_debugfs_cancel, .cancel_data = &call },
-		.table = debugfs_get_aux(file),
-		.data = ((struct seq_file *)file->private_data)->private,
+	struct kalloc_seq_source *source = file_inode(file)->i_private;
+	struct debugfs_cancellation cancellation = {
+		.cancel = kalloc_debugfs_cancel,
+		.cancel_data = source,
 	};
 	ssize_t result;
 
-	debugfs_enter_cancellation(file, &call.cancellation);
-	result = call.table->write(call.data, (void __user *)from, length);
-	debugfs_leave_cancellation(file, &call.cancellation);
+	debugfs_enter_cancellation(file, &cancellation);
+	result = source->write(source->records, text, length);
+	debugfs_leave_cancellation(file, &cancellation);
+	return result;
+}
+
+/* The writer's memory may never come: it is read before the file is kept. */
+static ssize_t kalloc_debugfs_write(struct file *file, const char __user *from, size_t length,
+				    loff_t *pos)
+{
+	struct kalloc_seq *seq = kalloc_seq_of(file);
+	ssize_t result;
+	void *text;
+
+	if (length > PAGE_SIZE)
+		return -E2BIG;
+	text = memdup_user(from, length);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	result = kalloc_seq_enter(seq);
+	if (!result) {
+		result = kalloc_debugfs_command(file, text, length);
+		kalloc_seq_leave(seq);
+	}
+	kfree(text);
 	return result;
 }
 #endif
@@ -130,20 +118,26 @@ static ssize_t kalloc_debugfs_write(struct file *file, const char __user *from, 
 static const struct file_operations kalloc_debugfs_commands_fops = {
 	.owner = THIS_MODULE,
 	.open = kalloc_debugfs_open,
-	.read = seq_read,
+	.read_iter = kalloc_seq_read_iter,
 #ifdef CONFIG_DEBUG_FS
 	.write = kalloc_debugfs_write,
 #endif
-	.llseek = seq_lseek,
-	.release = seq_release,
+	.llseek = kalloc_seq_lseek,
+	.release = kalloc_seq_release,
 };
 
-struct dentry *kalloc_helper_debugfs_create_commands(const char *name, struct dentry *parent,
-						     void *data, const void *table)
+/*
+ * "Unsafe", since debugfs does not keep the file during calls. It would during all of one, however
+ * long the caller's memory takes to come.
+ */
+struct dentry *kalloc_helper_debugfs_create(const char *name, struct dentry *parent, void *source,
+					    bool takes_commands)
 {
-	/* Nobody changes it: the stub for kernels without debugfs takes no const. */
-	return kalloc_debugfs_get(debugfs_create_file_aux(name, 0600, parent, data, (void *)table,
-							  &kalloc_debugfs_commands_fops),
-				  name, parent, data);
+	umode_t mode = takes_commands ? 0600 : 0400;
+	const struct file_operations *fops =
+		takes_commands ? &kalloc_debugfs_commands_fops : &kalloc_debugfs_fops;
+
+	return kalloc_debugfs_get(debugfs_create_file_unsafe(name, mode, parent, source, fops),
+				  name, parent, source);
 }
 #endif

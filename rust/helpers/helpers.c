@@ -5,6 +5,8 @@
  */
 
 #include "capability.c"
+/* The next one and procfs' build on it. */
+#include "seq_file.c"
 #include "debugfs.c"
 #include "llist.c"
 #include "memory.c"
@@ -17,6 +19,5 @@
 #include "refcount.c"
 #include "sched.c"
 #include "slab.c"
-#include "sprintf.c"
 #include "vmalloc.c"
 #include "workqueue.c"

@@ -5,18 +5,17 @@
 #include <linux/fs_context.h>
 #include <linux/namei.h>
 #include <linux/proc_fs.h>
-#include <linux/seq_file.h>
 
-void *kalloc_helper_seq_pde_data(const struct seq_file *m);
-void *kalloc_helper_seq_pde_data(const struct seq_file *m)
-{
-	return pde_data(file_inode(m->file));
-}
-
+struct proc_dir_entry *kalloc_helper_proc_create(const char *name, umode_t mode, void *source);
 /* 0, or -EEXIST if /proc has the name, for which proc_register() would WARN. */
 int kalloc_helper_proc_is_free(const char *name);
 
 #ifndef __BINDGEN__
+static int kalloc_proc_open(struct inode *inode, struct file *file)
+{
+	return kalloc_seq_open(file, pde_data(inode), NULL);
+}
+
 /*
  * All proc superblocks show the same entries besides processes. This makes one of its own: those
  * that are mounted may show processes only (subset=pid), or there may be none.
@@ -48,5 +47,17 @@ int kalloc_helper_proc_is_free(const char *name)
 	}
 	put_fs_context(fc);
 	return err;
+}
+
+static const struct proc_ops kalloc_proc_ops = {
+	.proc_open = kalloc_proc_open,
+	.proc_read_iter = kalloc_seq_read_iter,
+	.proc_lseek = kalloc_seq_lseek,
+	.proc_release = kalloc_seq_release,
+};
+
+struct proc_dir_entry *kalloc_helper_proc_create(const char *name, umode_t mode, void *source)
+{
+	return proc_create_data(name, mode, NULL, &kalloc_proc_ops, source);
 }
 #endif

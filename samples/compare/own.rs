@@ -58,13 +58,14 @@ pub(crate) fn machine(table: &mut Table) -> Result {
     table.add("machine", "clock_tick_ns", Value::Count(cost::tick()))
 }
 
-/// What is measured of vmalloc only. A pair costs `cost_ns`.
-pub(crate) fn vmalloc(table: &mut Table, cost_ns: u64) -> Result {
+/// What is measured of vmalloc only. A pair costs `cost_ns`. Unless addresses are `hidden`, it tells how far one
+/// area is from another.
+pub(crate) fn vmalloc(table: &mut Table, cost_ns: u64, hidden: bool) -> Result {
     let area = layout::area(layout::VMALLOC).ok_or(ENODEV)?;
     let direct = layout::area(layout::DIRECT_MAP).ok_or(ENODEV)?;
     // With the machine's memory it tells where the area is.
     let gap = match area.start().checked_sub(direct.last()) {
-        Some(distance) if !layout::hidden() => Value::Bytes(distance - 1),
+        Some(distance) if !hidden => Value::Bytes(distance - 1),
         _ => Value::Unknown,
     };
     // The page after it, or C's refusal, is not reached.

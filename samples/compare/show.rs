@@ -56,11 +56,12 @@ impl Records for Comparison {
     }
 
     fn show(&self, _pos: u64, out: &mut Output) {
+        let hidden = out.hides_addresses();
         let shown = self.0.take(
             || Ok(()),
             |last| {
                 // An output takes what it is given.
-                let _ = write!(out, "{}", last.table()?);
+                let _ = write!(out, "{}", last.table(hidden)?);
                 Ok(())
             },
         );
@@ -82,7 +83,12 @@ impl Records for Layout {
     }
 
     fn show(&self, _pos: u64, out: &mut Output) {
-        out.print(fmt!("{}", self));
+        if out.hides_addresses() {
+            // Sizes add up to addresses.
+            out.write(b"# hidden: see kernel.kptr_restrict and CAP_SYSLOG\n");
+        } else {
+            out.print(fmt!("{}", self));
+        }
     }
 }
 
@@ -95,13 +101,12 @@ impl Last {
     /// How long a measurement is shown, in nanoseconds.
     const FRESH_NS: u64 = 1_000_000_000;
 
-    /// What may still be shown, or is measured now.
+    /// What may still be shown, or is measured now, without addresses if they are `hidden`.
     ///
     /// # Errors
     ///
     /// As [`measure`].
-    fn table(&mut self) -> Result<&Table> {
-        let hidden = layout::hidden();
+    fn table(&mut self, hidden: bool) -> Result<&Table> {
         // What is old is freed before anything is measured.
         let last = self
             .0
@@ -110,7 +115,7 @@ impl Last {
         let last = match last {
             Some(last) => last,
             None => {
-                let table = measure()?;
+                let table = measure(hidden)?;
                 (Watch::start(), hidden, table)
             }
         };
@@ -120,10 +125,6 @@ impl Last {
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if layout::hidden() {
-            // Sizes add up to addresses.
-            return f.write_str("# hidden: see kernel.kptr_restrict and CAP_SYSLOG\n");
-        }
         writeln!(f, "# {}-level page tables", layout::paging_levels())?;
         f.write_str("# start end size name\n")?;
         // Without a loop, which would have a second copy of the iterator on the stack.
@@ -135,16 +136,16 @@ impl fmt::Display for Layout {
     }
 }
 
-/// Measures everything.
+/// Measures everything; what tells addresses only if they are not `hidden`.
 ///
 /// # Errors
 ///
 /// As [`probe::api`].
-fn measure() -> Result<Table> {
+fn measure(hidden: bool) -> Result<Table> {
     let mut table = Table::new();
     own::machine(&mut table)?;
     let cost = probe::api::<VmallocApi>(&mut table)?;
-    own::vmalloc(&mut table, cost)?;
+    own::vmalloc(&mut table, cost, hidden)?;
     probe::api::<KmallocApi>(&mut table)?;
     own::kmalloc(&mut table)?;
     cache::measure(&mut table)?;

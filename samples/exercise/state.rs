@@ -21,8 +21,7 @@ use kernel::{
     fmt,
     new_mutex,
     prelude::*,
-    sync::Mutex,
-    uaccess::UserSliceReader, //
+    sync::Mutex, //
 };
 
 /// What came of a run, for the site of its workload.
@@ -108,12 +107,11 @@ impl State {
     /// - [`E2BIG`] if it is too long.
     /// - [`EINTR`] if there is a signal, [`ENODEV`] if the module goes.
     /// - The workload's. The file then shows which one.
-    pub(crate) fn command(&self, input: &mut UserSliceReader) -> Result {
-        // The writer's memory may take its time to be there: nobody waits for that.
-        let mut line = [0; Self::MAX_COMMAND];
-        let line = line.get_mut(..input.len()).ok_or(E2BIG)?;
-        input.read_slice(line)?;
-        let line = core::str::from_utf8(line).map_err(|_| EINVAL)?;
+    pub(crate) fn command(&self, text: &[u8]) -> Result {
+        if text.len() > Self::MAX_COMMAND {
+            return Err(E2BIG);
+        }
+        let line = core::str::from_utf8(text).map_err(|_| EINVAL)?;
 
         let command = Command::parse(line)?;
         self.kept.take(command::stay, |kept| {

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/debugfs.h>
+#include <linux/fs.h>
+#include <linux/mutex.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+/*
+ * The functions and the records of a file, as rust/files.rs has them, to the types of parameters:
+ * with CFI the kernel compares these. A file that takes no commands has neither of the last two.
+ */
+struct kalloc_seq_source {
+	const struct seq_operations *ops;
+	void *records;
+	ssize_t (*write)(void *records, const void *text, size_t length);
+	void (*cancel)(void *records);
+};
+
+/* An open file of records: the private data of its seq_file. */
+struct kalloc_seq {
+	/* One reader at a time. seq_file's own lock, which cannot be killed, is then free. */
+	struct mutex lock;
+	void *records;
+	/* The file's, if it is one of debugfs. */
+	struct dentry *dentry;
+	bool hides_addresses;
+	/* A page. `count` bytes from `from` on are the file's at `pos`, and not copied yet. */
+	char *text;
+	size_t from, count;
+	loff_t pos;
+};
+
+bool kalloc_helper_seq_hides_addresses(const struct seq_file *m);
+bool kalloc_helper_seq_hides_addresses(const struct seq_file *m)
+{
+	return ((const struct kalloc_seq *)m->private)->hides_addresses;
+}
+
+void *kalloc_helper_seq_records(const struct seq_file *m);
+void *kalloc_helper_seq_records(const struct seq_file *m)
+{
+	return ((const struct kalloc_seq *)m->private)->records;
+}
+
+#ifndef __BINDGEN__
+static struct kalloc_seq *kalloc_seq_of(const struct file *file)
+{
+	return ((struct seq_file *)file->private_data)->private;
+}
+
+static int kalloc_seq_open(struct file *file, const struct kalloc_seq_source *source,
+			   struct dentry *dentry)
+{
+	struct kalloc_seq *seq = __seq_open_private(file, source->ops, sizeof(*seq));
+
+	if (!seq)
+		return -ENOMEM;
+	mutex_init(&seq->lock);
+	seq->records = source->records;
+	seq->dentry = dentry;
+	/* The opener is judged, as for /proc/kallsyms: the text may be another process' to read. */
+	seq->hides_addresses = kalloc_helper_hides_addresses();
+	/*
+	 * The lock of a file's position is held during all of a command or a read, and no signal
+	 * ends waiting for it. Without it, readers that share an open file may get the same
+	 * records, as those of a device do.
+	 */
+	file->f_mode &= ~FMODE_ATOMIC_POS;
+	return 0;
+}
+
+static int kalloc_seq_release(struct inode *inode, struct file *file)
+{
+	kfree(kalloc_seq_of(file)->text);
+	return seq_release_private(inode, file);
+}
+
+/* Between these two a file in debugfs is not removed: its removal waits. procfs has its own. */
+static int kalloc_seq_enter(const struct kalloc_seq *seq)
+{
+	return seq->dentry ? debugfs_file_get(seq->dentry) : 0;
+}
+
+static void kalloc_seq_leave(const struct kalloc_seq *seq)
+{
+	if (seq->dentry)
+		debugfs_file_put(seq->dentry);
+}
+
+/* Has up to `size` bytes of the file from `pos` on in `text`. Returns 0 at the file's end. */
+static ssize_t kalloc_seq_render(struct kalloc_seq *seq, struct kiocb *iocb, size_t size)
+{
+	struct kvec vec = { .iov_len = min_t(size_t, size, PAGE_SIZE) };
+	loff_t pos = iocb->ki_pos;
+	struct iov_iter iter;
+	ssize_t result;
+
+	result = kalloc_seq_enter(seq);
+	if (result)
+		return result;
+	/* seq_file begins anew there, too. */
+	if (!seq->count || seq->pos != pos || !pos) {
+		if (!seq->text)
+			seq->text = kmalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+		vec.iov_base = seq->text;
+		iov_iter_kvec(&iter, ITER_DEST, &vec, 1, vec.iov_len);
+		result = seq->text ? seq_read_iter(iocb, &iter) : -ENOMEM;
+		seq->from = 0;
+		seq->count = max_t(ssize_t, result, 0);
+		seq->pos = pos;
+		iocb->ki_pos = pos;
+	}
+	kalloc_seq_leave(seq);
+	return seq->count ?: result;
+}
+
+/*
+ * The reader's memory may never come, from a userfaultfd or a filesystem of FUSE: the file in
+ * debugfs goes meanwhile.
+ */
+static ssize_t kalloc_seq_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct kalloc_seq *seq = kalloc_seq_of(iocb->ki_filp);
+	size_t size = iov_iter_count(to), copied;
+	ssize_t result;
+
+	if (!size)
+		return 0;
+	result = mutex_lock_killable(&seq->lock);
+	if (result)
+		return result;
+	result = kalloc_seq_render(seq, iocb, size);
+	if (result > 0) {
+		copied = copy_to_iter(seq->text + seq->from, min(size, seq->count), to);
+		seq->from += copied;
+		seq->count -= copied;
+		seq->pos += copied;
+		iocb->ki_pos = seq->pos;
+		result = copied ?: -EFAULT;
+	}
+	mutex_unlock(&seq->lock);
+	return result;
+}
+
+/* This shows records, too: it counts the bytes before the place. */
+static loff_t kalloc_seq_lseek(struct file *file, loff_t offset, int whence)
+{
+	struct kalloc_seq *seq = kalloc_seq_of(file);
+	loff_t result;
+
+	result = mutex_lock_killable(&seq->lock);
+	if (result)
+		return result;
+	result = kalloc_seq_enter(seq);
+	if (!result) {
+		seq->count = 0;
+		result = seq_lseek(file, offset, whence);
+		kalloc_seq_leave(seq);
+	}
+	mutex_unlock(&seq->lock);
+	return result;
+}
+#endif
