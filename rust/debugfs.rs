@@ -57,13 +57,26 @@ pub const MAX_COMMAND: usize = PAGE_SIZE;
 /// The directory's name.
 const NAME: &CStr = c"kalloc";
 
+/// What the directory has, and no other one, while it is created.
+const PROBE: &CStr = c".kalloc.ko";
+
 kernel::sync::global_lock! {
     // SAFETY: `Root::new` initialises it, before any other module can be loaded that asks for it.
     unsafe(uninit) static ROOT: Mutex<Option<Dir>> = None;
 }
 
 /// Keeps the directory.
-pub(crate) struct Root(());
+///
+/// # Invariants
+///
+/// The entry is that of the directory in [`ROOT`], with a reference to it. There is none if the directory
+/// is another module's, or there is no debugfs.
+pub(crate) struct Root(Option<NonNull<bindings::dentry>>);
+
+// SAFETY: An entry belongs to no thread.
+unsafe impl Send for Root {}
+// SAFETY: A shared reference gives access to nothing.
+unsafe impl Sync for Root {}
 
 impl Root {
     /// Creates the directory.
@@ -72,16 +85,42 @@ impl Root {
     ///
     /// Must be called once, before [`dir`].
     pub(crate) unsafe fn new() -> Self {
-        // SAFETY: Once, and first, by the requirement of this function.
+        // SAFETY: This is called once, before anything else uses the lock.
         unsafe { ROOT.init() };
-        *ROOT.lock() = Some(Dir::new(NAME));
-        Root(())
+        let dir = Dir::new(NAME);
+        // The kernel crate does not return whether it created the directory. There may be one of another module.
+        let probe = dir.subdir(PROBE);
+        let entry = find().ok().filter(|entry| {
+            // SAFETY: The entry is a directory, and there is a reference to it.
+            let is_it =
+                unsafe { bindings::kalloc_helper_debugfs_has(PROBE.as_char_ptr(), entry.as_ptr()) };
+            if !is_it {
+                // SAFETY: The reference is not used any more.
+                unsafe { bindings::dput(entry.as_ptr()) };
+            }
+            is_it
+        });
+        drop(probe);
+        *ROOT.lock() = Some(dir);
+        // INVARIANT: What was created in the directory is in that of this entry.
+        Root(entry)
     }
 }
 
 impl Drop for Root {
     fn drop(&mut self) {
         *ROOT.lock() = None;
+        let Some(entry) = self.0 else { return };
+        // SAFETY: By the invariants, there is a reference to the entry.
+        if !unsafe { bindings::kalloc_helper_debugfs_is_gone(entry.as_ptr()) } {
+            // All modules that use this one have gone. The directory would be in this one's way when it is
+            // loaded again.
+            pr_warn!("{NAME}: removed, an owner of the directory was forgotten\n");
+            // SAFETY: By the invariants, the entry is the directory that this module created.
+            unsafe { bindings::kalloc_helper_debugfs_remove_owned(entry.as_ptr()) };
+        }
+        // SAFETY: By the invariants, there is a reference, which is not used any more.
+        unsafe { bindings::dput(entry.as_ptr()) };
     }
 }
 
@@ -100,6 +139,9 @@ fn find() -> Result<NonNull<bindings::dentry>> {
 }
 
 /// Returns the directory, to create files in.
+///
+/// An owner that is forgotten keeps the directory until kalloc.ko is unloaded, which removes all that is
+/// left in it.
 ///
 /// # Examples
 ///

@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 
 /* Somebody may have made a file of that name, in which nothing can be looked up. */
@@ -35,6 +36,56 @@ void kalloc_helper_debugfs_remove(struct dentry *dentry)
 {
 	debugfs_remove(dentry);
 	dput(dentry);
+}
+
+bool kalloc_helper_debugfs_is_gone(const struct dentry *dentry);
+bool kalloc_helper_debugfs_is_gone(const struct dentry *dentry)
+{
+	return d_unlinked(dentry);
+}
+
+/* Returns the next entry in the directory, behind one of them if there is one, with a reference. */
+static struct dentry *kalloc_debugfs_next(struct dentry *dir, struct dentry *behind)
+{
+	struct dentry *child;
+
+	spin_lock(&dir->d_lock);
+	child = behind ? d_next_sibling(behind) : d_first_child(dir);
+	hlist_for_each_entry_from(child, d_sib) {
+		spin_lock_nested(&child->d_lock, DENTRY_D_LOCK_NESTED);
+		if (d_inode(child) && !d_unhashed(child)) {
+			dget_dlock(child);
+			spin_unlock(&child->d_lock);
+			break;
+		}
+		spin_unlock(&child->d_lock);
+	}
+	spin_unlock(&dir->d_lock);
+	return child;
+}
+
+/*
+ * Removes a directory that has owners, and all that is in it. The owners point to the entries, and
+ * may remove them once more: those stay allocated.
+ */
+void kalloc_helper_debugfs_remove_owned(struct dentry *dir);
+void kalloc_helper_debugfs_remove_owned(struct dentry *dir)
+{
+	struct dentry *this = dget(dir), *child = NULL;
+
+	for (;;) {
+		child = kalloc_debugfs_next(this, child);
+		if (child) {
+			this = child;
+			child = NULL;
+		} else if (this != dir) {
+			child = this;
+			this = this->d_parent;
+		} else {
+			break;
+		}
+	}
+	debugfs_remove(dir);
 }
 
 /* Has a reference to the file, for kalloc_helper_debugfs_remove(). */

@@ -20,6 +20,7 @@ from .say import say
 GUEST = TREE / "tests" / "kunit" / "guest.sh"
 SUITES, EXAMPLES, LEAK = "suites", "examples", "a_leak_is_said"
 FOLDER = "anothers_folder_may_go"
+FORGOTTEN = "a_forgotten_directory_goes"
 FIRST = f"section {SUITES}\n"
 RACE = "a_race_is_said"
 # What the guest has in its log where a section begins.
@@ -70,6 +71,7 @@ SHOWN = {
     FOLDER: ["exercise", "sites", "sites.json", "0", "Y", "0"],
     "kmemleak_finds_nothing": ["scanned", "scanned"],
     LEAK: ["0", "again 1", "10", "0"],
+    FORGOTTEN: ["leak", "sites", "sites.json", "exercise", "sites", "sites.json", "0"],
 }
 # What was done, among that.
 FIGURE = re.compile(r"^\d+ operations\n", re.M)
@@ -89,6 +91,8 @@ SUITES_SAY = (
 )
 # What it has of a second folder of a name.
 FOLDER_SAYS = (r"^debugfs: 'kalloc' already exists in '/'$",)
+# What it has of a directory whose owner was forgotten.
+FORGOTTEN_SAYS = "kalloc: kalloc: removed, an owner of the directory was forgotten"
 # What the kernel log has of the leak, and no other log has.
 SAID = (
     "kalloc: leak_file: removed, its owner was forgotten",
@@ -139,9 +143,10 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
         say(f"    data races in the kernel alone, which do not count: {len(foreign)}")
     before, _, after = text.partition(f"{MARK}{LEAK}")
     yield _verdict("kunit: the kernel log", "\n".join(_offending(before)), where)
-    unsaid = [line for line in SAID if line not in after]
+    must = [*SAID, *([] if FORGOTTEN in lacking else [FORGOTTEN_SAYS])]
+    unsaid = [line for line in must if line not in after]
     others = [line for line in [*klog.offending(f"{klog.START}\n{after}"), *klog.unended(text)]
-              if not any(said in line for said in SAID)]
+              if not any(said in line for said in must)]
     yield _verdict("kunit: the log of a leak", "\n".join([*(f"not said: {line}" for line in unsaid), *others]), where)
     if not any(case.name.endswith(f".{DROPPED}") for case in ran):
         yield Case(f"kunit: {DROPPED} ran", "failed", where)

@@ -210,3 +210,15 @@ modprobe kalloc_exercise count=1 keep=1
 grep -c " ok$" /sys/kernel/debug/kalloc/exercise 2>/dev/null
 rmmod kalloc_exercise
 echo $?
+
+# The directory in debugfs, of which an owner was forgotten, and the one in it: they go with kalloc.ko, and are
+# not in its way when it comes back.
+section a_forgotten_directory_goes DEBUG_FS
+ls /sys/kernel/debug/kalloc
+rmmod kalloc
+ls -d /sys/kernel/debug/kalloc 2>/dev/null
+modprobe kalloc_exercise count=1 keep=1
+ls /sys/kernel/debug/kalloc
+rmmod kalloc_exercise kalloc
+echo $?
+ls -d /sys/kernel/debug/kalloc 2>/dev/null

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Leaks on purpose, so that a test can see that it is noticed: memory of each family, a file, and what is
-//! taken back where nobody may wait for its readers.
+//! Leaks on purpose, so that a test can see that it is noticed: memory of each family, a file, what is
+//! taken back where nobody may wait for its readers, and the directory in debugfs.
 
 use kalloc::{
     cache::Options,
+    debugfs,
     global::Global,
     procfs::{
         ProcFile,
@@ -73,6 +74,8 @@ impl kernel::Module for Leak {
         drop(reading);
         let file = ProcFile::new(module, c"leak_file", Readers::Root, Nothing);
         core::mem::forget(kernel::alloc::KBox::pin_init(file, GFP_KERNEL)?);
+        core::mem::forget(debugfs::dir());
+        core::mem::forget(debugfs::dir().map(|dir| dir.subdir(c"leak")));
         Ok(Leak)
     }
 }
