@@ -50,8 +50,8 @@ def main(words: list[str]) -> int:
     """Does it for a while, and on a small machine; shows the figures, and fails if anything was wrong."""
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=sys.modules["__main__"].__doc__)
     parser.add_argument("parts", metavar="PART", nargs="*",
-                        help="commands, requests, maps, reads, kills, parameters, races, model, modes, signals, limits, longest or "
-                             "largest; all but the last")
+                        help="commands, requests, maps, reads, kills, parameters, races, model, modes, signals, stuck, limits, "
+                             "longest or largest; all but the last")
     amounts = parser.add_mutually_exclusive_group()
     amounts.add_argument("--seconds", type=int, default=120, help="how long (default: 120)")
     amounts.add_argument("--minutes", type=lambda minutes: round(60 * float(minutes)), dest="seconds", metavar="N",

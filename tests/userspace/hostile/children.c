@@ -58,6 +58,27 @@ void end(pid_t child, int signal, const char *what)
 		wrong("%s: ended with status %#x and not by signal %d", what, status, signal);
 }
 
+bool has_ended(pid_t child)
+{
+	siginfo_t info = { 0 };
+
+	return !waitid(P_PID, child, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
+}
+
+bool is_running(pid_t child)
+{
+	char path[40], state = 'R';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", child);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%*d %*s %c", &state) != 1)
+		wrong("%s: %s", path, strerror(errno));
+	if (file)
+		fclose(file);
+	return state == 'R';
+}
+
 void sleep_us(unsigned long us)
 {
 	struct timespec time = { us / 1000000, us % 1000000 * 1000 };

@@ -31,7 +31,8 @@
 
 /* What was done, by all processes together. */
 struct tally {
-	unsigned long inputs, accepted, reads, kills, stops, loads, unloads, refused_unloads;
+	unsigned long inputs, accepted, reads, kills, stops, stuck;
+	unsigned long loads, unloads, refused_unloads;
 	unsigned long refused[ERRNOS];
 	/* Milliseconds from a signal to the end of its process, at most, and of what. */
 	unsigned long slowest_end;
@@ -70,6 +71,9 @@ pid_t start(void (*work)(void));
 /* Ends it, and says how long that took. */
 void end(pid_t child, int signal, const char *what);
 void sleep_us(unsigned long us);
+bool has_ended(pid_t child);
+/* Not, if it waits for anything. */
+bool is_running(pid_t child);
 
 /* modules.c */
 #define SAMPLES 4
@@ -121,5 +125,6 @@ void reads(void);
 void requests(void);
 void signals(void);
 void strangers(void);
+void stuck(void);
 
 #endif

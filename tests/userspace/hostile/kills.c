@@ -71,27 +71,6 @@ static void check_interrupted(pid_t child)
 	__atomic_add_fetch(&tally->stops, 1, __ATOMIC_RELAXED);
 }
 
-static bool has_ended(pid_t child)
-{
-	siginfo_t info = { 0 };
-
-	return !waitid(P_PID, child, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
-}
-
-static bool is_running(pid_t child)
-{
-	char path[40], state = 'R';
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", child);
-	file = fopen(path, "r");
-	if (!file || fscanf(file, "%*d %*s %c", &state) != 1)
-		wrong("%s: %s", path, strerror(errno));
-	if (file)
-		fclose(file);
-	return state == 'R';
-}
-
 /* Who waits for another one, and is killed, goes at once: the other one is still at it then. */
 static void waits(void (*once)(void), const char *sites, const char *what)
 {

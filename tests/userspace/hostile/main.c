@@ -32,6 +32,7 @@ static const struct part parts[] = {
 	{ "model", model, 1 },
 	{ "modes", modes, 4 },
 	{ "signals", signals, 2 },
+	{ "stuck", stuck, 4 },
 	{ "limits", limits, 16 },
 	{ "largest", largest, 0 },
 	{ "longest", longest, 0 },
@@ -92,7 +93,8 @@ static void show_figures(unsigned long ms)
 	for (int error = 0; error < ERRNOS; error++)
 		if (tally->refused[error])
 			printf("refused_%s %lu\n", strerrorname_np(error), tally->refused[error]);
-	printf("reads %lu\nkills %lu\nstops %lu\n", tally->reads, tally->kills, tally->stops);
+	printf("reads %lu\nkills %lu\nstops %lu\nstuck %lu\n", tally->reads, tally->kills,
+	       tally->stops, tally->stuck);
 	printf("loads %lu\nunloads %lu\nunloads_refused %lu\n", tally->loads, tally->unloads,
 	       tally->refused_unloads);
 	printf("slowest_end_ms %lu %s\n", tally->slowest_end, tally->slowest);

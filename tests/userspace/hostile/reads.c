@@ -108,6 +108,14 @@ static void pieces(const char *path, int file)
 		if (got > 0)
 			expect(path, "on", room, got, lseek(file, 0, SEEK_CUR) - got);
 	}
+	/* What did not fit is not lost. */
+	if (lseek(file, from, SEEK_SET) == from) {
+		got = read(file, room, size + 1 + below(9000));
+		expect(path, "faulting at its place", room, got, from);
+		got = got < 0 ? -1 : read(file, room, size);
+		if (got > 0)
+			expect(path, "on after a fault", room, got, lseek(file, 0, SEEK_CUR) - got);
+	}
 	lseek(file, edge_number(), below(6));
 	through_a_pipe(path, file, from, size);
 	poll(&poll_one, 1, 0);

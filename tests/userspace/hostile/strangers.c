@@ -94,10 +94,10 @@ static void stranger(void)
 	_exit(status != 0);
 }
 
-/* Whether a comparison tells how far it is from one area to another. */
-static bool tells_gap(void)
+/* Whether a comparison, which is closed then, tells how far it is from one area to another. */
+static bool tells_gap(int comparison)
 {
-	FILE *file = fopen(COMPARE, "r");
+	FILE *file = fdopen(comparison, "r");
 	char line[200], gap[40] = "";
 
 	while (file && fgets(line, sizeof(line), file))
@@ -109,32 +109,60 @@ static bool tells_gap(void)
 	return strcmp(gap, "unknown");
 }
 
-/* Root without CAP_SYSLOG, from whom is hidden what root was shown just now. */
-static void without_syslog(const char *restricted)
+/* Whether a list of areas, which is closed then, has addresses. */
+static bool tells_addresses(int layout)
 {
 	char text[20] = "";
-	int file;
+
+	if (read(layout, text, sizeof(text) - 1) <= 0 || *text != '#')
+		wrong("layout begins with '%s'", text);
+	close(layout);
+	return strncmp(text, "# hidden", 8);
+}
+
+/* Gives up CAP_SYSLOG, for now, or takes it back. */
+static void set_syslog(bool has)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		die("capget");
+	data[1].effective &= ~(1u << (CAP_SYSLOG - 32));
+	data[1].effective |= (unsigned int)has << (CAP_SYSLOG - 32);
+	if (syscall(SYS_capset, &header, data))
+		die("capset");
+}
+
+/*
+ * Root without CAP_SYSLOG, from which is hidden what root was shown just now. The opener is judged,
+ * not the reader.
+ */
+static void without_syslog(const char *restricted)
+{
+	int layout, comparison, hidden;
 
 	write_text("/proc/sys/kernel/kptr_restrict", restricted);
-	if (!tells_gap())
+	if (!tells_gap(open(COMPARE, O_RDONLY)))
 		wrong("compare tells root no gap, kptr_restrict is %s", restricted);
-	if (!fork()) {
-		struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-		struct __user_cap_data_struct data[2];
-
-		if (syscall(SYS_capget, &header, data))
-			die("capget");
-		data[1].effective &= ~(1u << (CAP_SYSLOG - 32));
-		if (syscall(SYS_capset, &header, data))
-			die("capset");
-		file = open(DEBUG "layout", O_RDONLY);
-		if (read(file, text, sizeof(text) - 1) <= 0 || strncmp(text, "# hidden", 8))
-			wrong("layout begins with '%s', kptr_restrict is %s", text, restricted);
-		if (tells_gap())
-			wrong("compare tells a gap, kptr_restrict is %s", restricted);
-		_exit(0);
-	}
-	wait(NULL);
+	layout = open(DEBUG "layout", O_RDONLY);
+	set_syslog(false);
+	if (!tells_addresses(layout))
+		wrong("layout of an opener that may has no addresses, kptr_restrict is %s",
+		      restricted);
+	if (tells_addresses(open(DEBUG "layout", O_RDONLY)))
+		wrong("layout has addresses, kptr_restrict is %s", restricted);
+	if (tells_gap(open(COMPARE, O_RDONLY)))
+		wrong("compare tells a gap, kptr_restrict is %s", restricted);
+	hidden = open(DEBUG "layout", O_RDONLY);
+	comparison = open(COMPARE, O_RDONLY);
+	set_syslog(true);
+	if (tells_addresses(hidden))
+		wrong("layout of an opener that may not has addresses, kptr_restrict is %s",
+		      restricted);
+	if (tells_gap(comparison))
+		wrong("compare of an opener that may not tells a gap, kptr_restrict is %s",
+		      restricted);
 	write_text("/proc/sys/kernel/kptr_restrict", "0");
 }
 
