@@ -35,8 +35,9 @@ void kalloc_helper_vfree(const void *block)
 }
 
 /*
- * vmap() takes no flags, and allocates with GFP_KERNEL. The scope gives its allocations those of @gfp, as
- * vmalloc() has it for its own page tables. With flags that do not sleep, it sleeps, but starts no I/O.
+ * vmap() takes no flags, and allocates with GFP_KERNEL. The scope gives its allocations those of
+ * @gfp, as vmalloc() has it for its own page tables. With flags that do not sleep, it sleeps, but
+ * starts no I/O.
  */
 void *kalloc_helper_vmap(struct page **pages, unsigned int count, bool writable, gfp_t gfp);
 void *kalloc_helper_vmap(struct page **pages, unsigned int count, bool writable, gfp_t gfp)

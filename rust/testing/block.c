@@ -6,8 +6,8 @@
 unsigned long kalloc_test_pages_freed(void);
 
 /*
- * The pages that were freed since boot; 0 if the kernel does not count them. The array is too large for the
- * stack: concurrent callers get what one of them gets. For tests/kunit/context.rs.
+ * The pages that were freed since boot; 0 if the kernel does not count them. The array is too large
+ * for the stack: concurrent callers get what one of them gets. For tests/kunit/context.rs.
  */
 unsigned long kalloc_test_pages_freed(void)
 {

@@ -75,7 +75,10 @@ void kalloc_test_refuse_all(bool all)
 	WRITE_ONCE(current->make_it_fail, all);
 }
 
-/* Refuses slab objects only, and only to those who would not wait for them; or again what it did before. */
+/*
+ * Refuses slab objects only, and only to those who would not wait for them; or again what it did
+ * before.
+ */
 void kalloc_test_refuse_atomic(bool atomic);
 void kalloc_test_refuse_atomic(bool atomic)
 {
