@@ -55,9 +55,3 @@ void kalloc_helper_preempt_enable(void)
 {
 	preempt_enable();
 }
-
-void kalloc_helper_cond_resched(void);
-void kalloc_helper_cond_resched(void)
-{
-	cond_resched();
-}
