@@ -105,6 +105,31 @@ pub unsafe trait Source: Family {
     fn footprint(ptr: NonNull<u8>, size: usize) -> usize;
 }
 
+/// Resizes a block by moving its contents to a new one, which takes what its own size takes.
+///
+/// # Safety
+///
+/// As for [`Source::realloc`].
+#[inline]
+pub(crate) unsafe fn relocate<F: Source>(
+    ptr: NonNull<u8>,
+    old_size: usize,
+    layout: Layout,
+    gfp: Gfp,
+    node: NumaNode,
+    token: Token,
+) -> Option<NonNull<u8>> {
+    // SAFETY: The size of `layout` is not 0, and a multiple of its alignment.
+    let new = unsafe { F::alloc(layout, gfp, node, token)? };
+    // SAFETY: `ptr` is a live block of `old_size` bytes, `new` one of `layout.size()` bytes that
+    // nothing else refers to. The old block is not used after this.
+    unsafe {
+        ptr.copy_to_nonoverlapping(new, layout.size().min(old_size));
+        F::free(ptr);
+    }
+    Some(new)
+}
+
 /// The allocator of family `F` that counts at site `S`.
 ///
 /// Known by the names [`Kmalloc`](crate::kmalloc::Kmalloc), [`KVmalloc`](crate::kmalloc::KVmalloc)

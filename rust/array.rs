@@ -109,6 +109,9 @@ impl<T: Zeroable, A: Allocator> Array<T, A> {
 
     /// Makes the array `len` elements long. What is new is zeroed.
     ///
+    /// A shorter array gives back the memory that it no longer needs. For that it may have to move,
+    /// as a longer one.
+    ///
     /// # Context
     ///
     /// As the allocator's, with these flags.

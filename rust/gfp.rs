@@ -93,6 +93,7 @@ impl Gfp {
     pub(crate) const COMP: Gfp = Gfp(bindings::__GFP_COMP);
 
     const NONE: Gfp = Gfp(0);
+    const IO_FS: Gfp = Gfp(bindings::GFP_KERNEL & !bindings::GFP_NOIO);
     const HIGHMEM: Gfp = Gfp(bindings::__GFP_HIGHMEM);
     const HIGH: Gfp = Gfp(bindings::__GFP_HIGH);
     const KSWAPD_RECLAIM: Gfp = Gfp(bindings::__GFP_KSWAPD_RECLAIM);
@@ -149,6 +150,24 @@ impl Gfp {
     #[inline]
     pub(crate) const fn without_zone(self) -> Gfp {
         Gfp(self.0 & !(bindings::__GFP_HIGHMEM | bindings::__GFP_DMA32))
+    }
+
+    /// Returns whether reclaim for these flags may start I/O and call into file systems
+    /// (`gfp_has_io_fs()`).
+    #[inline]
+    pub(crate) const fn has_io_fs(self) -> bool {
+        self.contains(Gfp::IO_FS)
+    }
+
+    /// Returns the flags for a large block that another allocator can replace: a failure is neither
+    /// reported nor, unless they say [`Gfp::RETRY_MAYFAIL`], waited for (`kmalloc_gfp_adjust()`).
+    #[inline]
+    pub(crate) const fn replaceable(self) -> Gfp {
+        let mut unwanted = bindings::__GFP_NOFAIL;
+        if !self.contains(Gfp::RETRY_MAYFAIL) {
+            unwanted |= bindings::__GFP_DIRECT_RECLAIM;
+        }
+        Gfp(self.0 & !unwanted | Gfp::NOWARN.0)
     }
 
     /// The flags without `__GFP_ZERO`, for memory that comes with something in it.

@@ -16,9 +16,10 @@
 //! | `ksize` | [`block_size`]; [`usable_size`], which promises only what `kmalloc_size_roundup` does |
 //! | `kvmalloc`, `kvfree` | [`KVBox`], [`KVVec`] |
 //!
-//! Memory has the alignment of its type. A size of 0 allocates nothing; one above
-//! [`MAX_SIZE`] fails (kmalloc) or is mapped from single pages (kvmalloc). So does a node that the
-//! machine does not have.
+//! Memory has the alignment of its type. A size of 0 allocates nothing; one above [`MAX_SIZE`]
+//! fails (kmalloc) or is mapped from pages (kvmalloc): from huge ones if its size is a multiple of
+//! those, else from single ones, so that no block takes more than the pages that hold it. A node
+//! that the machine does not have fails.
 //!
 //! # Context
 //!

@@ -37,6 +37,7 @@ pub use self::mapping::{
 
 use crate::{
     allocator::{
+        relocate,
         Counted,
         Source,
         Token, //
@@ -97,7 +98,7 @@ impl Family for Mapped {
     const MAX_SIZE: usize = usize::MAX;
 
     fn unit_footprint(site: &Site) -> usize {
-        site.unit().next_multiple_of(PAGE_SIZE)
+        whole_pages(site.unit())
     }
 
     fn shape(site: &Site, live: &Totals) -> Shape {
@@ -221,15 +222,12 @@ unsafe impl Source for Mapped {
         node: NumaNode,
         token: Token,
     ) -> Option<NonNull<u8>> {
-        if layout.size() > old_size && !context::may_sleep() {
-            // Were it to move, C would free the old block at once.
-            // SAFETY: By the requirements of this function; the new block is the larger one.
-            return unsafe {
-                let new = Self::alloc(layout, gfp, node, token)?;
-                ptr.copy_to_nonoverlapping(new, old_size);
-                Self::free(ptr);
-                Some(new)
-            };
+        // Were the block to move, C would free the old one at once.
+        let grows = layout.size() > old_size && !context::may_sleep();
+        let shrinks = whole_pages(layout.size()) < whole_pages(old_size) && !frees_tails(gfp);
+        if grows || shrinks {
+            // SAFETY: By the requirements of this function.
+            return unsafe { relocate::<Self>(ptr, old_size, layout, gfp, node, token) };
         }
         // SAFETY: By the requirements of this function.
         unsafe { vrealloc(ptr.as_ptr().cast_const(), layout, gfp, node) }
@@ -247,8 +245,54 @@ unsafe impl Source for Mapped {
 
     #[inline]
     fn footprint(_: NonNull<u8>, size: usize) -> usize {
-        size.next_multiple_of(PAGE_SIZE)
+        whole_pages(size)
     }
+}
+
+/// Returns the bytes of the pages that hold `size` bytes. A block takes no more: what C would round
+/// up to larger pages is not left to it, nor is a smaller size if the block would keep its pages.
+#[inline]
+pub(crate) fn whole_pages(size: usize) -> usize {
+    size.next_multiple_of(PAGE_SIZE)
+}
+
+/// Returns whether C frees the pages that a block of single pages no longer needs when it shrinks
+/// in place. For kmemleak it allocates meanwhile, and so keeps them if the flags forbid what that
+/// needs.
+#[inline]
+fn frees_tails(gfp: Gfp) -> bool {
+    cfg!(not(LINUX_7_2)) && gfp.has_io_fs()
+}
+
+/// The size of the pages that C may map a kvmalloc block of `size` bytes by. The block then takes a
+/// whole number of them, and keeps them all when it shrinks in place.
+#[inline]
+const fn page_size_for(size: usize) -> usize {
+    // CAST: The constants are sizes.
+    const PMD_SIZE: usize = bindings::VMAP_PMD_SIZE as usize;
+    const PTE_SIZE: usize = bindings::VMAP_PTE_SIZE as usize;
+    if size >= PMD_SIZE {
+        PMD_SIZE
+    } else if size >= PTE_SIZE {
+        PTE_SIZE
+    } else {
+        PAGE_SIZE
+    }
+}
+
+/// Returns whether a kvmalloc block of `size` bytes takes more than the pages that hold it if C
+/// maps it by larger ones.
+#[inline]
+pub(crate) fn is_rounded_up(size: usize) -> bool {
+    whole_pages(size) % page_size_for(size) != 0
+}
+
+/// Returns whether C may have mapped a kvmalloc block of `size` bytes by larger pages, given that
+/// it takes no more than the pages that hold it.
+#[inline]
+pub(crate) fn may_be_huge(size: usize) -> bool {
+    let size = whole_pages(size);
+    page_size_for(size) > PAGE_SIZE && size % page_size_for(size) == 0
 }
 
 /// Whether the machine has so much memory.

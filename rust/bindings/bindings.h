@@ -34,6 +34,21 @@ const slab_flags_t KALLOC_CONST_SLAB_TYPESAFE_BY_RCU = SLAB_TYPESAFE_BY_RCU;
 const unsigned long KALLOC_CONST_VM_MAP = VM_MAP;
 
 /*
+ * The sizes of the pages, larger than usual, that kvmalloc may map a block by. The block then takes
+ * a whole number of them.
+ */
+#ifdef CONFIG_HAVE_ARCH_HUGE_VMALLOC
+const long KALLOC_CONST_VMAP_PMD_SIZE = PMD_SIZE;
+#else
+const long KALLOC_CONST_VMAP_PMD_SIZE = PAGE_SIZE;
+#endif
+#if defined(CONFIG_HAVE_ARCH_HUGE_VMALLOC) && defined(CONFIG_ARM64)
+const long KALLOC_CONST_VMAP_PTE_SIZE = CONT_PTE_SIZE;
+#else
+const long KALLOC_CONST_VMAP_PTE_SIZE = PAGE_SIZE;
+#endif
+
+/*
  * Whether small classes of kmalloc may be served by larger ones, as the machine has it: so that
  * devices which are not coherent share no line of a cache, or for tags.
  */

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     allocator::{
+        relocate,
         Source,
         Token,
         PARTITIONED, //
@@ -171,17 +172,9 @@ unsafe impl Source for Contiguous {
             // SAFETY: By the requirements of this function.
             return unsafe { krealloc(ptr, layout, gfp, node, token) };
         }
-        // What krealloc would do as well to get a larger one, after finding out how large this one
-        // is; it leaves what gets smaller where it is, with all its memory.
+        // krealloc would look up how large the block is, and leave a smaller one all its memory.
         // SAFETY: By the requirements of this function.
-        let new = unsafe { kmalloc(size, gfp, node, token)? };
-        // SAFETY: Both blocks have that many bytes, and the new one is nobody's else. `ptr` is a
-        // live block by the requirements of this function.
-        unsafe {
-            ptr.copy_to_nonoverlapping(new, size.min(old_size));
-            bindings::kfree(ptr.as_ptr().cast());
-        }
-        Some(new)
+        unsafe { relocate::<Self>(ptr, old_size, layout, gfp, node, token) }
     }
 
     #[inline(always)]

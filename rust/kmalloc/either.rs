@@ -7,10 +7,12 @@ use super::{
     contiguous::{
         shape,
         Contiguous, //
-    }, //
+    },
+    MAX_SIZE, //
 };
 use crate::{
     allocator::{
+        relocate,
         Source,
         Token,
         PARTITIONED, //
@@ -25,7 +27,10 @@ use crate::{
         Site, //
     },
     stats::Totals,
-    vmalloc,
+    vmalloc::{
+        self,
+        Mapped, //
+    },
     zone, //
 };
 use core::{
@@ -81,6 +86,10 @@ unsafe impl Source for Either {
 
     #[inline]
     unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode, token: Token) -> Option<NonNull<u8>> {
+        if vmalloc::is_rounded_up(layout.size()) {
+            // SAFETY: By the requirement of this function.
+            return unsafe { exact(layout, gfp, node, token) };
+        }
         // SAFETY: By the requirement of this function. NULL asks for a new block.
         unsafe { kvrealloc(core::ptr::null(), layout, gfp, node, token) }
     }
@@ -94,17 +103,25 @@ unsafe impl Source for Either {
         node: NumaNode,
         token: Token,
     ) -> Option<NonNull<u8>> {
-        if !is_vmalloc(ptr) && layout.size() < old_size {
+        let size = layout.size();
+        // C would leave a block that is mapped by larger pages all its memory.
+        let keeps_huge = vmalloc::whole_pages(size) < vmalloc::whole_pages(old_size)
+            && vmalloc::may_be_huge(old_size);
+        if is_vmalloc(ptr) && !keeps_huge && size <= max_kvmalloc_size() {
+            // SAFETY: By the requirements of this function; such a block is a vmalloc block.
+            return unsafe { Mapped::realloc(ptr, old_size, layout, gfp, node, token) };
+        }
+        if !is_vmalloc(ptr) && size < old_size {
             // SAFETY: By the requirements of this function; a kvmalloc block outside of the
             // vmalloc area is a kmalloc block, and a smaller kmalloc block is a kvmalloc block.
             return unsafe { Contiguous::realloc(ptr, old_size, layout, gfp, node, token) };
         }
-        if is_vmalloc(ptr) && layout.size() <= max_kvmalloc_size() {
-            // SAFETY: By the requirements of this function; such a block is a vmalloc block.
-            return unsafe { vmalloc::Mapped::realloc(ptr, old_size, layout, gfp, node, token) };
+        if !is_vmalloc(ptr) && !vmalloc::is_rounded_up(size) {
+            // SAFETY: By the requirements of this function.
+            return unsafe { kvrealloc(ptr.as_ptr().cast_const(), layout, gfp, node, token) };
         }
         // SAFETY: By the requirements of this function.
-        unsafe { kvrealloc(ptr.as_ptr().cast_const(), layout, gfp, node, token) }
+        unsafe { relocate::<Self>(ptr, old_size, layout, gfp, node, token) }
     }
 
     #[inline]
@@ -130,11 +147,32 @@ unsafe impl Source for Either {
     #[inline]
     fn footprint(ptr: NonNull<u8>, size: usize) -> usize {
         if is_vmalloc(ptr) {
-            size.next_multiple_of(PAGE_SIZE)
+            vmalloc::whole_pages(size)
         } else {
             Class::of(size).size()
         }
     }
+}
+
+/// Allocates a block that vmalloc, asked by kvmalloc, might round up to whole larger pages. It
+/// comes from kmalloc, or from vmalloc as single pages.
+///
+/// # Safety
+///
+/// As for [`Source::alloc`].
+#[inline(never)]
+unsafe fn exact(layout: Layout, gfp: Gfp, node: NumaNode, token: Token) -> Option<NonNull<u8>> {
+    if layout.size() > max_kvmalloc_size() || !vmalloc::may_be_asked(gfp) {
+        return None;
+    }
+    let contiguous = if layout.size() <= MAX_SIZE {
+        // SAFETY: By the requirements of this function.
+        unsafe { Contiguous::alloc(layout, gfp.replaceable(), node, token) }
+    } else {
+        None
+    };
+    // SAFETY: By the requirements of this function.
+    contiguous.or_else(|| unsafe { Mapped::alloc(layout, gfp, node, token) })
 }
 
 /// The largest block that kvmalloc has.

@@ -16,6 +16,7 @@ mod context;
 mod edges;
 mod fault;
 mod files;
+mod footprint;
 mod gfp;
 mod global;
 mod kmalloc;
@@ -64,6 +65,7 @@ impl kernel::Module for KallocKunit {
             cache_rcu::SITES,
             context::SITES,
             edges::SITES,
+            footprint::SITES,
             kmalloc::SITES,
             memory::SITES,
             mmap::SITES,

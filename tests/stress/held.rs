@@ -2,6 +2,7 @@
 
 //! The blocks that workers hold, of every family.
 
+use crate::block::footprint;
 use core::mem::MaybeUninit;
 use kalloc::{
     cache::{
@@ -16,7 +17,7 @@ use kalloc::{
         Typesafe, //
     },
     kmalloc,
-    memory, //
+    memory,
     Array,
     FreePages,
     KBox,
@@ -27,7 +28,7 @@ use kalloc::{
     Order,
     PageArray,
     Pages,
-    Vmalloc,
+    Vmalloc, //
 };
 use kernel::{
     alloc::{
@@ -55,9 +56,12 @@ kalloc::sites! {
     pub(crate) FreeBlocks: pages, "stress_free_page";
     pub(crate) Mapped: vmalloc([u8]), "stress_mapped";
     pub(crate) Tables: cache(Table), "stress_constructed";
-    pub(crate) Numbers: cache(Typesafe<Atomic<u64>, [u64; 3]>), "stress_rcu";
+    pub(crate) Numbers: cache(Number), "stress_rcu";
     pub(crate) Singles: pages, "stress_vmap";
 }
+
+/// An object that readers may find while it becomes another one.
+pub(crate) type Number = Typesafe<Atomic<u64>, [u64; 3]>;
 
 /// What stays as it was made while it is free.
 pub(crate) struct Table([u64; 6]);
@@ -99,8 +103,7 @@ impl Kind {
     }
 }
 
-/// A block. Some are only held to be dropped.
-#[expect(dead_code)]
+/// A block.
 pub(crate) enum Held {
     Word(KBox<[u64; 3], Words>),
     /// Another size at a site that has a unit.
@@ -117,12 +120,14 @@ pub(crate) enum Held {
     Single(PageArray<Singles>),
 }
 
-/// A size: mostly up to `usual`, at times up to 64 KiB, which is more than kmalloc has classes for, and
-/// rarely more than kmalloc has at all.
+/// A size: mostly up to `usual`, at times up to 64 KiB, which is more than kmalloc has classes for,
+/// and rarely more than kmalloc has at all. Of the latter, one is a multiple of the pages that
+/// kvmalloc maps large blocks by, and one is not.
 fn size(random: u32, usual: u32) -> usize {
     match random % 128 {
         0 => kmalloc::MAX_SIZE + 1,
-        1..=4 => 1 + (random >> 7) as usize % (64 << 10),
+        1 => kmalloc::MAX_SIZE + (2 << 20),
+        2..=5 => 1 + (random >> 7) as usize % (64 << 10),
         _ => 1 + ((random >> 7) % usual) as usize,
     }
 }
@@ -136,37 +141,47 @@ const AREA: u32 = 9000;
 pub(crate) struct Cost {
     pub(crate) site: usize,
     pub(crate) bytes: usize,
-    /// Not known here for slab objects: their cache's is the kernel's affair.
+    /// The bytes that it is counted to take.
     pub(crate) allocated: usize,
+    /// The bytes that its allocator has for it.
+    pub(crate) footprint: usize,
 }
 
 impl Held {
     pub(crate) fn cost(&self) -> Cost {
         let whole_pages = |len: usize| len.next_multiple_of(PAGE_SIZE);
-        let (site, bytes, allocated) = match self {
-            Held::Word(_) => (0, 24, 32),
-            Held::Odd(_) => (0, 5, 8),
-            Held::Bytes(b) => (1, b.len(), kmalloc::usable_size(b.len())),
-            Held::Either(b) if memory::is_vmalloc(b) => (2, b.len(), whole_pages(b.len())),
-            Held::Either(b) => (2, b.len(), kmalloc::usable_size(b.len())),
-            Held::Object(_) => (3, 40, 40),
-            Held::Block(b) => (4, b.len(), b.len()),
-            Held::FreeBlock(b) => (5, b.len(), b.len()),
-            Held::Mapped(b) => (6, b.len(), whole_pages(b.len())),
-            Held::Table(_) => (7, size_of::<Table>(), 0),
-            Held::Number(_) => (8, size_of::<Typesafe<Atomic<u64>, [u64; 3]>>(), 0),
-            Held::Single(pages) => (9, pages.len() * PAGE_SIZE, pages.len() * PAGE_SIZE),
+        let contiguous = |len: usize| (len, kmalloc::usable_size(len));
+        let pages = |len: usize| (len, len);
+        // Of an object, its cache knows what it takes.
+        let object = |size: usize, footprint: usize| ((size, footprint), footprint);
+        let (site, ((bytes, allocated), footprint)) = match self {
+            Held::Word(b) => (0, (contiguous(24), footprint(&**b))),
+            Held::Odd(b) => (0, (contiguous(5), footprint(&**b))),
+            Held::Bytes(b) => (1, (contiguous(b.len()), footprint(&b[..]))),
+            Held::Either(b) if memory::is_vmalloc(b) => {
+                (2, ((b.len(), whole_pages(b.len())), footprint(&b[..])))
+            }
+            Held::Either(b) => (2, (contiguous(b.len()), footprint(&b[..]))),
+            Held::Object(b) => (3, object(40, footprint(&**b))),
+            Held::Block(b) => (4, (pages(b.len()), footprint(&b[..]))),
+            Held::FreeBlock(b) => (5, (pages(b.len()), footprint(&b[..]))),
+            Held::Mapped(b) => (6, ((b.len(), whole_pages(b.len())), footprint(&b[..]))),
+            Held::Table(b) => (7, object(size_of::<Table>(), footprint(&**b))),
+            Held::Number(b) => (8, object(size_of::<Number>(), footprint(&**b))),
+            Held::Single(b) => (9, (pages(b.len() * PAGE_SIZE), b.len() * PAGE_SIZE)),
         };
         Cost {
             site,
             bytes,
             allocated,
+            footprint,
         }
     }
 
     /// Resizes the block, if it can be. Returns whether that was tried, and came to pass.
     pub(crate) fn resize(&mut self, random: u32) -> Option<Result<(), AllocError>> {
-        let flags = GFP_KERNEL | __GFP_NOWARN;
+        // With flags that allow no I/O, vmalloc keeps the pages that a block no longer needs.
+        let flags = [GFP_KERNEL, GFP_NOWAIT][(random >> 30) as usize % 2] | __GFP_NOWARN;
         match self {
             Held::Bytes(b) => Some(b.resize(size(random, SMALL), flags)),
             Held::Either(b) => Some(b.resize(size(random, AREA), flags)),

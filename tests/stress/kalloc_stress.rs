@@ -35,6 +35,9 @@ use kernel::{
     }, //
 };
 
+#[expect(unsafe_code)] // It asks C.
+#[path = "../../rust/testing/block.rs"]
+mod block;
 mod held;
 mod tally;
 mod tick;

@@ -22,16 +22,15 @@ pub(crate) const COUNT: usize = 10;
 
 const _: () = assert!(SITES.len() == COUNT);
 
-/// The sites of slab objects, whose footprint the tally does not know.
-const OBJECTS: [usize; 3] = [3, 7, 8];
-
-/// What is tallied of a site: allocations, frees, failures, live bytes, and what those take.
-const NAMES: [&str; 5] = [
+/// The numbers that are tallied of a site: allocations, frees, failures, live bytes, the bytes that those
+/// take, and how often a block took other than it is counted to.
+const NAMES: [&str; 6] = [
     "allocs",
     "frees",
     "failures",
     "live_bytes",
     "live_allocated",
+    "misjudged",
 ];
 
 /// One worker's tally.
@@ -48,10 +47,12 @@ impl Tally {
     }
 
     fn count(&mut self, cost: Cost, sign: i64) {
-        if let Some([allocs, frees, _, bytes, allocated]) = self.sites.get_mut(cost.site) {
+        if let Some([allocs, frees, _, bytes, allocated, misjudged]) = self.sites.get_mut(cost.site)
+        {
             *(if sign > 0 { allocs } else { frees }) += 1;
             *bytes += sign * cost.bytes as i64;
             *allocated += sign * cost.allocated as i64;
+            *misjudged += i64::from(cost.allocated != cost.footprint);
         }
     }
 
@@ -130,7 +131,7 @@ impl Tallies {
     /// Counts, and says in the log, which numbers of the sites are not the tallies'.
     pub(crate) fn differences(&self, when: &str) -> u32 {
         let mut wrong = 0;
-        for (index, (sums, site)) in self.sites.iter().zip(SITES).enumerate() {
+        for (sums, site) in self.sites.iter().zip(SITES) {
             let site = site();
             let totals = site.totals();
             let counted = [
@@ -139,11 +140,11 @@ impl Tallies {
                 totals.failures.total(),
                 totals.live_bytes,
                 totals.live_allocated,
+                0,
             ];
             for ((name, sum), counted) in NAMES.iter().zip(sums).zip(counted) {
                 let tallied = sum.load(ordering::Relaxed);
-                let unknown = OBJECTS.contains(&index) && *name == "live_allocated";
-                if !unknown && tallied != counted as i64 {
+                if tallied != counted as i64 {
                     pr_err!(
                         "{} {when}: {name} is {counted}, not {tallied}\n",
                         site.name()

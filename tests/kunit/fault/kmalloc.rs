@@ -271,14 +271,16 @@ mod tests {
     fn kvmalloc_blocks_stay_when_they_cannot_move() -> Result {
         fault::needed();
         // From kmalloc to a larger class, to vmalloc, to a smaller class; within vmalloc, where there is
-        // room, down, and to less than a page.
+        // room, down, and to less than a page; from huge pages to kmalloc, and to single pages.
         for (from, to, fails, needs_memory) in [
             (100, 1000, false, true),
-            (100, MAX_SIZE + 1, false, true),
+            (100, MAX_SIZE + 1, true, true),
             (3 * PAGE_SIZE, 100, true, true),
             (MAX_SIZE + 1, MAX_SIZE + PAGE_SIZE, false, false),
             (MAX_SIZE + 1, PAGE_SIZE, false, false),
             (MAX_SIZE + 1, 100, false, false),
+            (6 << 20, 100, false, true),
+            (6 << 20, MAX_SIZE + 1, true, true),
         ] {
             let kept = from.min(to);
             // There are as many more as there are pages of page tables.
