@@ -137,7 +137,7 @@ impl Family for Slab {
     }
 
     fn shape(site: &Site, live: &Totals) -> Shape {
-        Shape::packed(site.cache().geometry(), live.live())
+        Shape::packed(site.cache().geometry(), Self::unit_footprint(site), live)
     }
 }
 

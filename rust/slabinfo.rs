@@ -50,7 +50,7 @@ fn row(record: &Record<'_>, out: &mut Output) {
 
     out.left(17, record.site.name());
     out.column(6, live.live());
-    // Blocks of mixed sizes may be more than their mean suggests.
+    // While blocks come and go, their number and their bytes are of two moments.
     out.column(6, capacity.max(live.live()));
     out.column(6, u64::from(shape.object_size));
     out.column(4, u64::from(shape.objects_per_slab));

@@ -104,12 +104,7 @@ impl Family for Mapped {
     fn shape(site: &Site, live: &Totals) -> Shape {
         match site.unit() {
             0 => Shape::mixed(live),
-            unit => {
-                let bytes = unit.next_multiple_of(PAGE_SIZE);
-                // CAST: Blocks above 4 GiB are shown as just below it.
-                let object = u32::try_from(bytes).unwrap_or(u32::MAX);
-                Shape::packed([object, 1, object.div_ceil(PAGE_SIZE as u32)], live.live())
-            }
+            unit => Shape::pages(whole_pages(unit), live),
         }
     }
 }

@@ -17,7 +17,6 @@ use crate::{
     },
     bindings,
     gfp::Gfp,
-    order::Order,
     site::{
         Family,
         Sealed,
@@ -76,7 +75,8 @@ impl Family for Contiguous {
     }
 }
 
-/// The shape of the size class that serves `unit` bytes; of what is live, if sizes vary.
+/// Returns the shape of the size class that serves `unit` bytes, or of the live blocks if sizes
+/// vary.
 pub(super) fn shape(unit: usize, live: &Totals) -> Shape {
     if unit == 0 {
         return Shape::mixed(live);
@@ -85,13 +85,9 @@ pub(super) fn shape(unit: usize, live: &Totals) -> Shape {
         // GFP: Chooses a cache; nothing is allocated.
         // SAFETY: The size is that of a slab's block; caches of classes stay.
         let geometry = unsafe { slab::geometry(Class::of(unit).cache(GFP_KERNEL.into())) };
-        return Shape::packed(geometry, live.live());
+        return Shape::packed(geometry, usable_size(unit), live);
     }
-    let bytes = match Order::for_bytes(unit) {
-        Ok(order) => order.bytes(),
-        Err(_) => unit.next_multiple_of(PAGE_SIZE),
-    };
-    Shape::pages(bytes, live.live())
+    Shape::pages(usable_size(unit).next_multiple_of(PAGE_SIZE), live)
 }
 
 /// Whether C books a block for the kernel's own profiler, at the place where it calls.

@@ -5,7 +5,7 @@
 use crate::stats::Totals;
 use kernel::page::PAGE_SIZE;
 
-/// What the geometry columns of slabinfo say of a site.
+/// The geometry columns of slabinfo for a site.
 ///
 /// # Examples
 ///
@@ -17,8 +17,11 @@ use kernel::page::PAGE_SIZE;
 /// }
 ///
 /// // Were there ten nodes:
+/// let footprint = family::kmalloc::unit_footprint(Nodes::site());
 /// let live = Totals {
 ///     allocs: 10,
+///     live_bytes: 400,
+///     live_allocated: 10 * footprint as u64,
 ///     ..Totals::default()
 /// };
 /// let shape = family::kmalloc::shape(Nodes::site(), &live);
@@ -38,47 +41,77 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// For objects of one size that come from slabs.
-    pub(crate) fn packed(geometry: [u32; 3], live: u64) -> Shape {
+    /// The most pages in a slab: readers take the number as a signed word.
+    const MAX_PAGES: u64 = i32::MAX as u64;
+
+    /// Describes objects of one size that come from slabs and take `footprint` bytes each. A site
+    /// that has blocks of other sizes, too, is described as [`mixed`](Self::mixed).
+    pub(crate) fn packed(geometry: [u32; 3], footprint: usize, live: &Totals) -> Shape {
+        let count = live.live();
+        // CAST: `usize` has 64 bits.
+        if count.checked_mul(footprint as u64) != Some(live.live_allocated) {
+            return Shape::mixed(live);
+        }
         let [object_size, objects_per_slab, pages_per_slab] = geometry;
         Shape {
             object_size,
             objects_per_slab,
             pages_per_slab,
             slabs: match objects_per_slab {
-                0 => live,
-                n => live.div_ceil(n.into()),
+                0 => count,
+                n => count.div_ceil(n.into()),
             },
         }
     }
 
-    /// For objects of one size that are `bytes` in whole pages each.
-    pub(crate) fn pages(bytes: usize, live: u64) -> Shape {
-        // What does not fit the column is shown as the most that does.
-        let [object_size, pages_per_slab] =
-            [bytes, bytes / PAGE_SIZE].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-        Shape {
-            object_size,
-            objects_per_slab: 1,
-            pages_per_slab,
-            slabs: live,
+    /// Describes objects of one size that take `bytes` in whole pages each.
+    pub(crate) fn pages(bytes: usize, live: &Totals) -> Shape {
+        match u32::try_from(bytes) {
+            // CAST: At most as many as there are bytes.
+            Ok(size) => Shape::packed([size, 1, (bytes / PAGE_SIZE) as u32], bytes, live),
+            // Such an object does not fit the column.
+            Err(_) => Shape::mixed(live),
         }
     }
 
-    /// For blocks of various sizes: the mean size, and as many single pages as hold them all.
+    /// Describes blocks of various sizes by their mean size, rounded down.
+    ///
+    /// A slab is one object of whole pages, or one page of whole objects, if that comes out even.
+    /// Otherwise all pages that hold the blocks are one slab, with as many objects as fit. So the
+    /// pages, and the objects times their size, both are the memory that the blocks take, and no
+    /// object is larger than its slab.
     pub(crate) fn mixed(live: &Totals) -> Shape {
+        // CAST: A page has few bytes.
         let page = PAGE_SIZE as u64;
-        let bytes = live.live_allocated;
-        let mean = match live.live() {
-            0 => bytes,
-            n => bytes.div_ceil(n),
+        let (count, bytes) = (live.live(), live.live_allocated);
+        let Some(mean) = bytes.checked_div(count) else {
+            return Shape {
+                objects_per_slab: 1,
+                pages_per_slab: 1,
+                ..Shape::default()
+            };
         };
+        let object_size = mean.clamp(1, u32::MAX.into());
+        let is_even = object_size.checked_mul(count) == Some(bytes)
+            && (object_size % page == 0 || page % object_size == 0);
+        let pages = bytes.div_ceil(page);
+        let pages_per_slab = if is_even {
+            object_size.div_ceil(page)
+        } else {
+            // All, below 8 TiB.
+            pages.clamp(1, Self::MAX_PAGES)
+        };
+        // OVERFLOW: A slab has less than 2^31 pages.
+        let objects_per_slab = pages_per_slab * page / object_size;
+        let slabs = pages.div_ceil(pages_per_slab);
+        let [object_size, objects_per_slab, pages_per_slab] =
+            [object_size, objects_per_slab, pages_per_slab]
+                .map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         Shape {
-            object_size: u32::try_from(mean).unwrap_or(u32::MAX),
-            // CAST: At most `PAGE_SIZE`.
-            objects_per_slab: page.checked_div(mean).map_or(page, |n| n.max(1)) as u32,
-            pages_per_slab: 1,
-            slabs: bytes.div_ceil(page),
+            object_size,
+            objects_per_slab,
+            pages_per_slab,
+            slabs,
         }
     }
 }

@@ -6,6 +6,7 @@ import subprocess
 import slabinfo
 
 FILE = "/proc/kallocinfo"
+SITES = "/sys/kernel/debug/kalloc/sites"
 CONTROL = "/sys/kernel/debug/kalloc/exercise"
 WORKLOADS = "kbox kvec karray kvarray cache pages fpages vmap vbox varray".split()
 # How many blocks each keeps, and of which size where it may choose.
@@ -32,6 +33,13 @@ def read(path: str = FILE) -> str:
 def rows(path: str = FILE) -> list[slabinfo.Row]:
     """The rows of the file."""
     return slabinfo.table(read(path))
+
+
+def taken() -> dict[str, tuple[int, int]]:
+    """Of each site, the size of all its blocks, 0 if that varies, and the bytes that the live ones take."""
+    header, *lines = read(SITES).splitlines()
+    columns = [header.split().index(name) - 1 for name in ("unit", "live_allocated")]
+    return {words[0]: (int(words[columns[0]]), int(words[columns[1]])) for words in map(str.split, lines)}
 
 
 def hold(more: int = 0) -> list[slabinfo.Row]:

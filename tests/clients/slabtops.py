@@ -2,6 +2,7 @@
 """Two slabtops, that of procps and one in Rust: once, and live on a terminal."""
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -107,6 +108,19 @@ def totals(lines: list[str], rows: list[Row]) -> None:
         assert said == [wanted], (said, wanted)
 
 
+def held(lines: list[str], rows: list[Row]) -> None:
+    """Pages and objects of a row both are the memory that its blocks take, and the size above the rows is their sum."""
+    for row in rows:
+        unit, taken = exercise.taken()[row.name]
+        objects = row.objects * row.size
+        # Blocks of one size leave the rest of a slab, others less than a page and less than a block.
+        fits = taken <= objects < taken + row.per_slab * row.size and objects <= row.bytes if unit else \
+            taken <= row.bytes < taken + 4096 and row.bytes - row.size < objects <= row.bytes
+        assert fits, f"{row.name} takes {taken}: {row}"
+    said = re.search(r"Total Size \(% used\) *: [\d.]+K / ([\d.]+)K", "\n".join(lines))
+    assert said and abs(float(said[1]) - sum(row.objects * row.size for row in rows) / 1024) < 0.01, lines
+
+
 PROCPS = Slabtop("slabtop", in_kilobytes, "1", "abclopsuv")
 # That one does not know v.
 RUST = Slabtop("/opt/slabtop", with_units, "0.5", "abclopsu")
@@ -114,6 +128,9 @@ RUST = Slabtop("/opt/slabtop", with_units, "0.5", "abclopsu")
 
 def check() -> None:
     """Both; that in Rust is not there if the host cannot reach its registry, and then the host says so."""
+    rows = exercise.hold()
+    done = subprocess.run([PROCPS.program, "-o"], capture_output=True, text=True, check=True)
+    held(done.stdout.splitlines(), rows)
     for slabtop in (PROCPS, RUST) if os.path.exists(RUST.program) else (PROCPS,):
         slabtop.once(exercise.hold())
         slabtop.live()

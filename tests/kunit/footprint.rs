@@ -9,6 +9,7 @@ use kalloc::{
         Object,
         Options, //
     },
+    family,
     kmalloc::MAX_SIZE,
     CompoundPages,
     ExactPages,
@@ -64,13 +65,14 @@ impl Random {
         }
     }
 
-    /// Flags for a size: those that do not sleep have vmalloc keep pages that a block has no use for.
+    /// Flags for a size: those that do not sleep have vmalloc keep pages that a block has no use
+    /// for.
     fn flags(&mut self) -> Flags {
         [GFP_KERNEL, GFP_ATOMIC, GFP_NOWAIT, GFP_KERNEL_ACCOUNT][self.below(4)] | __GFP_NOWARN
     }
 }
 
-/// Whether the blocks of a site take what it counts.
+/// Returns whether the blocks of a site take the bytes that it counts.
 fn is_counted<S: Tag>(footprints: impl Iterator<Item = usize>) -> bool {
     footprints.map(|bytes| bytes as u64).sum::<u64>() == S::site().totals().live_allocated
 }
@@ -78,14 +80,15 @@ fn is_counted<S: Tag>(footprints: impl Iterator<Item = usize>) -> bool {
 /// Sizes at which vmalloc begins to map by larger pages, and what is not a multiple of those.
 const LARGE: [usize; 4] = [(2 << 20) + 1, MAX_SIZE + 1, (6 << 20) - PAGE_SIZE, 6 << 20];
 
-/// Whether arrays take what is counted, each time that one comes, goes, grows or shrinks.
+/// Returns whether arrays take the bytes that are counted, after each that comes, goes, grows or
+/// shrinks.
 fn arrays_are_counted<A: Allocator, S: Tag>(seed: u32) -> Result<bool> {
     let mut random = Random(seed);
     let mut arrays: [Option<kalloc::Array<u8, A>>; 6] = [const { None }; 6];
     for _ in 0..200 {
         let (size, flags) = (random.size(), random.flags());
         match &mut arrays[random.below(6)] {
-            // What cannot be had changes nothing.
+            // A failure changes nothing.
             Some(array) if random.below(8) != 0 => array.resize(size, flags).unwrap_or(()),
             slot => *slot = kalloc::Array::zeroed(size, flags).ok(),
         }
@@ -191,6 +194,11 @@ mod tests {
     use crate::Change;
     use kalloc::{
         memory,
+        site::{
+            Family,
+            Shape, //
+        },
+        stats::Totals,
         Array,
         KVmalloc,
         Kmalloc,
@@ -273,7 +281,7 @@ mod tests {
             let (live, bytes, slack) = change.live();
             assert!((live, bytes) == (1, 10) && bytes + slack == footprint(&array[..]) as u64);
         }
-        // What would be rounded up is not.
+        // C would round this size up.
         let array = Array::<u8, KVmalloc<Either>>::zeroed(MAX_SIZE + 1, GFP_KERNEL)?;
         assert!(footprint(&array[..]) == MAX_SIZE + PAGE_SIZE);
         Ok(())
@@ -290,6 +298,92 @@ mod tests {
             assert!(array.iter().all(|&byte| byte == 3));
             assert!(change.live() == (1, PAGE_SIZE as u64 + 1, PAGE_SIZE as u64 - 1));
         }
+        Ok(())
+    }
+
+    /// Returns whether a row adds up: its pages and its objects are both the memory that `live`
+    /// takes, and the objects fit into their slab.
+    fn adds_up(shape: Shape, live: &Totals) -> bool {
+        let page = PAGE_SIZE as u64;
+        let [object, per_slab, pages] = [
+            shape.object_size,
+            shape.objects_per_slab,
+            shape.pages_per_slab,
+        ]
+        .map(u64::from);
+        let (held, objects) = (shape.slabs * pages * page, shape.slabs * per_slab);
+        objects >= live.live()
+            && object * per_slab <= pages * page
+            && (live.live_allocated..live.live_allocated + page).contains(&held)
+            && (0..object.max(1)).contains(&(held - objects * object))
+    }
+
+    /// As many blocks, which take so many bytes.
+    fn totals(blocks: u64, bytes: u64) -> Totals {
+        Totals {
+            allocs: blocks,
+            live_bytes: bytes,
+            live_allocated: bytes,
+            ..Totals::default()
+        }
+    }
+
+    #[test]
+    fn rows_of_mixed_sizes_add_up() -> Result {
+        let (mib, gib) = (1 << 20, 1 << 30);
+        for live in [
+            totals(0, 0),
+            totals(1, 8),
+            totals(1000, 8000),
+            totals(1001, 64 * mib + 8000),
+            totals(3, 3 * 4096),
+            totals(5, 5 * 16384),
+            totals(5, 5 * 12288),
+            totals(9, 9 * 96),
+            totals(9, 9 * 1024),
+            totals(7, 20_000),
+            totals(1_000_003, 70 * mib + 5),
+            // Objects larger than the column.
+            totals(2, 20 * gib),
+            totals(1_000_000_000, 7 * 1024 * gib),
+        ] {
+            for shape in [
+                family::kmalloc::shape(Bytes::site(), &live),
+                family::kvmalloc::shape(Either::site(), &live),
+                family::vmalloc::shape(Mapped::site(), &live),
+                family::pages::shape(Blocks::site(), &live),
+                // A unit's site with blocks of other sizes.
+                family::kmalloc::shape(Words::site(), &live),
+            ] {
+                assert!(adds_up(shape, &live));
+            }
+        }
+        // Blocks of one size have the rows that they would have if it were the type's.
+        for (bytes, geometry) in [
+            (256, [256, 16, 1]),
+            (4096, [4096, 1, 1]),
+            (16384, [16384, 1, 4]),
+        ] {
+            let shape = family::pages::shape(Blocks::site(), &totals(16, 16 * bytes));
+            let [object_size, objects_per_slab, pages_per_slab] = geometry;
+            let slabs = 16_u64.div_ceil(objects_per_slab.into());
+            assert!(
+                shape
+                    == Shape {
+                        object_size,
+                        objects_per_slab,
+                        pages_per_slab,
+                        slabs
+                    }
+            );
+        }
+        // One with units only has the geometry of their slabs.
+        let unit = family::kmalloc::unit_footprint(Words::site()) as u64;
+        let shape = family::kmalloc::shape(Words::site(), &totals(10, 10 * unit));
+        assert!(u64::from(shape.object_size) >= unit && shape.objects_per_slab >= 1);
+        // The row includes a large block beside them.
+        let shape = family::kmalloc::shape(Words::site(), &totals(11, 10 * unit + 64 * mib));
+        assert!(shape.slabs * u64::from(shape.pages_per_slab) * PAGE_SIZE as u64 > 64 * mib);
         Ok(())
     }
 }
