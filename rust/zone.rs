@@ -4,10 +4,16 @@
 //!
 //! C header: [`include/linux/mmzone.h`](srctree/include/linux/mmzone.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    gfp::Gfp, //
+};
 use kernel::{
     alloc::NumaNode,
-    ffi::c_int, //
+    ffi::{
+        c_int,
+        c_uint, //
+    }, //
 };
 
 /// A zone of physical memory, of those that the kernel has.
@@ -52,7 +58,42 @@ impl Zone {
     /// `page` must be a live page.
     pub(crate) unsafe fn of(page: *const bindings::page) -> Zone {
         // SAFETY: By the requirement of this function.
-        match unsafe { bindings::kalloc_helper_page_zonenum(page) } {
+        Zone::numbered(unsafe { bindings::kalloc_helper_page_zonenum(page) })
+    }
+
+    /// Returns the zones that memory for `gfp` may come from, the lowest first: those of the
+    /// machine up to the highest that the flags allow.
+    ///
+    /// The zone that a page then comes from depends on what is free. A memory policy or a cpuset of
+    /// the caller's may leave fewer.
+    ///
+    /// # Context
+    ///
+    /// Any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::{Gfp, Zone};
+    ///
+    /// // Pages that are not mapped, or not moved, are not asked for.
+    /// assert!(Zone::of_flags(Gfp::KERNEL).all(|zone| zone != Zone::HighMem && zone != Zone::Movable));
+    /// // Devices that reach little memory may have no zone of their own.
+    /// let low = |zone| zone != Zone::Normal || !cfg!(CONFIG_ZONE_DMA32);
+    /// assert!(Zone::of_flags(Gfp::KERNEL | Gfp::DMA32).all(low));
+    /// ```
+    pub fn of_flags(gfp: impl Into<Gfp>) -> impl Iterator<Item = Zone> {
+        let gfp = gfp.into().with_one_zone();
+        // SAFETY: Takes flags with at most one zone. The list that it reads is made at boot.
+        let zones = unsafe { bindings::kalloc_helper_zones(gfp.as_raw()) };
+        (0..c_uint::BITS)
+            .filter(move |number| zones >> number & 1 != 0)
+            .map(Zone::numbered)
+    }
+
+    /// The zone of this number (`enum zone_type`).
+    fn numbered(number: c_uint) -> Zone {
+        match number {
             #[cfg(CONFIG_ZONE_DMA)]
             bindings::zone_type_ZONE_DMA => Zone::Dma,
             #[cfg(CONFIG_ZONE_DMA32)]

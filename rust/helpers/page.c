@@ -47,6 +47,23 @@ unsigned int kalloc_helper_page_zonenum(const struct page *page)
 	return page_zonenum(page);
 }
 
+/*
+ * The zones that memory for these flags may come from, a bit for each: those of this node's zone
+ * list, which begins with the highest that the flags allow.
+ */
+unsigned int kalloc_helper_zones(gfp_t gfp);
+unsigned int kalloc_helper_zones(gfp_t gfp)
+{
+	struct zoneref *ref = node_zonelist(numa_node_id(), gfp)->_zonerefs;
+	unsigned int zones = 0;
+
+	for (; zonelist_zone(ref); ref++) {
+		if (zonelist_zone_idx(ref) <= gfp_zone(gfp))
+			zones |= 1u << zonelist_zone_idx(ref);
+	}
+	return zones;
+}
+
 void kalloc_helper_get_page(struct page *page);
 void kalloc_helper_get_page(struct page *page)
 {

@@ -27,6 +27,8 @@ use kalloc::{
     Kmalloc,
     Order,
     Pages,
+    Site,
+    Tag,
     VVec,
     Vmalloc, //
 };
@@ -53,6 +55,9 @@ pub(crate) trait Api {
     /// The largest block that there can be.
     fn limit() -> usize;
 
+    /// Where its blocks are counted.
+    fn site() -> &'static Site;
+
     /// Allocates a page's worth of bytes, and frees them; neither writes to them.
     fn pair() -> Result;
 }
@@ -74,6 +79,10 @@ impl Api for VmallocApi {
 
     fn limit() -> usize {
         vmalloc::max_size()
+    }
+
+    fn site() -> &'static Site {
+        Vmallocs::site()
     }
 
     fn pair() -> Result {
@@ -101,6 +110,10 @@ impl Api for KmallocApi {
         kmalloc::MAX_SIZE
     }
 
+    fn site() -> &'static Site {
+        Kmallocs::site()
+    }
+
     fn pair() -> Result {
         CountedVec::<u8, Kmallocs>::with_capacity(PAGE_SIZE, GFP_KERNEL)?;
         Ok(())
@@ -126,6 +139,10 @@ impl Api for FreePagesApi {
         Order::MAX.bytes()
     }
 
+    fn site() -> &'static Site {
+        FreeBlocks::site()
+    }
+
     fn pair() -> Result {
         FreePages::<FreeBlocks, MaybeUninit<u8>>::uninit(Order::ZERO, GFP_KERNEL)?;
         Ok(())
@@ -149,6 +166,10 @@ impl Api for PagesApi {
 
     fn limit() -> usize {
         Order::MAX.bytes()
+    }
+
+    fn site() -> &'static Site {
+        PageBlocks::site()
     }
 
     fn pair() -> Result {

@@ -36,7 +36,7 @@ use kernel::{
 ///
 /// As [`probe::api`].
 pub(crate) fn measure(table: &mut Table) -> Result {
-    let mut seen = Seen::nothing();
+    let mut seen = Seen::nothing(GFP_KERNEL)?;
     let sizes = [
         objects::<Cache1, _>(&mut seen)?,
         objects::<Cache24, _>(&mut seen)?,
@@ -104,9 +104,11 @@ fn largest(no_metadata: bool, seen: &mut Seen) -> Result<Value> {
         (1 << 20, one::<Cache1M, _>),
         (kalloc::kmalloc::MAX_SIZE, one::<CacheMax, _>),
     ] {
-        let possible = size < kalloc::kmalloc::MAX_SIZE || no_metadata;
-        if !possible || size > probe::budget() || !look(seen)? {
+        if size == kalloc::kmalloc::MAX_SIZE && !no_metadata {
             return Ok(Value::Reached(had));
+        }
+        if size > probe::budget() || !look(seen)? {
+            return Ok(Value::Unknown);
         }
         had = size;
     }
@@ -141,7 +143,7 @@ fn zeroed() -> Result<Value> {
 /// Whether an object can be had while preemption is off.
 fn preempt_off() -> Result<Value> {
     let cache = KmemCache::<Cache64>::new(Options::new())?;
-    probe::without_preemption(|| cache.zeroed(probe::atomic()).ok())
+    probe::without_preemption(Cache64::site(), || cache.zeroed(probe::atomic()).ok())
 }
 
 /// What taking an object out and putting it back costs. Nothing is written to it.

@@ -32,7 +32,7 @@ pub(crate) fn of(api: &str, property: &str) -> Result<Option<Claim>> {
     const LOWER: &str = "GFP_KERNEL is the normal zone or a lower one, as the machine has memory";
 
     let (value, otherwise) = match (api, property) {
-        (VMALLOC, "contiguous") => (Flag(false), "its pages happen to follow one another"),
+        (VMALLOC, "contiguous") => (Flag(false), "it is in the direct map"),
         (_, "contiguous") => (Flag(true), "its pages do not follow one another"),
 
         (KMALLOC, "smallest") => (Bytes(64), "the smallest class is KMALLOC_MIN_SIZE"),
@@ -59,8 +59,8 @@ pub(crate) fn of(api: &str, property: &str) -> Result<Option<Claim>> {
         (KMALLOC, "unit") => (Powers(KVec::new()), "some classes are no power of two"),
         (CACHE, "unit") => (Aligned, "objects are packed"),
 
-        (KMALLOC | CACHE | FREE_PAGES, "zones") => (zones(&[c"Normal"])?, LOWER),
-        (PAGES, "zones") => (zones(&[c"Normal", c"HighMem"])?, LOWER),
+        (KMALLOC | CACHE | FREE_PAGES, "zones") => (zones(&["Normal"])?, LOWER),
+        (PAGES, "zones") => (zones(&["Normal", "HighMem"])?, LOWER),
         (FREE_PAGES, "highmem") => (Flag(false), "__GFP_HIGHMEM is not masked"),
         (PAGES, "highmem") => (
             Flag(true),
@@ -87,7 +87,7 @@ pub(crate) fn of(api: &str, property: &str) -> Result<Option<Claim>> {
     Ok(Some(Claim { value, otherwise }))
 }
 
-fn zones(names: &[&'static CStr]) -> Result<Value> {
+fn zones(names: &[&'static str]) -> Result<Value> {
     let mut zones = KVec::new();
     zones.extend_from_slice(names, GFP_KERNEL)?;
     Ok(Value::Zones(zones))

@@ -32,28 +32,23 @@ use kalloc::{
     Array,
     KVec as CountedVec,
     Kmalloc,
-    Order, //
+    Order,
+    Zone, //
 };
 use kernel::{
     alloc::flags::{
         __GFP_HIGHMEM,
         __GFP_NOWARN, //
     },
-    page::{
-        Page,
-        PAGE_SIZE, //
-    },
+    page::PAGE_SIZE,
     prelude::*, //
 };
-
-/// The zone that textbooks of 32-bit machines speak of.
-const HIGH: &CStr = c"HighMem";
 
 /// What the numbers of the others depend on.
 pub(crate) fn machine(table: &mut Table) -> Result {
     let levels = u64::from(layout::paging_levels());
     table.add("machine", "memory", Value::Bytes(vmalloc::max_size()))?;
-    table.add("machine", "page_size", Value::Bytes(PAGE_SIZE))?;
+    table.state("machine", "page_size", Value::Bytes(PAGE_SIZE))?;
     table.add("machine", "paging_levels", Value::Count(levels))?;
     table.add("machine", "clock_tick_ns", Value::Count(cost::tick()))
 }
@@ -80,7 +75,7 @@ pub(crate) fn vmalloc(table: &mut Table, cost_ns: u64, hidden: bool) -> Result {
     table.add(VMALLOC, "limit", limit)?;
     table.add(VMALLOC, "area_size", Value::Bytes(area.size()))?;
     table.add(VMALLOC, "gap_below", gap)?;
-    table.add(VMALLOC, "hardirq", Value::Forbidden)?;
+    table.state(VMALLOC, "hardirq", Value::Forbidden)?;
     let tenths = cost_ns * 10 / kmalloc_ns;
     table.add(VMALLOC, "cost_vs_kmalloc", Value::Tenths(tenths))
 }
@@ -88,28 +83,30 @@ pub(crate) fn vmalloc(table: &mut Table, cost_ns: u64, hidden: bool) -> Result {
 /// What is measured of kmalloc only.
 pub(crate) fn kmalloc(table: &mut Table) -> Result {
     let sizes = probe::sizes::<KmallocApi>()?;
-    let mut slab = 0;
-    for &size in &sizes {
-        let block = KmallocApi::zeroed(size, GFP_KERNEL | __GFP_NOWARN).ok_or(ENOMEM)?;
-        if memory::is_slab(&block)? {
-            slab = size;
+    let (mut slab, mut complete) = (0, sizes.complete);
+    for &size in &sizes.list {
+        match KmallocApi::zeroed(size, GFP_KERNEL | __GFP_NOWARN) {
+            Some(block) if memory::is_slab(&block)? => slab = size,
+            Some(_) => (),
+            None => complete = false,
         }
     }
+    let known = |value| if complete { value } else { Value::Unknown };
     let cost = cost::of(|| {
         CountedVec::<u8, Kmallocs>::with_capacity(64, GFP_KERNEL)?;
         Ok(())
     })?;
 
     table.add(KMALLOC, "cost_ns_64B", Value::Count(cost))?;
-    table.add(KMALLOC, "classes", Value::Sizes(sizes))?;
-    table.add(KMALLOC, "slab_up_to", Value::Bytes(slab))?;
+    table.add(KMALLOC, "classes", known(Value::Sizes(sizes.list)))?;
+    table.add(KMALLOC, "slab_up_to", known(Value::Bytes(slab)))?;
     table.add(KMALLOC, "krealloc_keeps", Value::Flag(krealloc_keeps()?))?;
     for (name, constant) in [
         ("KMALLOC_MIN_SIZE", kmalloc::MIN_SIZE),
         ("KMALLOC_MAX_CACHE_SIZE", kmalloc::MAX_SLAB_SIZE),
         ("KMALLOC_MAX_SIZE", kmalloc::MAX_SIZE),
     ] {
-        table.add(KMALLOC, name, Value::Bytes(constant))?;
+        table.state(KMALLOC, name, Value::Bytes(constant))?;
     }
     Ok(())
 }
@@ -126,18 +123,17 @@ fn krealloc_keeps() -> Result<bool> {
 
 /// What is measured of page blocks only.
 pub(crate) fn pages(table: &mut Table) -> Result {
-    let page = Page::alloc_page(GFP_KERNEL | __GFP_HIGHMEM)?;
-    let high = memory::zone_of_page(&page) == HIGH;
+    let high = Zone::of_flags(GFP_KERNEL | __GFP_HIGHMEM).any(|zone| zone == Zone::HighMem);
     table.add(PAGES, "largest_pages", most_pages::<PagesApi>()?)?;
     table.add(PAGES, "highmem", Value::Flag(high))?;
     let order = u64::from(Order::MAX.get());
-    table.add(PAGES, "max_order", Value::Count(order))
+    table.state(PAGES, "max_order", Value::Count(order))
 }
 
 /// What is measured of page blocks by address only.
 pub(crate) fn free_pages(table: &mut Table) -> Result {
     let block = FreePagesApi::zeroed(PAGE_SIZE, GFP_KERNEL | __GFP_HIGHMEM).ok_or(ENOMEM)?;
-    let high = memory::zone_of(&block, 0)? == HIGH;
+    let high = memory::zone_of(&block, 0)?.to_bytes() == Zone::HighMem.name().as_bytes();
     table.add(FREE_PAGES, "largest_pages", most_pages::<FreePagesApi>()?)?;
     table.add(FREE_PAGES, "highmem", Value::Flag(high))
 }
@@ -145,7 +141,7 @@ pub(crate) fn free_pages(table: &mut Table) -> Result {
 /// The pages of the largest block, if there is one now.
 fn most_pages<A: Api>() -> Result<Value> {
     let sizes = probe::sizes::<A>()?;
-    Ok(match sizes.last() {
+    Ok(match sizes.list.last() {
         Some(&most) if most == A::limit() => Value::Count((most / PAGE_SIZE) as u64),
         _ => Value::Unknown,
     })

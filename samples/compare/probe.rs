@@ -6,10 +6,7 @@
 
 use super::{
     api::Api,
-    cost::{
-        self,
-        Watch, //
-    },
+    cost,
     seen::Seen,
     table::Table,
     value::Value, //
@@ -17,7 +14,9 @@ use super::{
 use kalloc::{
     context,
     memory,
-    Gfp, //
+    vmalloc,
+    Gfp,
+    Site, //
 };
 use kernel::{
     alloc::{
@@ -31,12 +30,11 @@ use kernel::{
 
 /// How many steps of size to follow: more than kmalloc has.
 const STEPS: usize = 32;
-/// Blocks of one size to look at.
+/// Blocks of one size to look at, and of one that is no more than a page.
 const LOOKS: usize = 8;
+const SMALL_LOOKS: usize = 32;
 /// No block is larger, and no more memory is live, whatever the machine has.
-const MOST: usize = 64 << 20;
-/// What the search for the largest block may take.
-const LARGEST_NS: u64 = 300_000_000;
+const MOST: usize = 32 << 20;
 
 /// For what may fail.
 fn quiet() -> Flags {
@@ -61,11 +59,15 @@ pub(crate) fn budget() -> usize {
 /// must be.
 pub(crate) fn api<A: Api>(table: &mut Table) -> Result<u64> {
     let sizes = sizes::<A>()?;
-    let smallest = sizes.first().copied().ok_or(ENOMEM)?;
+    let smallest = sizes.list.first().copied().ok_or(ENOMEM)?;
+    let unit = match sizes.complete {
+        true => Value::unit_of(&sizes.list)?,
+        false => Value::Unknown,
+    };
     table.add(A::NAME, "smallest", Value::Bytes(smallest))?;
     table.add(A::NAME, "largest", largest::<A>())?;
-    table.add(A::NAME, "unit", Value::unit_of(&sizes)?)?;
-    looks::<A>(&sizes)?.report(table, A::NAME)?;
+    table.add(A::NAME, "unit", unit)?;
+    looks::<A>(&sizes.list)?.report(table, A::NAME)?;
     table.add(A::NAME, "zeroed_asked", zeroed::<A>()?)?;
     flags(table, A::NAME)?;
     table.add(A::NAME, "preempt_off", preempt_off::<A>()?)?;
@@ -79,9 +81,9 @@ pub(crate) fn flags(table: &mut Table, api: &'static str) -> Result {
     let sleeps = Gfp::from(GFP_KERNEL).may_sleep();
     let zeroed = memory::comes_zeroed(GFP_KERNEL);
     table.add(api, "zeroed_unasked", Value::Flag(zeroed))?;
-    table.add(api, "may_sleep", Value::Flag(sleeps))?;
+    table.state(api, "may_sleep", Value::Flag(sleeps))?;
     // What may sleep must not be tried while sleeping is forbidden.
-    table.add(api, "preempt_off_sleeping", Value::Forbidden)
+    table.state(api, "preempt_off_sleeping", Value::Forbidden)
 }
 
 /// What the allocator sets aside for `size` bytes, none if it has no such block.
@@ -99,65 +101,89 @@ fn set_aside<A: Api>(size: usize) -> Result<Option<usize>> {
     Ok(most)
 }
 
-/// The sizes of blocks in ascending order: each is what the allocator sets aside for one byte more
-/// than the size before it.
-pub(crate) fn sizes<A: Api>() -> Result<KVec<usize>> {
-    let mut sizes = KVec::with_capacity(STEPS, GFP_KERNEL)?;
-    let mut size = 0;
-    // The next one may be twice as large.
-    while sizes.len() < STEPS && 2 * size <= budget() {
-        let Some(set_aside) = set_aside::<A>(size + 1)? else {
-            break;
-        };
-        if set_aside <= size {
-            return Err(EIO);
-        }
-        size = set_aside;
-        sizes.push(size, GFP_KERNEL)?;
-    }
-    Ok(sizes)
+/// Sizes of blocks.
+pub(crate) struct Sizes {
+    /// In ascending order: each is what the allocator sets aside for one byte more than the size
+    /// before it.
+    pub(crate) list: KVec<usize>,
+    /// True if the list goes up to the last step or the largest block: the memory for each was free.
+    pub(crate) complete: bool,
 }
 
-/// The largest block that can be had: doubled while that works, then bisected to the page.
+/// Follows the sizes of blocks.
+///
+/// # Errors
+///
+/// [`EIO`] if a block has less than what was asked for, or one can be had that is larger than the
+/// largest.
+pub(crate) fn sizes<A: Api>() -> Result<Sizes> {
+    let mut list = KVec::with_capacity(STEPS, GFP_KERNEL)?;
+    let mut size = 0;
+    while list.len() < STEPS && size < A::limit() {
+        // The next one may be twice as large.
+        let next = match 2 * size <= budget() {
+            true => set_aside::<A>(size + 1)?,
+            false => None,
+        };
+        let Some(next) = next else {
+            return Ok(Sizes {
+                list,
+                complete: false,
+            });
+        };
+        if next <= size || next > A::limit() {
+            return Err(EIO);
+        }
+        size = next;
+        list.push(size, GFP_KERNEL)?;
+    }
+    Ok(Sizes {
+        list,
+        complete: true,
+    })
+}
+
+/// The largest block that is tried, given the memory of the machine: a power of two, at most a
+/// sixteenth.
+///
+/// It depends on nothing that changes, and so neither does what is found.
+fn largest_tried() -> usize {
+    let share = (vmalloc::max_size() / 16).max(PAGE_SIZE);
+    MOST.min(1 << share.ilog2())
+}
+
+/// The largest block that can be had, or the largest that is tried. Unknown if there can be such a
+/// block, but the memory for it is not free.
 fn largest<A: Api>() -> Value {
-    let watch = Watch::start();
-    let had = |size| A::zeroed(size, quiet()).is_some();
-    let mut good = PAGE_SIZE;
-    while had(2 * good) {
-        good *= 2;
-        if good < A::limit() && (2 * good > budget() || watch.ns() > LARGEST_NS) {
-            return Value::Reached(good);
-        }
+    let (limit, tried) = (A::limit(), largest_tried());
+    let size = limit.min(tried);
+    if size > budget() || A::zeroed(size, quiet()).is_none() {
+        return Value::Unknown;
     }
-    let mut bad = 2 * good;
-    while bad - good > PAGE_SIZE {
-        let middle = (good + bad) / 2;
-        if had(middle) {
-            good = middle;
-        } else {
-            bad = middle;
-        }
+    if limit <= tried && A::zeroed(limit + 1, quiet()).is_none() {
+        return Value::Bytes(limit);
     }
-    if good < A::limit() {
-        // There can be larger ones, but none is free.
-        return Value::Reached(good);
-    }
-    Value::Bytes(good)
+    Value::Reached(size)
 }
 
 /// Looks at blocks of all sizes, some at a time: those that there are, and some odd ones, whose pages
 /// a virtually contiguous block has from several places.
 fn looks<A: Api>(sizes: &[usize]) -> Result<Seen> {
     let odd = [3, 33, 257, 1025].map(|pages| pages * PAGE_SIZE);
-    let mut seen = Seen::nothing();
+    let mut seen = Seen::nothing(GFP_KERNEL)?;
     for &size in [sizes, &odd].into_iter().flatten() {
         if size > budget() {
             continue;
         }
-        let mut blocks = KVec::with_capacity(LOOKS, GFP_KERNEL)?;
+        let looks = if size <= PAGE_SIZE {
+            SMALL_LOOKS
+        } else {
+            LOOKS
+        };
+        let mut blocks = KVec::with_capacity(looks, GFP_KERNEL)?;
         // Few of the large ones: they are slow to be zeroed.
         let bytes = (budget() / 4).min(4 << 20);
-        for _ in 0..bytes.checked_div(size).unwrap_or(bytes).clamp(1, LOOKS) {
+        for _ in 0..bytes.checked_div(size).unwrap_or(bytes).clamp(1, looks) {
             let Some(block) = A::zeroed(size, quiet()) else {
                 break;
             };
@@ -183,18 +209,27 @@ fn zeroed<A: Api>() -> Result<Value> {
 
 /// Whether a block can be had while preemption is off, from a call that does not sleep.
 fn preempt_off<A: Api>() -> Result<Value> {
-    without_preemption(|| A::zeroed(PAGE_SIZE, atomic()))
+    without_preemption(A::site(), || A::zeroed(PAGE_SIZE, atomic()))
 }
 
 /// Calls `alloc` with preemption off; what it returns is dropped with preemption on again, since
 /// freeing may sleep.
 ///
-/// A block is `yes` only if sleeping really was forbidden meanwhile.
-pub(crate) fn without_preemption<T>(alloc: impl FnOnce() -> Option<T>) -> Result<Value> {
+/// A block is `yes` only if sleeping really was forbidden meanwhile. None is `no` if its site says
+/// that there can be none; else there was no memory.
+pub(crate) fn without_preemption<T>(
+    site: &Site,
+    alloc: impl FnOnce() -> Option<T>,
+) -> Result<Value> {
+    let refused = || site.totals().failures.invalid;
+    let before = refused();
     pin_init::stack_pin_init!(let lock = new_spinlock!(()));
     let guard = lock.lock();
     let block = alloc();
     let off = context::is_atomic();
     drop(guard);
-    Ok(Value::Flag(off && block.is_some()))
+    Ok(match block {
+        None if off && refused() == before => Value::Unknown,
+        block => Value::Flag(off && block.is_some()),
+    })
 }

@@ -13,7 +13,9 @@ use super::{
 };
 use kalloc::{
     layout,
-    memory, //
+    memory,
+    Gfp,
+    Zone, //
 };
 use kernel::{
     page::PAGE_SIZE,
@@ -30,6 +32,7 @@ pub(crate) struct Seen {
     contiguous: bool,
     /// Whether there was a block of several pages.
     several: bool,
+    /// Where memory for the flags may come from.
     zones: Zones,
     /// The area of the first block, and whether all were there.
     area: Option<layout::Area>,
@@ -37,23 +40,33 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn nothing() -> Self {
-        Seen {
+    /// Nothing yet, of blocks that are allocated with these flags.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub(crate) fn nothing(gfp: impl Into<Gfp>) -> Result<Self> {
+        let mut zones = KVec::new();
+        for zone in Zone::of_flags(gfp) {
+            zones.push(zone.name(), GFP_KERNEL)?;
+        }
+        Ok(Seen {
             alignment: usize::MAX,
             by_size: true,
             contiguous: true,
             several: false,
-            zones: KVec::new(),
+            zones,
             area: None,
             one_area: true,
-        }
+        })
     }
 
     /// Looks at a block that the allocator has set `size` bytes aside for.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if a byte of it is in no page; [`ENOMEM`].
+    /// [`EINVAL`] if a byte of it is in no page; [`EIO`] if one is in a zone that it cannot come
+    /// from.
     pub(crate) fn look_at(&mut self, block: &[u8], size: usize) -> Result {
         let start = block.as_ptr().addr();
         let dividing = |n: usize| 1 << n.trailing_zeros();
@@ -73,8 +86,12 @@ impl Seen {
             }
             expected = Some(pfn + 1);
             let zone = memory::zone_of(block, offset)?;
-            if !self.zones.contains(&zone) {
-                self.zones.push(zone, GFP_KERNEL)?;
+            if !self
+                .zones
+                .iter()
+                .any(|name| zone.to_bytes() == name.as_bytes())
+            {
+                return Err(EIO);
             }
         }
         Ok(())
@@ -82,7 +99,12 @@ impl Seen {
 
     /// Adds what was seen to the table.
     pub(crate) fn report(self, table: &mut Table, api: &'static str) -> Result {
-        let contiguous = match self.several {
+        // Elsewhere than in the direct map, pages that follow one another may do so by chance.
+        let direct = self.one_area
+            && self
+                .area
+                .is_some_and(|area| area.name() == layout::DIRECT_MAP);
+        let contiguous = match self.several && (direct || !self.contiguous) {
             true => Value::Flag(self.contiguous),
             false => Value::Unknown,
         };

@@ -17,11 +17,13 @@ use core::fmt::{
 };
 use kernel::prelude::*;
 
-/// What was measured of an API, and what is claimed.
+/// A property of an API: its value, and the claim.
 struct Fact {
     api: &'static str,
     property: &'static str,
     measured: Value,
+    /// True if the value is a constant, which nothing was measured for.
+    stated: bool,
     claim: Option<Claim>,
 }
 
@@ -45,6 +47,30 @@ impl Table {
         property: &'static str,
         measured: Value,
     ) -> Result {
+        self.push(api, property, measured, false)
+    }
+
+    /// Adds what is a constant: of the kernel's build, or because it must not be tried.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub(crate) fn state(
+        &mut self,
+        api: &'static str,
+        property: &'static str,
+        value: Value,
+    ) -> Result {
+        self.push(api, property, value, true)
+    }
+
+    fn push(
+        &mut self,
+        api: &'static str,
+        property: &'static str,
+        measured: Value,
+        stated: bool,
+    ) -> Result {
         if kernel::current!().signal_pending() {
             return Err(EINTR);
         }
@@ -54,6 +80,7 @@ impl Table {
                 api,
                 property,
                 measured,
+                stated,
                 claim,
             },
             GFP_KERNEL,
@@ -69,7 +96,7 @@ impl fmt::Display for Table {
             column(f, 6, &"kernel")?;
             column(f, 16, &fact.api)?;
             column(f, 22, &fact.property)?;
-            column(f, 12, &fact.measured)?;
+            column(f, 12, &Measured(fact))?;
             let Some(claim) = &fact.claim else {
                 column(f, 14, &"-")?;
                 f.write_str("-\n")?;
@@ -83,6 +110,18 @@ impl fmt::Display for Table {
             }
         }
         Ok(())
+    }
+}
+
+/// The cell of a value.
+struct Measured<'a>(&'a Fact);
+
+impl fmt::Display for Measured<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.stated {
+            f.write_str("stated:")?;
+        }
+        write!(f, "{}", self.0.measured)
     }
 }
 

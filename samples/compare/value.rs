@@ -19,11 +19,12 @@ pub(crate) enum Value {
     Flag(bool),
     /// It was not tried, since the kernel forbids it.
     Forbidden,
-    /// It could not be found out this time.
+    /// It could not be found out this time: the memory for it is not free, or what was seen may be
+    /// chance.
     Unknown,
     /// A number of bytes.
     Bytes(usize),
-    /// As many bytes were had; whether more can be was not tried, or depends on what is free.
+    /// As many bytes were had; more were not tried.
     Reached(usize),
     /// A plain number.
     Count(u64),
@@ -41,14 +42,14 @@ pub(crate) enum Value {
     Rounded(usize),
     /// A claim: sizes are any number of bytes, aligned somehow.
     Aligned,
-    /// Memory is in these zones; claimed: in none but these.
+    /// Memory may come from these zones; claimed: from none but these.
     Zones(Zones),
     /// Addresses are in this area.
     Area(&'static str),
 }
 
 /// Names of zones.
-pub(crate) type Zones = KVec<&'static CStr>;
+pub(crate) type Zones = KVec<&'static str>;
 
 impl Value {
     /// What the sizes of blocks have in common.
@@ -108,7 +109,7 @@ impl fmt::Display for Value {
             }
             Value::Rounded(to) => write!(f, "{}-aligned", Size(*to)),
             Value::Aligned => f.write_str("aligned"),
-            Value::Zones(zones) => listed(f, zones.iter().map(|zone| zone.to_str().unwrap_or("?"))),
+            Value::Zones(zones) => listed(f, zones.iter()),
             Value::Area(name) => f.write_str(name),
         }
     }
