@@ -76,9 +76,10 @@ impl Zone {
     /// ```
     /// use kalloc::{Gfp, Zone};
     ///
-    /// // Pages that are not mapped, or not moved, are not asked for.
-    /// assert!(Zone::of_flags(Gfp::KERNEL).all(|zone| zone != Zone::HighMem && zone != Zone::Movable));
-    /// // Devices that reach little memory may have no zone of their own.
+    /// // These flags ask for memory in the direct mapping that need not be movable.
+    /// let usual = |zone| zone != Zone::HighMem && zone != Zone::Movable;
+    /// assert!(Zone::of_flags(Gfp::KERNEL).all(usual));
+    /// // A kernel may have no zone of its own for old devices.
     /// let low = |zone| zone != Zone::Normal || !cfg!(CONFIG_ZONE_DMA32);
     /// assert!(Zone::of_flags(Gfp::KERNEL | Gfp::DMA32).all(low));
     /// ```
