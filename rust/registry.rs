@@ -15,7 +15,10 @@ use crate::{
     reaper,
     sampler,
     site::Site,
-    slab::Spec,
+    slab::{
+        delayed,
+        Spec, //
+    },
     stats::{
         self,
         Counters,
@@ -318,9 +321,11 @@ pub(crate) fn orphan_cache(site: &'static Site) {
     reaper::schedule();
 }
 
-/// Destroys the slab caches that have no owner.
+/// Frees the objects that were left to the worker, and destroys the slab caches that have no owner.
 pub(crate) fn reap_caches() {
-    for entry in &LIST.lock().entries {
+    let list = LIST.lock();
+    delayed::free_all();
+    for entry in &list.entries {
         entry.site.cache().reap(entry.site);
     }
 }
@@ -375,7 +380,10 @@ impl PinnedDrop for Registry {
         // Modules with sites depend on this one, so none is left; but the list has memory.
         reaper::cancel();
         sampler::cancel();
-        LIST.lock().entries = KVVec::new();
+        let mut list = LIST.lock();
+        delayed::free_all();
+        list.entries = KVVec::new();
+        drop(list);
         files::exit();
     }
 }

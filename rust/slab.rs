@@ -6,6 +6,8 @@
 //! a cache cannot be destroyed: it is only marked, and destroyed by the next one to look, at the
 //! latest when the site's module goes (see [`registry`](crate::registry)).
 
+pub(crate) mod delayed;
+
 use crate::{
     bindings,
     gfp::Gfp,
@@ -149,6 +151,10 @@ impl CacheSlot {
         if cache.is_null() || site.totals().live() != 0 {
             return;
         }
+        // Pairs with the fence before an object is counted as freed: the object is in the cache by now, or
+        // on this list.
+        fence(Ordering::Acquire);
+        delayed::free_all();
         self.cache.store(ptr::null_mut(), Ordering::Relaxed);
         self.orphaned.store(false, Ordering::Relaxed);
         // SAFETY: By the invariants, the cache is live; it has no objects.

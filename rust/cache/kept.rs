@@ -22,6 +22,7 @@ use crate::{
     },
     slab::{
         self,
+        delayed,
         Spec, //
     },
     stats::counter, //
@@ -155,6 +156,25 @@ impl<S: Tag<Family = Slab, Object: Sized>> Memory<S> {
     /// Gives the memory away.
     pub(super) fn into_raw(self) -> NonNull<S::Object> {
         core::mem::ManuallyDrop::new(self).ptr
+    }
+
+    /// Gives the memory back by a worker, as this thread holds a lock in it.
+    ///
+    /// # Safety
+    ///
+    /// The memory must begin with an aligned word that nobody uses any more.
+    #[cold]
+    pub(super) unsafe fn free_later(self) {
+        // SAFETY: By the invariants, the object is ours, and this function gives it up. The word is by
+        // the requirement of this function.
+        unsafe { delayed::push(self.into_raw().cast()) };
+        // The cache may be gone once the object is freed, which is after who sees the count has seen the list.
+        fence(Ordering::Release);
+        // SAFETY: For the object that is freed.
+        unsafe { S::count_unit::<{ counter::UNIT_FREES }>() };
+        if S::site().cache().is_orphaned() {
+            reaper::schedule();
+        }
     }
 
     /// Where the memory is.

@@ -36,6 +36,9 @@
 //!   There is never an exclusive reference to a value, as a reader may take another one at any time.
 //! * The allocator keeps its hands off free objects, see [`constructed`](super::constructed). The one
 //!   word that it needs is in the value's place, where nothing is while the object is free.
+//! * A thread may free an object while it holds a lock in the key, which stays locked and can be
+//!   unlocked. The kernel's lock validator would report that, so that on kernels that have it a worker
+//!   frees such an object.
 //! * `kmem_cache_destroy()` waits for the callbacks that give slabs back (`rcu_barrier()`) before it
 //!   frees the cache itself.
 //!
@@ -43,6 +46,13 @@
 //!
 //! As for other [caches](crate::cache). The last reference to a value may go with a reader, so that
 //! dropping a value must not sleep.
+//!
+//! # Chains
+//!
+//! A value may contain links and references to objects of its own cache: the next one of a hash chain,
+//! the children of a tree. What is dropped with a value is dropped recursively, as with any owner in Rust,
+//! and a kernel stack is small: where a chain may be long, the links are taken apart one by one, from its
+//! head. Values that own each other in a circle are never dropped.
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
@@ -59,14 +69,17 @@ use crate::{
     bindings,
     gfp::Gfp,
     site::Tag,
-    slab::Spec, //
+    slab::{
+        delayed,
+        Spec, //
+    }, //
 };
 use core::{
     cell::UnsafeCell,
     mem::{
         needs_drop,
         offset_of,
-        MaybeUninit, //
+        ManuallyDrop, //
     },
     ptr::NonNull, //
 };
@@ -111,13 +124,24 @@ pub use self::reader::{
 #[repr(C)]
 pub struct Typesafe<K, T> {
     /// First, as the allocator's pointer in a free object is aligned.
-    value: UnsafeCell<MaybeUninit<T>>,
+    value: UnsafeCell<Place<T>>,
     /// The number of references to the value; there is one if it is not 0.
     refs: Refcount,
     key: K,
 }
 
+/// The place of a value. While there is none, the allocator keeps its pointer to the next free object
+/// there, or [`delayed`] that of its list.
+#[repr(C)]
+union Place<T> {
+    _value: ManuallyDrop<T>,
+    _word: usize,
+}
+
 /// An object that readers may look at while it is freed: [`Typesafe`].
+///
+/// The trait itself has no bounds, so that a value may contain an [`RcuLink`] or an [`RcuRef`] to
+/// objects of its own cache. [`RcuCache::new`] has them.
 ///
 /// # Examples
 ///
@@ -153,9 +177,9 @@ pub struct Typesafe<K, T> {
 /// ```
 pub trait RcuObject: sealed::Sealed {
     /// What readers may see at any time.
-    type Key: Construct + Sync;
+    type Key;
     /// What there are references to.
-    type Value: Send + Sync + 'static;
+    type Value;
 }
 
 /// Keeps [`RcuObject`] to [`Typesafe`].
@@ -166,7 +190,7 @@ mod sealed {
 
 impl<K, T> sealed::Sealed for Typesafe<K, T> {}
 
-impl<K: Construct + Sync, T: Send + Sync + 'static> RcuObject for Typesafe<K, T> {
+impl<K, T> RcuObject for Typesafe<K, T> {
     type Key = K;
     type Value = T;
 }
@@ -186,8 +210,7 @@ impl<K, T> Typesafe<K, T> {
     /// `this` must be an object of a cache.
     #[inline]
     unsafe fn value(this: NonNull<Self>) -> NonNull<T> {
-        // SAFETY: By the requirement of this function. The cell and what may be uninitialised are
-        // laid out as what is in them.
+        // SAFETY: `this` points to an object of a cache. A value starts where its cell and its place do.
         unsafe { NonNull::new_unchecked((&raw mut (*this.as_ptr()).value).cast()) }
     }
 
@@ -258,6 +281,12 @@ impl<K, T> Typesafe<K, T> {
 /// conns.shrink()?;
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// # Invariants
+///
+/// `Key<S>` is `Construct` and `Sync`, `Value<S>` is `Send`, `Sync` and `'static`: [`new`](Self::new),
+/// the only constructor, requires it. So these bounds hold wherever an [`RcuSlot`], [`RcuRef`] or
+/// [`RcuPtr`] of `S` exists.
 pub struct RcuCache<S: Tag<Family = Slab, Object: RcuObject + Sized>>(Kept<S>);
 
 impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuCache<S> {
@@ -270,7 +299,11 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuCache<S> {
     /// # Errors
     ///
     /// As [`KmemCache::new`](crate::KmemCache::new).
-    pub fn new(options: Options) -> Result<Self> {
+    pub fn new(options: Options) -> Result<Self>
+    where
+        Key<S>: Construct + Sync,
+        Value<S>: Send + Sync + 'static,
+    {
         const {
             assert!(
                 !needs_drop::<Key<S>>(),
@@ -281,17 +314,13 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuCache<S> {
         let spec = Spec {
             flags: spec.flags | bindings::SLAB_TYPESAFE_BY_RCU,
             // CAST: It is 0.
-            free_pointer: (size_of::<Value<S>>() >= size_of::<usize>()).then_some(offset_of!(
-                Cell<S>,
-                value
-            )
-                as u32),
+            free_pointer: Some(offset_of!(Cell<S>, value) as u32),
             ..spec
         };
-        // SAFETY: The spec is that of the options. A word fits into the value's place, which is
-        // used while there are references only, and is aligned as the object; slab objects are
-        // aligned to words. The constructor is that of the object. The key is `Send`, and not to be
+        // SAFETY: The spec is that of the options. The value's place has an aligned word, and is
+        // used while there are references only. The constructor is that of the object. The key is `Send`, and not to be
         // dropped, and so is a number.
+        // INVARIANT: The bounds of this function are those of the type invariants.
         Ok(RcuCache(unsafe {
             Kept::new(spec, construct::<Key<S>, Value<S>>)?
         }))
@@ -311,7 +340,7 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuCache<S> {
     pub fn reserve(&self, gfp: impl Into<Gfp>) -> Result<RcuSlot<S>, AllocError> {
         // INVARIANT: Constructed without a value, and given back without one.
         Ok(RcuSlot {
-            memory: self.0.take(gfp.into())?,
+            memory: ManuallyDrop::new(self.0.take(gfp.into())?),
         })
     }
 
@@ -359,7 +388,7 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuCache<S> {
 ///
 /// The number of references is 0.
 pub struct RcuSlot<S: Tag<Family = Slab, Object: RcuObject + Sized>> {
-    memory: Memory<S>,
+    memory: ManuallyDrop<Memory<S>>,
 }
 
 impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuSlot<S> {
@@ -369,7 +398,7 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuSlot<S> {
         self.memory.as_ptr().cast()
     }
 
-    /// The key, which late readers of the object's earlier value may be looking at.
+    /// The key, which late readers of the object's earlier value may be looking at, or have locked.
     #[inline]
     pub fn key(&self) -> &Key<S> {
         // SAFETY: The object is ours while `self` is borrowed.
@@ -408,7 +437,7 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuSlot<S> {
     /// There must be a valid value.
     #[inline]
     unsafe fn publish(self) -> RcuRef<S> {
-        let cell = self.memory.into_raw().cast::<Cell<S>>();
+        let cell = ManuallyDrop::new(self).cell();
         // SAFETY: The object is still ours. Whoever finds the number to be 1 or more sees what
         // was done to value and key before.
         unsafe { Typesafe::refs(cell) }
@@ -417,6 +446,20 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuSlot<S> {
         // SAFETY: The number has been raised for this reference. The value is valid by the
         // requirement of this function.
         unsafe { RcuRef::from_raw(cell) }
+    }
+}
+
+impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Drop for RcuSlot<S> {
+    #[inline]
+    fn drop(&mut self) {
+        // Of a lock in the key, this thread may have the guard, which the RCU guard keeps valid.
+        let is_locked = delayed::is_locked(NonNull::from(self.key()));
+        // SAFETY: The field is not used again.
+        let memory = unsafe { ManuallyDrop::take(&mut self.memory) };
+        if is_locked {
+            // SAFETY: The object begins with the place of a value, of which there is none.
+            unsafe { memory.free_later() };
+        }
     }
 }
 

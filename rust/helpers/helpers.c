@@ -9,6 +9,7 @@
 #include "seq_file.c"
 #include "debugfs.c"
 #include "llist.c"
+#include "lockdep.c"
 #include "memory.c"
 #include "module.c"
 #include "page.c"

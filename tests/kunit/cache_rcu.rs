@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use kalloc::cache::{
+    Construct,
     RcuLink,
+    RcuRef,
     Typesafe, //
 };
 use kernel::{
+    new_spinlock,
     prelude::*,
     sync::{
         atomic::{
             Atomic,
             Relaxed, //
         },
-        Completion, //
+        Completion,
+        SpinLock, //
     }, //
 };
 
@@ -47,7 +51,33 @@ impl Drop for Conn {
     }
 }
 
+/// One of a tree: it owns its children and knows its parent.
+pub(crate) struct Node {
+    number: u64,
+    left: RcuLink<Nodes>,
+    right: RcuLink<Nodes>,
+    parent: Option<RcuRef<Nodes>>,
+}
+
+/// A key with a lock.
+#[pin_data]
+pub(crate) struct Locked {
+    #[pin]
+    number: SpinLock<u64>,
+}
+
+impl Construct for Locked {
+    fn construct() -> impl PinInit<Self> {
+        pin_init!(Locked {
+            number <- new_spinlock!(0),
+        })
+    }
+}
+
 kalloc::sites! {
+    pub(crate) Nodes: cache(Typesafe<Atomic<u64>, Node>), "kunit_rcu_node";
+    /// Keys with locks, of values that are smaller than a pointer.
+    pub(crate) Lockeds: cache(Typesafe<Locked, u8>), "kunit_rcu_locked";
     pub(crate) Conns: cache(Typesafe<Atomic<u64>, Conn>), "kunit_rcu_conn";
     /// Values too small for a pointer of the allocator's.
     pub(crate) Bytes: cache(Typesafe<(), u8>), "kunit_rcu_byte", percpu;
@@ -76,8 +106,7 @@ mod tests {
     use crate::Change;
     use kalloc::cache::{
         Options,
-        RcuCache,
-        RcuRef, //
+        RcuCache, //
     };
     use kernel::{
         sync::{
@@ -240,6 +269,73 @@ mod tests {
             bytes.clear();
         }
         assert!(change.events() == (600, 600, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn values_link_to_each_other() -> Result {
+        let change = Change::of::<Nodes>();
+        let cache = RcuCache::<Nodes>::new(Options::new())?;
+        let node = |number, parent: Option<&RcuRef<Nodes>>| -> Result<RcuRef<Nodes>> {
+            let slot = cache.reserve(GFP_KERNEL)?;
+            slot.key().store(number, Relaxed);
+            Ok(slot.write(Node {
+                number,
+                left: RcuLink::new(),
+                right: RcuLink::new(),
+                parent: parent.cloned(),
+            }))
+        };
+        let root = node(2, None)?;
+        root.left.replace(Some(node(1, None)?));
+        root.right.replace(Some(node(3, None)?));
+
+        // A reader goes down.
+        let guard = rcu::read_lock();
+        let find =
+            |link: &RcuLink<Nodes>, number| link.load(&guard)?.get(|node| node.number == number);
+        let left = find(&root.left, 1).ok_or(ENOENT)?;
+        assert!(left.key().load(Relaxed) == 1 && left.left.load(&guard).is_none());
+        assert!(find(&root.right, 3).is_some() && find(&root.right, 1).is_none());
+        drop((guard, left));
+
+        // And another one up; with the child, the parent goes.
+        let child = node(4, Some(&root))?;
+        drop(root);
+        assert!(change.live().0 == 4);
+        assert!(child.parent.as_ref().is_some_and(|root| root.number == 2));
+        drop(child);
+        assert!(change.live().0 == 0);
+        Ok(())
+    }
+
+    #[test]
+    fn a_key_may_be_locked_while_its_object_is_freed() -> Result {
+        let change = Change::of::<Lockeds>();
+        let cache = RcuCache::<Lockeds>::new(Options::new())?;
+        let link = RcuLink::<Lockeds>::new();
+        for round in 0..3 {
+            link.replace(Some(cache.reserve(GFP_KERNEL)?.write(1)));
+            let guard = rcu::read_lock();
+            let seen = link.load(&guard).ok_or(ENOENT)?;
+            let mut number = seen.key().number.lock();
+            // A lock validator complains if that frees the memory.
+            drop(link.replace(None));
+            assert!(seen.get(|_| true).is_none() && change.live().0 == 0);
+            *number = round;
+            drop(number);
+            assert!(*seen.key().number.lock() == round);
+        }
+        // The cache goes, though a worker may have something of it.
+        link.replace(Some(cache.reserve(GFP_KERNEL)?.write(1)));
+        let guard = rcu::read_lock();
+        let seen = link.load(&guard).ok_or(ENOENT)?;
+        let number = seen.key().number.lock();
+        drop((link, cache));
+        drop(number);
+        drop(guard);
+        drop(RcuCache::<Lockeds>::new(Options::new())?);
+        assert!(change.events() == (4, 4, 0));
         Ok(())
     }
 

@@ -40,6 +40,11 @@ use kernel::{
 /// A reference to a value: it stays until the last of them is dropped. Whoever drops the last one
 /// drops the value, and gives the memory back.
 ///
+/// The number of references has 31 bits. A clone beyond them saturates it, with a warning in the log, as
+/// with the kernel's own `Arc`: from then on the number stays as it is. The value is never dropped, its
+/// memory never given back, and its cache stays until the next boot. Only a driver that leaks
+/// references comes that far: two billion of them take 16 GiB to keep.
+///
 /// # Examples
 ///
 /// ```
@@ -71,9 +76,11 @@ pub struct RcuRef<S: Tag<Family = Slab, Object: RcuObject + Sized>> {
     _value: PhantomData<Value<S>>,
 }
 
-// SAFETY: A value is `Send`, as any thread may drop it, and `Sync`; so is a key.
+// SAFETY: A reference exists only for an object of an `RcuCache`. By the invariants of the cache, the
+// value is `Send`, as any thread may drop it, and `Sync`; the key is `Sync`.
 unsafe impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Send for RcuRef<S> {}
-// SAFETY: As above.
+// SAFETY: A shared reference gives access to the value and the key, both `Sync`, and may become another
+// reference, for which the above holds.
 unsafe impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Sync for RcuRef<S> {}
 
 impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuRef<S> {
@@ -118,7 +125,7 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuRef<S> {
         // INVARIANT: The number is 0.
         Some(RcuSlot {
             // SAFETY: Without a reference, nobody owns the object. For the type, see `Cell`.
-            memory: unsafe { Memory::from_raw(cell.cast()) },
+            memory: ManuallyDrop::new(unsafe { Memory::from_raw(cell.cast()) }),
         })
     }
 }
@@ -280,6 +287,8 @@ impl<S: Tag<Family = Slab, Object: RcuObject + Sized>> Copy for RcuPtr<'_, S> {}
 impl<'g, S: Tag<Family = Slab, Object: RcuObject + Sized>> RcuPtr<'g, S> {
     /// The key: that of the object that was found, of another one, or of none. Not to be relied upon,
     /// but to save the trouble of taking a reference to what is not looked for.
+    ///
+    /// A lock in the key may be held while the object is freed: it protects the key, not a value.
     #[inline]
     pub fn key(&self) -> &'g Key<S> {
         // SAFETY: By the invariants, the slab stays during `'g`.

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H09: what readers see at any time is constructed with its slab.
+//! error: the trait bound `[u32; 4]: Construct` is not satisfied
+
+use kalloc::cache::{
+    Options,
+    RcuCache,
+    Typesafe, //
+};
+use kernel::prelude::*;
+
+kalloc::sites! {
+    pub Conns: cache(Typesafe<[u32; 4], u32>), "compile_conn";
+}
+
+#[inline(never)]
+pub fn case() -> Result {
+    RcuCache::<Conns>::new(Options::new()).map(drop)
+}

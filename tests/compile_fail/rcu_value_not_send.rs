@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H09, H14: any thread may drop the last reference to a value.
+//! error: `*mut ()` cannot be sent between threads safely
+
+use kalloc::cache::{
+    Options,
+    RcuCache,
+    Typesafe, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Atomic,
+        MutexGuard, //
+    }, //
+};
+
+kalloc::sites! {
+    pub Conns: cache(Typesafe<Atomic<u64>, MutexGuard<'static, u32>>), "compile_conn";
+}
+
+#[inline(never)]
+pub fn case() -> Result {
+    RcuCache::<Conns>::new(Options::new()).map(drop)
+}

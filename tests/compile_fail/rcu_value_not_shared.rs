@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H09, H14: a value that readers share must be fit for that.
+//! error: `UnsafeCell<u32>` cannot be shared between threads safely
+
+use core::cell::UnsafeCell;
+use kalloc::cache::{
+    Options,
+    RcuCache,
+    Typesafe, //
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::Atomic, //
+};
+
+kalloc::sites! {
+    pub Conns: cache(Typesafe<Atomic<u64>, UnsafeCell<u32>>), "compile_conn";
+}
+
+#[inline(never)]
+pub fn case() -> Result {
+    RcuCache::<Conns>::new(Options::new()).map(drop)
+}
