@@ -115,10 +115,17 @@ pub trait Family: Sealed + Send + Sync + 'static {
     fn shape(site: &Site, live: &Totals) -> Shape;
 }
 
-/// Keeps [`Family`] to this crate.
+/// Keeps [`Family`] and [`Object`] to this crate.
 pub(crate) mod sealed {
     /// Implemented for the families.
     pub trait Sealed {}
+
+    /// Implemented for what has a size, and for slices: a driver's `dyn Trait` has no size of its choice.
+    pub trait Object {}
+
+    impl<T> Object for T {}
+
+    impl<T> Object for [T] {}
 }
 pub(crate) use sealed::Sealed;
 
@@ -132,7 +139,7 @@ pub(crate) use sealed::Sealed;
 /// assert_eq!(<u64 as Object>::UNIT, 8);
 /// assert_eq!(<[u64] as Object>::UNIT, 0);
 /// ```
-pub trait Object {
+pub trait Object: sealed::Object {
     /// The size of every object in bytes, or 0 if it varies.
     const UNIT: usize;
 }

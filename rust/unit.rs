@@ -110,14 +110,16 @@ pub unsafe fn count<const COUNTER: usize>(counters: &'static UnitCounters) {
 /// Checks that there is such a counter.
 #[doc(hidden)]
 pub const fn assert_counter<const COUNTER: usize>() {
-    assert!(is_counter::<UnitCounters>(COUNTER));
+    const { assert!(is_counter::<UnitCounters>(COUNTER)) };
 }
 
 /// Checks that a site has units to count.
 #[doc(hidden)]
 pub const fn assert_unit<S: Tag>() {
-    assert!(
-        unit::<S>() != 0,
-        "`percpu` is for sites whose objects all have one size"
-    );
+    const {
+        assert!(
+            unit::<S>() != 0,
+            "`percpu` is for sites whose objects all have one size"
+        )
+    };
 }

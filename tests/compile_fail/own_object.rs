@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H85: the size of a site's objects is a fact of their type.
+//! error: site::sealed::Object` is not satisfied
+
+use kalloc::{
+    site::Object,
+    Tag, //
+};
+
+pub trait Mine {}
+
+impl Object for dyn Mine {
+    const UNIT: usize = usize::MAX;
+}
+
+kalloc::sites! {
+    pub Mines: kmalloc(dyn Mine), "compile_mine";
+}
+
+#[inline(never)]
+pub fn case() -> usize {
+    Mines::site().unit()
+}
