@@ -203,7 +203,9 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
     /// # Errors
     ///
     /// - [`EAGAIN`] where sleeping is known not to be allowed.
-    /// - [`EINVAL`] if the site is not [registered](crate::register), or an option out of range.
+    /// - [`EINVAL`] if the site is not [registered](crate::register), or an option out of range; if the
+    ///   site is named `.` or `..`, which sysfs cannot have; if an object does not fit into the largest
+    ///   slab with all that this kernel keeps with it, for KASAN or `slab_debug=` perhaps.
     /// - [`EEXIST`] if the site has a cache already, or the kernel has one of that name.
     /// - [`ENOMEM`] if there is no memory, or another reason the kernel gives.
     pub fn new(options: Options) -> Result<Self> {
@@ -219,10 +221,11 @@ impl<S: Tag<Family = Slab, Object: Sized>> KmemCache<S> {
     ///
     /// # Errors
     ///
-    /// As for `new`.
+    /// As for `new`; and [`EINVAL`] if the offset of `field`, which [`field!`](crate::field) computes, is
+    /// not that of a field within the object.
     pub fn with_usercopy<F: AsBytes>(options: Options, field: Field<S::Object, F>) -> Result<Self> {
         Self::of(Spec {
-            usercopy: field.range(),
+            usercopy: field.range()?,
             ..options.spec::<S::Object>()?
         })
     }

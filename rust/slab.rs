@@ -11,6 +11,7 @@ pub(crate) mod delayed;
 use crate::{
     bindings,
     gfp::Gfp,
+    kmalloc::MAX_SIZE,
     site::Site, //
 };
 use core::{
@@ -180,15 +181,88 @@ pub(crate) unsafe fn alloc(cache: NonNull<bindings::kmem_cache>, gfp: Gfp) -> *m
     }
 }
 
+/// Creates a cache, once it is certain that C does not complain.
+///
 /// # Safety
 ///
 /// As for [`CacheSlot::open`].
+///
+/// # Errors
+///
+/// As [`KmemCache::new`](crate::KmemCache::new).
 unsafe fn create(name: &CStr, spec: Spec) -> Result<NonNull<bindings::kmem_cache>> {
+    // sysfs would make a directory that no path leads to; debugfs refuses to.
+    if matches!(name.to_bytes(), b"." | b"..") {
+        return Err(EINVAL);
+    }
     // The kernel would create it, and take the other one's name from sysfs.
     // SAFETY: The name is a C string.
     if unsafe { bindings::kalloc_helper_slab_name_taken(name.as_char_ptr()) } {
         return Err(EEXIST);
     }
+    // SAFETY: By the requirements of this function.
+    if !unsafe { fits(name, &spec)? } {
+        return Err(EINVAL);
+    }
+    // SAFETY: By the requirements of this function.
+    unsafe { create_unchecked(name, &spec) }
+}
+
+/// Returns whether an object fits into the largest slab, with all that this kernel keeps with it: red
+/// zones, poison, traces, the notes of KASAN, a pointer behind the object.
+///
+/// What that is depends on the name, too (`slab_debug=`), and the kernel computes it only for a
+/// cache that it creates. So a cache of smaller objects is created first, and taken down again.
+///
+/// # Safety
+///
+/// As for [`CacheSlot::open`].
+///
+/// # Errors
+///
+/// [`ENOMEM`] if there is no memory for that cache.
+unsafe fn fits(name: &CStr, spec: &Spec) -> Result<bool> {
+    // Below, there is room for a page of metadata and twice the alignment, which is at most the size, or
+    // a page.
+    const ALWAYS: u32 = MAX_SIZE as u32 / 4;
+    // CAST: A page has fewer than 2^32 bytes.
+    const PAGE: u32 = PAGE_SIZE as u32;
+    // KASAN makes no difference between sizes from 64 KiB on. No power of two is near, where C might
+    // leave out what is for debugging (`slab_debug=O`).
+    const SMALLER: u32 = 48 * PAGE;
+    const { assert!(SMALLER + PAGE < ALWAYS) };
+
+    if spec.size <= ALWAYS {
+        return Ok(true);
+    }
+    let smaller = Spec {
+        // What C rounds up, it rounds up alike.
+        size: SMALLER + spec.size % PAGE,
+        align: 1,
+        usercopy: 0..0,
+        ..*spec
+    };
+    // SAFETY: The requirements of this function hold for a cache of smaller objects as well: a
+    // constructor is never called, as nothing is allocated.
+    let needs = unsafe {
+        let cache = create_unchecked(name, &smaller)?.as_ptr();
+        let needs = bindings::kalloc_helper_slab_needs(cache, spec.size, spec.align);
+        bindings::kmem_cache_destroy(cache);
+        needs
+    };
+    Ok(needs <= MAX_SIZE)
+}
+
+/// Creates a cache.
+///
+/// # Safety
+///
+/// As for [`CacheSlot::open`].
+///
+/// # Errors
+///
+/// [`ENOMEM`] if there is no memory, or another reason the kernel gives, and prints.
+unsafe fn create_unchecked(name: &CStr, spec: &Spec) -> Result<NonNull<bindings::kmem_cache>> {
     // A kernel may have more of them.
     let mut args: bindings::kmem_cache_args = pin_init::zeroed();
     args.align = spec.align;

@@ -10,9 +10,9 @@
 //!
 //! The field's type has no padding, and every byte of it is initialised while the object is; and
 //! what is copied in is a valid value, whatever it is. Both are traits of the type
-//! ([`AsBytes`], [`FromBytes`]). Copies of a field that is not in the region fail before the kernel
-//! looks at them. Those that are made without a [`Field`], of a reference into the object, are what
-//! the region is there to stop.
+//! ([`AsBytes`], [`FromBytes`]). Each copy compares the address of the field with the region of the
+//! object that it copies: it returns an error where the kernel would end the task. Copies that are
+//! made without a [`Field`], of a reference into the object, are what the region is there to stop.
 
 use super::{
     object::{
@@ -36,6 +36,9 @@ use kernel::{
 };
 
 /// A field of `T`, of type `F`. Made by [`field!`](crate::field).
+///
+/// Nothing relies on the offset being that of the reference which the field's function returns. It
+/// only chooses the usercopy region of a new cache; copies look at the reference itself.
 ///
 /// # Examples
 ///
@@ -99,8 +102,7 @@ impl<T, F> Field<T, F> {
     /// Called by [`field!`](crate::field).
     #[doc(hidden)]
     pub const fn new(offset: usize, get: fn(&T) -> &F, get_mut: fn(&mut T) -> &mut F) -> Self {
-        assert!(size_of::<F>() > 0, "there is nothing in the field to copy");
-        assert!(size_of::<F>() <= size_of::<T>() && offset <= size_of::<T>() - size_of::<F>());
+        const { assert!(size_of::<F>() > 0, "there is nothing in the field to copy") };
         Field {
             offset,
             get,
@@ -108,20 +110,31 @@ impl<T, F> Field<T, F> {
         }
     }
 
-    /// Where the field is in an object that is no larger than objects of caches are.
-    pub(super) fn range(&self) -> Range<u32> {
-        // CAST: The field ends where the object does, at the latest.
-        self.offset as u32..(self.offset + size_of::<F>()) as u32
-    }
-
+    /// Returns the bytes of an object that the field takes, by its offset.
+    ///
     /// # Errors
     ///
-    /// [`EINVAL`] if the field is not within `region`.
-    fn check(&self, region: &Range<u32>) -> Result {
-        let Range { start, end } = self.range();
-        let within = region.start <= start && end <= region.end;
-        within.then_some(()).ok_or(EINVAL)
+    /// [`EINVAL`] if they are not within a `T`.
+    pub(super) fn range(&self) -> Result<Range<u32>> {
+        let end = self.offset.checked_add(size_of::<F>());
+        let end = end.filter(|end| *end <= size_of::<T>()).ok_or(EINVAL)?;
+        Ok(u32::try_from(self.offset)?..u32::try_from(end)?)
     }
+}
+
+/// Checks that `field`, which a caller's function returned, is within `region` of `object`.
+///
+/// # Errors
+///
+/// [`EINVAL`] if it is not.
+fn check<T, F>(object: *const T, field: *const F, region: &Range<u32>) -> Result {
+    // A field below the object has a huge offset.
+    let offset = field.addr().wrapping_sub(object.addr());
+    let end = offset.checked_add(size_of::<F>()).ok_or(EINVAL)?;
+    // CAST: `usize` has 64 bits.
+    let [start, limit] = [region.start as usize, region.end as usize];
+    let within = start <= offset && end <= limit;
+    within.then_some(()).ok_or(EINVAL)
 }
 
 /// Names a field, for [`copy_to`](crate::cache::Owned::copy_to) and
@@ -167,15 +180,16 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Owned<S, C> {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`] if the field is not in the cache's usercopy region.
+    /// - [`EINVAL`] if the field is not in the cache's usercopy region of this object.
     /// - [`EFAULT`] if user space has no such memory, or there is no room for the field.
     pub fn copy_to<F: AsBytes>(
         &self,
         field: Field<S::Object, F>,
         writer: &mut UserSliceWriter,
     ) -> Result {
-        field.check(&self.cache().usercopy)?;
-        writer.write_slice((field.get)(self).as_bytes())
+        let from = (field.get)(self);
+        check(&raw const **self, from, &self.cache().usercopy)?;
+        writer.write_slice(from.as_bytes())
     }
 
     /// Copies a field from user space. If that fails half-way, the field is a mixture.
@@ -186,14 +200,17 @@ impl<S: Tag<Family = Slab, Object: Sized>, C: Holder<S>> Owned<S, C> {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`] if the field is not in the cache's usercopy region.
+    /// - [`EINVAL`] if the field is not in the cache's usercopy region of this object.
     /// - [`EFAULT`] if user space has no such memory, or too little of it.
     pub fn copy_from<F: AsBytes + FromBytes>(
         &mut self,
         field: Field<S::Object, F>,
         reader: &mut UserSliceReader,
     ) -> Result {
-        field.check(&self.cache().usercopy)?;
-        reader.read_slice((field.get_mut)(self).as_bytes_mut())
+        let object = &raw const **self;
+        let region = self.cache().usercopy.clone();
+        let to = (field.get_mut)(self);
+        check(object, to, &region)?;
+        reader.read_slice(to.as_bytes_mut())
     }
 }

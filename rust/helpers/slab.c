@@ -72,6 +72,13 @@ bool kalloc_helper_kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t
 void kalloc_helper_slab_shape(struct kmem_cache *s, unsigned int shape[3]);
 
 /*
+ * How many bytes an object of `size` bytes, aligned to `align`, takes with all its
+ * metadata in a cache like `s`, whose objects are smaller by whole pages. Without
+ * the internal header, as if there were no metadata.
+ */
+size_t kalloc_helper_slab_needs(struct kmem_cache *s, unsigned int size, unsigned int align);
+
+/*
  * Whether /sys/kernel/slab has an entry of this name: a cache, or an alias of
  * one. Without the internal header, or sysfs, nobody can tell.
  */
@@ -87,12 +94,40 @@ void kalloc_helper_slab_shape(struct kmem_cache *s, unsigned int shape[3])
 	shape[1] = s->oo.x & ((1u << 16) - 1);
 	shape[2] = 1u << (s->oo.x >> 16);
 }
+
+/* After calculate_sizes() and kasan_cache_create(). */
+size_t kalloc_helper_slab_needs(struct kmem_cache *s, unsigned int size, unsigned int align)
+{
+	size_t larger = size - s->object_size;
+	size_t needs = s->size + larger;
+	size_t red_zone = 0;
+
+#ifdef CONFIG_SLUB_DEBUG
+	red_zone = s->red_left_pad;
+	needs -= red_zone;
+#endif
+#ifdef CONFIG_KASAN_GENERIC
+	/* KASAN does without what does not fit, but a red zone comes on top of it. */
+	if ((s->flags & SLAB_KASAN) && !red_zone &&
+	    s->kasan_info.alloc_meta_offset + larger <= KMALLOC_MAX_SIZE)
+		needs = min(needs, KMALLOC_MAX_SIZE);
+#endif
+	align = max(align, s->align);
+	if (red_zone)
+		red_zone = ALIGN(sizeof(void *), align);
+	return ALIGN(needs, align) + red_zone;
+}
 #else
 void kalloc_helper_slab_shape(struct kmem_cache *s, unsigned int shape[3])
 {
 	shape[0] = 0;
 	shape[1] = 0;
 	shape[2] = 0;
+}
+
+size_t kalloc_helper_slab_needs(struct kmem_cache *s, unsigned int size, unsigned int align)
+{
+	return ALIGN(size, align);
 }
 #endif
 

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use kalloc::cache::Field;
+use kalloc::{
+    cache::{
+        Construct,
+        Field,
+        Reset, //
+    },
+    kmalloc::MAX_SIZE, //
+};
 use kernel::prelude::*;
 
 /// An object with something that is not for user space.
@@ -18,9 +25,62 @@ const SECRET: Field<Record, u64> = kalloc::field!(Record, secret);
 const NAME: Field<Record, [u8; 16]> = kalloc::field!(Record, inner.name);
 const LENGTH: Field<Record, u32> = kalloc::field!(Record, inner.length);
 
+/// Functions for a field that return another one, or what is in no object.
+const FORGED: Field<Record, u64> = Field::new(
+    core::mem::offset_of!(Record, inner.name),
+    |record| &record.secret,
+    |record| &mut record.secret,
+);
+const ELSEWHERE: Field<Record, [u8; 16]> = Field::new(
+    core::mem::offset_of!(Record, inner.name),
+    |_| &[0; 16],
+    |record| &mut record.inner.name,
+);
+/// A field that begins in the object's last byte.
+const BEYOND: Field<Record, [u8; 16]> = Field::new(
+    size_of::<Record>() - 1,
+    |record| &record.inner.name,
+    |record| &mut record.inner.name,
+);
+const NOWHERE: Field<Record, [u8; 16]> = Field::new(
+    usize::MAX,
+    |record| &record.inner.name,
+    |record| &mut record.inner.name,
+);
+
+/// An object of some MiB.
+pub(crate) struct Giant<const SIZE: usize> {
+    bytes: [u8; SIZE],
+}
+
+impl<const SIZE: usize> Construct for Giant<SIZE> {
+    fn construct() -> impl PinInit<Self> {
+        init!(Giant {
+            bytes <- pin_init::init_zeroed(),
+        })
+    }
+}
+
+impl<const SIZE: usize> Reset for Giant<SIZE> {
+    fn reset(self: Pin<&mut Self>) {}
+}
+
+/// As large as its alignment.
+#[repr(align(0x200000))]
+pub(crate) struct Aligned {
+    _byte: u8,
+}
+
 kalloc::sites! {
     pub(crate) Words: cache(u64), "kunit_options_word";
     pub(crate) Records: cache(Record), "kunit_options_record";
+    pub(crate) Dot: cache(u64), ".";
+    pub(crate) DotDot: cache(u64), "..";
+    pub(crate) Dots: cache(u64), "...";
+    pub(crate) Odd: cache(u64), "!%s%n";
+    pub(crate) Largest: cache(Giant<MAX_SIZE>), "kunit_options_largest";
+    pub(crate) Larger: cache(Giant<{ MAX_SIZE - 16384 }>), "kunit_options_larger";
+    pub(crate) Aligneds: cache(Aligned), "kunit_options_aligned";
 }
 
 #[kunit_tests(kalloc_cache_options)]
@@ -28,7 +88,10 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
-        cache::Options,
+        cache::{
+            ConstructedCache,
+            Options, //
+        },
         KmemCache, //
     };
     use kernel::{
@@ -120,6 +183,66 @@ mod tests {
         assert!(object.copy_to(LENGTH, &mut writer) == Err(EINVAL));
         assert!(object.copy_from(SECRET, &mut reader) == Err(EINVAL));
         assert!(object.secret == 1 && object.inner.name == [2; 16] && object.inner.length == 3);
+        Ok(())
+    }
+
+    #[test]
+    fn a_forged_field_is_not_copied() -> Result {
+        let cache = KmemCache::<Records>::with_usercopy(Options::new(), FORGED)?;
+        let mut object = cache.alloc(record(), GFP_KERNEL)?;
+        let (mut reader, mut writer) = nowhere().reader_writer();
+        assert!(object.copy_to(FORGED, &mut writer) == Err(EINVAL));
+        assert!(object.copy_from(FORGED, &mut reader) == Err(EINVAL));
+        assert!(object.copy_to(ELSEWHERE, &mut writer) == Err(EINVAL));
+        assert!(object.secret == 1);
+        // Of another field, only what was said to be the first one's is in the region.
+        assert!(object.copy_to(NAME, &mut writer) == Err(EINVAL));
+        drop(object);
+        drop(cache);
+        for field in [BEYOND, NOWHERE] {
+            let cache = KmemCache::<Records>::with_usercopy(Options::new(), field);
+            assert!(cache.err() == Some(EINVAL));
+        }
+        // With all of an object in the region, where a function says that a field is makes no difference.
+        let cache = KmemCache::<Records>::new(Options::new())?;
+        let mut object = cache.alloc(record(), GFP_KERNEL)?;
+        assert!(object.copy_to(ELSEWHERE, &mut writer) == Err(EINVAL));
+        assert!(object.copy_from(NOWHERE, &mut reader) == Err(EFAULT));
+        Ok(())
+    }
+
+    #[test]
+    fn names_that_sysfs_cannot_have_are_refused() -> Result {
+        let options = Options::new();
+        assert!(KmemCache::<Dot>::new(options).err() == Some(EINVAL));
+        assert!(KmemCache::<DotDot>::new(options).err() == Some(EINVAL));
+        let (dots, odd) = (
+            KmemCache::<Dots>::new(options)?,
+            KmemCache::<Odd>::new(options)?,
+        );
+        assert!(*dots.alloc(1, GFP_KERNEL)? + *odd.alloc(2, GFP_KERNEL)? == 3);
+        Ok(())
+    }
+
+    #[test]
+    fn objects_must_fit_with_their_metadata() -> Result {
+        // The pointer of a free object is behind what is constructed.
+        let cache = ConstructedCache::<Largest>::new(Options::new());
+        assert!(cache.map(drop) == Err(EINVAL));
+        // There is room for any metadata.
+        KmemCache::<Larger>::new(Options::new()).map(drop)?;
+        ConstructedCache::<Larger>::new(Options::new()).map(drop)?;
+        // What this kernel keeps with an object decides. It says nothing of it in its log.
+        let refused = [
+            KmemCache::<Largest>::new(Options::new()).err(),
+            KmemCache::<Aligneds>::new(Options::new()).err(),
+        ];
+        assert!(refused.iter().flatten().all(|error| *error == EINVAL));
+        if cfg!(CONFIG_SLUB_DEBUG_ON) {
+            assert!(refused == [Some(EINVAL); 2]);
+        } else if !cfg!(CONFIG_SLUB_DEBUG) && !cfg!(CONFIG_KASAN) {
+            assert!(refused == [None; 2]);
+        }
         Ok(())
     }
 
