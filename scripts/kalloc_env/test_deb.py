@@ -23,7 +23,7 @@ from .say import Failure, say, step, tail
 from .setup import set_up
 
 SCRIPT = TREE / "tests/deb/install.sh"
-MODULES = ("kalloc", "kalloc_compare", "kalloc_exercise")
+MODULES = ("kalloc", "kalloc_compare", "kalloc_exercise", "kalloc_hash")
 WITH_DEVICES = ("kalloc_kv", "kalloc_map")
 
 LOADS = r"""

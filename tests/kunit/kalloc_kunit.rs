@@ -19,6 +19,7 @@ mod files;
 mod footprint;
 mod gfp;
 mod global;
+mod hash;
 mod kmalloc;
 mod layout;
 mod memory;
@@ -30,6 +31,8 @@ mod percpu;
 mod refusal;
 mod site;
 mod stats;
+#[path = "../../samples/hash/table.rs"]
+mod table;
 mod thread;
 mod user;
 mod vmalloc;
@@ -66,6 +69,7 @@ impl kernel::Module for KallocKunit {
             context::SITES,
             edges::SITES,
             footprint::SITES,
+            hash::SITES,
             kmalloc::SITES,
             memory::SITES,
             mmap::SITES,

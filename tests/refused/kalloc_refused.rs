@@ -51,6 +51,8 @@ mod case;
 mod refusal;
 #[path = "../doctests/sites.rs"]
 mod sites;
+#[path = "../../samples/hash/table.rs"]
+mod table;
 #[path = "../kunit/watch.rs"]
 mod watch;
 

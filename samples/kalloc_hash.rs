@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A resizable hash table that readers search under RCU, to be read as an example of a type-safe cache.
+//!
+//! The table maps numbers to numbers. A file in debugfs shows and changes it:
+//!
+//! ```text
+//! # cd /sys/kernel/debug/kalloc
+//! # echo put 7 49 > hash
+//! # echo resize 64 > hash
+//! # cat hash
+//! # entries 1 buckets 64
+//! # write: put NUMBER VALUE, find NUMBER, remove NUMBER, or: resize BUCKETS
+//! 45 7=49
+//! ```
+//!
+//! A line shows a bucket and its chain. To find or remove a number that the table does not have fails with
+//! `ENOENT`.
+
+use kalloc::{
+    debugfs::{
+        Commands,
+        SeqFile, //
+    },
+    seq::{
+        Output,
+        Records, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    uaccess::UserSliceReader, //
+};
+use table::Table;
+
+#[path = "hash/table.rs"]
+mod table;
+
+/// The sites of the table.
+mod hash {
+    use super::table;
+    use kalloc::cache::{
+        RcuLink,
+        Typesafe, //
+    };
+
+    kalloc::sites! {
+        /// Entries, of which readers need a reference to see anything: there is no key.
+        pub(crate) Entries: cache(Typesafe<(), table::Entry>), "hash_entry";
+        /// The table that is replaced by a resize.
+        pub(crate) Tables: cache(Typesafe<(), table::Chains>), "hash_table";
+        /// The heads of the chains.
+        pub(crate) Heads: kvmalloc([RcuLink<Entries>]), "hash_heads";
+    }
+}
+
+module! {
+    type: Hash,
+    name: "kalloc_hash",
+    authors: ["The kalloc authors"],
+    description: "A resizable hash table on a type-safe cache of kalloc",
+    license: "GPL",
+}
+
+/// The module: a file in debugfs.
+#[pin_data]
+struct Hash {
+    #[pin]
+    _file: SeqFile<File>,
+}
+
+impl kernel::InPlaceModule for Hash {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        pin_init::pin_init_scope(move || {
+            kalloc::register(module, hash::SITES)?;
+            let table = Arc::pin_init(Table::new(), GFP_KERNEL)?;
+            Ok(try_pin_init!(Self {
+                _file <- SeqFile::with_commands(module, c"hash", File(table)),
+            }? Error))
+        })
+    }
+}
+
+/// The file. Its first record is a header; others are buckets, counted from 1.
+struct File(Arc<Table>);
+
+impl Records for File {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        let (_, buckets) = self.0.size();
+        (pos <= buckets as u64).then_some(pos)
+    }
+
+    fn show(&self, pos: u64, out: &mut Output) {
+        let Some(bucket) = pos.checked_sub(1) else {
+            let (entries, buckets) = self.0.size();
+            out.print(fmt!("# entries {entries} buckets {buckets}\n"));
+            out.write(
+                b"# write: put NUMBER VALUE, find NUMBER, remove NUMBER, or: resize BUCKETS\n",
+            );
+            return;
+        };
+        let mut empty = true;
+        self.0.each(bucket as usize, |number, value| {
+            if core::mem::take(&mut empty) {
+                out.print(fmt!("{bucket}"));
+            }
+            out.print(fmt!(" {number}={value}"));
+        });
+        if !empty {
+            out.write(b"\n");
+        }
+    }
+}
+
+impl Commands for File {
+    fn command(&self, input: &mut UserSliceReader) -> Result {
+        let mut line = [0; 64];
+        let line = line.get_mut(..input.len()).ok_or(E2BIG)?;
+        input.read_slice(line)?;
+        let line = core::str::from_utf8(line).map_err(|_| EINVAL)?;
+
+        let number = |word: &str| word.parse::<u64>().map_err(|_| EINVAL);
+        let mut words = line.split_ascii_whitespace();
+        match [(); 4].map(|()| words.next()) {
+            [Some("put"), Some(key), Some(value), None] => self.0.put(number(key)?, number(value)?),
+            [Some("find"), Some(key), None, None] => {
+                self.0.get(number(key)?).map(drop).ok_or(ENOENT)
+            }
+            [Some("remove"), Some(key), None, None] => self.0.remove(number(key)?).map(drop),
+            [Some("resize"), Some(buckets), None, None] => {
+                self.0.resize(number(buckets)?.try_into()?)
+            }
+            _ => Err(EINVAL),
+        }
+    }
+}
