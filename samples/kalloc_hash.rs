@@ -29,8 +29,7 @@ use kalloc::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc,
-    uaccess::UserSliceReader, //
+    sync::Arc, //
 };
 use table::Table;
 
@@ -114,11 +113,8 @@ impl Records for File {
 }
 
 impl Commands for File {
-    fn command(&self, input: &mut UserSliceReader) -> Result {
-        let mut line = [0; 64];
-        let line = line.get_mut(..input.len()).ok_or(E2BIG)?;
-        input.read_slice(line)?;
-        let line = core::str::from_utf8(line).map_err(|_| EINVAL)?;
+    fn command(&self, text: &[u8]) -> Result {
+        let line = core::str::from_utf8(text).map_err(|_| EINVAL)?;
 
         let number = |word: &str| word.parse::<u64>().map_err(|_| EINVAL);
         let mut words = line.split_ascii_whitespace();

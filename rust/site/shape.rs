@@ -3,6 +3,7 @@
 //! What a site's memory looks like, in slabinfo's words.
 
 use crate::stats::Totals;
+use core::num::NonZero;
 use kernel::page::PAGE_SIZE;
 
 /// The geometry columns of slabinfo for a site.
@@ -91,21 +92,23 @@ impl Shape {
                 ..Shape::default()
             };
         };
-        let object_size = mean.clamp(1, u32::MAX.into());
-        let is_even = object_size.checked_mul(count) == Some(bytes)
-            && (object_size % page == 0 || page % object_size == 0);
+        // A divisor that cannot be 0 needs no panic, which objtool would not know to never return.
+        let at_least_one = |n: u64| NonZero::new(n).unwrap_or(NonZero::<u64>::MIN);
+        let object_size = at_least_one(mean.min(u32::MAX.into()));
+        let is_even = object_size.get().checked_mul(count) == Some(bytes)
+            && (object_size.get() % page == 0 || page % object_size == 0);
         let pages = bytes.div_ceil(page);
-        let pages_per_slab = if is_even {
-            object_size.div_ceil(page)
+        let pages_per_slab = at_least_one(if is_even {
+            object_size.get().div_ceil(page)
         } else {
             // All, below 8 TiB.
-            pages.clamp(1, Self::MAX_PAGES)
-        };
+            pages.min(Self::MAX_PAGES)
+        });
         // OVERFLOW: A slab has less than 2^31 pages.
-        let objects_per_slab = pages_per_slab * page / object_size;
-        let slabs = pages.div_ceil(pages_per_slab);
+        let objects_per_slab = pages_per_slab.get() * page / object_size;
+        let slabs = pages.saturating_add(pages_per_slab.get() - 1) / pages_per_slab;
         let [object_size, objects_per_slab, pages_per_slab] =
-            [object_size, objects_per_slab, pages_per_slab]
+            [object_size.get(), objects_per_slab, pages_per_slab.get()]
                 .map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         Shape {
             object_size,

@@ -36,6 +36,7 @@ use kernel::{
 };
 
 #[expect(unsafe_code)] // It asks C.
+#[allow(dead_code)] // Only the suites count freed pages.
 #[path = "../../rust/testing/block.rs"]
 mod block;
 mod held;
