@@ -3,7 +3,11 @@
 
 Each is a patch, tests/defects/NAME.patch, that says what it is, which command must fail of it (Test:), and what
 the command must say then (Says:, a regular expression). It is applied to a copy of the tree, whose objects are kept
-from one defect to the next. Without any, the commands must pass, or that they fail would say nothing.
+from one defect to the next. Without any, the commands must pass, or that they fail would say nothing. Those that only choose
+cases of one program are then run as one.
+
+A guest takes long to boot where it is emulated. `--together` plants all defects that such a program notices at once; each is
+told by what is said of it, which is why Says: names its case. A defect that hides another one is better planted alone.
 """
 
 import argparse
@@ -14,8 +18,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -37,6 +41,8 @@ UNBUILT = re.compile(r"^error: \S+ failed with status \d+ \(log: ", re.M)
 # What is made in a tree, besides build/ at its top.
 MADE = ("__pycache__",)
 SECONDS = 1200.0
+# Commands that may have several cases chosen for them.
+CHOOSERS = ("scripts/test", "tests/scenarios/compile_fail")
 
 
 @dataclass(frozen=True)
@@ -152,13 +158,53 @@ def noticed(defect: Defect, tree: Path) -> Iterator[Case]:
         yield Case(defect.name, "passed")
 
 
-def every(defects: list[Defect], tree: Path, end: float = inf) -> Iterator[Case]:
+def together(defects: list[Defect], tree: Path) -> Iterator[Case]:
+    """A command, with all of these defects."""
+    test = merged(defect.test for defect in defects)
+    log = LOGS / "defect-together.log"
+    say(f"==> {', '.join(defect.name for defect in defects)}: {test} … (log: {log})")
+    with ExitStack() as stack:
+        problems = {defect.name: stack.enter_context(planted(defect, tree)) for defect in defects}
+        ended = run(test, tree, log)
+    text = log.read_text(errors="replace")
+    for defect in defects:
+        if problem := problems[defect.name]:
+            yield Case(defect.name, "failed", f"    the patch does not apply with the others: {problem}\n")
+        elif UNBUILT.search(text) or ended == 0 or not defect.says.search(text):
+            yield Case(defect.name, "failed", f"    status {ended}, and nothing says {defect.says.pattern}\n    log: {log}\n")
+        else:
+            yield Case(defect.name, "passed")
+
+
+def kind(test: str) -> str:
+    """What tests have in common that may be run as one: the program, if all that its words do is to choose cases."""
+    program, *words = shlex.split(test)
+    chooses = program in CHOOSERS and bool(words) and (program != CHOOSERS[0] or all(":" in word for word in words))
+    return program if chooses else test
+
+
+def merged(tests: Iterable[str]) -> str:
+    """One command for tests of a kind."""
+    words = [shlex.split(test) for test in tests]
+    return shlex.join([words[0][0], *dict.fromkeys(word for _, *some in words for word in some)])
+
+
+def every(defects: list[Defect], tree: Path, end: float = inf, at_once: bool = False) -> Iterator[Case]:
     """All the cases: first the commands alone, then the defects of those that pass, as long as there is time."""
     passes = {}
-    for number, test in enumerate(dict.fromkeys(defect.test for defect in defects), start=1):
+    kinds: dict[str, list[Defect]] = {}
+    for defect in defects:
+        kinds.setdefault(kind(defect.test), []).append(defect)
+    for number, some in enumerate(kinds.values(), start=1):
+        test = merged(defect.test for defect in some)
         own, _ = collect(lambda test=test, number=number: control(test, number, tree))  # type: ignore[misc]
-        passes[test] = own[0].outcome
+        passes |= {defect.test: own[0].outcome for defect in some}
         yield from own
+    for name, some in kinds.items():
+        if at_once and name in CHOOSERS and passes[some[0].test] == "passed":
+            own, _ = collect(lambda some=some: together(some, tree))  # type: ignore[misc]
+            yield from own
+            defects = [defect for defect in defects if defect not in some]
     for defect in defects:
         if time.monotonic() > end:
             own, _ = collect(lambda defect=defect: late(defect.name))  # type: ignore[misc]
@@ -177,6 +223,8 @@ def main(words: list[str]) -> int:
     parser.add_argument("names", metavar="NAME", nargs="*", help="which ones (default: all)")
     parser.add_argument("--minutes", type=float, default=inf, metavar="N",
                         help="after as many, no defect is planted any more: the rest is skipped (default: no limit)")
+    parser.add_argument("--together", action="store_true",
+                        help="plant those at once that KUnit's cases or the compiler notice: quick, and less strict")
     options = parser.parse_args(words)
     names, end = options.names, time.monotonic() + 60 * options.minutes
     known = {path.stem: path for path in sorted(PATCHES.glob("*.patch"))}
@@ -188,6 +236,6 @@ def main(words: list[str]) -> int:
     with store.lock(COPY.with_name("lock")):
         say(f"==> a copy of the tree in {COPY}")
         refresh(COPY)
-        cases = list(every(defects, COPY, end))
+        cases = list(every(defects, COPY, end, options.together))
     print(again(cases) + said(cases))
     return status(cases)

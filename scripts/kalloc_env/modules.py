@@ -68,12 +68,14 @@ class BuildTree:
         """What tells the kernel's build system which C compiler the kernel was built with."""
         return ["LLVM=1"] if self.config("CC_IS_CLANG") else []
 
-    def make(self, tools: Toolchain, log: Path, *words: str, binds: Iterable[Path] = ()) -> None:
-        """Runs a target of the kernel's build system on our tree."""
+    def make(self, tools: Toolchain, log: Path, *words: str, binds: Iterable[Path] = (), only: Iterable[str] = ()) -> None:
+        """Runs a target of the kernel's build system on our tree, of which `only` names the modules to build, if any."""
         # Nobody who brings a kernel of his own wants the benchmarks installed in it.
         tests = [] if self.name.startswith(FOREIGN) else ["KALLOC_TESTS=1"]
         if self.name == MANY_SITES:
             tests.append("KALLOC_MANY=1")
+        if only:
+            tests.append(f"KALLOC_ONLY={' '.join(only)}")
         self.out.mkdir(parents=True, exist_ok=True)
         ours = [f"ARCH={self.arch.name}", f"M={TREE}", f"MO={self.out}", *self.compiler, *tests, JOBS]
         run(tools.argv(["make", "-C", self.path, *ours, *words], binds=[self.path, self.source, *binds]), log, "make")
@@ -108,10 +110,10 @@ def foreign_tree(path: Path) -> BuildTree:
     return tree
 
 
-def build(tree: BuildTree) -> list[Path]:
-    """Builds all modules, if a source or the tree has changed; checks what they import."""
-    stamp, warned = tree.out / ".built", _warned(tree)
-    state = json.dumps([str(tree.path), tree.path.stat().st_ino, *_source_state()])
+def build(tree: BuildTree, only: Iterable[str] = ()) -> list[Path]:
+    """Builds all modules, or `only` those named, if a source or the tree has changed; checks what they import."""
+    stamp, warned, only = tree.out / ".built", _warned(tree), sorted(only)
+    state = json.dumps([str(tree.path), tree.path.stat().st_ino, only, *_source_state()])
     with store.lock(BUILD / tree.name / "lock"):
         if not stamp.exists() or not warned.exists() or stamp.read_text() != state:
             stamp.unlink(missing_ok=True)
@@ -121,7 +123,7 @@ def build(tree: BuildTree) -> list[Path]:
             warned.unlink(missing_ok=True)
             with step(f"building the modules for {tree.release}", LOGS / f"modules-{tree.name}.log") as log:
                 try:
-                    tree.make(toolchain(), log, "modules")
+                    tree.make(toolchain(), log, "modules", only=only)
                 except Failure as failure:
                     raise _explained(failure, tree) from failure
                 finally:
@@ -168,10 +170,10 @@ def check_imports(tree: BuildTree, modules: list[Path]) -> None:
         raise Failure(problem)
 
 
-def image(kernel: Kernel) -> Path:
-    """The cpio archive with our modules under /lib/modules/RELEASE, as modprobe wants them."""
+def image(kernel: Kernel, only: Iterable[str] = ()) -> Path:
+    """The cpio archive with our modules, or `only` those named, under /lib/modules/RELEASE, as modprobe wants them."""
     tree = tree_of(kernel)
-    modules = build(tree)
+    modules = build(tree, only)
     packed = BUILD / tree.name / "modules.cpio"
     with store.lock(BUILD / tree.name / "lock"):
         if not packed.exists() or packed.stat().st_mtime_ns < (tree.out / ".built").stat().st_mtime_ns:

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The tests: KUnit on the debug kernel, and the scenarios of tests/scenarios/.
 
+`kunit:GLOB` are some of KUnit's cases, or a section of their guest's, and `sheaves:GLOB` some of those of caches; a run of
+nothing else builds only the modules that it needs.
+
 A scenario is an executable file: status 0 is a pass, 77 a skip, all else a failure.
 It finds the tree's commands as scripts/…, in the folder where it starts.
 """
@@ -16,7 +19,7 @@ from pathlib import Path
 from . import clients, kvm, modules, process
 from .case import Case, again, done, said, status
 from .kernels import Kernel
-from .kunit import kunit
+from .kunit import CACHES, SHEAVES, Machine, kunit, parts
 from .paths import LOGS, TREE
 from .say import Failure, say, tail
 from .setup import set_up
@@ -26,6 +29,8 @@ SCENARIOS = TREE / "tests" / "scenarios"
 # The scenarios that want more than two kernels.
 CLIENTS, FLAVOURS = "clients", "rust_kbuild"
 MODULES = "modules"
+# The guests of KUnit's cases, and what each checks of the allocator.
+GUESTS = {"kunit": Machine(), "sheaves": SHEAVES}
 TIMES = LOGS / "test-times.json"
 # More than the guests of any have, whose own limits say what was waited for.
 SCENARIO_SECONDS = 900.0
@@ -43,8 +48,11 @@ def run_tests(names: list[str]) -> int:
     start = time.monotonic()
     scenarios = {path.name: path for path in sorted(SCENARIOS.iterdir())
                  if os.access(path, os.X_OK) and path.is_file()}
-    if unknown := set(names) - {"kunit", MODULES, *scenarios}:
+    parted = {guest: [name.partition(":")[2] for name in names if name.startswith(f"{guest}:")] for guest in GUESTS}
+    if unknown := set(names) - {*GUESTS, MODULES, *scenarios, *(f"{g}:{part}" for g, some in parted.items() for part in some)}:
         raise Failure(f"no test {' or '.join(sorted(unknown))}", status=2)
+    if names and all(":" in name for name in names):
+        return _run_parts(parted)
 
     stock, debug = set_up("stock", "debug")
     for kernel in (stock, debug):
@@ -56,12 +64,14 @@ def run_tests(names: list[str]) -> int:
         set_up("stock-amd64")
     ready = time.monotonic()
 
-    jobs: dict[str, Job] = {"kunit": lambda: kunit(debug)}
+    jobs: dict[str, Job] = {"kunit": lambda: kunit(debug), "sheaves": lambda: parts(debug, [CACHES], SHEAVES)}
+    jobs |= {f"{guest}:": lambda guest=guest: parts(debug, parted[guest], GUESTS[guest])  # type: ignore[misc]
+             for guest in GUESTS if parted[guest]}
     jobs[MODULES] = lambda: (silent(kernel) for kernel in (stock, debug))
     jobs |= {name: lambda path=path: scenario(path) for name, path in scenarios.items()}  # type: ignore[misc]
     times = _times()
     # What took longest first, so that nothing long is left when the rest is done.
-    chosen = sorted((name for name in jobs if not names or name in names), key=lambda name: -times.get(name, 1e9))
+    chosen = sorted((name for name in jobs if not names or name in names or name.endswith(":")), key=lambda name: -times.get(name, 1e9))
     cases: list[Case] = []
     with process.pool(AT_ONCE) as pool:
         for name, (own, took) in zip(chosen, pool.map(collect, map(jobs.__getitem__, chosen))):
@@ -70,6 +80,16 @@ def run_tests(names: list[str]) -> int:
     TIMES.write_text(json.dumps(times))
     took = f"set-up {ready - start:.0f} s, tests {time.monotonic() - ready:.0f} s"
     print(", ".join(filter(None, (took, done(cases)))))
+    print(again(cases) + said(cases))
+    return status(cases)
+
+
+def _run_parts(parted: dict[str, list[str]]) -> int:
+    """Runs some cases of KUnit's, and nothing else."""
+    debug, = set_up("debug")
+    kvm.usable(debug)
+    cases = [case for guest, some in parted.items() if some
+             for case in collect(lambda guest=guest, some=some: parts(debug, some, GUESTS[guest]))[0]]  # type: ignore[misc]
     print(again(cases) + said(cases))
     return status(cases)
 

@@ -77,7 +77,8 @@ mod tests {
             ConstructedCache,
             Options, //
         },
-        KmemCache, //
+        KmemCache,
+        Tag, //
     };
 
     fn queues() -> Result<ConstructedCache<Queues>> {
@@ -149,6 +150,28 @@ mod tests {
         for _ in 0..10 {
             assert!(cache.alloc(GFP_KERNEL | __GFP_ZERO)?.magic == MAGIC);
         }
+        Ok(())
+    }
+
+    /// How many objects were counted as freed when the allocator was given the one that is awaited.
+    static FREES: Atomic<i64> = Atomic::new(-1);
+
+    extern "C" fn note_frees() {
+        FREES.store(Tallies::site().totals().frees as i64, Relaxed);
+    }
+
+    /// A cache may be destroyed as soon as its last object is counted as freed.
+    #[test]
+    fn memory_is_freed_before_it_is_counted() -> Result {
+        let cache = ConstructedCache::<Tallies>::new(Options::new())?;
+        let tally = cache.alloc(GFP_KERNEL)?;
+        let before = Tallies::site().totals().frees as i64;
+        let place = core::ptr::from_ref(&*tally).addr();
+        if !crate::observe::when_freed(place, note_frees, || drop(tally)) {
+            crate::case::skip!(c"the kernel does not trace what is freed");
+        }
+        assert!(FREES.load(Relaxed) == before);
+        assert!(Tallies::site().totals().frees as i64 == before + 1);
         Ok(())
     }
 

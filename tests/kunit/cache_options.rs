@@ -70,8 +70,12 @@ impl<const SIZE: usize> Reset for Giant<SIZE> {
 pub(crate) struct Aligned {
     _byte: u8,
 }
+/// An object whose size does not give its alignment where the allocator notes something beside it.
+#[repr(align(128))]
+pub(crate) struct Line(u64);
 
 kalloc::sites! {
+    pub(crate) Lines: cache(Line), "kunit_options_line";
     pub(crate) Words: cache(u64), "kunit_options_word";
     pub(crate) Records: cache(Record), "kunit_options_record";
     pub(crate) Dot: cache(u64), ".";
@@ -153,6 +157,42 @@ mod tests {
                 .iter()
                 .all(|object| core::ptr::from_ref(&**object).addr() & (align - 1) == 0));
         }
+        Ok(())
+    }
+
+    #[test]
+    fn objects_are_aligned_as_their_type() -> Result {
+        let cache = KmemCache::<Lines>::new(Options::new())?;
+        let mut objects = KVec::new();
+        for number in 0..20 {
+            objects.push(cache.alloc(Line(number), GFP_KERNEL)?, GFP_KERNEL)?;
+        }
+        assert!(objects
+            .iter()
+            .all(|line| core::ptr::from_ref(&**line).addr() % align_of::<Line>() == 0));
+        assert!(objects.iter().map(|line| line.0).eq(0..20));
+        Ok(())
+    }
+
+    /// The kernel's region is the one that is asked for, as it notes itself.
+    #[test]
+    fn kmem_cache_create_usercopy() -> Result {
+        if !cfg!(CONFIG_HARDENED_USERCOPY) {
+            crate::case::skip!(c"copies to and from user space are not checked");
+        }
+        let name = core::mem::offset_of!(Record, inner.name) as u32;
+        let all = size_of::<Record>() as u32;
+        let region = |cache: Result<KmemCache<Records>>| {
+            let cache = cache?;
+            let object = cache.alloc(record(), GFP_KERNEL)?;
+            crate::observe::cache(&*object)
+                .map(|cache| cache.usercopy)
+                .ok_or(ENODEV)
+        };
+        assert!(region(KmemCache::with_usercopy(Options::new(), NAME))? == (name, 16));
+        assert!(region(KmemCache::new(Options::new()))? == (0, all));
+        let (_, none) = region(KmemCache::new(Options::new().no_usercopy()))?;
+        assert!(none == 0);
         Ok(())
     }
 

@@ -104,9 +104,13 @@ struct Table {
 mod tests {
     use super::*;
     use crate::Change;
-    use kalloc::cache::{
-        Options,
-        RcuCache, //
+    use kalloc::{
+        cache::{
+            Options,
+            RcuCache,
+            RcuRef, //
+        },
+        Tag, //
     };
     use kernel::{
         sync::{
@@ -251,6 +255,52 @@ mod tests {
         }? Error));
         assert!(failed.err() == Some(EPERM));
         assert!(change.events() == (2, 2, 0) && DROPS.load(Relaxed) == drops);
+        Ok(())
+    }
+
+    /// The allocator's pointer in a free object is where the value will be, or behind the object.
+    #[test]
+    fn reserve_keeps_what_was_constructed() -> Result {
+        let cache = conns()?;
+        let mut slots = KVec::new();
+        for _ in 0..500 {
+            let slot = cache.reserve(GFP_KERNEL)?;
+            assert!(slot.key().load(Relaxed) == 0);
+            slots.push(slot, GFP_KERNEL)?;
+        }
+        if let Some(slot) = slots.pop() {
+            let conn = slot.write(Conn::new(1));
+            let pointer = crate::observe::cache(&*conn).map(|cache| cache.free_pointer as usize);
+            let object = Conns::site().unit();
+            assert!(pointer.is_none_or(|at| at < size_of::<Conn>() || at >= object));
+        }
+        Ok(())
+    }
+
+    /// More objects are freed than CPUs keep at hand: the allocator links them, and leaves the rest of them alone.
+    #[test]
+    fn get_finds_nothing_in_freed_objects() -> Result {
+        let cache = conns()?;
+        let mut links = KVec::new();
+        for number in 0..3000 {
+            let link = RcuLink::<Conns>::new();
+            link.replace(Some(conn(&cache, number)?));
+            links.push(link, GFP_KERNEL)?;
+        }
+        let guard = rcu::read_lock();
+        let mut found = KVec::with_capacity(links.len(), GFP_ATOMIC)?;
+        for link in &links {
+            let seen = link.load(&guard).ok_or(ENOENT)?;
+            found.push_within_capacity(seen).map_err(|_| ENOMEM)?;
+        }
+        for link in &links {
+            drop(link.replace(None));
+        }
+        let there = found.iter().filter(|seen| seen.get(|_| true).is_some());
+        let other = (0..)
+            .zip(&found)
+            .filter(|(number, seen)| seen.key().load(Relaxed) != *number);
+        assert!(there.count() + other.count() == 0);
         Ok(())
     }
 

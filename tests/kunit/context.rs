@@ -260,6 +260,23 @@ mod tests {
         Ok(())
     }
 
+    /// `vfree()` sleeps, of which the kernel warns.
+    #[test]
+    fn vfree_from_atomic_context() -> Result {
+        let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
+        let before = crate::observe::has_warned();
+        let buffer = Buffer::zeroed(PAGE_SIZE, GFP_KERNEL)?;
+        let guard = held.lock();
+        drop(buffer);
+        drop(guard);
+        let huge = KVBox::<Huge, Either>::zeroed(GFP_KERNEL)?;
+        let guard = rcu::read_lock();
+        drop(huge);
+        drop(guard);
+        assert!(crate::observe::has_warned() == before);
+        Ok(())
+    }
+
     #[test]
     fn sleeping_fails_under_a_spinlock() -> Result {
         let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;

@@ -28,6 +28,17 @@ static SHARED: Global<Shared> = Global::new();
 #[kunit_tests(kalloc_global)]
 mod tests {
     use super::*;
+    use kernel::{
+        sync::{
+            rcu,
+            Completion, //
+        },
+        time::{
+            Instant,
+            Monotonic, //
+        },
+        workqueue, //
+    };
 
     #[test]
     fn what_is_published_is_found_until_it_is_taken_back() -> Result {
@@ -46,6 +57,55 @@ mod tests {
             assert!(found.0 == number && DROPS.load(Relaxed) == before + number);
         }
         assert!(DROPS.load(Relaxed) == before + 3);
+        Ok(())
+    }
+
+    /// What a thread does that reads for a while.
+    #[pin_data]
+    struct Reading {
+        #[pin]
+        begun: Completion,
+        #[pin]
+        ended: Completion,
+        /// Whether the reader has still the RCU read lock, which keeps what it has found.
+        reads: Atomic<i32>,
+    }
+
+    /// Reads for some milliseconds, in which what was published is taken back.
+    fn read(reading: &Reading) {
+        let guard = rcu::read_lock();
+        reading.reads.store(1, Relaxed);
+        reading.begun.complete_all();
+        let start = Instant::<Monotonic>::now();
+        while start.elapsed().as_millis() < 50 {
+            core::hint::spin_loop();
+        }
+        reading.reads.store(0, Relaxed);
+        drop(guard);
+        reading.ended.complete_all();
+    }
+
+    #[test]
+    fn published_drop_waits_for_readers() -> Result {
+        if !cfg!(CONFIG_SMP) {
+            crate::case::skip!(c"one processor: nobody reads meanwhile");
+        }
+        let published = SHARED.publish(Arc::new(Shared(4), GFP_KERNEL)?)?;
+        let reading = Arc::pin_init(
+            pin_init!(Reading {
+                begun <- Completion::new(),
+                ended <- Completion::new(),
+                reads: Atomic::new(0),
+            }),
+            GFP_KERNEL,
+        )?;
+        let reader = reading.clone();
+        workqueue::system_unbound().try_spawn(GFP_KERNEL, move || read(&reader))?;
+        reading.begun.wait_for_completion();
+        drop(published);
+        let waited = reading.reads.load(Relaxed) == 0;
+        reading.ended.wait_for_completion();
+        assert!(waited);
         Ok(())
     }
 

@@ -130,6 +130,27 @@ modprobe kalloc_kunit && rmmod kalloc_kunit
 echo $?
 grep kunit_ /proc/slabinfo /proc/kallocinfo
 
+# A module that uses another one's sites leaves nothing of its own with them: it does not load if it could.
+section sites_are_their_modules
+modprobe kalloc_borrower && rmmod kalloc_borrower
+echo $?
+modprobe kalloc_borrower && awk '/^owner_/ { print $1, $2 }' /proc/kallocinfo
+rmmod kalloc_borrower kalloc_owner
+grep -c owner_ /proc/kallocinfo
+
+# At least what is live was the most that was. Sites have names and types with whatever a type may have.
+section sites_say_what_is_so DEBUG_FS
+modprobe kalloc_exercise
+echo all count=20 size=5000 keep=3 >/sys/kernel/debug/kalloc/exercise
+sites=/sys/kernel/debug/kalloc/sites
+awk '$1 != "#" && ($12 < $4 || $13 < $10 || $14 < $11)' $sites
+awk '$1 != "#" && $11 > $10 && $4 { more = 1 } END { print more }' $sites
+rmmod kalloc_exercise
+echo kalloc_site >/sys/module/kunit/parameters/filter_glob
+modprobe kalloc_kunit
+sed -n 's/^.*"name":"kunit_site_mark",.*"type":\(".*"\),"module".*$/\1/p' $sites.json
+rmmod kalloc_kunit
+
 section the_readme_driver_works
 modprobe kalloc_readme
 awk '/^driver_/ { print $1, $2 }' /proc/kallocinfo

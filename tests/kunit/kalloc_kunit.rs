@@ -17,6 +17,7 @@ mod edges;
 mod fault;
 mod files;
 mod footprint;
+mod freed;
 mod gfp;
 mod global;
 mod hash;
@@ -24,6 +25,8 @@ mod kmalloc;
 mod layout;
 mod memory;
 mod mmap;
+#[path = "../../rust/testing/observe.rs"]
+mod observe;
 mod page_array;
 mod page_owners;
 mod pages;
@@ -37,6 +40,7 @@ mod thread;
 mod user;
 mod vmalloc;
 mod watch;
+mod zones;
 
 pub(crate) use watch::{
     Change,
@@ -70,6 +74,7 @@ impl kernel::Module for KallocKunit {
             edges::SITES,
             footprint::SITES,
             hash::SITES,
+            freed::SITES,
             kmalloc::SITES,
             memory::SITES,
             mmap::SITES,
@@ -81,6 +86,7 @@ impl kernel::Module for KallocKunit {
             thread::SITES,
             user::SITES,
             vmalloc::SITES,
+            zones::SITES,
         ] {
             kalloc::register(module, sites)?;
         }

@@ -107,6 +107,44 @@ mod tests {
         Ok(())
     }
 
+    /// What is behind a block of three pages was given back to the allocator. Another thread may have it; but
+    /// not each time.
+    #[test]
+    fn alloc_pages_exact_gives_the_rest_back() -> Result {
+        let mut blocks = KVec::new();
+        for _ in 0..16 {
+            let block = ExactPages::<Owned>::zeroed(PageCount::of::<3>(), GFP_KERNEL)?;
+            blocks.push(block, GFP_KERNEL)?;
+        }
+        assert!(blocks
+            .iter()
+            .any(|block| crate::observe::references_behind(block) == 0));
+        Ok(())
+    }
+
+    /// A block takes as many pages as it says, and not the double.
+    #[test]
+    fn get_free_pages_takes_no_more() -> Result {
+        let order = Order::of::<9>();
+        let taken = |free: usize| {
+            let taken = free.saturating_sub(kalloc::memory::free());
+            taken > order.bytes() / 2 && taken < order.bytes() / 2 * 3
+        };
+        let free = kalloc::memory::free();
+        let block = Pages::<Owned, _>::uninit(order, GFP_KERNEL)?;
+        assert!(taken(free));
+        drop(block);
+        let free = kalloc::memory::free();
+        let block = FreePages::<Owned, _>::uninit(order, GFP_KERNEL)?;
+        assert!(taken(free));
+        drop(block);
+        let free = kalloc::memory::free();
+        let block = CompoundPages::<Owned, _>::uninit(order, GFP_KERNEL)?;
+        assert!(taken(free));
+        drop(block);
+        Ok(())
+    }
+
     #[test]
     fn failures_are_counted() -> Result {
         let change = Change::of::<Owned>();

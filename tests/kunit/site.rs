@@ -5,6 +5,10 @@ use kernel::{
     sync::SetOnce, //
 };
 
+/// A type that has in its name what JSON quotes.
+#[expect(dead_code)]
+pub(crate) struct Mark<const A: char, const B: char>(u64);
+
 /// The line on which `Words` is declared.
 const WORDS_LINE: u32 = line!() + 3;
 
@@ -12,6 +16,7 @@ kalloc::sites! {
     pub(crate) Words: kmalloc(u64), "kunit_site_word";
     /// Each site has a line of its own, whatever is written before the family.
     #[allow(dead_code)] pub(crate) Pairs: cache([u32; 2]), "kunit_site_pair";
+    #[allow(dead_code)] pub(crate) Marks: kmalloc(Mark<'\\', '"'>), "kunit_site_mark";
 }
 
 /// Sites that are not registered when the module is loaded.

@@ -47,6 +47,8 @@ macro_rules! assert_ne {
 #[path = "../../rust/testing/block.rs"]
 mod block;
 mod case;
+#[path = "../../rust/testing/observe.rs"]
+mod observe;
 #[path = "../kunit/refusal.rs"]
 mod refusal;
 #[path = "../doctests/sites.rs"]

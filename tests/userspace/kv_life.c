@@ -3,9 +3,9 @@
  * What programs can do with /dev/kalloc_kv, and what they cannot. Prints a line for each
  * case, "ok" or "WRONG" and its name; the status tells how many were wrong. It leaves no key.
  *
- * With an argument: "list" leaves some keys; "fill" sets as many of the longest values as it may,
- * leaves them, and says how many they are, and the error; "hold" leaves one, maps its value, has
- * it replaced, closes everything, says so, and waits for its standard input to end; a number
+ * With an argument: "list" leaves some keys; "churn" leaves one, and sets and deletes another one
+ * often; "fill" sets as many of the longest values as it may, leaves them, and says how many they
+ * are, and the error; "hold" leaves one, maps its value, has it replaced, closes everything, says so, and waits for its standard input to end; a number
  * sets so many keys of the longest values, or as many as it may, looks at them and deletes them:
  * others may do the same.
  */
@@ -403,6 +403,16 @@ static void leave_keys(int device)
 	set(device, "\x1b[31m\xff\n", buffer, 1);
 }
 
+/* A place that is left is used again. */
+static int churn(int device)
+{
+	bool right = !set(device, "kept", "x", 1);
+
+	for (int i = 0; i < 3000 && right; i++)
+		right = !set(device, "comes", "x", 1) && !delete(device, "comes");
+	return !right;
+}
+
 /* The last value is refused, those before it are there still. One goes, or none could be told. */
 static int fill_store(int device)
 {
@@ -481,6 +491,8 @@ int main(int argc, char **argv)
 		return hold(device);
 	if (argc > 1 && !strcmp(argv[1], "fill"))
 		return fill_store(device);
+	if (argc > 1 && !strcmp(argv[1], "churn"))
+		return churn(device);
 	if (argc > 1 && atoi(argv[1]))
 		return turn_over(device, atoi(argv[1]));
 	if (argc > 1) {

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H14: an array of what may not change threads does not do so.
+//! error: `*mut u8` cannot be sent between threads safely
+
+use kalloc::{
+    Array,
+    Kmalloc, //
+};
+
+kalloc::sites! {
+    pub Pointers: kmalloc([*mut u8]), "compile_pointer";
+}
+
+fn send<T: Send>(_: &T) {}
+
+#[inline(never)]
+pub fn case(array: &Array<*mut u8, Kmalloc<Pointers>>) {
+    send(array);
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H14: a constructed object that threads may not share is not shared.
+//! error: `Cell<u64>` cannot be shared between threads safely
+
+use core::cell::Cell;
+use kalloc::cache::{
+    Construct,
+    Constructed,
+    Reset, //
+};
+use kernel::prelude::*;
+
+pub struct Number(Cell<u64>);
+
+impl Construct for Number {
+    fn construct() -> impl PinInit<Self> {
+        Number(Cell::new(0))
+    }
+}
+
+impl Reset for Number {
+    fn reset(self: Pin<&mut Self>) {
+        self.0.set(0);
+    }
+}
+
+kalloc::sites! {
+    pub Numbers: cache(Number), "compile_number";
+}
+
+fn share<T: Sync>(_: &T) {}
+
+#[inline(never)]
+pub fn case(object: &Constructed<Numbers>) {
+    share(object);
+}

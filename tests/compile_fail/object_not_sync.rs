@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+//! H14: an object that threads may not share is not shared in a cache.
+//! error: `Cell<u64>` cannot be shared between threads safely
+
+use core::cell::Cell;
+use kalloc::cache::ArcObject;
+
+kalloc::sites! {
+    pub Numbers: cache(Cell<u64>), "compile_number";
+}
+
+fn share<T: Sync>(_: &T) {}
+
+#[inline(never)]
+pub fn case(object: &ArcObject<Numbers>) {
+    share(object);
+}

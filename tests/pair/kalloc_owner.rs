@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A module whose sites another one uses: `kalloc_borrower.ko`.
+
+use kalloc::cache::{
+    Construct,
+    Reset,
+    Typesafe, //
+};
+use kernel::prelude::*;
+
+module! {
+    type: Owner,
+    name: "kalloc_owner",
+    authors: ["The kalloc authors"],
+    description: "Has sites that another module uses, for the tests of kalloc",
+    license: "GPL",
+}
+
+/// An object that stays constructed.
+pub struct Mark(pub u64);
+
+impl Construct for Mark {
+    fn construct() -> impl PinInit<Self> {
+        Mark(7)
+    }
+}
+
+impl Reset for Mark {
+    fn reset(mut self: Pin<&mut Self>) {
+        self.0 = 7;
+    }
+}
+
+kalloc::sites! {
+    pub Words: kmalloc(u64), "owner_word";
+    pub Objects: cache(u64), "owner_object";
+    pub Marks: cache(Mark), "owner_mark";
+    pub Conns: cache(Typesafe<(), u64>), "owner_conn";
+}
+
+/// Sites that nobody has registered.
+pub mod late {
+    kalloc::sites! {
+        pub Others: kmalloc(u64), "owner_other";
+    }
+}
+
+struct Owner;
+
+impl kernel::Module for Owner {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        kalloc::register(module, SITES)?;
+        Ok(Owner)
+    }
+}

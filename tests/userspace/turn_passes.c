@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A turn passes on if the process that it was given to leaves for a signal instead of taking it.
+ *
+ * One process runs a command, and two wait for their turn. The first of them is woken on a
+ * processor that another process keeps busy, gets a signal before it runs, and leaves. The second
+ * one must then have its turn. Ends with status 0 if it has. Needs two processors.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EXERCISE "/sys/kernel/debug/kalloc/exercise"
+#define LONG "all count=16384 size=65536"
+#define SHORT "kbox count=1"
+#define ROUNDS 10
+#define SECONDS 20
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(99);
+}
+
+static void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("sched_setaffinity");
+}
+
+static void nothing(int signal)
+{
+	(void)signal;
+}
+
+/* A process that gives a command. Its status is 1 if it was interrupted. */
+static pid_t start(const char *command, int cpu)
+{
+	struct sigaction action = { .sa_handler = nothing };
+	pid_t child = fork();
+	int file;
+
+	if (child)
+		return child;
+	run_on(cpu);
+	/* Calls are not begun anew. */
+	sigaction(SIGTERM, &action, NULL);
+	file = open(EXERCISE, O_WRONLY);
+	if (file < 0)
+		die(EXERCISE);
+	_exit(write(file, command, strlen(command)) < 0);
+}
+
+static pid_t start_hog(int cpu)
+{
+	struct sched_param param = { .sched_priority = 10 };
+	pid_t child = fork();
+
+	if (child)
+		return child;
+	run_on(cpu);
+	if (sched_setscheduler(0, SCHED_FIFO, &param))
+		die("sched_setscheduler");
+	for (;;)
+		;
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+static void pause_ms(long ms)
+{
+	struct timespec time = { .tv_nsec = ms * 1000000 };
+
+	nanosleep(&time, NULL);
+}
+
+static char state(pid_t child)
+{
+	char path[40], found = '?';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", child);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%*d %*s %c", &found) != 1)
+		die(path);
+	fclose(file);
+	return found;
+}
+
+/* Waits until a process sleeps. False if it has ended instead, or goes on for long. */
+static bool sleeps(pid_t child)
+{
+	double until = now() + SECONDS;
+
+	while (state(child) != 'S') {
+		if (now() > until || state(child) == 'Z')
+			return false;
+		pause_ms(1);
+	}
+	return true;
+}
+
+/* The status that a process ended with, or -1 if it has not. */
+static int ended(pid_t child)
+{
+	double until = now() + SECONDS;
+	int status;
+
+	while (!waitpid(child, &status, WNOHANG)) {
+		if (now() > until)
+			return -1;
+		pause_ms(1);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static void write_to(const char *path, const char *text)
+{
+	int file = open(path, O_WRONLY);
+
+	/* Older kernels have no such file. */
+	if (file >= 0 && write(file, text, strlen(text)) < 0)
+		perror(path);
+	if (file >= 0)
+		close(file);
+}
+
+int main(void)
+{
+	int passed = 0;
+
+	/* The busy processor is so for the whole time that a round takes. */
+	write_to("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+	write_to("/sys/kernel/debug/sched/fair_server/cpu0/runtime", "0");
+	run_on(1);
+	for (int round = 0; round < ROUNDS && !passed; round++) {
+		pid_t at_work = start(LONG, 1), first, second, hog;
+		int first_ended, second_ended;
+
+		pause_ms(20);
+		first = start(SHORT, 0);
+		if (!sleeps(first)) {
+			kill(at_work, SIGKILL);
+			ended(at_work);
+			ended(first);
+			continue;
+		}
+		second = start(SHORT, 1);
+		if (!sleeps(second))
+			die("the second process does not wait");
+		hog = start_hog(0);
+		/* The first one is woken when this one's command ends, and has not run when it has a signal. */
+		kill(at_work, SIGTERM);
+		ended(at_work);
+		kill(first, SIGTERM);
+		kill(hog, SIGKILL);
+		ended(hog);
+		first_ended = ended(first);
+		second_ended = ended(second);
+		if (second_ended) {
+			printf("WRONG: first %d, second %d\n", first_ended, second_ended);
+			return 1;
+		}
+		/* Else the first one had run all the same. */
+		passed += first_ended == 1;
+	}
+	printf("passed on %d\n", passed);
+	return !passed;
+}
