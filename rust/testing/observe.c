@@ -142,13 +142,19 @@ bool kalloc_test_watch(void)
 #ifdef CONFIG_TRACEPOINTS
 	if (!page_alloc() || register_trace_kmalloc(probe_kmalloc, NULL))
 		return false;
-	WARN_ON(register_trace_kmem_cache_alloc(probe_cache_alloc, NULL));
-	WARN_ON(tracepoint_probe_register(page_alloc(), probe_page_alloc, NULL));
+	if (register_trace_kmem_cache_alloc(probe_cache_alloc, NULL))
+		goto no_cache_alloc;
+	if (tracepoint_probe_register(page_alloc(), probe_page_alloc, NULL))
+		goto no_page_alloc;
 	WRITE_ONCE(watched, current);
 	return true;
-#else
-	return false;
+
+no_page_alloc:
+	unregister_trace_kmem_cache_alloc(probe_cache_alloc, NULL);
+no_cache_alloc:
+	unregister_trace_kmalloc(probe_kmalloc, NULL);
 #endif
+	return false;
 }
 
 /* Ends that. Returns the number of calls, negative if one asked for a zone. */
@@ -165,21 +171,21 @@ int kalloc_test_watched(void)
 	return flags & (__GFP_HIGHMEM | __GFP_DMA32) ? -(int)calls : (int)calls;
 }
 
-/* Has a function called by kfree() of an address; NULL ends that. Whether this kernel can. */
-bool kalloc_test_await_free(const void *address, void (*function)(void));
-bool kalloc_test_await_free(const void *address, void (*function)(void))
+/* Has a function called by kfree() of an address; NULL ends that. An error, -ENOSYS if it cannot. */
+int kalloc_test_await_free(const void *address, void (*function)(void));
+int kalloc_test_await_free(const void *address, void (*function)(void))
 {
 #ifdef CONFIG_TRACEPOINTS
 	if (address) {
 		on_free = function;
 		WRITE_ONCE(awaited, address);
-		return !register_trace_kfree(probe_kfree, NULL);
+		return register_trace_kfree(probe_kfree, NULL);
 	}
 	WRITE_ONCE(awaited, NULL);
 	unregister_trace_kfree(probe_kfree, NULL);
 	tracepoint_synchronize_unregister();
-	return true;
+	return 0;
 #else
-	return false;
+	return -ENOSYS;
 #endif
 }

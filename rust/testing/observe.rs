@@ -4,11 +4,15 @@
 //! it declares C functions.
 
 use core::ptr;
-use kernel::ffi::{
-    c_int,
-    c_uint,
-    c_ulong,
-    c_void, //
+use kernel::{
+    error::to_result,
+    ffi::{
+        c_int,
+        c_uint,
+        c_ulong,
+        c_void, //
+    },
+    prelude::*, //
 };
 
 unsafe extern "C" {
@@ -22,7 +26,7 @@ unsafe extern "C" {
     safe fn kalloc_test_await_free(
         address: *const c_void,
         function: Option<extern "C" fn()>,
-    ) -> bool;
+    ) -> c_int;
 }
 
 /// The address of a value.
@@ -37,6 +41,9 @@ pub(crate) fn is_free(address: usize) -> Option<bool> {
         free => Some(free > 0),
     }
 }
+
+/// Whether this kernel keeps a record of what is free in its direct mapping.
+pub(crate) const RECORDED: bool = cfg!(CONFIG_KASAN_GENERIC);
 
 /// Returns the number of references to the page that follows a block in the direct mapping.
 pub(crate) fn references_behind(block: &[u8]) -> i32 {
@@ -98,12 +105,10 @@ pub(crate) fn calls<R>(f: impl FnOnce() -> R) -> (R, Calls) {
 }
 
 /// Calls `f`, and `then` as soon as it begins to free the block at `address`, which only one thread may await at
-/// a time. Returns whether this kernel traces that.
-pub(crate) fn when_freed(address: usize, then: extern "C" fn(), f: impl FnOnce()) -> bool {
+/// a time. An error, `ENOSYS` if this kernel does not trace that, comes after `f`.
+pub(crate) fn when_freed(address: usize, then: extern "C" fn(), f: impl FnOnce()) -> Result {
     let traced = kalloc_test_await_free(ptr::without_provenance(address), Some(then));
     f();
-    if traced {
-        kalloc_test_await_free(ptr::null(), None);
-    }
-    traced
+    to_result(traced)?;
+    to_result(kalloc_test_await_free(ptr::null(), None))
 }

@@ -163,9 +163,9 @@ def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
         yield Case(f"kunit: {DROPPED} ran", "failed", where)
 
 
-def parts(kernel: Kernel, names: Sequence[str], machine: Machine = Machine()) -> Iterator[Case]:
+def parts(kernel: Kernel, names: Sequence[str], machine: Machine, whole: bool = False) -> Iterator[Case]:
     """Only the cases that a glob of KUnit's matches (`kalloc_cache.*`), and sections of the guest's (`guest.NAME`), and the log
-    of these: a guest that is up as soon as the modules are built which they need.
+    of these. Unless all modules are there (`whole`), only those are built that they need.
     """
     text = GUEST.read_text()
     first, *rest = re.split("^(?=section )", text, flags=re.M)
@@ -180,7 +180,7 @@ def parts(kernel: Kernel, names: Sequence[str], machine: Machine = Machine()) ->
              "modprobe kalloc_kunit || exit\n" for name, glob in globs.items()]
     script = "".join([first, *loads, *(sections[name] for name in wanted)])
     out = io.BytesIO()
-    image = modules.image(kernel, {"kalloc", *re.findall(r"\bkalloc_\w+", script)})
+    image = modules.image(kernel, () if whole else {"kalloc", *re.findall(r"\bkalloc_\w+", script)})
     result = boot(Guest(kernel, script, cpus=machine.cpus, memory=512, append=machine.append, modules=image,
                         kvm=kvm.usable(kernel), timeout=machine.timeout), out)
     log = result.log.read_text(errors="replace")

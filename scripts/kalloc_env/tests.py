@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The tests: KUnit on the debug kernel, and the scenarios of tests/scenarios/.
 
-`kunit:GLOB` are some of KUnit's cases, or a section of their guest's, and `sheaves:GLOB` some of those of caches; a run of
-nothing else builds only the modules that it needs.
+`kunit:GLOB` are some of KUnit's cases, or a section of their guest's, and `sheaves:GLOB` some of those of caches: such
+a run builds only the modules that it needs.
 
 A scenario is an executable file: status 0 is a pass, 77 a skip, all else a failure.
 It finds the tree's commands as scripts/…, in the folder where it starts.
@@ -49,10 +49,12 @@ def run_tests(names: list[str]) -> int:
     scenarios = {path.name: path for path in sorted(SCENARIOS.iterdir())
                  if os.access(path, os.X_OK) and path.is_file()}
     parted = {guest: [name.partition(":")[2] for name in names if name.startswith(f"{guest}:")] for guest in GUESTS}
-    if unknown := set(names) - {*GUESTS, MODULES, *scenarios, *(f"{g}:{part}" for g, some in parted.items() for part in some)}:
-        raise Failure(f"no test {' or '.join(sorted(unknown))}", status=2)
-    if names and all(":" in name for name in names):
+    if known := sum(map(len, parted.values())):
+        if known < len(names):
+            raise Failure("a part of kunit or sheaves is run with other parts only", status=2)
         return _run_parts(parted)
+    if unknown := set(names) - {*GUESTS, MODULES, *scenarios}:
+        raise Failure(f"no test {' or '.join(sorted(unknown))}", status=2)
 
     stock, debug = set_up("stock", "debug")
     for kernel in (stock, debug):
@@ -64,14 +66,12 @@ def run_tests(names: list[str]) -> int:
         set_up("stock-amd64")
     ready = time.monotonic()
 
-    jobs: dict[str, Job] = {"kunit": lambda: kunit(debug), "sheaves": lambda: parts(debug, [CACHES], SHEAVES)}
-    jobs |= {f"{guest}:": lambda guest=guest: parts(debug, parted[guest], GUESTS[guest])  # type: ignore[misc]
-             for guest in GUESTS if parted[guest]}
+    jobs: dict[str, Job] = {"kunit": lambda: kunit(debug), "sheaves": lambda: parts(debug, [CACHES], SHEAVES, whole=True)}
     jobs[MODULES] = lambda: (silent(kernel) for kernel in (stock, debug))
     jobs |= {name: lambda path=path: scenario(path) for name, path in scenarios.items()}  # type: ignore[misc]
     times = _times()
     # What took longest first, so that nothing long is left when the rest is done.
-    chosen = sorted((name for name in jobs if not names or name in names or name.endswith(":")), key=lambda name: -times.get(name, 1e9))
+    chosen = sorted((name for name in jobs if not names or name in names), key=lambda name: -times.get(name, 1e9))
     cases: list[Case] = []
     with process.pool(AT_ONCE) as pool:
         for name, (own, took) in zip(chosen, pool.map(collect, map(jobs.__getitem__, chosen))):

@@ -81,6 +81,15 @@ mod tests {
         page::PAGE_SIZE, //
     };
 
+    /// Ends a case as skipped where it could not notice anything.
+    macro_rules! memory_is_recorded {
+        () => {
+            if !crate::observe::RECORDED {
+                crate::case::skip!(c"the kernel keeps no record of what is free: no KASAN");
+            }
+        };
+    }
+
     fn arrays_are_freed<A: Allocator>() -> Result<bool> {
         let sizes = [
             1,
@@ -117,12 +126,14 @@ mod tests {
 
     #[test]
     fn kmalloc_free() -> Result {
+        memory_is_recorded!();
         assert!(arrays_are_freed::<Kmalloc<Contiguous>>()?);
         Ok(())
     }
 
     #[test]
     fn kvmalloc_free() -> Result {
+        memory_is_recorded!();
         assert!(arrays_are_freed::<KVmalloc<Either>>()?);
         Ok(())
     }
@@ -135,6 +146,7 @@ mod tests {
 
     #[test]
     fn kmalloc_realloc() -> Result {
+        memory_is_recorded!();
         for (from, to) in [(8, 100), (100, 8), (8, 0), (100_000, 8)] {
             assert!(left_blocks_are_free::<Kmalloc<Contiguous>>(from, to)?);
         }
@@ -143,6 +155,7 @@ mod tests {
 
     #[test]
     fn kvmalloc_realloc() -> Result {
+        memory_is_recorded!();
         for (from, to) in [(100, 8), (8, 0), (100, kalloc::kmalloc::MAX_SIZE + 1)] {
             assert!(left_blocks_are_free::<KVmalloc<Either>>(from, to)?);
         }
@@ -151,6 +164,7 @@ mod tests {
 
     #[test]
     fn kmem_cache_free() -> Result {
+        memory_is_recorded!();
         let cache = KmemCache::<Objects>::new(Options::new())?;
         assert!(is_freed(
             || Ok(cache.alloc(1, GFP_KERNEL)?),
@@ -165,6 +179,7 @@ mod tests {
 
     #[test]
     fn kmem_cache_free_bulk() -> Result {
+        memory_is_recorded!();
         let cache = KmemCache::<Objects>::new(Options::new())?;
         for nth in 0..3 {
             let make = || {
@@ -180,6 +195,7 @@ mod tests {
 
     #[test]
     fn constructed_drop() -> Result {
+        memory_is_recorded!();
         let cache = ConstructedCache::<Marks>::new(Options::new())?;
         assert!(is_freed(
             || Ok(cache.alloc(GFP_KERNEL)?),
@@ -190,6 +206,7 @@ mod tests {
 
     #[test]
     fn free_pages() -> Result {
+        memory_is_recorded!();
         for order in [Order::ZERO, Order::of::<2>()] {
             let last = order.bytes() - 1;
             let at = |bytes: &[u8]| bytes.get(last).map_or(0, address);
@@ -215,6 +232,7 @@ mod tests {
 
     #[test]
     fn free_pages_exact() -> Result {
+        memory_is_recorded!();
         for nth in 0..3 {
             assert!(is_freed(
                 || Ok(ExactPages::<Blocks>::zeroed(
@@ -229,6 +247,7 @@ mod tests {
 
     #[test]
     fn split_drop() -> Result {
+        memory_is_recorded!();
         for nth in 0..4 {
             let make = || {
                 let block = Pages::<Blocks>::zeroed(Order::of::<2>(), GFP_KERNEL)?;

@@ -33,15 +33,20 @@ impl Reset for Mark {
 }
 
 kalloc::sites! {
+    /// Memory that belongs to nobody.
     pub Words: kmalloc(u64), "owner_word";
+    /// A cache without a constructor.
     pub Objects: cache(u64), "owner_object";
+    /// One with a constructor.
     pub Marks: cache(Mark), "owner_mark";
+    /// One whose objects readers may look at.
     pub Conns: cache(Typesafe<(), u64>), "owner_conn";
 }
 
 /// Sites that nobody has registered.
 pub mod late {
     kalloc::sites! {
+        /// A site like any other.
         pub Others: kmalloc(u64), "owner_other";
     }
 }

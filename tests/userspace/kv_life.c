@@ -5,9 +5,9 @@
  *
  * With an argument: "list" leaves some keys; "churn" leaves one, and sets and deletes another one
  * often; "fill" sets as many of the longest values as it may, leaves them, and says how many they
- * are, and the error; "hold" leaves one, maps its value, has it replaced, closes everything, says so, and waits for its standard input to end; a number
- * sets so many keys of the longest values, or as many as it may, looks at them and deletes them:
- * others may do the same.
+ * are, and the error; "hold" leaves one, maps its value, has it replaced, closes everything, says
+ * so, and waits for its standard input to end; a number sets so many keys of the longest values, or
+ * as many as it may, looks at them and deletes them: others may do the same.
  */
 
 #include <errno.h>

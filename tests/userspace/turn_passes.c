@@ -168,7 +168,7 @@ int main(void)
 		if (!sleeps(second))
 			die("the second process does not wait");
 		hog = start_hog(0);
-		/* The first one is woken when this one's command ends, and has not run when it has a signal. */
+		/* This wakes the first one, which has not run when it gets a signal. */
 		kill(at_work, SIGTERM);
 		ended(at_work);
 		kill(first, SIGTERM);
