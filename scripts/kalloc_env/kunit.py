@@ -192,7 +192,8 @@ def parts(kernel: Kernel, names: Sequence[str], machine: Machine, whole: bool = 
         yield from _suites(kernel, section, messages, where)
     shown = dict(part.partition("\n")[::2] for part in out.getvalue().decode(errors="replace").split("@@ ")[1:])
     for name in wanted:
-        yield shows(f"kunit guest.{name}", shown.get(name), SHOWN[name], where)
+        yield shows(f"kunit guest.{name}", shown[name], SHOWN[name], where) if name in shown else Case(
+            f"kunit: section {name} is reached", "failed", where)
     yield _verdict("kunit: the kernel log", "\n".join(_offending(log)), where)
 
 
