@@ -18,6 +18,8 @@ from .say import run, step
 from .toolchain import toolchain
 
 OURS = "kalloc"
+# Crates that others depend on, the first ones first.
+SHARED = (OURS, "kalloc_owner")
 USES = ("core", "kernel", "pin_init", "zerocopy", "zerocopy_derive")
 PROJECT, COMMANDS = TREE / "rust-project.json", TREE / "compile_commands.json"
 # Where crates are; the first line of each has this.
@@ -61,9 +63,9 @@ def compile_commands(tree: BuildTree) -> list[Path]:
 
 
 def roots() -> list[Path]:
-    """The sources that are crates of their own, which is what declares a module; ours first."""
+    """The sources that are crates of their own, which is what declares a module; those first that others depend on."""
     found = (path for top in FOLDERS for path in sorted((TREE / top).rglob("*.rs")) if ROOT.search(path.read_text()))
-    return sorted(found, key=lambda path: path.stem != OURS)
+    return sorted(found, key=lambda path: SHARED.index(path.stem) if path.stem in SHARED else len(SHARED))
 
 
 def faults(project: dict[str, Any]) -> Iterator[str]:
@@ -91,7 +93,7 @@ def faults(project: dict[str, Any]) -> Iterator[str]:
 def _used(root: Path) -> set[str]:
     """The crates that a crate of ours names."""
     text = re.sub(r"//.*", "", root.read_text())
-    return set(re.findall(r"\b(kernel|kalloc|pin_init|zerocopy)::", text)) - {root.stem}
+    return set(re.findall(r"\b(kernel|kalloc|kalloc_owner|pin_init|zerocopy)::", text)) - {root.stem}
 
 
 def _wanted(root: Path) -> set[str]:
@@ -106,7 +108,8 @@ def _described(source: Path, tree: BuildTree, crates: list[Crate]) -> Crate:
     return kernel | {
         "display_name": source.stem,
         "root_module": str(source),
-        "deps": [{"crate": numbers[name], "name": name} for name in (*USES, OURS) if name in numbers],
+        "deps": [{"crate": numbers[name], "name": name} for name in (*USES, OURS, *(_used(source) & set(SHARED[1:])))
+                 if name in numbers],
         "env": kernel["env"] | {name: str(tree.out / path) for name, path in INCLUDED.items()},
         "source": {"include_dirs": [str(source.parent), str(tree.out)], "exclude_dirs": []},
     }
