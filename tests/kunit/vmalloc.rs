@@ -94,9 +94,9 @@ mod tests {
     #[test]
     fn more_than_the_machine_has_is_an_error() -> Result {
         let change = Change::of::<Bytes>();
-        assert!(Buffer::zeroed(max_size() + 1, GFP_KERNEL).is_err());
+        assert!(Buffer::zeroed(max_size() + PAGE_SIZE, GFP_KERNEL).is_err());
         let mut array = Buffer::zeroed(1, GFP_KERNEL)?;
-        assert!(array.resize(max_size() + 1, GFP_KERNEL).is_err());
+        assert!(array.resize(max_size() + PAGE_SIZE, GFP_KERNEL).is_err());
         assert!(array.len() == 1);
         assert!(change.events() == (1, 0, 2));
         Ok(())
