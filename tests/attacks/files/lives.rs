@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files whose owners go in ways of their own, and files where nothing may sleep.
+
+use super::Boxes;
+use crate::attack::Attacker;
+use core::mem::{
+    forget,
+    MaybeUninit, //
+};
+use kalloc::{
+    debugfs::{
+        self,
+        SeqFile, //
+    },
+    procfs::{
+        ProcFile,
+        Readers, //
+    },
+    seq::{
+        Output,
+        Records, //
+    },
+    Tag, //
+};
+use kernel::{
+    prelude::*,
+    sync::rcu, //
+};
+use pin_init::Wrapper;
+
+/// Records that begin with a pattern, which freed memory has not.
+struct Words([u64; 32]);
+
+impl Words {
+    const WORD: u64 = 0x0123_4567_89ab_cdef;
+
+    fn new() -> Self {
+        Words([Self::WORD; 32])
+    }
+}
+
+impl Records for Words {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        (pos < 3).then_some(pos)
+    }
+
+    fn show(&self, _: u64, out: &mut Output) {
+        holds!(self.0.iter().all(|&word| word == Self::WORD));
+        out.write(b"a record\n");
+    }
+}
+
+/// Files are created, and sites registered, under the RCU read lock.
+pub(super) fn atomic(attacker: &Attacker) -> Result {
+    let module = attacker.module;
+    let proc = KBox::<ProcFile<Words>>::new_uninit(GFP_KERNEL)?;
+    let debug = KBox::<SeqFile<Words>>::new_uninit(GFP_KERNEL)?;
+    let guard = rcu::read_lock();
+    let registered = kalloc::register(module, &[Boxes::site]);
+    let file = ProcFile::new(module, c"attack_atomic", Readers::Everyone, Words::new());
+    let proc = proc.write_pin_init(file).err();
+    let debug = debug
+        .write_pin_init(SeqFile::new(module, c"attack_atomic", Words::new()))
+        .err();
+    drop(guard);
+    holds!(registered == Err(EAGAIN));
+    holds!(proc == Some(EAGAIN));
+    holds!(debug == Some(EAGAIN));
+    Ok(())
+}
+
+/// Files whose owners are forgotten go with the module, at the latest.
+pub(crate) fn forgotten(module: &'static ThisModule) -> Result {
+    let file = ProcFile::new(module, c"attack_forgotten", Readers::Everyone, Words::new());
+    forget(KBox::pin_init(file, GFP_KERNEL)?);
+    let file = SeqFile::new(module, c"attack_forgotten", Words::new());
+    forget(KBox::pin_init(file, GFP_KERNEL)?);
+    Ok(())
+}
+
+/// The directory is forgotten, and one in it.
+pub(super) fn directory(_: &Attacker) -> Result {
+    forget(debugfs::dir());
+    forget(debugfs::dir().map(|dir| dir.subdir(c"attack_forgotten")));
+    Ok(())
+}
+
+/// Memory that holds a file is freed, and the file is not dropped.
+pub(super) fn never_dropped(attacker: &Attacker) -> Result {
+    let file = ProcFile::new(
+        attacker.module,
+        c"attack_never_dropped",
+        Readers::Everyone,
+        Words::new(),
+    );
+    let file = KBox::pin_init(<MaybeUninit<_> as Wrapper<_>>::pin_init(file), GFP_KERNEL)?;
+    drop(file);
+    let file = SeqFile::new(attacker.module, c"attack_never_dropped", Words::new());
+    let file = KBox::pin_init(<MaybeUninit<_> as Wrapper<_>>::pin_init(file), GFP_KERNEL)?;
+    drop(file);
+    // Other blocks take its place.
+    for _ in 0..64 {
+        attacker.keep([0x5555_5555_5555_5555u64; 36])?;
+    }
+    Ok(())
+}

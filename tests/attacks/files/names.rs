@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Names that mean something to the VFS, that others have, and that are hardly names.
+
+use crate::attack::Attacker;
+use kalloc::{
+    debugfs::SeqFile,
+    procfs::{
+        ProcFile,
+        Readers, //
+    },
+    seq::{
+        Output,
+        Records, //
+    }, //
+};
+use kernel::prelude::*;
+
+/// No records.
+struct Nothing;
+
+impl Records for Nothing {
+    fn seek(&self, _: u64) -> Option<u64> {
+        None
+    }
+
+    fn show(&self, _: u64, _: &mut Output) {}
+}
+
+/// Names that no directory takes.
+const IMPOSSIBLE: [&CStr; 6] = [c"", c".", c"..", c"a/b", c"/", c"12"];
+/// Names that are only odd.
+const ODD: [&CStr; 5] = [c" ", c"%s%n", c"...", c"-1", c"1a"];
+/// Names that no terminal shows as they are: they may be refused.
+const CONTROL: [&CStr; 3] = [c"a\nb", c"\x1b[2J", c"\xff"];
+
+/// In `/proc`.
+pub(super) fn proc(attacker: &Attacker) -> Result {
+    let new = |name| {
+        let file = ProcFile::new(attacker.module, name, Readers::Everyone, Nothing);
+        KBox::pin_init(file, GFP_KERNEL)
+    };
+    for name in IMPOSSIBLE {
+        holds!(new(name).err() == Some(EINVAL));
+    }
+    for name in CONTROL {
+        holds!(new(name).err().is_none_or(|error| error == EINVAL));
+    }
+    for name in ODD {
+        let file = new(name)?;
+        holds!(new(name).err() == Some(EEXIST));
+        drop(file);
+        drop(new(name)?);
+    }
+    // Processes, links, directories and files of the kernel's.
+    for name in [
+        c"self",
+        c"thread-self",
+        c"mounts",
+        c"sys",
+        c"version",
+        c"modules",
+        c"slabinfo",
+        c"kallocinfo",
+    ] {
+        let refused = new(name).err();
+        holds!(refused == Some(EEXIST) || refused == Some(EINVAL));
+    }
+    Ok(())
+}
+
+/// In debugfs.
+pub(super) fn debugfs(attacker: &Attacker) -> Result {
+    let new = |name| {
+        let file = SeqFile::new(attacker.module, name, Nothing);
+        KBox::pin_init(file, GFP_KERNEL)
+    };
+    for name in IMPOSSIBLE {
+        holds!(new(name).err() == Some(EINVAL));
+    }
+    for name in CONTROL {
+        holds!(new(name).err().is_none_or(|error| error == EINVAL));
+    }
+    for name in ODD {
+        let file = new(name)?;
+        holds!(new(name).err() == Some(EEXIST));
+        drop(file);
+        drop(new(name)?);
+    }
+    for name in [c"sites", c"sites.json", c"attacks"] {
+        holds!(new(name).err() == Some(EEXIST));
+    }
+    Ok(())
+}

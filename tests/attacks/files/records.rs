@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Records that never end, are too large, or are no text.
+
+use crate::attack::Attacker;
+use kalloc::{
+    debugfs::SeqFile,
+    procfs::{
+        ProcFile,
+        Readers, //
+    },
+    seq::{
+        Output,
+        Records, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
+};
+
+/// Creates a file in `/proc` for everyone, and keeps it.
+fn proc<R: Records + 'static>(attacker: &Attacker, name: &'static CStr, records: R) -> Result {
+    let file = ProcFile::new(attacker.module, name, Readers::Everyone, records);
+    attacker.keep(KBox::pin_init(file, GFP_KERNEL)?)
+}
+
+/// Creates a file in debugfs, and keeps it.
+fn debug<R: Records + 'static>(attacker: &Attacker, name: &'static CStr, records: R) -> Result {
+    let file = SeqFile::new(attacker.module, name, records);
+    attacker.keep(KBox::pin_init(file, GFP_KERNEL)?)
+}
+
+/// As many records as there are positions, each of so many bytes.
+struct Endless(usize);
+
+impl Records for Endless {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        Some(pos)
+    }
+
+    fn show(&self, _: u64, out: &mut Output) {
+        out.left(self.0, "");
+    }
+}
+
+/// Positions that go back: the last record comes first, again and again.
+struct Backwards;
+
+impl Records for Backwards {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        Some(u64::MAX - pos)
+    }
+
+    fn show(&self, pos: u64, out: &mut Output) {
+        out.column(20, pos);
+    }
+}
+
+/// Creates them.
+pub(super) fn endless(attacker: &Attacker) -> Result {
+    proc(attacker, c"attack_empty", Endless(0))?;
+    proc(attacker, c"attack_endless", Endless(100))?;
+    proc(attacker, c"attack_backwards", Backwards)?;
+    debug(attacker, c"attack_empty", Endless(0))?;
+    debug(attacker, c"attack_endless", Endless(100))
+}
+
+/// Two records of so many bytes.
+struct Huge(usize);
+
+impl Records for Huge {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        (pos < 2).then_some(pos)
+    }
+
+    fn show(&self, _: u64, out: &mut Output) {
+        out.left(self.0, "x");
+        out.write(b"\n");
+    }
+}
+
+/// Creates them.
+pub(super) fn huge(attacker: &Attacker) -> Result {
+    proc(attacker, c"attack_large", Huge(300 << 10))?;
+    proc(attacker, c"attack_huge", Huge(1 << 30))?;
+    proc(attacker, c"attack_hugest", Huge(usize::MAX))
+}
+
+/// Bytes that are no text, and a column as wide as there are addresses.
+struct Odd {
+    width: usize,
+}
+
+impl Records for Odd {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        (pos == 0).then_some(0)
+    }
+
+    fn show(&self, _: u64, out: &mut Output) {
+        out.write(b"\xff\xfe\0\x1b[2J");
+        out.word(b"\xff\xfe\0\x1b[2J \\");
+        out.write(b"\n");
+        out.column(self.width, u64::MAX);
+    }
+}
+
+/// Creates them.
+pub(super) fn odd(attacker: &Attacker) -> Result {
+    proc(attacker, c"attack_odd", Odd { width: 20 })?;
+    proc(attacker, c"attack_wide", Odd { width: usize::MAX })
+}
+
+/// A record for every tenth position, some of them late, and one much larger than the others.
+struct Slow;
+
+impl Records for Slow {
+    fn seek(&self, pos: u64) -> Option<u64> {
+        Some(pos.next_multiple_of(10)).filter(|&pos| pos < 2000)
+    }
+
+    fn show(&self, pos: u64, out: &mut Output) {
+        if pos == 990 {
+            out.left(70_000, "x");
+        }
+        if pos % 500 == 0 {
+            fsleep(Delta::from_micros(200));
+        }
+        out.column(60, pos);
+        out.write(b"\n");
+    }
+}
+
+/// Creates them.
+pub(super) fn slow(attacker: &Attacker) -> Result {
+    proc(attacker, c"attack_slow", Slow)?;
+    debug(attacker, c"attack_slow", Slow)
+}

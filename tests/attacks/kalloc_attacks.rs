@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Attacks that safe code makes on the kernel through kalloc.
+//!
+//! Each attack does what the documentation forbids, or leaves open. It must end with an error or with the
+//! right result, and with nothing in the log: `scripts/test attacks` runs them all, and
+//! `scripts/kalloc_env/attacks.py` has the list. By hand:
+//!
+//! ```text
+//! # modprobe kalloc_attacks
+//! # echo forged_field > /sys/kernel/debug/kalloc/attacks
+//! ```
+//!
+//! An attack that got through logs the line of the condition that does not hold; the write fails with
+//! `EPERM`. Some attacks leave files or memory behind, which the command `clear` drops.
+
+#![forbid(unsafe_code)]
+
+use attack::{
+    Attacker,
+    File, //
+};
+use kalloc::debugfs::SeqFile;
+use kernel::prelude::*;
+
+#[macro_use]
+mod attack;
+mod files;
+mod pages;
+mod registry;
+mod slab;
+
+module! {
+    type: Attacks,
+    name: "kalloc_attacks",
+    authors: ["The kalloc authors"],
+    description: "Attacks that safe code makes on the kernel through kalloc",
+    license: "GPL",
+    params: {
+        fail: u32 {
+            default: 0,
+            description: "1: leave files behind, and fail to load",
+        },
+    },
+}
+
+/// The module: a file in debugfs that takes the names of attacks.
+#[pin_data]
+struct Attacks {
+    #[pin]
+    _file: SeqFile<File>,
+}
+
+impl kernel::InPlaceModule for Attacks {
+    #[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        pin_init::pin_init_scope(move || {
+            for sites in [files::SITES, pages::SITES, registry::SITES, slab::SITES] {
+                kalloc::register(module, sites)?;
+            }
+            if module_parameters::fail.value().clone() != 0 {
+                files::lives::forgotten(module)?;
+                return Err(EIO);
+            }
+            let attacker = KBox::pin_init(Attacker::new(module), GFP_KERNEL)?;
+            Ok(try_pin_init!(Self {
+                _file <- SeqFile::with_commands(module, c"attacks", File(attacker)),
+            }? Error))
+        })
+    }
+}

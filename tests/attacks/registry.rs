@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Attacks on the list of sites, and on what it says: names that are odd, registrations that overlap, and
+//! figures that do not fit.
+
+use crate::attack::Attack;
+
+mod exits;
+mod figures;
+pub(crate) mod odd;
+mod rounds;
+
+pub(crate) use self::odd::SITES;
+
+pub(crate) const ATTACKS: &[Attack] = &[
+    ("overlapping_registrations", rounds::overlapping),
+    ("nested_registration", rounds::nested),
+    ("late_registration", rounds::late),
+    ("figures_that_do_not_fit", figures::extreme),
+    ("odd_sites", odd::allocate),
+    ("caches_at_exit", exits::caches),
+];

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Processes that are told more than they may know, or take more than they may have.
+ */
+
+#include <linux/capability.h>
+#include <linux/types.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "attacks.h"
+#include "kalloc_kv.h"
+
+/* Takes capabilities away from the process for now, all of them for ever, or gives them back. */
+static void set_capabilities(__u64 effective, __u64 permitted)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2] = {
+		{ .effective = effective, .permitted = permitted },
+		{ .effective = effective >> 32, .permitted = permitted >> 32 },
+	};
+
+	if (syscall(SYS_capset, &header, data))
+		die("capset");
+}
+
+static __u64 capabilities(void)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		die("capget");
+	return data[0].permitted | (__u64)data[1].permitted << 32;
+}
+
+/* Whether what an open file shows has an address of the kernel's. */
+static bool shows_addresses(int file)
+{
+	static char text[1 << 16];
+	ssize_t length = read(file, text, sizeof(text) - 1);
+
+	if (length < 0)
+		die("read");
+	text[length] = '\0';
+	for (const char *at = text; (at = strstr(at, "ffff")); at++)
+		if (strspn(at, "0123456789abcdef") >= 16)
+			return true;
+	return false;
+}
+
+/* Whether addresses are shown to a process that has CAP_SYSLOG when it opens, and when it reads. */
+static bool shown(const char *path, bool to_opener, bool to_reader)
+{
+	__u64 all = capabilities(), few = all & ~(1ULL << CAP_SYSLOG);
+	int file;
+	bool is;
+
+	set_capabilities(to_opener ? all : few, all);
+	file = opened(path, O_RDONLY);
+	set_capabilities(to_reader ? all : few, all);
+	is = shows_addresses(file);
+	set_capabilities(all, all);
+	close(file);
+	return is;
+}
+
+/* opener PATH: who may see addresses is judged as the kernel's own list of symbols does it. */
+int opener(char **arguments)
+{
+	for (int who = 0; who < 4; who++) {
+		const char *opens = who & 1 ? "" : "out", *reads = who & 2 ? "" : "out";
+		bool expected = shown("/proc/kallsyms", who & 1, who & 2);
+
+		if (shown(arguments[0], who & 1, who & 2) != expected)
+			got_through("opened with%s CAP_SYSLOG, read with%s: addresses are %s",
+				    opens, reads, expected ? "hidden" : "shown");
+	}
+	return 0;
+}
+
+/* What /proc/self/pagemap shows of a page: its frame, to those with the capability. */
+static __u64 frame_of(const char *page)
+{
+	int pagemap = opened("/proc/self/pagemap", O_RDONLY);
+	__u64 entry = 0;
+
+	if (pread(pagemap, &entry, sizeof(entry), (uintptr_t)page / 4096 * sizeof(entry)) < 0)
+		die("pagemap");
+	close(pagemap);
+	return entry & ((1ULL << 55) - 1);
+}
+
+/* frames PATH: root without capabilities learns no page's frame, as in /proc/self/pagemap. */
+int frames(char **arguments)
+{
+	int file = opened(arguments[0], O_RDWR), rows = 0;
+	char text[1 << 16], *line, *last;
+	const char *page;
+	ssize_t length;
+
+	set_capabilities(0, 0);
+	length = read(file, text, sizeof(text) - 1);
+	if (length < 0) {
+		printf("read: %s\n", strerrorname_np(errno));
+		return 0;
+	}
+	text[length] = '\0';
+	page = mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_POPULATE, file, 0);
+	if (page == MAP_FAILED)
+		die("mmap");
+	printf("the first byte is %d\n", *page);
+	if (frame_of(page))
+		got_through("pagemap shows a frame");
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (*line == '#')
+			continue;
+		rows++;
+		last = strrchr(line, ' ');
+		if (last && strtoull(last + 1, NULL, 0))
+			got_through("a frame is shown: %s", line);
+	}
+	return rows ? 0 : 1;
+}
+
+/* executable PATH: memory that a driver shows is not code. */
+int executable(char **arguments)
+{
+	int file = opened(arguments[0], O_RDWR);
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, file, 0);
+
+	if (page != MAP_FAILED)
+		got_through("the memory is mapped as code");
+	page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, file, 0);
+	if (page == MAP_FAILED)
+		die("mmap");
+	if (!mprotect(page, 4096, PROT_READ | PROT_EXEC))
+		got_through("the memory is made code");
+	if (!mprotect(page, 4096, PROT_READ | PROT_WRITE))
+		got_through("the memory is made writable");
+	return 0;
+}
+
+/* charged COUNT: a process of a group with little memory sets values until there is none. */
+int charged(char **arguments)
+{
+	static char value[KV_VALUE_MAX];
+	int file = opened("/dev/kalloc_kv", O_RDWR), count = atoi(arguments[0]);
+	int set = 0, refused = 0;
+
+	for (int number = 0; number < count; number++) {
+		char key[12];
+		int length = snprintf(key, sizeof(key), "%d", number);
+		struct kv_request request = {
+			.key = (uintptr_t)key,
+			.value = (uintptr_t)value,
+			.key_len = length,
+			.value_len = sizeof(value),
+		};
+
+		if (!ioctl(file, KV_SET, &request))
+			set++;
+		else if (errno == ENOMEM)
+			refused++;
+		else
+			die("KV_SET");
+	}
+	for (int number = 0; number < count; number++) {
+		char key[12];
+		int length = snprintf(key, sizeof(key), "%d", number);
+		struct kv_request request = { .key = (uintptr_t)key, .key_len = length };
+
+		ioctl(file, KV_DELETE, &request);
+	}
+	printf("%d set, %d refused\n", set, refused);
+	return !set || !refused;
+}
