@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import indent
 
 from . import cache as store
+from . import attacks as attempts
 from . import crates, doctests, gfp_flags, kalloctop, measured, messages, modules, pages, tutorial
 from . import frames as stack_frames
 from . import models as litmus
@@ -142,7 +143,8 @@ def hazards(log: Path) -> None:
     """Every test that a page says shows something is there, and every hazard is in its table once."""
     complaints, seen = [], []
     for page in ("accounting", "soundness"):
-        for row in ROW.finditer((TREE / f"Documentation/{page}.rst").read_text()):
+        # The tables of attacks have a check of their own.
+        for row in ROW.finditer((TREE / f"Documentation/{page}.rst").read_text().partition(f"\n{attempts.HEADING}\n")[0]):
             tests = " ".join(row[0].split("\n     -")[-1].split())
             if re.fullmatch(r"H\d+", row[1]):
                 seen.append(row[1])
@@ -283,6 +285,12 @@ def numbers(log: Path) -> None:
     report(list(measured.stale()), log)
 
 
+def attacks(log: Path) -> None:
+    """Documentation/soundness.rst lists each attack that `scripts/test attacks` makes, and no other."""
+    complaints = list(attempts.unlisted((TREE / "Documentation/soundness.rst").read_text()))
+    report([*complaints, "the tables should be", *attempts.listing().splitlines()] if complaints else [], log)
+
+
 def commands(log: Path) -> None:
     """`make help` has every target of the Makefile, and nothing else."""
     text = (TREE / "Makefile").read_text()
@@ -313,8 +321,8 @@ def report(complaints: list[str], log: Path) -> None:
 
 
 CHECKS: tuple[Callable[[Path], None], ...] = (
-    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, flags, hazards, troubles, numbers, commands,
-    defects, models, clippy, frames, cargo, rustdoc, documents, examples)
+    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, flags, hazards, attacks, troubles, numbers,
+    commands, defects, models, clippy, frames, cargo, rustdoc, documents, examples)
 
 
 def run_checks(names: list[str]) -> int:

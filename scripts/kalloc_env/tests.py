@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import clients, kvm, modules, process
+from . import attacks, clients, kvm, modules, process
 from .case import Case, again, done, said, status
 from .kernels import Kernel
 from .kunit import CACHES, SHEAVES, Machine, kunit, parts
@@ -28,7 +28,7 @@ from .skip import SKIP, SKIPPED
 SCENARIOS = TREE / "tests" / "scenarios"
 # The scenarios that want more than two kernels.
 CLIENTS, FLAVOURS = "clients", "rust_kbuild"
-MODULES = "modules"
+MODULES, ATTACKS = "modules", "attacks"
 # The guests of KUnit's cases, and what each checks of the allocator.
 GUESTS = {"kunit": Machine(), "sheaves": SHEAVES}
 TIMES = LOGS / "test-times.json"
@@ -53,7 +53,7 @@ def run_tests(names: list[str]) -> int:
         if known < len(names):
             raise Failure("a part of kunit or sheaves is run with other parts only", status=2)
         return _run_parts(parted)
-    if unknown := set(names) - {*GUESTS, MODULES, *scenarios}:
+    if unknown := set(names) - {*GUESTS, MODULES, ATTACKS, *scenarios}:
         raise Failure(f"no test {' or '.join(sorted(unknown))}", status=2)
 
     stock, debug = set_up("stock", "debug")
@@ -68,6 +68,7 @@ def run_tests(names: list[str]) -> int:
 
     jobs: dict[str, Job] = {"kunit": lambda: kunit(debug), "sheaves": lambda: parts(debug, [CACHES], SHEAVES, whole=True)}
     jobs[MODULES] = lambda: (silent(kernel) for kernel in (stock, debug))
+    jobs[ATTACKS] = lambda: attacks.attacks([stock, debug])
     jobs |= {name: lambda path=path: scenario(path) for name, path in scenarios.items()}  # type: ignore[misc]
     times = _times()
     # What took longest first, so that nothing long is left when the rest is done.
