@@ -187,7 +187,7 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("pages", "io_despite_noio", "The same with flags that start no I/O", seconds=60),
     Attack("pages", "footprints_of_shrunk_areas", "Areas of huge pages are shrunk to some bytes: what do they take?"),
     Attack("pages", "bytes_mapped_without_guard", "How much is mapped, asked of parts of an area with no hole behind them"),
-    Attack("pages", "large_per_cpu_values", "Per-CPU values as large as may be returned by value"),
+    Attack("pages", "large_per_cpu_values", "Per-CPU values of 32 KiB, made in place; initializers that fail in the middle"),
     Attack("pages", "drops_with_interrupts_disabled", "16,000 pages are dropped with interrupts disabled"),
     Attack("pages", "forgotten_references", "Owners and references of shared pages are forgotten", """
         try forgotten_references; unload""", allowed=FORGOTTEN),
@@ -228,6 +228,10 @@ ATTACKS: tuple[Attack, ...] = (
         modprobe kalloc_map; attacks executable /dev/kalloc_map; rmmod kalloc_map"""),
 
     Attack("compile", "own_unit", "A type that states its own size, which no block of its site has"),
+    Attack("compile", "percpu_by_value", "A value for each CPU that is larger than a part of the stack, returned by value"),
+    Attack("compile", "rcu_chain", "RCU objects that link to each other, which need no ``unsafe``: this one compiles"),
+    Attack("compile", "rcu_value_not_shared", "An RCU value that readers must not share"),
+    Attack("compile", "map_unfinished", "A mapping that a driver prepares, and does not return"),
 
     # The modules end here, with what is left of them.
     Attack("slab", "leaked_caches", "Objects, slots, batches and caches are forgotten, and the module is unloaded", """

@@ -78,37 +78,55 @@ pub(super) fn mapped(_: &Attacker) -> Result {
     Ok(())
 }
 
-/// As large as a value may be that is returned.
-struct Value([Atomic<u64>; Value::WORDS]);
+/// As many words as the largest value of a CPU has.
+const WORDS: usize = 4096;
 
-impl Value {
-    const WORDS: usize = 4096;
+/// A word that counts how many like it there are.
+struct Word(Atomic<u64>);
 
-    #[inline(never)]
-    fn new(cpu: CpuId) -> Self {
-        Value(core::array::from_fn(|word| {
-            Atomic::new(u64::from(cpu.as_u32()) + word as u64)
-        }))
-    }
+static WORDS_LIVE: Atomic<i64> = Atomic::new(0);
 
-    fn last(&self) -> u64 {
-        self.0.last().map_or(0, |word| word.load(Relaxed))
+impl Word {
+    fn new(word: u64) -> Self {
+        WORDS_LIVE.fetch_add(1, Relaxed);
+        Word(Atomic::new(word))
     }
 }
 
-/// Values of that size for every CPU, made by a function, and by one that the compiler puts in its place.
+impl Drop for Word {
+    fn drop(&mut self) {
+        WORDS_LIVE.fetch_add(-1, Relaxed);
+    }
+}
+
+/// Values of 32 KiB for every CPU, as large as there are, and values whose initializer fails in the middle.
 pub(super) fn per_cpu(_: &Attacker) -> Result {
-    let sum = |values: &PerCpu<Value>| -> u64 {
-        let last = |(cpu, value): (CpuId, &Value)| value.last() - u64::from(cpu.as_u32());
-        values.iter().map(last).sum()
-    };
-    let values = PerCpu::new(GFP_KERNEL, Value::new)?;
-    holds!(sum(&values) % (Value::WORDS as u64 - 1) == 0);
-    let values = PerCpu::new(GFP_KERNEL, |cpu| {
-        Value(core::array::from_fn(|word| {
-            Atomic::new(u64::from(cpu.as_u32()) + word as u64)
-        }))
+    type Value = [Word; WORDS];
+    let values = PerCpu::<Value>::pin_init(GFP_KERNEL, |cpu| {
+        let cpu = u64::from(cpu.as_u32());
+        pin_init::init_array_from_fn(move |word| Word::new(cpu + word as u64))
     })?;
-    holds!(sum(&values) % (Value::WORDS as u64 - 1) == 0);
+    let mut cpus = 0;
+    for (cpu, value) in values.iter() {
+        cpus += 1;
+        let first = u64::from(cpu.as_u32());
+        let mut words = value.iter().enumerate();
+        holds!(words.all(|(nth, word)| word.0.load(Relaxed) == first + nth as u64));
+    }
+    holds!(WORDS_LIVE.load(Relaxed) == cpus * WORDS as i64);
+    drop(values);
+    holds!(WORDS_LIVE.load(Relaxed) == 0);
+    for failing in [0, 1, WORDS, WORDS + 1, 2 * WORDS - 1] {
+        let made = Atomic::new(0);
+        let values = PerCpu::<Value>::pin_init(GFP_KERNEL, |_| {
+            pin_init::init_array_from_fn(|_| {
+                let in_time = made.fetch_add(1, Relaxed) < failing as i64;
+                in_time.then(|| Word::new(0)).ok_or(EIO)
+            })
+        });
+        holds!(failing >= cpus as usize * WORDS || values.is_err());
+        drop(values);
+        holds!(WORDS_LIVE.load(Relaxed) == 0);
+    }
     Ok(())
 }
