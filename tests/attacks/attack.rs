@@ -29,8 +29,7 @@ use kernel::{
     time::{
         delay::fsleep,
         Delta, //
-    },
-    uaccess::UserSliceReader, //
+    }, //
 };
 
 /// An attack: its name, and what it does.
@@ -126,12 +125,8 @@ impl Records for File {
 }
 
 impl Commands for File {
-    fn command(&self, input: &mut UserSliceReader) -> Result {
-        let mut name = [0; 64];
-        let length = input.len();
-        let name = name.get_mut(..length).ok_or(E2BIG)?;
-        input.read_slice(name)?;
-        self.0.run(name.trim_ascii())
+    fn command(&self, text: &[u8]) -> Result {
+        self.0.run(text.trim_ascii())
     }
 }
 

@@ -26,8 +26,7 @@ use kernel::{
         ERESTARTSYS,
         ERESTART_RESTARTBLOCK, //
     },
-    prelude::*,
-    uaccess::UserSliceReader, //
+    prelude::*, //
 };
 
 /// A record that fails.
@@ -45,7 +44,7 @@ impl Records for Failing {
 }
 
 impl Commands for Failing {
-    fn command(&self, _: &mut UserSliceReader) -> Result {
+    fn command(&self, _: &[u8]) -> Result {
         Err(self.0)
     }
 }
