@@ -30,6 +30,7 @@ use crate::{
         Handle,
         Id,
         Place,
+        Shown,
         Source,
         WriteFn, //
     },
@@ -285,13 +286,12 @@ unsafe extern "C" fn cancel<R: Commands>(records: *mut c_void) {
 ///
 /// # Invariants
 ///
-/// `id`, if there is one, is that of a file whose source is `self.source`, which has `self.records`, until
-/// `files` removes it, or somebody the directory.
+/// `id`, if there is one, is that of a file whose source is that of `shown`, until `files` removes it, or somebody
+/// the directory.
 #[pin_data(PinnedDrop)]
 pub struct SeqFile<R: Records + 'static> {
     id: Option<Id>,
-    source: Source,
-    records: R,
+    shown: KBox<Shown<R>>,
     #[pin]
     _pin: PhantomPinned,
 }
@@ -356,18 +356,16 @@ impl<R: Records + 'static> SeqFile<R> {
     ) -> impl PinInit<Self, Error> {
         const { crate::place::assert_movable::<R>() };
         // SAFETY: On success the closure initialises all fields, on error none; nothing in it moves
-        // the slot. The source stays there until the file has been removed, when the slot is dropped.
+        // the slot.
         unsafe {
             pin_init::pin_init_from_closure(move |slot: *mut Self| {
-                let data = &raw mut (*slot).records;
-                data.write(records);
-                let source = &raw mut (*slot).source;
-                source.write(Source {
+                let shown = Shown::new(records, |records| Source {
                     table: Callbacks::<R>::TABLE,
-                    records: data.cast(),
+                    records,
                     write: commands.map(|(write, _)| write),
                     cancel: commands.map(|(_, cancel)| cancel),
-                });
+                })?;
+                let source = shown.source();
                 // The records are in place before the first reader can come.
                 let id = files::add(module, source, Place::Debug, name, &|| {
                     let parent = find()?;
@@ -390,13 +388,11 @@ impl<R: Records + 'static> SeqFile<R> {
                 let id = match id {
                     Ok(id) => Some(id),
                     Err(error) if error == ENODEV => None,
-                    Err(error) => {
-                        data.drop_in_place();
-                        return Err(error);
-                    }
+                    Err(error) => return Err(error),
                 };
                 // INVARIANT: Just created, with that source.
                 (&raw mut (*slot).id).write(id);
+                (&raw mut (*slot).shown).write(shown);
                 Ok(())
             })
         }
@@ -404,7 +400,7 @@ impl<R: Records + 'static> SeqFile<R> {
 
     /// What the file shows.
     pub fn records(&self) -> &R {
-        &self.records
+        self.shown.records()
     }
 }
 

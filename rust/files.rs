@@ -67,6 +67,57 @@ pub(crate) struct Source {
     pub(crate) cancel: Option<CancelFn>,
 }
 
+/// What a file shows, where C finds it, in memory of its own.
+///
+/// The owner of a file is initialized in place, but its memory may be freed without a drop: in safe code, the
+/// kernel crate puts anything into a `MaybeUninit` ([`Wrapper`](pin_init::Wrapper)). What C points to is leaked
+/// then, and the file removed with its module, as if the owner had been forgotten.
+pub(crate) struct Shown<R> {
+    source: Source,
+    records: R,
+}
+
+// SAFETY: The pointers of the source are to the records, which are `Send`.
+unsafe impl<R: Send> Send for Shown<R> {}
+// SAFETY: A shared reference gives access to the records, which are `Sync`.
+unsafe impl<R: Sync> Sync for Shown<R> {}
+
+impl<R> Shown<R> {
+    /// Puts `records` there, and makes their source by `source`.
+    ///
+    /// # Errors
+    ///
+    /// - [`EAGAIN`] if the caller may not sleep.
+    /// - [`ENOMEM`] if there is no memory.
+    pub(crate) fn new(
+        records: R,
+        source: impl FnOnce(*mut c_void) -> Source,
+    ) -> Result<KBox<Self>> {
+        if crate::context::is_atomic() {
+            return Err(EAGAIN);
+        }
+        let mut shown = KBox::<Self>::new_uninit(GFP_KERNEL)?;
+        let slot = shown.as_mut_ptr();
+        // SAFETY: The memory is for a `Self`, whose two fields are initialized.
+        unsafe {
+            let data = &raw mut (*slot).records;
+            data.write(records);
+            (&raw mut (*slot).source).write(source(data.cast()));
+            Ok(shown.assume_init())
+        }
+    }
+
+    /// Where C finds it all.
+    pub(crate) fn source(&self) -> *mut Source {
+        ptr::from_ref(&self.source).cast_mut()
+    }
+
+    /// What is shown.
+    pub(crate) fn records(&self) -> &R {
+        &self.records
+    }
+}
+
 /// What the kernel knows a file by.
 pub(crate) enum Handle {
     /// A file in `/proc`.

@@ -60,6 +60,7 @@ use crate::{
         Handle,
         Id,
         Place,
+        Shown,
         Source, //
     },
     seq::{
@@ -143,13 +144,12 @@ impl Readers {
 ///
 /// # Invariants
 ///
-/// `id` is that of a file that shows `self.records`, and that nobody else removes but `files` when its
+/// `id` is that of a file that shows what is in `shown`, and that nobody else removes but `files` when its
 /// module goes.
 #[pin_data(PinnedDrop)]
 pub struct ProcFile<R: Records + 'static> {
     id: Id,
-    source: Source,
-    records: R,
+    shown: KBox<Shown<R>>,
     #[pin]
     _pin: PhantomPinned,
 }
@@ -190,19 +190,18 @@ impl<R: Records + 'static> ProcFile<R> {
     ) -> impl PinInit<Self, Error> {
         const { crate::place::assert_movable::<R>() };
         // SAFETY: On success the closure initialises all fields, on error none; nothing in it
-        // moves the slot. The source stays there until the file has been removed, when the slot is dropped.
+        // moves the slot.
         unsafe {
             pin_init::pin_init_from_closure(move |slot: *mut Self| {
-                let data = &raw mut (*slot).records;
-                data.write(records);
-                let source = &raw mut (*slot).source;
-                source.write(Source {
+                let shown = Shown::new(records, |records| Source {
                     table: Callbacks::<R>::TABLE,
-                    records: data.cast(),
+                    records,
                     write: None,
                     cancel: None,
-                });
-                // The records are in place before the first reader can come.
+                })?;
+                let source = shown.source();
+                // The records are in place before the first reader can come. They stay there until the file
+                // has been removed, or for ever.
                 let id = files::add(module, source, Place::Proc, name, &|| {
                     to_result(bindings::kalloc_helper_proc_is_free(name.as_char_ptr()))?;
                     let entry = bindings::kalloc_helper_proc_create(
@@ -211,10 +210,10 @@ impl<R: Records + 'static> ProcFile<R> {
                         source.cast(),
                     );
                     NonNull::new(entry).map(Handle::Proc).ok_or(ENOMEM)
-                })
-                .inspect_err(|_| data.drop_in_place())?;
-                // INVARIANT: Just created, with that data.
+                })?;
+                // INVARIANT: Just created, with that source.
                 (&raw mut (*slot).id).write(id);
+                (&raw mut (*slot).shown).write(shown);
                 Ok(())
             })
         }
@@ -222,7 +221,7 @@ impl<R: Records + 'static> ProcFile<R> {
 
     /// What the file shows.
     pub fn records(&self) -> &R {
-        &self.records
+        self.shown.records()
     }
 }
 
