@@ -96,6 +96,7 @@ impl<R> Shown<R> {
         if crate::context::is_atomic() {
             return Err(EAGAIN);
         }
+        // GFP: There is no caller's choice: creating a file sleeps.
         let mut shown = KBox::<Self>::new_uninit(GFP_KERNEL)?;
         let slot = shown.as_mut_ptr();
         // SAFETY: The memory is for a `Self`, whose two fields are initialized.

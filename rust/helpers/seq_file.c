@@ -102,6 +102,7 @@ static ssize_t kalloc_seq_render(struct kalloc_seq *seq, struct kiocb *iocb, siz
 		return result;
 	/* seq_file begins anew there, too. */
 	if (!seq->count || seq->pos != pos || !pos) {
+		// GFP: A reader sleeps, and is charged for its page.
 		if (!seq->text)
 			seq->text = kmalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
 		vec.iov_base = seq->text;

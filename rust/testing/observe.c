@@ -171,7 +171,7 @@ int kalloc_test_watched(void)
 	return flags & (__GFP_HIGHMEM | __GFP_DMA32) ? -(int)calls : (int)calls;
 }
 
-/* Has a function called by kfree() of an address; NULL ends that. An error, -ENOSYS if it cannot. */
+/* Calls a function when kfree() gets an address; NULL ends that. -EOPNOTSUPP: no tracepoints. */
 int kalloc_test_await_free(const void *address, void (*function)(void));
 int kalloc_test_await_free(const void *address, void (*function)(void))
 {
@@ -186,6 +186,6 @@ int kalloc_test_await_free(const void *address, void (*function)(void))
 	tracepoint_synchronize_unregister();
 	return 0;
 #else
-	return -ENOSYS;
+	return -EOPNOTSUPP;
 #endif
 }

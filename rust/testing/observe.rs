@@ -105,7 +105,7 @@ pub(crate) fn calls<R>(f: impl FnOnce() -> R) -> (R, Calls) {
 }
 
 /// Calls `f`, and `then` as soon as it begins to free the block at `address`, which only one thread may await at
-/// a time. An error, `ENOSYS` if this kernel does not trace that, comes after `f`.
+/// a time. An error, `EOPNOTSUPP` if this kernel does not trace that, comes after `f`.
 pub(crate) fn when_freed(address: usize, then: extern "C" fn(), f: impl FnOnce()) -> Result {
     let traced = kalloc_test_await_free(ptr::without_provenance(address), Some(then));
     f();

@@ -23,7 +23,8 @@ use kalloc::{
     Gfp,
     KmemCache,
     Order,
-    Tag, //
+    Tag,
+    Zone, //
 };
 use kernel::{
     page::PAGE_SIZE,
@@ -36,7 +37,7 @@ use kernel::{
 ///
 /// As [`probe::api`].
 pub(crate) fn measure(table: &mut Table) -> Result {
-    let mut seen = Seen::nothing(GFP_KERNEL)?;
+    let mut seen = Seen::nothing(Zone::of_flags(GFP_KERNEL))?;
     let sizes = [
         objects::<Cache1, _>(&mut seen)?,
         objects::<Cache24, _>(&mut seen)?,

@@ -16,7 +16,8 @@ use kalloc::{
     memory,
     vmalloc,
     Gfp,
-    Site, //
+    Site,
+    Zone, //
 };
 use kernel::{
     alloc::{
@@ -170,7 +171,7 @@ fn largest<A: Api>() -> Value {
 /// a virtually contiguous block has from several places.
 fn looks<A: Api>(sizes: &[usize]) -> Result<Seen> {
     let odd = [3, 33, 257, 1025].map(|pages| pages * PAGE_SIZE);
-    let mut seen = Seen::nothing(GFP_KERNEL)?;
+    let mut seen = Seen::nothing(Zone::of_flags(GFP_KERNEL))?;
     for &size in [sizes, &odd].into_iter().flatten() {
         if size > budget() {
             continue;

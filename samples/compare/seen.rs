@@ -14,7 +14,6 @@ use super::{
 use kalloc::{
     layout,
     memory,
-    Gfp,
     Zone, //
 };
 use kernel::{
@@ -40,14 +39,14 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Nothing yet, of blocks that are allocated with these flags.
+    /// Nothing yet, of blocks whose memory may come from these zones.
     ///
     /// # Errors
     ///
     /// [`ENOMEM`].
-    pub(crate) fn nothing(gfp: impl Into<Gfp>) -> Result<Self> {
+    pub(crate) fn nothing(of: impl Iterator<Item = Zone>) -> Result<Self> {
         let mut zones = KVec::new();
-        for zone in Zone::of_flags(gfp) {
+        for zone in of {
             zones.push(zone.name(), GFP_KERNEL)?;
         }
         Ok(Seen {

@@ -49,6 +49,7 @@ mod block;
 mod case;
 #[path = "../../rust/testing/observe.rs"]
 mod observe;
+#[allow(dead_code)] // A suite that is not run again refuses by other rules, too.
 #[path = "../kunit/refusal.rs"]
 mod refusal;
 #[path = "../doctests/sites.rs"]

@@ -15,7 +15,6 @@ use kalloc::{
     Tag, //
 };
 use kernel::{
-    cpu::CpuId,
     page::PAGE_SIZE,
     prelude::*,
     sync::atomic::{
