@@ -24,8 +24,10 @@ CALLS = [f"{how}_{module}" for module in LOADED for how in ("load", "unload")] +
 UNMET = {
     *(f"kalloc_context.{name}" for name in ("sleeping_fails_under_a_spinlock", "owners_may_go_in_other_atomic_contexts",
                                             "owners_may_go_with_interrupts_disabled")),
-    *(f"kalloc_files.{name}" for name in ("names_are_checked", "a_name_is_given_once_at_a_time",
-                                          "files_of_two_kinds_may_share_a_name")),
+    *(f"kalloc_files.{name}" for name in ("names_are_checked", "a_name_is_given_once_at_a_time", "names_in_debugfs_are_taken",
+                                          "names_of_the_kernel_are_taken", "files_of_two_kinds_may_share_a_name")),
+    *(f"kalloc_cache_options.{name}" for name in ("names_that_sysfs_cannot_have_are_refused",
+                                                  "objects_must_fit_with_their_metadata")),
     "kalloc_cache.a_name_of_the_kernels_is_refused",
     "kalloc_site.a_site_registers_once", "kalloc_site.all_sites_register_or_none",
     "kalloc_stats.sizes_are_told_apart_by_powers_of_two",
