@@ -9,7 +9,7 @@ help:
 	@echo 'make test-deb                the Debian packages, installed on a new machine, booted, and purged'
 	@echo 'make test-models             the protocols between processors, by the memory model of the kernel'
 	@echo 'make bench                   the benchmarks; KERNEL=stock or prof: on that kernel'
-	@echo 'make test-defects            the defects of tests/defects/, planted one by one: are they noticed? Half an hour'
+	@echo 'make test-mutants            the defects of tests/defects/, planted one by one: are they noticed? Half an hour'
 	@echo 'make test-faults             allocations refused one by one, for an hour at most'
 	@echo 'make test-matrix             the suites on kernels of other kinds, which are built first: an hour'
 	@echo 'make soak                    ten minutes of load; was anything lost?'
@@ -26,22 +26,25 @@ help:
 	@echo 'make rust-analyzer           rust-project.json, for editors'
 	@echo 'make compile_commands.json   the same for the files in C'
 	@echo 'make hooks                   have git check what is committed'
-	@echo 'make clean                   remove what these have made in the tree; scripts/setup --prune is for the cache'
+	@echo 'make clean                   remove what these have made in the tree; scripts/kalloc setup --prune is for the cache'
 
 run test test-deb test-models bench check deb tools:
-	@scripts/$@
+	@scripts/kalloc $@
 
-test-defects test-faults test-matrix:
-	@scripts/$@ $(if $(MINUTES),--minutes $(MINUTES))
+test-mutants := mutants
+test-faults := fault-injection
+test-matrix := matrix
+test-mutants test-faults test-matrix:
+	@scripts/kalloc $($@) $(if $(MINUTES),--minutes $(MINUTES))
 
 soak fuzz:
-	@scripts/$@ $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KERNEL),--kernel $(KERNEL))
+	@scripts/kalloc $@ $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KERNEL),--kernel $(KERNEL))
 
 doc:
-	@scripts/check rustdoc documents
+	@scripts/kalloc check rustdoc documents
 
 modules modules_install rust-analyzer compile_commands.json:
-	@scripts/modules $@
+	@scripts/kalloc modules $@
 
 hooks:
 	@scripts/pre-commit --install
@@ -52,4 +55,4 @@ shell:
 clean:
 	rm -rf build rust-project.json compile_commands.json
 
-.PHONY: help run test test-deb test-defects test-models test-faults test-matrix bench soak fuzz check deb tools doc modules modules_install rust-analyzer compile_commands.json hooks shell clean
+.PHONY: help run test test-deb test-mutants test-models test-faults test-matrix bench soak fuzz check deb tools doc modules modules_install rust-analyzer compile_commands.json hooks shell clean

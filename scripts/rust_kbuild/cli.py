@@ -5,7 +5,7 @@ import argparse
 import os
 from pathlib import Path
 
-from kalloc_env.say import Failure, say
+from rust_kbuild.console import Failure, say
 
 from . import headers, prepare, symbols
 from .tools import lines

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kalloc_env.say import Failure
+from rust_kbuild.console import Failure
 
 # Debian and most others; Debian's without a kernel image; Fedora's.
 PLACES = ("/lib/modules/{}/build", "/usr/src/linux-headers-{}", "/usr/src/kernels/{}")

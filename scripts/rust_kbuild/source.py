@@ -7,7 +7,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from kalloc_env.say import Failure, run
+from rust_kbuild.console import Failure, run
 
 from .headers import Headers
 

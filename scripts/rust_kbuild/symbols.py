@@ -5,17 +5,19 @@ import gzip
 import lzma
 import re
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
-from kalloc_env.say import Failure
+from rust_kbuild.console import Failure
 
 UNDEFINED, GLOBAL, WEAK = 0, 1, 2
 # What the kernel's loader or the linker provides.
 PROVIDED = {"_GLOBAL_OFFSET_TABLE_"}
-OPEN = {".xz": lzma.open, ".gz": gzip.open, ".ko": open}
+OPEN: dict[str, Callable[[Path], BinaryIO | gzip.GzipFile | lzma.LZMAFile]] = {
+    ".xz": lambda path: lzma.open(path, "rb"), ".gz": lambda path: gzip.open(path, "rb"), ".ko": lambda path: path.open("rb")}
 
 
 def exported(symvers: Path) -> dict[str, int]:
@@ -36,8 +38,8 @@ class Module:
         if opener is None:
             raise Failure(f"{self.path.name} is neither a .ko, nor one compressed by xz or gzip: unpack it first")
         try:
-            with opener(self.path, "rb") as file:
-                data: bytes = file.read()
+            with opener(self.path) as file:
+                data = file.read()
         except (lzma.LZMAError, gzip.BadGzipFile) as error:
             raise Failure(f"{self.path.name} cannot be unpacked: {error}") from error
         # 64 bits, least byte first, relocatable.

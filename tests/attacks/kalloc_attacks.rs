@@ -3,8 +3,8 @@
 //! Attacks that safe code makes on the kernel through kalloc.
 //!
 //! Each attack does what the documentation forbids, or leaves open. It must end with an error or with the
-//! right result, and with nothing in the log: `scripts/test attacks` runs them all, and
-//! `scripts/kalloc_env/attacks.py` has the list. By hand:
+//! right result, and with nothing in the log: `scripts/kalloc test attacks` runs them all, and
+//! `scripts/kalloc_dev/test/attacks.py` has the list. By hand:
 //!
 //! ```text
 //! # modprobe kalloc_attacks

@@ -2,7 +2,7 @@
 
 //! The examples of the crate's documentation, as a KUnit suite. They run when the module is loaded.
 //!
-//! Each is a case; `scripts/kalloc_env/doctests.py` makes them from the comments in `rust/`.
+//! Each is a case; `scripts/kalloc_dev/doc/doctests.py` makes them from the comments in `rust/`.
 
 use kernel::prelude::*;
 use sites::{

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 # What the guest of the KUnit suites runs: the suites, then what only the life of modules
-# shows. What each section prints is held against scripts/kalloc_env/kunit.py. After a section's
+# shows. What each section prints is held against scripts/kalloc_dev/test/kunit.py. After a section's
 # name come the kernel's options that it needs, and how new it must be; on one that lacks any it is left out.
 # shellcheck disable=SC2004 # Sizes and places are expressions, put in as they are.
 section() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * One bug of each kind that a kernel for debugging must notice, on memory that kalloc_planted.rs
- * lends. Each must be in the log, by this function's name; scripts/kalloc_env/guards says as what.
+ * lends. Each must be in the log, by this function's name; scripts/kalloc_dev/test/sanitizers says as what.
  */
 
 #include <linux/kasan.h>

@@ -3,7 +3,7 @@
 //! The cases of the KUnit suites, and the examples, with allocations refused: each with all of them, then with
 //! its first, its second, and so on, until there is none left to refuse. They run when the module is loaded.
 //!
-//! `scripts/kalloc_env/refused.py` takes them from `tests/kunit/`. A case that is refused memory may pass all
+//! `scripts/kalloc_dev/test/fault_injection/generate.py` takes them from `tests/kunit/`. A case that is refused memory may pass all
 //! the same; fail with `ENOMEM`; or find that something is not as it expects. In each event it leaves nothing.
 
 use case::{

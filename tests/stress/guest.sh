@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # What the guest of a soak runs: rounds of kalloc_stress.ko, each with readers of all files, modules that
 # come, are used by processes, and go, processors that do, and processes that eat all memory. Each prints a
-# line of what was done; "wrong" is what scripts/kalloc_env/soak.py fails on. Variables: rounds, seconds, loads, ops, eaters, lost.
+# line of what was done; "wrong" is what scripts/kalloc_dev/test/soak.py fails on. Variables: rounds, seconds, loads, ops, eaters, lost.
 # shellcheck disable=SC2154 # Set by whoever runs this.
 folder=/sys/kernel/debug/kalloc
 

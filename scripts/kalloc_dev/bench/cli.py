@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What `make bench` does: measures, compares, and judges.
+
+Instructions are counted in an emulated guest, the same on every machine. Where guests run under
+KVM, nanoseconds and cycles are measured as well.
+"""
+
+import argparse
+import json
+import os
+from dataclasses import asdict
+
+from kalloc_dev.bench import record, report
+from kalloc_dev.bench.bounds import BOUNDS, Verdict
+from kalloc_dev.bench.measure import GROUPS, Result, instructions, times
+from kalloc_dev.core.paths import BUILD, TREE
+from kalloc_dev.core.prepare import set_up
+from kalloc_dev.guest import kvm
+from kalloc_dev.kernel.build import Kernel, kernel
+from kalloc_dev.modules import kbuild
+from rust_kbuild.console import Failure, say
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)} (default: all)")
+    parser.add_argument("--kernel", default=os.environ.get("KERNEL") or "bench", choices=("bench", "stock", "prof"),
+                        help="bench: ours; stock: Debian's; prof: ours with the kernel's own profiler "
+                             "(default: $KERNEL, or bench)")
+    parser.add_argument("--timeout", type=float, default=540, metavar="S", help="seconds for all scenarios")
+    parser.add_argument("--times", action="store_true",
+                        help="nanoseconds and cycles as well (default: where guests run under KVM)")
+    parser.add_argument("--record", action="store_true",
+                        help="make the table of Documentation/allocators.rst of what is measured")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Measures; the status is 1 if a bound is broken."""
+    if unknown := set(options.groups) - set(GROUPS):
+        raise Failure(f"no group {' or '.join(sorted(unknown))}", status=2)
+    if options.record and options.kernel != "bench":
+        raise Failure("--record needs the bench kernel", status=2)
+
+    target = kernel("prof") if options.kernel == "prof" else set_up(options.kernel)[0]
+    groups = options.groups or GROUPS
+    results = instructions(target, groups, options.timeout)
+    timed = times(target, groups, options.timeout) if options.times or kvm.usable(target) else []
+    verdicts = [verdict for bound in BOUNDS for verdict in bound.judge(results)]
+    about = write(target, results, timed, verdicts)
+
+    print(report.table(results))
+    if timed:
+        print(report.times(timed))
+    print(report.judgement(verdicts))
+    if options.record:
+        record.record(about, results)
+        say(f"    written: {record.RECORD.relative_to(TREE)}, {record.PAGE.relative_to(TREE)}")
+    wrong = problems(about, results, verdicts, whole=set(groups) == set(GROUPS))
+    held = sum(verdict.ok for verdict in verdicts)
+    named = "".join(f"; {kind}: {', '.join(of)}" for kind, of in wrong.items() if of)
+    say(f"==> {held} bounds hold, on Linux {target.release}{named or ', and none is broken'}")
+    return 1 if any(wrong.values()) else 0
+
+
+def problems(about: dict[str, object], results: list[Result], verdicts: list[Verdict], whole: bool) -> dict[str, list[str]]:
+    """What is broken, has changed, or was not measured though `whole` says that all groups were: the names of it."""
+    broken = [verdict.what for verdict in verdicts if not verdict.ok]
+    if about["kernel"] != "bench":
+        return {"broken": broken}
+    missing = {bound.what: gaps for bound in BOUNDS if (gaps := list(bound.missing(results)))} if whole else {}
+    changed = record.changed(about, results, whole)
+    for what, gaps in missing.items():
+        say(f"    not measured: {what}: {'; '.join(gaps)}")
+    for name, how in changed.items():
+        say(f"    {name}: {how}")
+    return {"broken": broken, "not measured": list(missing), "changed": list(changed)}
+
+
+def write(target: Kernel, results: list[Result], timed: list[Result], verdicts: list[Verdict]) -> dict[str, object]:
+    """Leaves the results in build/; returns them, with what they are of."""
+    suffix = "" if target.name == "bench" else f"-{target.name}"
+    tree = kbuild.tree_of(target)
+    about: dict[str, object] = {
+        "kernel": target.name,
+        "release": target.release,
+        "compiler": tree.config("CC_VERSION_TEXT"),
+        "rustc": tree.config("RUSTC_VERSION_TEXT"),
+        "unit": "instructions per allocation and free",
+        "results": [asdict(result) for result in results],
+        "times_unit": "nanoseconds and cycles per allocation and free",
+        "times": [asdict(result) for result in timed],
+        "bounds": [asdict(verdict) for verdict in verdicts],
+    }
+    paths = [BUILD / f"bench{suffix}.json", BUILD / f"bench{suffix}.rst"]
+    paths[0].write_text(json.dumps(about, indent=1) + "\n")
+    paths[1].write_text(report.rst(results, verdicts))
+    for family, picture in report.charts(results):
+        paths.append(BUILD / f"bench{suffix}-{family}.svg")
+        paths[-1].write_text(picture)
+    paths.append(BUILD / f"bench{suffix}.html")
+    paths[-1].write_text(report.html(about, results, timed, verdicts))
+    say("    written: " + " ".join(str(path.relative_to(BUILD.parent)) for path in paths))
+    return about

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The numbers by which Documentation/allocators.rst says which allocator to use.
+
+`scripts/kalloc bench --record` writes down what it has measured, with what it was measured on, and the page's table and
+sentences are made of that: no number in them is typed. `make check` holds the page against the record,
+`make bench` the record against what it measures.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kalloc_dev.bench.bounds import BULK, FASTPATH, ONE_BY_ONE, PAIRS
+from kalloc_dev.bench.report import grid
+from kalloc_dev.core import store
+from kalloc_dev.core.paths import TREE
+from rust_kbuild.console import Failure, say
+
+if TYPE_CHECKING:
+    from kalloc_dev.bench.measure import Result
+
+RECORD = TREE / "Documentation/measured.json"
+PAGE = TREE / "Documentation/allocators.rst"
+BEGIN, END = ".. What follows is made by scripts/kalloc bench --record.\n\n", "\n.. Up to here.\n"
+# How far a cost may be from the recorded one. Where a block is placed changes some of vmalloc's.
+TOLERANCE = 0.05
+ABOUT = ("kernel", "release", "compiler", "rustc", "unit")
+PAGES, FREE_PAGES, ANY_ORDER, VMALLOC = "alloc_pages", "__get_free_pages", "page_bench01", "fix_size_alloc_test"
+
+
+@dataclass(frozen=True)
+class Way:
+    """An owner type, and the scenario of the benchmark that measures it."""
+
+    owner: str
+    scenario: str
+    param: int
+
+
+NEEDS: dict[str, tuple[Way, ...]] = {
+    "an object of 256 bytes": (Way("KBox", PAIRS, 256), Way("KmemCache", FASTPATH, 1)),
+    "32 of them together, for each": (Way("KmemCache", ONE_BY_ONE, 32), Way("Batch", BULK, 32)),
+    "a page": (Way("KBox", PAIRS, 4096), Way("FreePages", FREE_PAGES, 0), Way("Pages", PAGES, 0), Way("VBox", VMALLOC, 1)),
+    "4 pages": (Way("KBox", PAIRS, 16384), Way("FreePages", FREE_PAGES, 2), Way("Pages", PAGES, 2), Way("VBox", VMALLOC, 4)),
+    "16 pages": (Way("Pages", ANY_ORDER, 4), Way("VBox", VMALLOC, 16)),
+    "256 pages": (Way("Pages", ANY_ORDER, 8), Way("VBox", VMALLOC, 256)),
+}
+USED = {(way.scenario, way.param) for ways in NEEDS.values() for way in ways}
+
+
+def record(about: dict[str, Any], results: Iterable[Result]) -> None:
+    """Writes down what was measured, and makes the page of it."""
+    kept = {f"{result.scenario}, {result.param}": round(result.least, 1) for result in ours(results)}
+    if missing := [name for name in map(name_of, sorted(USED)) if name not in kept]:
+        raise Failure(f"not measured: {'; '.join(missing)}")
+    data = {"licence": "SPDX-License-Identifier: GPL-2.0"} | {name: about[name] for name in ABOUT} | {
+        "sources": sources(), "kalloc": kept}
+    RECORD.write_text(json.dumps(data, indent=1) + "\n")
+    PAGE.write_text(with_section(PAGE.read_text(), data))
+
+
+def ours(results: Iterable[Result]) -> Iterator[Result]:
+    """The results that the page uses."""
+    return (result for result in results
+            if result.side == "kalloc" and not result.profiling and (result.scenario, result.param) in USED)
+
+
+def name_of(used: tuple[str, int]) -> str:
+    """How a cost is named in the record."""
+    return f"{used[0]}, {used[1]}"
+
+
+def changed(about: dict[str, Any], results: Iterable[Result], whole: bool) -> dict[str, str]:
+    """Which of the recorded costs are no longer so, or not there if `whole` says that everything was measured."""
+    data = json.loads(RECORD.read_text())
+    if other := [f"{name} {data[name]}" for name in ABOUT if data[name] != about[name]]:
+        say(f"    not compared with {RECORD.name}, which is of {', '.join(other)}")
+        return {}
+    kept = data["kalloc"]
+    now = {name_of((result.scenario, result.param)): result.least for result in ours(results)}
+    said = {name: f"this is {cost:.1f}" for name, cost in now.items()
+            if abs(cost - kept.get(name, 0)) > TOLERANCE * kept.get(name, 0)}
+    said |= {name: "this has none" for name in kept if whole and name not in now}
+    return {name: f"{RECORD.name} has {kept.get(name, 0)}, {what}: scripts/kalloc bench --record" for name, what in said.items()}
+
+
+def sources() -> str:
+    """A short name for the sources that were measured."""
+    return store.key_of(*(path.read_text() for top in ("rust", "bench") for path in sorted((TREE / top).rglob("*.[rch]*"))
+                          if path.is_file()))
+
+
+def stale() -> Iterator[str]:
+    """Says where the page is not what the record makes of it."""
+    text, data = PAGE.read_text(), json.loads(RECORD.read_text())
+    if data["sources"] != sources():
+        say(f"    {RECORD.name} is of other sources: make bench tells whether it still holds")
+    if text != with_section(text, data):
+        yield f"{PAGE.name}: the table is not made of {RECORD.name}: scripts/kalloc bench --record"
+
+
+def with_section(page: str, data: dict[str, Any]) -> str:
+    """The page with the table and the sentences of these numbers."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise Failure(f"{PAGE.name} has no place for the table")
+    return before + begin + section(data) + end + after
+
+
+def section(data: dict[str, Any]) -> str:
+    """The table, what it is of, and what follows from it."""
+    costs = {need: {way.owner: data["kalloc"][name_of((way.scenario, way.param))] for way in ways}
+             for need, ways in NEEDS.items()}
+    body = []
+    for need, by_owner in costs.items():
+        least = min(by_owner.values())
+        body += [["\\" if number else need, f"``{owner}``", f"{cost:.1f}", f"{cost / least:.2f}"]
+                 for number, (owner, cost) in enumerate(sorted(by_owner.items(), key=lambda item: item[1]))]
+    rustc = data["rustc"].split(" (")[0]
+    return (f"Instructions to allocate and free, on the *{data['kernel']}* kernel, Linux {data['release']}, {rustc}:\n\n"
+            + grid(["You need", "Owner", "Instructions", "To the least"], body) + "\n"
+            + "".join(f"* {sentence}\n" for sentence in advice(costs)))
+
+
+def advice(costs: dict[str, dict[str, float]]) -> Iterator[str]:
+    """What follows for the choice. Failure if something else does, by now."""
+    one, many = costs["an object of 256 bytes"], costs["32 of them together, for each"]
+    cache, batch = one["KmemCache"] / one["KBox"], many["Batch"] / many["KmemCache"]
+    yield follows(0.8 < cache < 1.2, f"An object of a slab cache takes {cache:.2f} times what a box does. The reason to make a cache "
+                  "is what else it offers:\n  objects that stay constructed, RCU, copies to user space, a row of its own, "
+                  "and a size that no class rounds up.")
+    yield follows(batch < 0.8, f"Objects that come and go together are a ``Batch``: {batch:.2f} times what they take one by one.")
+    for need in ("a page", "4 pages"):
+        ways = costs[need]
+        pages, mapped = ways["FreePages"] / ways["KBox"], ways["VBox"] / ways["KBox"]
+        yield follows(pages < mapped, f"Of {need}, page blocks take {pages:.2f} times what a box does, ``VBox`` {mapped:.2f} times.")
+    small, large = (costs[need]["VBox"] / costs[need]["Pages"] for need in ("16 pages", "256 pages"))
+    yield follows(min(small, large) > 1, "Memory that need not be in one piece is a matter of getting it, not of speed: ``VBox`` takes "
+                  f"{small:.2f} times what\n  ``Pages`` does for 16 pages, and {large:.2f} times for 256.")
+
+
+def follows(true: bool, sentence: str) -> str:
+    """The sentence, if what it advises follows from the numbers."""
+    if not true:
+        raise Failure(f"{PAGE.name}: no longer so: {sentence}")
+    return sentence

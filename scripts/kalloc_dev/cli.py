@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The command line of scripts/kalloc: one program, a subcommand for each task."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from kalloc_dev.bench import cli as bench
+from kalloc_dev.core.paths import BUILD, TREE, from_environment
+from kalloc_dev.core.prepare import prune, set_up
+from kalloc_dev.guest import cli as vm
+from kalloc_dev.kernel.build import NAMES, PLANS
+from kalloc_dev.lint import checks
+from kalloc_dev.modules import ide, kbuild
+from kalloc_dev.modules.external_driver import build_driver
+from kalloc_dev.package import deb, kalloctop
+from kalloc_dev.test import deb as deb_test
+from kalloc_dev.test import dmesg, fuzz, matrix, models, mutants, runner, slabinfo_readers, smoke, soak
+from kalloc_dev.test.fault_injection import cli as fault_injection
+from kalloc_dev.toolchain.compilers import toolchain
+from rust_kbuild.console import Failure, say
+
+PICTURE = TREE / "Documentation" / "kalloctop.svg"
+
+TARGETS = {
+    "modules": kbuild.build,
+    "modules_install": kbuild.install,
+    "rust-analyzer": ide.rust_analyzer,
+    "compile_commands.json": ide.compile_commands,
+}
+# The two descriptions cover every module, so they need the kernel that all modules are built for.
+DEFAULT_KERNEL = {"rust-analyzer": "debug", "compile_commands.json": "debug"}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that reports a mistake in one line, with status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Failure(f"{message} ({self.prog} --help)", status=2)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand: its help, its options, and the function that runs it."""
+
+    help: str
+    run: Callable[[argparse.Namespace], int]
+    arguments: Callable[[argparse.ArgumentParser], None] = lambda _: None
+
+
+def _setup_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kernels", nargs="*", metavar="KERNEL", help=f"of {', '.join(PLANS)} (default: {', '.join(NAMES)})")
+    parser.add_argument("--prune", action="store_true",
+                        help="remove cache entries that this tree no longer uses, and make nothing")
+
+
+def _setup(options: argparse.Namespace) -> int:
+    if unknown := set(options.kernels) - set(PLANS):
+        raise Failure(f"no kernel {' or '.join(sorted(unknown))}: choose from {', '.join(PLANS)}", status=2)
+    if options.prune:
+        prune()
+        return 0
+    for kernel in set_up(*(options.kernels or NAMES)):
+        say(f"    {kernel.name}: Linux {kernel.release}, build tree {kernel.tree}")
+    return 0
+
+
+def _modules_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", nargs="?", choices=TARGETS, default="modules", help="the make target (default: modules)")
+    parser.epilog = ("The environment chooses the kernel and the sources: KDIR=DIR is a kernel build tree (default: the stock "
+                     "kernel's), M=DIR is the directory of a driver that uses kalloc, as in the kernel's own make.")
+
+
+def _modules(options: argparse.Namespace) -> int:
+    kdir = from_environment("KDIR")
+    tree = kbuild.foreign_tree(kdir) if kdir else kbuild.tree_of(set_up(DEFAULT_KERNEL.get(options.target, "stock"))[0])
+    driver = from_environment("M")
+    if driver and options.target != "modules":
+        raise Failure(f"M={driver}: only the target modules builds a driver's directory", status=2)
+    for made in build_driver(tree, driver) if driver else TARGETS[options.target](tree):
+        say(f"    {made}")
+    return 0
+
+
+def _names(metavar: str, text: str) -> Callable[[argparse.ArgumentParser], None]:
+    def add(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("names", nargs="*", metavar=metavar, help=text)
+    return add
+
+
+def _tools(_: argparse.Namespace) -> int:
+    program = kalloctop.program()
+    BUILD.mkdir(exist_ok=True)
+    copy = BUILD / program.name
+    # The old copy may be running, and cannot be overwritten.
+    copy.unlink(missing_ok=True)
+    shutil.copy2(program, copy)
+    say(f"    {copy}: for any x86_64 Linux")
+    return 0
+
+
+def _deb(_: argparse.Namespace) -> int:
+    for made in deb.build():
+        say(f"    {made}")
+    return 0
+
+
+def _dmesg_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="the kernel log of a guest")
+    parser.add_argument("allowed", nargs="*", metavar="ALLOWED", help="regular expressions of lines to accept")
+
+
+def _dmesg(options: argparse.Namespace) -> int:
+    if not options.file.is_file():
+        raise Failure(f"{options.file} is not a file", status=2)
+    found = dmesg.judge(options.file, tuple(options.allowed))
+    sys.stdout.writelines(line + "\n" for line in found)
+    return 1 if found else 0
+
+
+def _screenshot(_: argparse.Namespace) -> int:
+    kalloctop.made()
+    done = subprocess.run(
+        [TREE / "scripts/vm", "--kernel", "stock", "--packages", ",".join(slabinfo_readers.PACKAGES),
+         "--add", TREE / "tests/clients", "--", "python3 -B /clients/screenshot.py"],
+        stdout=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise Failure("the guest made no picture")
+    PICTURE.write_bytes(done.stdout)
+    say(f"    {PICTURE}: {len(done.stdout) >> 10} KiB")
+    return 0
+
+
+def _enter(words: list[str]) -> int:
+    if not words or words[0].startswith("-"):
+        usage = "usage: scripts/kalloc enter COMMAND [ARGUMENT...]"
+        if words[:1] not in (["-h"], ["--help"]):
+            raise Failure(usage, status=2)
+        print(f"{usage}\n\nRuns a command with the project's tools, in this directory.")
+        return 0
+    return subprocess.run(toolchain().argv(words, cwd=Path(os.getcwd())), check=False).returncode
+
+
+COMMANDS = {
+    "setup": Command("make the tools and kernels that the other commands use", _setup, _setup_arguments),
+    "run": Command("load the modules in an unmodified distribution kernel, in a guest, and show what they count", smoke.main),
+    "modules": Command("build the modules, or a driver that uses them", _modules, _modules_arguments),
+    "test": Command("run every test, or a part by name", lambda options: runner.run_tests(options.names),
+                    _names("PART", "kunit, sheaves, modules, attacks, or a file of tests/scenarios/; kunit:SUITE.CASE with globs, or "
+                           "kunit:guest.SECTION (default: all)")),
+    "mutants": Command("plant the defects of tests/defects/ one by one; a test must notice each", mutants.main, mutants.arguments),
+    "test-models": Command("judge the crate's protocols by the kernel's memory model (herd7)", models.main, models.arguments),
+    "fault-injection": Command("fail each allocation of each system call and test case", fault_injection.main, fault_injection.arguments),
+    "matrix": Command("run the suites on kernels of other kinds", matrix.main, matrix.arguments),
+    "soak": Command("load the modules for a long time, and check that nothing was lost", soak.main, soak.arguments),
+    "fuzz": Command("fuzz the modules in a guest; fail on a wrong result or a kernel warning", fuzz.main, fuzz.arguments),
+    "bench": Command("measure kalloc against C and the kernel crate; fail if a bound is broken", bench.main, bench.arguments),
+    "check": Command("run the lints, or some by name", lambda options: checks.run_checks(options.names),
+                     _names("CHECK", f"of {', '.join(check.__name__ for check in checks.CHECKS)} (default: all)")),
+    "dmesg": Command("print the warnings of a kernel log; the status is 1 if there are any", _dmesg, _dmesg_arguments),
+    "tools": Command("build kalloctop, a static program, in build/", _tools),
+    "deb": Command("build the Debian packages, in build/", _deb),
+    "test-deb": Command("install the packages on a new machine, boot it, and purge them", deb_test.main),
+    "screenshot": Command("make Documentation/kalloctop.svg from a session in a guest", _screenshot),
+}
+# Their words belong to another command and are passed on as they are.
+PASSED_ON: dict[str, tuple[str, Callable[[list[str]], int]]] = {
+    "vm": ("boot a kernel in QEMU and run a command there (the same as scripts/vm)", vm.main),
+    "enter": ("run a command with the project's tools", _enter),
+}
+
+
+def main(words: list[str]) -> int:
+    """Runs a subcommand; returns its status."""
+    if words[:1] and words[0] in PASSED_ON:
+        return PASSED_ON[words[0]][1](words[1:])
+    parser = Parser(prog="scripts/kalloc", description=__doc__, allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(name, help=command.help, description=f"{command.help[0].upper()}{command.help[1:]}.",
+                                  allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+        command.arguments(sub)
+    for name, (text, _) in PASSED_ON.items():
+        commands.add_parser(name, help=text)
+    options = parser.parse_args(words)
+    return COMMANDS[options.command].run(options)

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Where things are, and what the environment chooses."""
+
+import os
+from pathlib import Path
+
+TREE = Path(__file__).resolve().parents[3]
+BUILD = TREE / "build"
+LOGS = BUILD / "log"
+FRAGMENTS = TREE / "scripts" / "configs"
+
+
+def _cache() -> Path:
+    if own := os.environ.get("KALLOC_CACHE"):
+        return Path(own).expanduser().resolve()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser().resolve() / "kalloc"
+
+
+CACHE = _cache()
+
+
+def from_environment(name: str) -> Path | None:
+    """A folder that a variable such as KSRC names; None if it names none."""
+    value = os.environ.get(name)
+    return Path(value).expanduser().resolve() if value else None

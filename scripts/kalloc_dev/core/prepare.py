@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Makes what a command needs, the independent parts at the same time."""
+
+from collections.abc import Callable
+from functools import partial
+
+from kalloc_dev.core import process
+from kalloc_dev.core.paths import CACHE, from_environment
+from kalloc_dev.core.store import look, need_room, remove
+from kalloc_dev.doc import sphinx
+from kalloc_dev.guest import debian_machine, kvm
+from kalloc_dev.guest.userland import userland
+from kalloc_dev.kernel.build import PLANS, Kernel, kernel
+from kalloc_dev.kernel.debian import debian
+from kalloc_dev.package import deb
+from kalloc_dev.test import models, slabinfo_readers
+from kalloc_dev.toolchain.arch import ARM64, X86
+from kalloc_dev.toolchain.compilers import toolchain
+from rust_kbuild.console import say
+
+# What the names of the cache's entries start with, and of what a killed --prune left.
+OURS = tuple(f"{name}-" for name in (
+    "toolchain", "cross", "debian", "busybox", "userland", "cargo", "slabtop", "kalloctop", "packager", "machine",
+    "sphinx", "herd", *PLANS)) + (".trash-",)
+
+
+def set_up(*names: str) -> list[Kernel]:
+    """The kernels of these names, with the tools to build modules for them and to boot them."""
+    parts: list[Callable[[], object]] = [*{X86.tools, *(PLANS[name].arch.tools for name in names)}]
+    if "stock" in names or not from_environment("KSRC"):
+        # Packages are unpacked by one processor: the other one unpacks the source.
+        parts.append(debian)
+    # Each looks for room as well, but not for what the other will have taken.
+    need_room(look(*parts)[1])
+    with process.pool() as pool:
+        for part in [pool.submit(part) for part in parts]:
+            part.result()
+        if "stock" in names:
+            # A guest that hangs under KVM is waited for while the compilers work.
+            pool.submit(kvm.works, debian() / "vmlinuz")
+        return [kernel(name) for name in names]
+
+
+def prune() -> None:
+    """Removes from the cache what no command of this tree would use now.
+
+    Userlands with packages go too, but the tests' own: which ones will be asked for is not known.
+    """
+    kernels = (partial(kernel, name) for name in PLANS)
+    userlands = (partial(userland, (), arch) for arch in (X86, ARM64))
+    used, _ = look(toolchain, debian, *userlands, *slabinfo_readers.PARTS, deb.root, debian_machine.root, models.root, sphinx.root, *kernels)
+    for path in sorted(CACHE.iterdir()):
+        if path.name not in used and path.name.startswith(OURS):
+            say(f"    removing {path}")
+            remove(path)

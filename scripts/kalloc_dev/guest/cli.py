@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The command line of scripts/vm."""
+
+import argparse
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from kalloc_dev.core.prepare import set_up
+from kalloc_dev.guest import kvm
+from kalloc_dev.guest.cpio import FOLDERS
+from kalloc_dev.guest.qemu import TIMEOUT, Guest, boot
+from kalloc_dev.kernel.build import PLANS
+from kalloc_dev.modules import kbuild
+from kalloc_dev.toolchain.arch import X86
+from rust_kbuild.console import Failure, say, tail
+
+DESCRIPTION = """\
+Boots a kernel in QEMU with the project's modules under /lib/modules, and runs COMMAND
+there as root. Standard output and standard error are the command's; the kernel's log
+goes to a file that is named on standard error. No module is loaded unless COMMAND
+does it (modprobe kalloc_exercise)."""
+EPILOG = """\
+COMMAND of one word is given to sh -c; of several, it is run as they are.
+The status is the command's own, or 124: it took longer than --timeout; 125: a mistake
+in the call, or nothing to boot; 126: the guest panicked, or never came up."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Failure(f"{message} (scripts/vm --help)")
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,6}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\d{1,6}(\.\d+)?", text) or not float(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return float(text)
+
+
+def _addition(text: str) -> tuple[Path, str]:
+    """PATH or PATH:DEST; a file goes into a DEST that is one of the guest's folders or ends in /."""
+    path, colon, destination = text.rpartition(":/")
+    if not colon:
+        path, destination = text, ""
+    source = Path(path)
+    if not source.exists():
+        raise argparse.ArgumentTypeError(f"{path} does not exist")
+    if source.is_file() and destination in FOLDERS:
+        destination += "/"
+    if not destination or destination.endswith("/"):
+        destination += source.resolve().name
+    return source, destination
+
+
+def _packages(text: str) -> list[str]:
+    names = [name for name in text.split(",") if name]
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name):
+            raise argparse.ArgumentTypeError(f"{name!r} is not the name of a package")
+    return names
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    parser = _Parser(prog="scripts/vm", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
+                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                     usage="scripts/vm [OPTION]… -- COMMAND…")
+    parser.add_argument("--kernel", choices=PLANS, default="stock", help="which kernel (default: stock)")
+    parser.add_argument("--cpus", type=_count, metavar="N", help="processors (default: 2, with --icount 1)")
+    parser.add_argument("--memory", type=_count, default=1024, metavar="M", help="MiB of memory (default: 1024)")
+    parser.add_argument("--icount", action="store_true", help="one instruction takes one nanosecond of guest time")
+    parser.add_argument("--la57", action="store_true", help="five-level page tables; the processor is emulated")
+    parser.add_argument("--append", action="append", default=[], metavar="ARGS", help="kernel parameters")
+    parser.add_argument("--add", action="append", type=_addition, default=[], metavar="PATH[:DEST]",
+                        help="a file or folder for the guest (default DEST: its name, in /)")
+    parser.add_argument("--packages", action="extend", type=_packages, default=[], metavar="P,Q,…",
+                        help="a Debian userland with these packages instead of a busybox")
+    parser.add_argument("--timeout", type=_seconds, default=300.0, metavar="S",
+                        help="seconds that COMMAND may take (default: 300)")
+    parser.add_argument("--shell", action="store_true", help="an interactive shell instead of COMMAND")
+    split = words.index("--") if "--" in words else len(words)
+    options = parser.parse_args(words[:split])
+    options.command = words[split + 1:]
+    if bool(options.command) == options.shell:
+        parser.error("a COMMAND is wanted after --, or --shell")
+    if options.shell and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        parser.error("--shell wants a terminal")
+    if options.icount and (options.cpus or 1) > 1:
+        parser.error("--icount has one processor")
+    if options.packages and PLANS[options.kernel].arch is not X86:
+        parser.error("--packages is for kernels of x86_64")
+    if options.la57 and not PLANS[options.kernel].has_packed:
+        has = ", ".join(name for name, plan in PLANS.items() if plan.has_packed)
+        parser.error(f"--la57 is for the kernels that have a packed image: {has}")
+    return options
+
+
+def main(words: list[str]) -> int:
+    """Runs the command; returns the status that scripts/vm exits with."""
+    options = _parse(words)
+    result = boot(_guest(options))
+    say(f"    kernel log: {result.log}")
+    if not result.ended:
+        why = f"no answer after {options.timeout:g} s" if result.status == TIMEOUT else \
+            "the guest died" if result.boot_seconds else "the guest never came up"
+        say(tail(result.log))
+        say(f"error: {why} (log: {result.log})")
+    return result.status
+
+
+def _guest(options: argparse.Namespace) -> Guest:
+    kernel, = set_up(options.kernel)
+    command = options.command
+    return Guest(
+        kernel=kernel,
+        command=command[0] if len(command) == 1 else shlex.join(command),
+        cpus=options.cpus or (1 if options.icount else 2),
+        memory=options.memory,
+        icount=options.icount,
+        la57=options.la57,
+        kvm=not options.icount and not options.la57 and kvm.usable(kernel),
+        append=" ".join(options.append),
+        timeout=options.timeout,
+        add=options.add,
+        packages=tuple(options.packages),
+        modules=kbuild.image(kernel),
+        interactive=options.shell,
+    )

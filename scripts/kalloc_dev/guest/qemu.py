@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Boots a kernel, runs one command in it, and returns the command's status."""
+
+import fcntl
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from kalloc_dev.core.paths import BUILD, LOGS
+from kalloc_dev.guest import userland
+from kalloc_dev.guest.cpio import Archive
+from kalloc_dev.kernel.build import Kernel
+from kalloc_dev.modules import user_programs
+from kalloc_dev.package import kalloctop
+from kalloc_dev.test import dmesg
+from kalloc_dev.toolchain.arch import X86
+from rust_kbuild.console import say
+
+TIMEOUT, MISTAKE, DEAD = 124, 125, 126
+LOGS_KEPT = 40
+# How much of a boot's time may pass without a line in the log.
+SILENT = 1 / 3
+# Seconds for which the console may be silent, and in all, until it has printed what the kernel had logged.
+LAG_SILENT, LAG = 15.0, 120.0
+
+INIT = Path(__file__).with_name("init.sh")
+
+
+@dataclass
+class Guest:
+    """What to boot and what to run. Of `nodes` a kernel without ACPI knows nothing. `firmware` is that of a UEFI machine, with
+    its variables, instead of a BIOS."""
+
+    kernel: Kernel
+    command: str
+    cpus: int = 2
+    nodes: int = 1
+    memory: int = 1024
+    icount: bool = False
+    la57: bool = False
+    kvm: bool = False
+    append: str = ""
+    timeout: float = 300.0
+    boot_seconds: float = 180.0
+    add: list[tuple[Path, str]] = field(default_factory=list)
+    packages: tuple[str, ...] = ()
+    modules: Path | None = None
+    interactive: bool = False
+    firmware: tuple[Path, ...] = ()
+
+
+def icount_shift(cpus: int) -> int:
+    """The binary logarithm of the nanoseconds that an instruction takes with `icount`.
+
+    Of several processors one runs at a time, so that each finds that much time has passed in between;
+    the kernel does not come up if that is too little.
+    """
+    return 0 if cpus == 1 else 3
+
+
+@dataclass
+class Result:
+    """How it went. `status` is the command's own if that has ended; else TIMEOUT or DEAD."""
+
+    status: int
+    log: Path
+    boot_seconds: float
+    ended: bool = False
+    hung: bool = False
+
+
+def boot(guest: Guest, out: BinaryIO = sys.stdout.buffer, err: BinaryIO = sys.stderr.buffer) -> Result:
+    """Runs the command in a fresh guest; its output goes to `out` and `err` as it comes."""
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="vm-", dir=BUILD) as scratch, _terminal_kept(guest.interactive):
+        initrd = Path(scratch) / "initrd"
+        _write_initrd(guest, initrd)
+
+        def run() -> Result:
+            with _new_log(guest.kernel.name) as log:
+                return _Run(guest, initrd, log, out, err).result()
+
+        result = run()
+        if result.hung and not guest.kvm:
+            # Seen once in some hundred emulated boots, on a busy machine. No command has started.
+            say(f"    the guest hung while it booted ({result.log}): once more")
+            result = run()
+    return result
+
+
+@contextmanager
+def _terminal_kept(interactive: bool) -> Iterator[None]:
+    """QEMU makes the terminal raw for a shell, and is killed before it can set it right."""
+    if not interactive:
+        yield
+        return
+    settings = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)
+
+
+@contextmanager
+def _new_log(name: str) -> Iterator[Path]:
+    """A log file of our own, whoever else boots at the same time; the oldest ones go, but for those of guests that run."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    numbers = sorted(int(match[1]) for path in LOGS.iterdir()
+                     if (match := re.fullmatch(rf"vm-{name}-(\d+)\.log", path.name)))
+    for number in numbers[:-LOGS_KEPT]:
+        _remove_unused(LOGS / f"vm-{name}-{number}.log")
+    number = numbers[-1] if numbers else 0
+    while True:
+        number += 1
+        path = LOGS / f"vm-{name}-{number}.log"
+        try:
+            file = path.open("xb")
+            break
+        except FileExistsError:
+            continue
+    with file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield path
+
+
+def _remove_unused(log: Path) -> None:
+    with suppress(FileNotFoundError, BlockingIOError), log.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        log.unlink()
+
+
+def _write_initrd(guest: Guest, initrd: Path) -> None:
+    arch = guest.kernel.arch
+    with initrd.open("wb") as out:
+        for image in (userland.userland(guest.packages, arch), guest.modules):
+            if image:
+                with image.open("rb") as part:
+                    shutil.copyfileobj(part, out, 1 << 20)
+        with Archive(out) as archive:
+            archive.file("init", INIT.read_bytes(), 0o755)
+            archive.file(".vm/command", guest.command.encode())
+            if guest.interactive:
+                columns, lines = shutil.get_terminal_size()
+                archive.file(".vm/terminal", f"TERM={os.environ.get('TERM', 'linux')} "
+                                             f"LINES={lines} COLUMNS={columns}\n".encode())
+            archive.copy(user_programs.program(arch), "usr/bin/kalloc-table")
+            if arch is X86 and (top := kalloctop.program_if_made()):
+                archive.copy(top, "usr/bin/kalloctop")
+            for path, destination in guest.add:
+                archive.copy(path, destination)
+
+
+class _Run:
+    """One QEMU process, and the pipes that its ports write to."""
+
+    def __init__(self, guest: Guest, initrd: Path, log: Path, out: BinaryIO, err: BinaryIO) -> None:
+        self.guest = guest
+        self.log = log
+        self._start = time.monotonic()
+        pipes = [os.pipe() for _ in range(3)]
+        ends = [write for _, write in pipes]
+        image = guest.kernel.packed if guest.la57 or guest.firmware else guest.kernel.image
+        assert image
+        argv = guest.kernel.arch.tools().argv(self._qemu(image, initrd, ends), binds=[image, *guest.firmware])
+        stdin = None if guest.interactive else subprocess.DEVNULL
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(argv, stdin=stdin, stdout=None if guest.interactive else errors,
+                                             stderr=errors, pass_fds=ends)
+        for end in ends:
+            os.close(end)
+        from_out, from_err, self._status = (open(read, "rb", buffering=0) for read, _ in pipes)
+        self._pumps = [threading.Thread(target=_pump, args=pair, daemon=True)
+                       for pair in ((from_out, out), (from_err, err))]
+        for pump in self._pumps:
+            pump.start()
+
+    def _qemu(self, image: Path, initrd: Path, ends: Sequence[int]) -> list[str]:
+        guest = self.guest
+        arch = guest.kernel.arch
+        # What the kernel's ciphers do to test themselves takes an emulated boot a quarter of its time.
+        append = (f"{arch.append} cryptomgr.notests console_msg_format=syslog ignore_loglevel panic=-1 oops=panic "
+                  f"{guest.append}").strip()
+        if guest.icount:
+            accelerator = ["-accel", "tcg", "-icount", f"shift={icount_shift(guest.cpus)},sleep=off"]
+        else:
+            accelerator = ["-accel", "kvm" if guest.kvm else "tcg,thread=multi"]
+        # The last word counts.
+        emulated = f"{arch.processor},la57=on" if guest.la57 else arch.processor
+        memory = (guest.memory + 2 * (initrd.stat().st_size >> 20)) // guest.nodes
+        argv = [
+            *arch.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            *accelerator, "-cpu", "host" if guest.kvm else emulated,
+            "-smp", f"{guest.cpus},sockets={guest.cpus}", "-m", f"{memory * guest.nodes}M",
+            "-kernel", str(image), "-initrd", str(initrd), "-append", append,
+            "-chardev", f"file,id=log,path={self.log},append=on", "-serial", "chardev:log",
+            # The driver makes queues for every port there can be: by default 31.
+            "-device", "virtio-serial-pci,max_ports=4",
+        ]
+        # Processors take turns.
+        for node in range(guest.nodes) if guest.nodes > 1 else ():
+            argv += ["-object", f"memory-backend-ram,id=node{node},size={memory}M", "-numa", f"node,memdev=node{node}"]
+        for number, (name, end) in enumerate(zip(("out", "err", "status"), ends), start=1):
+            argv += ["-chardev", f"file,id={name},path=/proc/self/fd/{end}",
+                     "-device", f"virtserialport,chardev={name},nr={number}"]
+        for unit, flash in enumerate(guest.firmware):
+            argv += ["-drive", f"if=pflash,format=raw,unit={unit},snapshot=on,file={flash}"]
+        if guest.interactive:
+            argv += ["-chardev", "stdio,id=terminal,signal=off", "-device", "virtconsole,chardev=terminal,nr=0"]
+        return argv
+
+    def result(self) -> Result:
+        """Waits for the command to end, or for the guest to die."""
+        try:
+            result = self._follow()
+        finally:
+            self._process.kill()
+            self._process.wait()
+        for pump in self._pumps:
+            pump.join()
+        # A serial console ends its lines as a terminal wants them.
+        self.log.write_bytes(self.log.read_bytes().replace(b"\r\n", b"\n"))
+        return result
+
+    def _follow(self) -> Result:
+        said = self._read_while_booting()
+        if said != "ready":
+            return Result(DEAD, self.log, 0.0, hung=said is None)
+        boot_seconds = time.monotonic() - self._start
+        said = self._read_line(None if self.guest.interactive else self.guest.timeout)
+        if said is None:
+            return Result(TIMEOUT, self.log, boot_seconds)
+        if not said.startswith("exit "):
+            return Result(DEAD, self.log, boot_seconds)
+        self._wait_for_log()
+        return Result(int(said.split()[1]), self.log, boot_seconds, ended=True)
+
+    def _read_while_booting(self) -> str | None:
+        """The first line of the status port: empty if the guest has gone, None if it hangs."""
+        deadline = self._start + self.guest.boot_seconds
+        while (now := time.monotonic()) < deadline:
+            # A kernel that boots logs, however busy the machine.
+            silent_since = now - (time.time() - self.log.stat().st_mtime)
+            left = min(deadline, silent_since + SILENT * self.guest.boot_seconds) - now
+            if left <= 0:
+                return None
+            if select.select([self._status], [], [], min(left, 1.0))[0]:
+                return self._read_line(left)
+        return None
+
+    def _read_line(self, seconds: float | None) -> str | None:
+        """The next line of the status port: empty if the guest has gone, None if it is late."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        line = b""
+        while not line.endswith(b"\n"):
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self._status], [], [], left)[0]:
+                return None
+            byte = self._status.read(1)
+            if not byte:
+                return ""
+            line += byte
+        return line.decode().strip()
+
+    def _wait_for_log(self) -> None:
+        """Waits until the kernel's console, which may lag behind, has printed the end mark."""
+        start = time.monotonic()
+        size, grown = -1, start
+        while self._process.poll() is None:
+            now = time.monotonic()
+            with self.log.open("rb") as log:
+                if log.seek(0, os.SEEK_END) != size:
+                    size, grown = log.tell(), now
+                log.seek(max(0, size - 4096))
+                if dmesg.END.encode() in log.read() or now - grown > LAG_SILENT or now - start > LAG:
+                    return
+            time.sleep(0.01)
+
+
+def _pump(source: BinaryIO, sink: BinaryIO) -> None:
+    """Copies all that comes; goes on reading when nobody listens any more."""
+    while data := source.read(1 << 16):
+        try:
+            sink.write(data)
+            sink.flush()
+        except (BrokenPipeError, ValueError):
+            sink = open(os.devnull, "wb")

@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What `make check` does: each tool's word on the sources, and a few rules of our own."""
+
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from textwrap import indent
+
+from kalloc_dev.bench import record
+from kalloc_dev.core import store
+from kalloc_dev.core.git import files
+from kalloc_dev.core.paths import BUILD, LOGS, TREE
+from kalloc_dev.core.prepare import set_up
+from kalloc_dev.doc import doctests, sphinx, tutorial
+from kalloc_dev.lint import frames as stack_frames
+from kalloc_dev.lint import gfp_flags, messages
+from kalloc_dev.lint.examples import missing
+from kalloc_dev.modules import kbuild
+from kalloc_dev.modules.kbuild_cmd import call_for
+from kalloc_dev.package import kalloctop
+from kalloc_dev.test import attacks as attempts
+from kalloc_dev.test import models as litmus
+from kalloc_dev.test.mutants import unfit
+from kalloc_dev.toolchain import crates
+from kalloc_dev.toolchain.compilers import toolchain
+from rust_kbuild.console import Failure, say
+
+# The export shim declares what it exports, as the kernel's own (rust/exports.c) does; helpers have
+# a prototype next to their definition, for bindgen and nobody else.
+CHECKPATCH_IGNORE = (
+    "FILE_PATH_CHANGES,EXPORT_SYMBOL,MACRO_ARG_REUSE,AVOID_EXTERNS"
+)
+
+
+# What safe code must not be able to do; Documentation/soundness.rst has a row for each.
+HAZARDS = 58
+
+
+def tool(argv: Iterable[str | Path], log: Path, binds: Iterable[Path] = ()) -> str:
+    """Runs a tool of the toolchain; returns what it printed, and fails if it failed."""
+    call = toolchain().argv(list(argv), binds=list(binds))
+    done = subprocess.run(call, cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", check=False)
+    log.write_text(done.stdout)
+    if done.returncode:
+        raise Failure("not clean", log)
+    return done.stdout
+
+
+def rustfmt(log: Path) -> None:
+    """Rust is formatted as the kernel's is, and so are examples in comments and the tutorial."""
+    debug, = set_up("debug")
+    config = debug.source / ".rustfmt.toml"
+    out = BUILD / "check" / "examples.rs"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("".join(standalone(example) for path in files("rust/*.rs")
+                           for example in doctests.examples(TREE, path)))
+    driver = out.with_name("tutorial.rs")
+    driver.write_text(tutorial.file(TREE / "Documentation/tutorial.rst", "parcels.rs"))
+    tool(["rustfmt", "--check", "--edition", "2021", "--config-path", config, *files("*.rs"), out, driver],
+         log, binds=[debug.source])
+
+
+def standalone(example: doctests.Example) -> str:
+    """A function with an example, whose lines have as much room as those in the comment."""
+    text = "\n".join(example.shown).strip("\n")
+    for around in ("fn main()", "mod inside")[:2 if "::" in example.item else 1]:
+        text = f"{around} {{\n{indent(text, '    ')}\n}}"
+    return f"// {example.file}:{example.line}\n{text}\n"
+
+
+def lint_tree() -> kbuild.BuildTree:
+    """The debug kernel's tree: the one that all modules are built for, KUnit's as well."""
+    debug, = set_up("debug")
+    return replace(kbuild.tree_of(debug), name="check")
+
+
+def clippy(log: Path) -> None:
+    """Everything compiles without a warning under the kernel's lints."""
+    tree = lint_tree()
+    log.write_bytes(b"")
+    # A crate that is up to date would not be looked at again.
+    tool(["rm", "-rf", tree.out], log)
+    tree.make(toolchain(), log, "CLIPPY=1", "modules")
+    if re.search(r"^(warning|error)\b", log.read_text(), re.M):
+        raise Failure("clippy or the compiler warns", log)
+
+
+def frames(log: Path) -> None:
+    """No function of the modules that are shipped has a stack frame above 1 KiB, or 2 KiB on the debug kernel."""
+    report(list(stack_frames.too_large()), log)
+
+
+def cargo(log: Path) -> None:
+    """The crates of tools/ compile without a warning, with clippy's lints as well."""
+    try:
+        said = kalloctop.complaints("clippy")
+    except crates.Unreachable as reason:
+        say(f"    cargo: {reason}")
+        return
+    log.write_text(said)
+    if said:
+        raise Failure("clippy or the compiler warns", log)
+
+
+def rustdoc(log: Path) -> None:
+    """The crate's documentation builds without a warning; it is left in build/doc/kalloc."""
+    document(log, "-Dwarnings", "--output", BUILD / "doc")
+
+
+def examples(log: Path) -> None:
+    """Every public item has an example."""
+    out = BUILD / "check" / "doc"
+    document(log, "-Zunstable-options", "--output-format", "json", "--output", out)
+    report(sorted(missing(TREE, out / "kalloc.json")), log)
+
+
+def document(log: Path, *options: str | Path) -> None:
+    """Runs rustdoc on the crate, as it was compiled."""
+    tree = lint_tree()
+    if not (tree.out / "rust/kalloc.o").exists():
+        tree.make(toolchain(), log, "modules")
+    call = call_for(tree, "rust/kalloc")
+    # rustdoc makes no code, and does not know all flags about it.
+    code = re.compile(r"--remap.*|-C(?!target|panic).*|-Z(function|cf|no-j|patch|tune|binary|llvm|sanit).*"
+                      r"|-[WA]clippy::.*|--crate-type|rlib")
+    flags = [flag for flag in call.flags if not code.fullmatch(flag)]
+    tool(["env", "-C", tree.out, *call.env, "RUSTC_BOOTSTRAP=1", "rustdoc", *options,
+          "--crate-name", "kalloc", *flags, TREE / "rust/kalloc.rs"], log, binds=[tree.path, tree.source])
+
+
+def documents(log: Path) -> None:
+    """The pages and manual pages are made without a warning, and their links lead somewhere; they are in build/doc."""
+    if not (BUILD / "doc/kalloc/all.html").exists():
+        rustdoc(log)
+    sphinx.make(log)
+    report(list(sphinx.broken_links()), log)
+
+
+ROW = re.compile(r"^   \* - (.*)\n(?:     [ -].*\n|     -\n)+", re.M)
+NAMED = re.compile(r"(compile_fail|scenario|model)?\s*``(?:([\w/]+)\.)?([\w-]+)``(?:,|$)")
+
+
+def hazards(log: Path) -> None:
+    """Every test that a page says shows something is there, and every hazard is in its table once."""
+    complaints, seen = [], []
+    for page in ("accounting", "soundness"):
+        # The tables of attacks have a check of their own.
+        for row in ROW.finditer((TREE / f"Documentation/{page}.rst").read_text().partition(f"\n{attempts.HEADING}\n")[0]):
+            tests = " ".join(row[0].split("\n     -")[-1].split())
+            if re.fullmatch(r"H\d+", row[1]):
+                seen.append(row[1])
+            elif tests == "Test":
+                continue
+            complaints += [f"{row[1]}: {problem}" for problem in absent(tests)]
+    complaints += [f"{number} is there {seen.count(number)} times" for number in sorted(set(seen))
+                   if seen.count(number) != 1]
+    report(complaints, log)
+    if len(seen) != HAZARDS:
+        raise Failure(f"{len(seen)} hazards, not {HAZARDS}", log)
+
+
+def absent(tests: str) -> Iterator[str]:
+    """Which of the tests that a row names are not there."""
+    kind = None
+    for kind_said, suite, name in NAMED.findall(tests):
+        # A kind holds for the names after it, up to one with a suite.
+        kind = kind_said or (None if suite else kind)
+        if kind == "compile_fail":
+            there = (TREE / "tests/compile_fail" / f"{name}.rs").exists()
+        elif kind == "scenario":
+            there = (TREE / "tests/scenarios" / name).exists()
+        elif kind == "model":
+            there = (litmus.MODELS / f"{name}.litmus").exists()
+        elif suite == "guest":
+            there = re.search(rf"^section {name}\b", (TREE / "tests/kunit/guest.sh").read_text(), re.M) is not None
+        else:
+            path = TREE / "tests/kunit" / f"{suite}.rs"
+            there = path.exists() and f"fn {name}()" in path.read_text()
+        if not there:
+            yield f"there is no {kind or suite} {name}"
+    if tests and not NAMED.search(tests):
+        yield f"no test in {tests!r}"
+
+
+def checkpatch(log: Path) -> None:
+    """C sources and build files follow the kernel's coding style."""
+    debug, = set_up("debug")
+    sources = [path.relative_to(TREE) for path in files("*.c", "*.h", "Kbuild")]
+    tool([debug.source / "scripts/checkpatch.pl", "--no-tree", "--no-summary", "--quiet", "--strict",
+          f"--ignore={CHECKPATCH_IGNORE}", "--file", *sources], log, binds=[debug.source])
+
+
+def shellcheck(log: Path) -> None:
+    """Shell scripts have none of the known mistakes, nor have those that a guest gets as a text, which say what they are."""
+    shell = [path for path in files(".ci/*", "debian/*", "scripts/*", "tests/*")
+             if re.match(rb"#!\S*(/| )(ba|busybox )?sh\b|(#.*\n)*# shellcheck shell=", path.read_bytes()[:1000])]
+    # Commands for a guest stand in single quotes: SC2016.
+    tool(["shellcheck", "--exclude=SC2016", *shell], log)
+
+
+def python(log: Path) -> None:
+    """Python compiles."""
+    ours = [path for path in files("scripts/*", "tests/*", "tools/*")
+            if path.suffix == ".py" or path.read_bytes().startswith(b"#!/usr/bin/env python3")]
+    tool(["python3", "-c", "import sys; [compile(open(f).read(), f, 'exec') for f in sys.argv[1:]]", *ours], log)
+
+
+# Text that a program has written, not a person.
+MADE = (".svg", ".lock")
+
+
+def spelling(log: Path) -> None:
+    """Texts have none of the common misspellings."""
+    texts = [path for path in files() if path.suffix not in MADE]
+    tool(["codespell", "--check-hidden", "--ignore-words-list", "fpr,ser,crate,inout,ratatui", *texts], log)
+
+
+UNSAFE = re.compile(r"(?<![\w:`])unsafe\s*(\{|impl\b|fn\b|trait\b|extern\b)")
+# What needs an argument of its own. Clippy looks after the `# Safety` of functions.
+CLAIM = re.compile(r"(?<![\w:`])unsafe\s*(\{|impl\b)")
+ARGUED = re.compile(r"// SAFETY:|# Safety")
+COMMENT = re.compile(r"\s*//")
+
+
+def unargued(text: str) -> Iterator[int]:
+    """The numbers of lines with an `unsafe` that no comment right above argues for."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if COMMENT.match(line) or not CLAIM.search(line):
+            continue
+        above = number
+        # Up over the statement it is part of, and its comments and attributes.
+        while above and not ARGUED.search(lines[above]) and number - above < 24 and (
+                above == number or not re.match(r"\s*\}?\s*$", lines[above])):
+            above -= 1
+        if not ARGUED.search(lines[above]):
+            yield number + 1
+
+
+def safety(log: Path) -> None:
+    """Every claim of safety has its argument, and none is outside of the crate."""
+    complaints = []
+    for path in files("*.rs"):
+        name, text = path.relative_to(TREE), path.read_text()
+        complaints += [f"{name}:{line}: unsafe without a SAFETY comment or # Safety section"
+                       for line in unargued(text)]
+        if name.parts[0] in ("samples", "tests", "tools"):
+            complaints += [f"{name}:{number}: unsafe outside of rust/"
+                           for number, line in enumerate(text.splitlines(), 1)
+                           if UNSAFE.search(line) and not COMMENT.match(line)]
+    report(complaints, log)
+
+
+def bindings(log: Path) -> None:
+    """C symbols are named in rust/ only."""
+    report([f"{path.relative_to(TREE)}:{number}: reaches the bindings"
+            for path in files("*.rs") if path.relative_to(TREE).parts[0] not in ("rust", "bench")
+            for number, line in enumerate(path.read_text().splitlines(), 1)
+            if re.search(r"\bbindings\b", line) and not COMMENT.match(line)], log)
+
+
+# Their syntax has no comments; debian/copyright tells.
+NO_COMMENTS = ("debian/changelog", "debian/source/format")
+
+
+def flags(log: Path) -> None:
+    """A function that is given get-free-page flags allocates with no others."""
+    report([complaint for path in files("rust/*.rs", "rust/*.c", "samples/*.rs") if path.name != gfp_flags.DEFINES
+            for complaint in gfp_flags.lost(path, path.read_text(), str(path.relative_to(TREE)))], log)
+
+
+def licence(log: Path) -> None:
+    """Every source says under which licence it is."""
+    report([f"{path.relative_to(TREE)}: no SPDX line" for path in files()
+            if path.name not in ("COPYING", "LICENSE") and str(path.relative_to(TREE)) not in NO_COMMENTS
+            and "SPDX-License-Identifier:" not in "".join(path.read_text().splitlines()[:4])], log)
+
+
+def troubles(log: Path) -> None:
+    """Every message of an error is explained in Documentation/troubleshooting.rst."""
+    report(list(messages.unexplained(TREE)), log)
+
+
+def numbers(log: Path) -> None:
+    """The table by which Documentation/allocators.rst chooses is made of what was measured."""
+    report(list(record.stale()), log)
+
+
+def attacks(log: Path) -> None:
+    """Documentation/soundness.rst lists each attack that `scripts/kalloc test attacks` makes, and no other."""
+    complaints = list(attempts.unlisted((TREE / "Documentation/soundness.rst").read_text()))
+    report([*complaints, "the tables should be", *attempts.listing().splitlines()] if complaints else [], log)
+
+
+def commands(log: Path) -> None:
+    """`make help` has every target of the Makefile, and nothing else."""
+    text = (TREE / "Makefile").read_text()
+    told = re.findall(r"^\t@echo 'make (\S+) +\S", text, re.M)
+    targets = {name for line in re.findall(r"^(\w[^:=\n]*):(?!=)", text, re.M) for name in line.split()}
+    phony = set(re.findall(r"^\.PHONY: (.*)$", text, re.M)[0].split())
+    report([*(f"make help does not have {name}" for name in sorted(targets - {*told, "help"})),
+            *(f"make help has {name}, which is no target" for name in told if name not in targets),
+            *(f"{name} is a target, but not in .PHONY" for name in sorted(targets - phony)),
+            *(f"{name} is in .PHONY, but no target" for name in sorted(phony - targets))], log)
+
+
+def defects(log: Path) -> None:
+    """The defects that tests must notice apply to the tree, and say what they are and what notices them."""
+    report(list(unfit()), log)
+
+
+def models(log: Path) -> None:
+    """The orders of the crate's accesses are those that the models in tests/models/ have, and no model lacks one."""
+    report(list(litmus.strays(litmus.every())), log)
+
+
+def report(complaints: list[str], log: Path) -> None:
+    """Fails if there are complaints."""
+    log.write_text("".join(line + "\n" for line in complaints))
+    if complaints:
+        raise Failure(f"{len(complaints)} complaints", log)
+
+
+CHECKS: tuple[Callable[[Path], None], ...] = (
+    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, flags, hazards, attacks, troubles, numbers,
+    commands, defects, models, clippy, frames, cargo, rustdoc, documents, examples)
+
+
+def run_checks(names: list[str]) -> int:
+    """Runs the checks of these names, or all; shows what each complains of."""
+    with store.lock(BUILD / "check.lock"):
+        return _run(names)
+
+
+def _run(names: list[str]) -> int:
+    known = {check.__name__: check for check in CHECKS}
+    if unknown := [name for name in names if name not in known]:
+        raise Failure(f"no check {' '.join(unknown)}; there are {' '.join(known)}", status=2)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    failed = []
+    for name, check in known.items():
+        if names and name not in names:
+            continue
+        log = LOGS / f"check-{name}.log"
+        start = time.monotonic()
+        try:
+            check(log)
+            say(f"    {name}: clean ({time.monotonic() - start:.0f} s)")
+        except Failure as failure:
+            shown = (failure.log or log).read_text().splitlines()[:40]
+            say("\n".join(f"    | {line}" for line in shown) + f"\n    {name}: {failure} (log: {failure.log or log})")
+            failed.append(name)
+    if failed:
+        raise Failure(f"not clean: {' '.join(failed)}")
+    return 0

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Building modules and programs, and describing them to editors."""

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What kalloctop owes to others: the licences and notices of the crates that are linked into it."""
+
+import json
+import re
+from pathlib import Path
+
+from kalloc_dev.core.paths import LOGS
+from kalloc_dev.package.kalloctop import SOURCE
+from kalloc_dev.toolchain import crates
+from rust_kbuild.console import Failure
+
+CALLS = (("fetch", "--locked", "--target", crates.TARGET),
+         ("metadata", "--locked", "--format-version", "1", "--filter-platform", crates.TARGET))
+TEXTS = re.compile(r"(LICEN[CS]E|COPYING|NOTICE|UNLICENSE)[\w.-]*", re.I)
+
+
+def notices() -> str:
+    """Each crate's name, version, licence and texts; a text that several have stands once."""
+    log = LOGS / "notices.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b"")
+    for call in CALLS:
+        crates.cargo(call, SOURCE, log, {})
+    said = next((line for line in log.read_text().splitlines() if line.startswith('{"packages"')), None)
+    if said is None:
+        raise Failure("cargo metadata says nothing of packages", log)
+    lines: list[str] = []
+    texts: dict[str, list[str]] = {}
+    for package in sorted(json.loads(said)["packages"], key=lambda package: str(package["name"])):
+        if not package["source"]:
+            continue  # our own
+        lines.append(f"{package['name']} {package['version']}: {package['license']}\n")
+        for path in sorted(Path(package["manifest_path"]).parent.iterdir()):
+            if TEXTS.fullmatch(path.name) and path.is_file():
+                texts.setdefault(path.read_text(errors="replace").strip(), []).append(f"{package['name']} {path.name}")
+    return "kalloctop is linked with these crates\n\n" + "".join(lines) + "".join(
+        f"\n{'=' * 70}\n{', '.join(of)}\n{'=' * 70}\n\n{text}\n" for text, of in texts.items())

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What `make test-deb` does: the packages' life on a new machine, from installing to purging.
+
+DKMS builds the modules on that machine, for Debian's own kernel; then that kernel boots with the
+machine's modules and nothing that they were built with.
+"""
+
+import argparse
+import io
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kalloc_dev.core.paths import BUILD, LOGS, TREE
+from kalloc_dev.core.prepare import set_up
+from kalloc_dev.guest import debian_machine
+from kalloc_dev.guest.qemu import Guest, Result, boot
+from kalloc_dev.kernel.build import DEVICES, Kernel, series
+from kalloc_dev.package import deb
+from kalloc_dev.test import dmesg, slabinfo_readers
+from kalloc_dev.test.smoke import SITES, active_objects
+from rust_kbuild.console import say, step, tail
+
+SCRIPT = TREE / "tests/deb/install.sh"
+MODULES = ("kalloc", "kalloc_compare", "kalloc_exercise", "kalloc_hash")
+WITH_DEVICES = ("kalloc_kv", "kalloc_map")
+
+LOADS = r"""
+test ! -e /lib/modules/$(uname -r)/build && ! ls -d /usr/src/linux-source-* 2>/dev/null || exit 20
+modinfo kalloc | grep -E '^(filename|signer|sig_hashalgo)'
+modprobe kalloc_exercise || exit 21
+cat /proc/kallocinfo
+echo @@ kalloctop
+/opt/kalloctop --once || exit 22
+for m in $others; do modprobe $m && rmmod $m || exit 23; done
+rmmod kalloc_exercise kalloc || exit 24
+"""
+# One that Debian has signed, ours as DKMS has signed it, and ours with the signature cut off.
+ENFORCED = r"""
+cat /sys/module/module/parameters/sig_enforce
+modprobe squashfs && echo theirs loads
+modprobe kalloc && echo ours loads && rmmod kalloc
+/.vm/busybox xzcat $(modinfo -F filename kalloc) >/run/kalloc.ko
+python3 -c '
+import struct
+data, mark = open("/run/kalloc.ko", "rb").read(), b"~Module signature appended~\n"
+assert data.endswith(mark)
+length, = struct.unpack(">I", data[-len(mark) - 4:-len(mark)])
+open("/run/unsigned.ko", "wb").write(data[:-len(mark) - 12 - length])'
+insmod /run/unsigned.ko && echo unsigned loads
+true
+"""
+UNSIGNED = "Loading of unsigned module is rejected"
+UNKNOWN = "Loading of module with unavailable key is rejected"
+
+
+def main(_: argparse.Namespace) -> int:
+    """Runs the tests; the status is 1 if one failed."""
+    start = time.monotonic()
+    kernel, = set_up("stock")
+    shared = _packages()
+    log = LOGS / "test-deb.log"
+    with step("installing and purging the packages on a new machine", log):
+        debian_machine.session(SCRIPT.read_text(), shared, log)
+    counts = {"passed": 0, "failed": 0}
+    for name, test in TESTS.items():
+        try:
+            test(kernel, shared)
+            outcome = "passed"
+        except (AssertionError, OSError) as reason:
+            outcome = "failed"
+            print(f"{reason}\n{tail(log)}")
+        counts[outcome] += 1
+        print(f"{outcome:8}{name}", flush=True)
+    say(f"    in {time.monotonic() - start:.0f} s")
+    print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
+    return 1 if counts["failed"] else 0
+
+
+def _packages() -> Path:
+    """A folder with the packages, for the machine."""
+    shared = BUILD / "test-deb"
+    shutil.rmtree(shared, ignore_errors=True)
+    shared.mkdir(parents=True)
+    for made in deb.build():
+        shutil.copy(made, shared)
+    return shared
+
+
+def modules(kernel: Kernel) -> tuple[str, ...]:
+    """Those that DKMS builds for it."""
+    return (*MODULES, *(WITH_DEVICES if series(kernel.release) >= DEVICES else ()))
+
+
+def lines(path: Path) -> list[str]:
+    """A file's."""
+    return path.read_text().splitlines()
+
+
+def built(kernel: Kernel, shared: Path) -> None:
+    """DKMS has built and installed every module, and left nothing of the build."""
+    status = (shared / "status").read_text()
+    assert re.fullmatch(rf"kalloc/[\d.]+, {re.escape(kernel.release)}, x86_64: installed\n", status), status
+    new = sorted(set(lines(shared / "modules.installed")) - set(lines(shared / "modules.before")))
+    assert new == [f"./{kernel.release}/updates/dkms/{name}.ko.xz" for name in modules(kernel)], new
+    assert not lines(shared / "left"), lines(shared / "left")
+    said = lines(shared / "check")
+    assert len(said) == len(modules(kernel)) and all(" are in Linux " in line for line in said), said
+
+
+def loads(kernel: Kernel, shared: Path) -> None:
+    """The kernel loads them, counts, unloads them; kalloctop shows the sites."""
+    others = " ".join(set(modules(kernel)) - {"kalloc", "kalloc_exercise"})
+    text, result = _boot(kernel, shared, f"others='{others}'\n{LOADS}")
+    assert result.status == 0, f"status {result.status}\n{text}"
+    table, _, shown = text.partition("@@ kalloctop\n")
+    empty = [site for site in SITES if not active_objects(table, site) or site not in shown]
+    assert not empty, f"no objects of {empty}\n{text}"
+    assert re.search(r"^signer: +DKMS module signing key$", text, re.M), text
+    found = dmesg.judge(result.log)
+    assert not found, "\n".join(found)
+
+
+def refused(kernel: Kernel, shared: Path) -> None:
+    """A kernel that takes signed modules only refuses ours: it does not know DKMS' key."""
+    text, said = _enforced(kernel, shared)
+    assert "ours loads" not in text and UNKNOWN in said, f"{text}\n{said[-2000:]}"
+
+
+def enrolled(kernel: Kernel, shared: Path) -> None:
+    """The same kernel takes them on a machine whose firmware has the key."""
+    text, said = _enforced(kernel, shared, (shared / "firmware.fd", shared / "variables.fd"))
+    assert "ours loads" in text and UNKNOWN not in said, f"{text}\n{said[-2000:]}"
+    assert "Loaded X.509 cert 'DKMS module signing key" in said, said
+
+
+def _enforced(kernel: Kernel, shared: Path, firmware: tuple[Path, ...] = ()) -> tuple[str, str]:
+    """What is printed and logged where only signed modules load: Debian's do, one without a signature does not."""
+    text, result = _boot(kernel, shared, ENFORCED, append="module.sig_enforce=1", firmware=firmware)
+    said = result.log.read_text()
+    assert result.status == 0 and text.startswith("Y\n") and "theirs loads" in text, f"{text}\n{said[-2000:]}"
+    assert "unsigned loads" not in text and UNSIGNED in said, f"{text}\n{said[-2000:]}"
+    return text, said
+
+
+def purged(_: Kernel, shared: Path) -> None:
+    """No file of the packages is left, and no other module is gone."""
+    there, left = lines(shared / "listing.installed"), lines(shared / "listing.purged")
+    ours = [path for path in there if re.search(r"kalloc|rust-kbuild", path)]
+    assert len(ours) > 100, ours
+    assert not (remains := [path for path in left if re.search(r"kalloc|rust-kbuild", path)]), remains
+    assert not (new := sorted(set(left) - set(there))), new
+    assert lines(shared / "modules.purged") == lines(shared / "modules.before")
+    assert (shared / "done").exists() and "installed" not in (shared / "packages").read_text()
+
+
+def _boot(kernel: Kernel, shared: Path, command: str, **more: Any) -> tuple[str, Result]:
+    """Boots the kernel with the machine's modules; what the command prints, and how it ended."""
+    files = shared / "files"
+    out = io.BytesIO()
+    add = [(files / "lib/modules", "lib/modules"), (files / "etc/modprobe.d", "etc/modprobe.d"),
+           (files / "usr/bin/kalloctop", "opt/kalloctop")]
+    guest = Guest(kernel, command, add=add, packages=slabinfo_readers.PACKAGES, timeout=240, boot_seconds=240, **more)
+    result = boot(guest, out, sys.stderr.buffer)
+    return out.getvalue().decode(errors="replace"), result
+
+
+TESTS: dict[str, Callable[[Kernel, Path], None]] = {
+    f"deb.{test.__name__}": test for test in (built, loads, refused, enrolled, purged)}

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The suites' guest with time for what `make test` has none for: allocations are refused one by one."""
+
+import argparse
+from dataclasses import replace
+
+from kalloc_dev.core.prepare import set_up
+from kalloc_dev.guest import kvm
+from kalloc_dev.modules import kbuild
+from kalloc_dev.test.kunit import Machine, kunit
+from kalloc_dev.test.result import again, done, said, status
+from kalloc_dev.test.runner import collect
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    parser.add_argument("--minutes", type=float, default=60, metavar="N",
+                        help="for how long each allocation is refused, then only some; calls come first, and cases share "
+                        "what is left (default: 60)")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Runs the guest; the status is 1 if a case failed."""
+    seconds = round(60 * options.minutes)
+    kernel, = set_up("debug")
+    kbuild.image(kernel)
+    kvm.usable(kernel)
+    cases, took = collect(lambda: kunit(kernel, replace(Machine(), faults_seconds=seconds)))
+    print(f"{done(cases)}, {took:.0f} s", again(cases) + said(cases), sep="\n")
+    return status(cases)

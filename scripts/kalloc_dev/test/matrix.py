@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The tests on kernels of other kinds: what `make test` cannot show on its two."""
+
+import argparse
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from math import inf
+
+from kalloc_dev.core.prepare import set_up
+from kalloc_dev.guest import kvm
+from kalloc_dev.guest.qemu import Guest, boot
+from kalloc_dev.kernel.build import PLANS, Kernel
+from kalloc_dev.kernel.variants import VARIANTS
+from kalloc_dev.modules import kbuild
+from kalloc_dev.test import dmesg
+from kalloc_dev.test.kunit import kunit, shows
+from kalloc_dev.test.result import Case, again, done, late, said, status
+from kalloc_dev.test.runner import SCENARIOS, collect, scenario, silent
+from kalloc_dev.test.sanitizers import BOOTS
+from kalloc_dev.test.smoke import life
+from rust_kbuild.console import Failure, say, tail
+
+# What tells more of a kernel; given its name, it runs on it: on one without KUnit in place of the suites, on the others
+# after them.
+ON_STOCK, ON_OURS = "stock_life", "user_memory"
+# That its guards catch what they are there for, on a kernel that has some; two guests may be slow ones.
+GUARDS, GUARDS_SECONDS = "guards_catch", 1200.0
+
+
+EPILOG = "variants:\n" + "".join(f"  {name:10} {variant.why}\n" for name, variant in VARIANTS.items()) + \
+    "\nA kernel is built when it is first asked for: ten minutes of processor time each."
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    parser.epilog = EPILOG
+    parser.add_argument("variants", nargs="*", metavar="VARIANT", help="which ones (default: all)")
+    parser.add_argument("--minutes", type=float, default=inf, metavar="N",
+                        help="after as many, no variant is begun any more: the rest is skipped (default: no limit)")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Tests the variants named, or all; the status is 1 if a case failed."""
+    chosen = options.variants or list(VARIANTS)
+    if unknown := set(chosen) - set(VARIANTS):
+        raise Failure(f"no variant {' or '.join(sorted(unknown))}: there are {', '.join(VARIANTS)}", status=2)
+
+    cases: list[Case] = []
+    figures = []
+    end = time.monotonic() + 60 * options.minutes
+    for number, name in enumerate(chosen, start=1):
+        say(f"==> {number} of {len(chosen)}, {name}: {VARIANTS[name].why}")
+        own, took = collect(lambda name=name: _named(name) if time.monotonic() < end else late(name))  # type: ignore[misc]
+        cases += own
+        figures.append(", ".join(filter(None, (f"{name:10} {said(own)}", done(own), f"{took:.0f} s"))))
+    print(*figures, f"all: {done(cases)}", again(cases) + said(cases), sep="\n")
+    return status(cases)
+
+
+def _named(name: str) -> Iterator[Case]:
+    """All cases of one variant, its name before each's. One that cannot be built does not keep others from theirs."""
+    try:
+        kernel, = set_up(name)
+        kbuild.image(kernel)
+        kvm.usable(kernel)
+    except Failure as failure:
+        yield Case(f"{name}: build", "failed", _why(failure))
+        return
+    for test in (_builds, _life, _suites if PLANS[name].fragments else _scenarios, _guards):
+        for case in test(kernel):
+            yield replace(case, name=f"{name}: {case.name}")
+
+
+def _why(failure: Failure) -> str:
+    return f"    {failure}\n" + (f"{tail(failure.log)}\n    log: {failure.log}\n" if failure.log else "")
+
+
+def _builds(kernel: Kernel) -> Iterator[Case]:
+    yield silent(kernel)
+
+
+def _life(kernel: Kernel) -> Iterator[Case]:
+    """What `make run` does."""
+    try:
+        life(kernel, io.BytesIO())
+    except Failure as failure:
+        yield Case("life", "failed", _why(failure))
+    else:
+        yield Case("life", "passed")
+
+
+def _suites(kernel: Kernel) -> Iterator[Case]:
+    yield from kunit(kernel, VARIANTS[kernel.name].machine(kernel))
+    yield from scenario(SCENARIOS / ON_OURS, kernel.name)
+
+
+def _guards(kernel: Kernel) -> Iterator[Case]:
+    if kernel.name in BOOTS:
+        yield from scenario(SCENARIOS / GUARDS, kernel.name, seconds=GUARDS_SECONDS)
+
+
+def _scenarios(kernel: Kernel) -> Iterator[Case]:
+    """On a kernel without KUnit: the variant's own sections, and what `make test` has for the stock kernel."""
+    machine = VARIANTS[kernel.name].machine(kernel)
+    out = io.BytesIO()
+    guest = Guest(kernel, 'section() { echo "@@ $1"; }\n' + machine.sections, cpus=machine.cpus,
+                  modules=kbuild.image(kernel), kvm=kvm.usable(kernel))
+    result = boot(guest, out)
+    shown = dict(part.partition("\n")[::2] for part in out.getvalue().decode(errors="replace").split("@@ ")[1:])
+    for name, wanted in machine.shown.items():
+        yield shows(name, shown.get(name), wanted, f"    log: {result.log}\n")
+    found = dmesg.judge(result.log)
+    yield Case("the kernel log", "failed" if found or result.status else "passed", "".join(f"{line}\n" for line in found))
+    yield from scenario(SCENARIOS / ON_STOCK, kernel.name)

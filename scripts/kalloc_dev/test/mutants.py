@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Defects that are planted to see that tests notice them.
+
+Each is a patch, tests/defects/NAME.patch, that says what it is, which command must fail of it (Test:), and what
+the command must say then (Says:, a regular expression). It is applied to a copy of the tree, whose objects are kept
+from one defect to the next. Without any, the commands must pass, or that they fail would say nothing. Those that only choose
+cases of one program are then run as one.
+
+A guest takes long to boot where it is emulated. `--together` plants all defects that such a program notices at once; each is
+told by what is said of it, which is why Says: names its case. A defect that hides another one is better planted alone.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+
+from kalloc_dev.core import process, store
+from kalloc_dev.core.git import files
+from kalloc_dev.core.paths import BUILD, LOGS, TREE
+from kalloc_dev.test.result import Case, again, late, said, status
+from kalloc_dev.test.runner import collect
+from kalloc_dev.test.skip import SKIP
+from rust_kbuild.console import Failure, say, tail
+
+PATCHES = TREE / "tests" / "defects"
+COPY = BUILD / "defects" / "tree"
+HEADER = re.compile(r"SPDX-License-Identifier: GPL-2\.0\n\n(?P<what>\S.*?)\n\nTest: (?P<test>\S.*)\nSays: (?P<says>\S.*)\n"
+                    r"---\n(?=diff )", re.S)
+# What the commands say if a compiler, or make, does not do what it is to do.
+UNBUILT = re.compile(r"^error: \S+ failed with status \d+ \(log: ", re.M)
+# What is made in a tree, besides build/ at its top.
+MADE = ("__pycache__",)
+SECONDS = 1200.0
+# Commands that may have several cases chosen for them.
+CHOOSERS = ("scripts/kalloc", "tests/scenarios/compile_fail")
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A defect, and what notices it."""
+
+    name: str
+    path: Path
+    what: str
+    test: str
+    says: re.Pattern[str]
+    changes: list[str]
+
+
+def read(path: Path) -> Defect:
+    """Understands a patch's header."""
+    text = path.read_text()
+    header = HEADER.match(text)
+    if not header:
+        raise Failure(f"{path.name} does not begin with a licence, what it is, Test: and Says:")
+    try:
+        says = re.compile(header["says"], re.M)
+    except re.error as error:
+        raise Failure(f"{path.name}: Says: is no regular expression: {error}") from error
+    return Defect(path.stem, path, " ".join(header["what"].split()), header["test"], says,
+                  re.findall(r"^\+\+\+ b/(.*)$", text, re.M))
+
+
+def unfit() -> Iterator[str]:
+    """What is wrong with the patches as they are."""
+    for path in sorted(PATCHES.glob("*.patch")):
+        try:
+            defect = read(path)
+        except Failure as failure:
+            yield str(failure)
+            continue
+        if not (TREE / shlex.split(defect.test)[0]).is_file():
+            yield f"{path.name}: there is no {shlex.split(defect.test)[0]}"
+        if problem := git_apply(path, TREE, "--check"):
+            yield f"{path.name} does not apply: {problem}"
+
+
+def git_apply(patch: Path, tree: Path, *options: str) -> str:
+    """Applies a patch to a tree, which git need not know. Returns what git complains of."""
+    # Without a repository, paths are the folder's.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    env["GIT_CEILING_DIRECTORIES"] = str(tree.parent)
+    done = subprocess.run(["git", "apply", *options, patch], cwd=tree, env=env, capture_output=True, text=True, check=False)
+    return ("; ".join(done.stderr.splitlines()) or f"status {done.returncode}") if done.returncode else ""
+
+
+def refresh(copy: Path) -> None:
+    """Makes the copy what the tree is. What is the same stays untouched, and so does what was made of it."""
+    known = set()
+    for path in files():
+        here = copy / path.relative_to(TREE)
+        known.add(here)
+        if here.is_file() and here.read_bytes() == path.read_bytes() and here.stat().st_mode == path.stat().st_mode:
+            continue
+        here.parent.mkdir(parents=True, exist_ok=True)
+        # Not the times: what an older file replaces must be made again.
+        shutil.copy(path, here)
+    for folder, folders, names in os.walk(copy):
+        folders[:] = [name for name in folders if name not in MADE and Path(folder, name) != copy / "build"]
+        for gone in {Path(folder, name) for name in names} - known:
+            gone.unlink()
+
+
+def run(command: str, tree: Path, log: Path) -> int:
+    """Runs a command of the tree; returns its status."""
+    program, *words = shlex.split(command)
+    return process.run([tree / program, *words], log, tree, SECONDS)
+
+
+@contextmanager
+def planted(defect: Defect, tree: Path) -> Iterator[str]:
+    """Has the defect in the tree; gives what git complains of if it does not apply."""
+    problem = git_apply(defect.path, tree)
+    try:
+        yield problem
+    finally:
+        if not problem and (left := git_apply(defect.path, tree, "--reverse")):
+            raise Failure(f"{defect.name} cannot be taken back: {left}")
+
+
+def control(test: str, number: int, tree: Path) -> Iterator[Case]:
+    """A command, without any defect."""
+    log = LOGS / f"defect-none-{number}.log"
+    say(f"==> {test}, without a defect … (log: {log})")
+    ended = run(test, tree, log)
+    yield Case(f"no defect: {test}", {0: "passed", SKIP: "skipped"}.get(ended, "failed"),
+               f"{tail(log)}\n    log: {log}\n" if ended else "")
+
+
+def noticed(defect: Defect, tree: Path) -> Iterator[Case]:
+    """A command, with a defect."""
+    log = LOGS / f"defect-{defect.name}.log"
+    say(f"==> {defect.name}: {defect.what} … (log: {log})")
+    with planted(defect, tree) as problem:
+        if problem:
+            yield Case(defect.name, "failed", f"    the patch does not apply: {problem}\n")
+            return
+        ended = run(defect.test, tree, log)
+    text = log.read_text(errors="replace")
+    where = f"    test: {defect.test}\n    log: {log}\n"
+    if UNBUILT.search(text):
+        yield Case(defect.name, "failed", f"{tail(log)}\n    it is not noticed, but does not compile\n{where}")
+    elif ended == 0:
+        yield Case(defect.name, "failed", f"    the test passes all the same\n{where}")
+    elif not defect.says.search(text):
+        yield Case(defect.name, "failed", f"{tail(log)}\n    the test fails, but does not say {defect.says.pattern}\n{where}")
+    else:
+        yield Case(defect.name, "passed")
+
+
+def together(defects: list[Defect], tree: Path) -> Iterator[Case]:
+    """A command, with all of these defects."""
+    test = merged(defect.test for defect in defects)
+    log = LOGS / "defect-together.log"
+    say(f"==> {', '.join(defect.name for defect in defects)}: {test} … (log: {log})")
+    with ExitStack() as stack:
+        problems = {defect.name: stack.enter_context(planted(defect, tree)) for defect in defects}
+        ended = run(test, tree, log)
+    text = log.read_text(errors="replace")
+    for defect in defects:
+        if problem := problems[defect.name]:
+            yield Case(defect.name, "failed", f"    the patch does not apply with the others: {problem}\n")
+        elif UNBUILT.search(text) or ended == 0 or not defect.says.search(text):
+            yield Case(defect.name, "failed", f"    status {ended}, and nothing says {defect.says.pattern}\n    log: {log}\n")
+        else:
+            yield Case(defect.name, "passed")
+
+
+def kind(test: str) -> str:
+    """What tests have in common that may be run as one: the program, if all that its words do is to choose cases."""
+    program, *words = shlex.split(test)
+    if program == CHOOSERS[0]:
+        command, words = words[:1], words[1:]
+        chooses = command == ["test"] and bool(words) and all(":" in word for word in words)
+    else:
+        chooses = program in CHOOSERS and bool(words)
+    return program if chooses else test
+
+
+def merged(tests: Iterable[str]) -> str:
+    """One command for tests of a kind."""
+    words = [shlex.split(test) for test in tests]
+    return shlex.join([words[0][0], *dict.fromkeys(word for _, *some in words for word in some)])
+
+
+def every(defects: list[Defect], tree: Path, end: float = inf, at_once: bool = False) -> Iterator[Case]:
+    """All the cases: first the commands alone, then the defects of those that pass, as long as there is time."""
+    passes: dict[str, str] = {}
+    kinds: dict[str, list[Defect]] = {}
+    for defect in defects:
+        kinds.setdefault(kind(defect.test), []).append(defect)
+    for number, some in enumerate(kinds.values(), start=1):
+        test = merged(defect.test for defect in some)
+        own, _ = collect(lambda test=test, number=number: control(test, number, tree))  # type: ignore[misc]
+        passes |= {defect.test: own[0].outcome for defect in some}
+        yield from own
+    for name, some in kinds.items():
+        if at_once and name in CHOOSERS and passes[some[0].test] == "passed":
+            own, _ = collect(lambda some=some: together(some, tree))  # type: ignore[misc]
+            yield from own
+            defects = [defect for defect in defects if defect not in some]
+    for defect in defects:
+        if time.monotonic() > end:
+            own, _ = collect(lambda defect=defect: late(defect.name))  # type: ignore[misc]
+        elif passes[defect.test] == "passed":
+            own, _ = collect(lambda defect=defect: noticed(defect, tree))  # type: ignore[misc]
+        else:
+            own, _ = collect(lambda defect=defect: iter([Case(  # type: ignore[misc]
+                defect.name, "skipped", "    its test does not pass without it\n")]))
+        yield from own
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    parser.add_argument("names", metavar="NAME", nargs="*", help="which ones (default: all)")
+    parser.add_argument("--minutes", type=float, default=inf, metavar="N",
+                        help="after as many, no defect is planted any more: the rest is skipped (default: no limit)")
+    parser.add_argument("--together", action="store_true",
+                        help="plant those at once that KUnit's cases or the compiler notice: quick, and less strict")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Plants the defects of these names, or all; the status is 1 if one is not noticed."""
+    names, end = options.names, time.monotonic() + 60 * options.minutes
+    known = {path.stem: path for path in sorted(PATCHES.glob("*.patch"))}
+    if unknown := set(names) - set(known):
+        raise Failure(f"no defect {' or '.join(sorted(unknown))}: there are {', '.join(known)}", status=2)
+    # Those that change the same files are neighbours: what depends on these is then made once less.
+    defects = sorted((read(path) for name, path in known.items() if not names or name in names),
+                     key=lambda defect: defect.changes)
+    with store.lock(COPY.with_name("lock")):
+        say(f"==> a copy of the tree in {COPY}")
+        refresh(COPY)
+        cases = list(every(defects, COPY, end, options.together))
+    print(again(cases) + said(cases))
+    return status(cases)

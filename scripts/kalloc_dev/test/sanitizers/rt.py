@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is a bug on the real-time kernel only, and what it notices besides."""
+
+from kalloc_dev.test.sanitizers.arch_reports import X86
+from kalloc_dev.test.sanitizers.boot import Boot
+from kalloc_dev.test.sanitizers.common import (
+    AREA_FREED_TWICE,
+    FREE_PAGE,
+    INVERSION,
+    LEFT_OBJECT,
+    PAGES,
+    REFUSE,
+    SLEEP,
+    TWICE_IN_LIST,
+    WANDERING,
+)
+from kalloc_dev.test.sanitizers.leaks import LEAKS, LOOK, PLANT
+
+APPEND = "kunit.enable=0"
+
+# After its first report lockdep is off: two of its kinds are two guests. What sleeps is said once in a second.
+CONTEXTS = r"""
+plant nested area
+for bug in raw masked pinned; do
+	for family in box page; do
+		sleep 1.1
+		plant $bug $family
+	done
+done
+"""
+SLEEPS = r"^BUG: sleeping function called from invalid context at kernel/locking/spinlock_rt\.c:"
+CONTEXTS_CAUGHT = {
+    "nested area": ((r"^\[ BUG: Invalid wait context \]$", SLEEPS), r"^ planted_nested\+"),
+    **{f"{bug} {family}": ((SLEEPS,), rf"^ planted_{bug}\+")
+       for bug in ("raw", "masked", "pinned") for family in ("box", "page")},
+}
+
+# Of what SLUB keeps for a processor the leak detector finds the address: not so where SLUB checks.
+CHECKED = f"{APPEND} slab_debug=-;FZP,kmalloc-*"
+OTHERS = rf"""
+plant inversion area
+{PLANT}
+plant sleep box
+plant wandering box
+plant twice_in_list box
+plant double_free area
+{LOOK}
+plant left_object object
+plant guard_page area
+plant scribble page
+plant double_free page
+{REFUSE}
+"""
+OTHERS_CAUGHT = {
+    # Spinlocks of this kernel are larger than a box.
+    "inversion area": INVERSION,
+    **LEAKS,
+    **SLEEP,
+    **WANDERING,
+    **TWICE_IN_LIST,
+    **AREA_FREED_TWICE,
+    **LEFT_OBJECT,
+    **PAGES,
+    "double_free page": (X86.bug, FREE_PAGE),
+    "ignored_refusal box": ((r"^BUG: kernel NULL pointer dereference, address: 0{16}$", r"^Oops: "),
+                            r"^RIP: 0010:planted_ignored_refusal\+"),
+}
+
+# The lock may be another's, who waits for the processor: then it does sleep.
+BOOTS = (Boot(CONTEXTS, CONTEXTS_CAUGHT, APPEND, perhaps=r"^BUG: scheduling while atomic: "),
+         Boot(OTHERS, OTHERS_CAUGHT, CHECKED))

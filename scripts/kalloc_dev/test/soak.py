@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The soak: rounds of load in one guest, and what must be true after each and after all of them.
+
+A round loads kalloc_stress.ko, whose workers allocate, resize and free through every family in process context,
+softirqs and a timer interrupt. Meanwhile all files are read, other modules come, are used by processes, of which one
+may not have as much as it asks for, and go, processors go offline and come back, and processes eat memory, in a small
+group and in the whole guest, until they are killed.
+
+After each round the counters must be the workers' own tally, and the modules must go and leave nothing behind. After
+all, memory must be back to the page, and the kernel's log may have nothing but the killings.
+"""
+
+import argparse
+import re
+import time
+from math import sqrt
+from statistics import median
+
+from kalloc_dev.core.paths import TREE
+from kalloc_dev.core.prepare import set_up
+from kalloc_dev.guest import kvm
+from kalloc_dev.guest.qemu import Guest, boot
+from kalloc_dev.kernel.build import Kernel
+from kalloc_dev.modules import kbuild
+from kalloc_dev.modules.user_programs import compiled
+from kalloc_dev.test import dmesg
+from rust_kbuild.console import Failure, say
+
+GUEST = TREE / "tests" / "stress" / "guest.sh"
+MODULES = ("compare", "exercise", "kv", "map")
+FILES = ("kallocinfo", "sites", "sites.json", "compare", "layout", "exercise", "kalloc_kv", "kalloc_map")
+# What is done in the rounds. Nothing of it may stay undone.
+DONE = {"ops": "operations", "faults": "allocations refused, of the operations', for there was no memory",
+        "plug": "times that every other processor went and came", "command": "commands to the workloads",
+        "keys": "times that keys were set, and deleted", "limit": "times that no key could be set, by a group's limit",
+        **{f"load:{name}": f"loads and unloads of kalloc_{name}" for name in MODULES},
+        **{f"read:{name}": f"reads of {name}" for name in FILES}}
+# The same of killings, which the kernel's log has.
+KILLS = {"Memory cgroup out of memory: Killed process": "processes killed in the small group",
+         "Out of memory: Killed process": "processes killed for all memory"}
+# What may be gone at the end. What the kernel keeps varies from round to round; the median of as many varies by as
+# much over the root of their number. And it grows a little: by threads that
+# the kernel has made and keeps.
+PAGES = {"pages that no list has": (250, 10), "pages of slabs": (400, 100), "pages of vmalloc areas": (60, 10)}
+# The same of the objects of each slab cache: some more or less are in a slab that a processor has at hand.
+OBJECTS = (250, 50)
+# Addresses of DMA, which no module of ours has: each processor that goes leaves those that it had at hand.
+NOT_OURS = ("iommu_iova",)
+
+# How many objects a processor has at hand of the cache that kalloc_stress asks 200 for; of one that SLUB checks, none.
+SHEAVES = {"stock": 200, "debug": 0}
+
+# Where what is freed waits for long, there must be more: who takes the rest is to have something that helps when it goes.
+MEMORY = {"stock": 256, "debug": 384}
+
+# Of two nodes the debug kernel, which has no ACPI, is not told; it makes them.
+NODES = {"stock": "", "debug": " numa=fake=2U"}
+
+# One pool of workers for all processors. A pool for each has as many threads as once had to wait there at a time,
+# and keeps them for minutes: in the first hour the more of them, the more rounds there were.
+APPEND = "workqueue.default_affinity_scope=system"
+
+# What the kernel says when memory is gone.
+KILLED = (
+    *dmesg.DUMPS,
+    r"^\S+ invoked oom-killer: |^Workqueue: ",
+    # When they follow each other closely, it says that of some only.
+    r"^oom_kill_process: \d+ callbacks suppressed$",
+    # The rest of a line may be on its own, in pieces, if another processor said something meanwhile; also its end.
+    r"^$|^oom-kill:constraint=|^,(cpuset|mems_allowed|(oom|task)_memcg|task)=|^,global_oom|^/(small|keys)?(,|$)|^:$",
+    # Whoever touched user space's memory, in the kernel. What else has such a line has another one above it.
+    r"^RIP: 0010:|^RSP: 0018:",
+    r"^COMPACTION is disabled!!!$",
+    # Of what may be refused a page, and does without or says so.
+    r"^kalloc_exercise: workload \w+ failed: ENOMEM$",
+    r"^\S+: page allocation failure: order:0, |^warn_alloc: \d+ callbacks suppressed$",
+    # Those who eat are shells first; the others may not be killed.
+    r"^(Memory cgroup out of memory|Out of memory): Killed process \d+ \((dd|sleep|sh)\) ",
+    # Nobody is to be killed in the group that is for keys.
+    r"^Out of memory and no killable processes\.\.\.$",
+    r"^oom_reaper: reaped process \d+ \((dd|sleep|sh)\)",
+    r"^memory: usage \d+kB, limit |^swap: usage |^Memory cgroup stats for /(small|keys):$",
+    r"^[a-z_]+ \d+$",
+    r"^Tasks state \(memory values in pages\):$|^\[ *pid *\]",
+    r"^\[ *\d+\] ",
+    # Of slabs not if somebody makes a cache at that moment.
+    r"^Unreclaimable slab info:$|^Name +Used +Total$|^\S+ +\d+KB +\d+KB$|^excessive unreclaimable slab but cannot dump stats$",
+    r"^(Free|Total) swap |^Swap cache stats|^\d+ pages (in swap cache|RAM|reserved|hwpoisoned|cma reserved)|^0 pages HighMem",
+)
+
+
+class Rounds:
+    """What the guest prints, line by line; also what boot() writes it to.
+
+    Of objects of slab caches it is only asked where those that are free are free at once.
+    """
+
+    def __init__(self, objects: bool) -> None:
+        self.objects = objects
+        self.sums = dict.fromkeys(DONE, 0)
+        self.wrong: list[str] = []
+        self.taken: list[dict[str, int]] = []
+        self.words: list[str] = []
+        self.done = 0
+        self._left, self._start = b"", time.monotonic()
+
+    def write(self, data: bytes) -> int:
+        """Takes some output."""
+        *lines, self._left = (self._left + data).split(b"\n")
+        for line in lines:
+            self._line(line.decode(errors="replace"))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def _line(self, line: str) -> None:
+        self.words.append(line)
+        kind, *words = line.split()
+        if kind == "wrong:":
+            self.wrong.append(line)
+            say(f"    {line}")
+        elif kind == "pages":
+            self.taken.append(dict(zip(PAGES, map(int, words))))
+            say(f"           {line}")
+        elif kind == "slabs" and self.objects:
+            self.taken[-1] |= {f"objects of {name}": int(number) for name, number in zip(words[::2], words[1::2])
+                               if name not in NOT_OURS}
+        elif kind == "round":
+            for name, number in zip(words[1::2], words[2::2]):
+                self.sums[name] += int(number)
+            self.done += 1
+            say(f"    {time.monotonic() - self._start:5.0f} s: {line}")
+
+    def lost(self) -> list[str]:
+        """What there is less of than there was, if it is more than varies anyway."""
+        # The first round fills what the kernel keeps.
+        taken = self.taken[1:]
+        if not taken:
+            return []
+        some = max(1, len(taken) // 3)
+        gone, limits = {}, {}
+        for name in {name: 0 for numbers in taken for name in numbers}:
+            before, after = (median(numbers.get(name, 0) for numbers in part) for part in (taken[:some], taken[-some:]))
+            varies, grows = PAGES.get(name, OBJECTS)
+            gone[name], limits[name] = round(after - before), round(varies / sqrt(some)) + grows
+        most = sorted(gone.keys() - PAGES, key=lambda name: -gone[name])[:3]
+        say("    more than in the beginning: " +
+            ", ".join(f"{gone[name]} {name} (limit {limits[name]})" for name in (*PAGES, *most)))
+        return [f"{number} {name} are lost" for name, number in gone.items() if number > limits[name]]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    parser.add_argument("--minutes", type=float, default=10.0, metavar="N", help="how long (default: 10)")
+    parser.add_argument("--seconds", type=float, metavar="N", help="the same, for short ones")
+    parser.add_argument("--rounds", type=int, default=4, metavar="N", help="rounds at least (default: 4)")
+    parser.add_argument("--loads", type=int, default=0, metavar="N", help="modules loaded and unloaded at least (default: 0)")
+    parser.add_argument("--ops", type=int, default=60000, metavar="N", help="operations in a round, at least (default: 60000)")
+    parser.add_argument("--kernel", choices=("stock", "debug"), default="stock", help="default: stock")
+    parser.add_argument("--cpus", type=int, default=8, metavar="N", help="processors, 2 at least (default: 8)")
+    parser.add_argument("--icount", action="store_true", help="the guest's time is counted in instructions, "
+                        "so that a busy machine does not matter; one processor runs at a time")
+    parser.add_argument("--memory", type=int, metavar="M", help="MiB of memory (default: {stock}; debug: {debug})".format_map(MEMORY))
+    parser.add_argument("--no-eaters", action="store_true", help="nobody takes all memory")
+    parser.add_argument("--lose", type=int, default=0, metavar="N",
+                        help="have N pages lost in each round, at most 16, to see that it is noticed")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Runs the rounds; the status is 1 if something is wrong."""
+    seconds = options.minutes * 60 if options.seconds is None else options.seconds
+
+    target, = set_up(options.kernel)
+    rounds = Rounds(objects=target.name == "stock")
+    problems = run(target, options, seconds, rounds)
+    say("\n".join(problems) or f"==> {rounds.done} rounds: every counter exact, nothing left behind, on Linux {target.release}")
+    return 1 if problems else 0
+
+
+def run(target: Kernel, options: argparse.Namespace, seconds: float, rounds: Rounds) -> list[str]:
+    """Boots the guest; returns what is wrong."""
+    variables = (f"rounds={options.rounds} seconds={seconds:.0f} loads={options.loads} ops={options.ops} eaters={0 if options.no_eaters else 1} "
+                 f"lost={options.lose}")
+    guest = Guest(target, f"{variables}\n{GUEST.read_text()}", cpus=options.cpus, nodes=2, memory=options.memory or MEMORY[target.name],
+                  append=APPEND + NODES[target.name], add=[(compiled("kv_life"), "usr/bin/kv_life")],
+                  icount=options.icount, kvm=not options.icount and kvm.usable(target),
+                  timeout=seconds * 2 + options.loads * 4 + 1200, modules=kbuild.image(target))
+    result = boot(guest, rounds)  # type: ignore[arg-type]
+    say(f"    kernel log: {result.log}")
+    if result.status:
+        raise Failure(f"the guest's status is {result.status}", result.log)
+    problems = [*rounds.wrong, *rounds.lost()]
+    log = result.log.read_text(errors="replace")
+    done = re.findall(r"kalloc_stress: (\d+) operations by 12 workers, [1-9]\d* interrupts: 0 numbers wrong$", log, re.M)
+    exact = sum(int(ops) >= options.ops for ops in done)
+    if exact != rounds.done or rounds.done < options.rounds:
+        problems.append(f"{exact} exact tallies in {rounds.done} rounds")
+    figures = {DONE[name]: number for name, number in rounds.sums.items()}
+    if not options.no_eaters:
+        figures |= {kind: log.count(line) for line, kind in KILLS.items()}
+    for what, number in figures.items():
+        say(f"    {number:10} {what}")
+    # What the scenario adds to the figures of all tests.
+    loads = sum(rounds.sums[f"load:{name}"] for name in MODULES)
+    say(f"figures: {rounds.sums['ops']} operations, {loads} loads")
+    # In few rounds it is chance who meets those that take all memory.
+    problems += [f"no {what}" for what, number in figures.items() if not number and (what != DONE["faults"] or rounds.done > 3)]
+    if f"sheaf {SHEAVES[target.name]}" not in rounds.words:
+        problems.append("the cache's sheaves have not the capacity that was asked for")
+    if target.name == "debug" and "scan 2" not in rounds.words:
+        problems.append("kmemleak has not scanned twice")
+    return problems + dmesg.judge(result.log, KILLED)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The compilers and tools: the host's if it has them, else a root of our own."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from kalloc_dev.core import sandbox, store
+from kalloc_dev.core.paths import CACHE, TREE, from_environment
+from kalloc_dev.toolchain.apt import SUITE, explained, mmdebstrap
+from rust_kbuild.console import Failure, run, step
+
+PACKAGES = (
+    "bc bindgen bison busybox-static ca-certificates cargo clang codespell cpio file flex gcc git kmod libc6-dev "
+    "libelf-dev libssl-dev lld llvm make pahole perl python3 python3-docutils python3-ply qemu-system-x86 "
+    "rsync rust-analyzer rust-clippy rust-src rustc rustfmt shellcheck xz-utils zstd"
+).split()
+GIGABYTES = 2.6
+
+# What a host must have to be used instead, with the oldest version that serves.
+HOST_TOOLS = (
+    "gcc make flex bison bc clang ld.lld llvm-nm rustfmt pahole depmod qemu-system-x86_64 "
+    "busybox cpio xz perl"
+).split()
+HOST_VERSIONS = {"rustc": (1, 85, 0), "bindgen": (0, 71, 1)}
+
+# All that the tools see of the caller's environment.
+PASSED = re.compile(r"TERM|KALLOC_\w+|KDIR|KSRC|V|W|CLIPPY|[a-z]+_proxy|DEBIAN_MIRROR")
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """Where the tools are. `ident` changes when the compilers do."""
+
+    root: Path | None
+    ident: str
+
+    def argv(self, command: Sequence[str | Path], cwd: Path = TREE,
+             env: Mapping[str, str] | None = None, binds: Sequence[Path] = ()) -> list[str]:
+        """The call that runs `command` with these tools, in `cwd`, in a clean environment."""
+        words = [str(word) for word in command]
+        clean = {name: value for name, value in os.environ.items() if PASSED.fullmatch(name)}
+        clean |= {"LANG": "C.UTF-8", **(env or {})}
+        if self.root is None:
+            keep = {"PATH": os.environ["PATH"], "HOME": str(Path.home())}
+            return ["env", "-i", "-C", str(cwd),
+                    *(f"{name}={value}" for name, value in (keep | clean).items()), *words]
+        keep = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+        own = [path for name in ("KDIR", "KSRC") if (path := from_environment(name))]
+        return sandbox.inside(self.root, words, cwd, keep | clean, [TREE, CACHE, cwd, *own, *binds])
+
+    def program(self, name: str) -> Path:
+        """Where a program of the toolchain is, seen from the host."""
+        if self.root is None:
+            return Path(shutil.which(name) or name)
+        return self.root / "usr/bin" / name
+
+    def output(self, command: Sequence[str | Path], binds: Sequence[Path] = ()) -> str:
+        """What a short command of the toolchain prints."""
+        done = subprocess.run(self.argv(command, binds=binds), stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Failure(f"{command[0]}: {done.stderr.strip() or done.returncode}")
+        return done.stdout
+
+
+def _host_lacks() -> str | None:
+    """Why the host's own tools do not serve; None if they do."""
+    for tool in (*HOST_TOOLS, *HOST_VERSIONS):
+        if not shutil.which(tool):
+            return f"no {tool}"
+    for tool, least in HOST_VERSIONS.items():
+        text = _printed(tool, "--version")
+        found = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
+        if not found or tuple(map(int, found.groups())) < least:
+            return f"{tool} is {found.group() if found else 'of unknown version'}, older than " + \
+                ".".join(map(str, least))
+    source = Path(_printed("rustc", "--print", "sysroot").strip(), "lib/rustlib/src/rust/library")
+    if not source.is_dir():
+        return "no rust-src (the library's source) next to rustc"
+    if _is_dynamic(shutil.which("busybox")):
+        return "busybox is not a static one (busybox-static)"
+    return None
+
+
+def _printed(*argv: str) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+
+
+def _is_dynamic(program: str | None) -> bool:
+    return b"ld-linux" in Path(program or "").read_bytes()[:4096]
+
+
+@cache
+def toolchain() -> Toolchain:
+    """The tools to use, made first if they have to be (KALLOC_TOOLCHAIN=auto|host|root)."""
+    choice = os.environ.get("KALLOC_TOOLCHAIN", "auto")
+    if choice not in ("auto", "host", "root"):
+        raise Failure(f"KALLOC_TOOLCHAIN={choice}: it is one of auto, host, root")
+    lacks = _host_lacks() if choice != "root" else "not asked"
+    if choice == "host" and lacks:
+        raise Failure(f"KALLOC_TOOLCHAIN=host, but this host has {lacks}")
+    if lacks is None:
+        versions = [_printed(tool, "--version") for tool in ("rustc", "bindgen", "gcc", "clang", "ld.lld")]
+        return Toolchain(None, store.key_of(*versions))
+    folder = store.entry("toolchain", store.key_of(SUITE, *PACKAGES), _make_root, gigabytes=GIGABYTES)
+    return Toolchain(folder / "root", (folder / "ident").read_text())
+
+
+def _make_root(folder: Path) -> None:
+    with step("installing the toolchain root", CACHE / "log" / "toolchain.log") as log:
+        root = folder / "root"
+        try:
+            run(mmdebstrap("--variant=apt", "--include=" + ",".join(PACKAGES), SUITE, root), log, "mmdebstrap")
+        except Failure as failure:
+            raise explained(failure) from failure
+        tools = Toolchain(root, "")
+        packages = tools.output(["dpkg-query", "-W", "rustc", "bindgen", "gcc-14", "clang-19", "lld-19"])
+        (folder / "ident").write_text(store.key_of(packages))
