@@ -276,7 +276,7 @@ def flags(log: Path) -> None:
 def licence(log: Path) -> None:
     """Every source says under which licence it is."""
     report([f"{path.relative_to(TREE)}: no SPDX line" for path in files()
-            if path.name not in ("COPYING", "LICENSE") and str(path.relative_to(TREE)) not in NO_COMMENTS
+            if path.name != "COPYING" and path.parent.name != "LICENSES" and str(path.relative_to(TREE)) not in NO_COMMENTS
             and "SPDX-License-Identifier:" not in "".join(path.read_text().splitlines()[:4])], log)
 
 
