@@ -25,6 +25,7 @@ use crate::{
 };
 use kernel::{
     ffi::c_int,
+    fs::File,
     page::{
         Page,
         PAGE_SIZE, //
@@ -48,6 +49,28 @@ fn page_of(block: &[u8], offset: usize) -> Result<*mut bindings::page> {
         }
     };
     (!page.is_null()).then_some(page).ok_or(EINVAL)
+}
+
+/// Returns whether the process that opened `file` may see page frame numbers: it had `CAP_SYS_ADMIN`, as
+/// `/proc/PID/pagemap` requires.
+///
+/// # Examples
+///
+/// ```no_run
+/// use kernel::fs::File;
+///
+/// /// The page frame number that a driver shows in its file; 0 if it is hidden, as in pagemap.
+/// fn shown(file: &File, pfn: usize) -> usize {
+///     if kalloc::memory::shows_frames(file) {
+///         pfn
+///     } else {
+///         0
+///     }
+/// }
+/// ```
+pub fn shows_frames(file: &File) -> bool {
+    // SAFETY: The reference keeps the file open.
+    unsafe { bindings::kalloc_helper_shows_frames(file.as_ptr()) }
 }
 
 /// Returns the page frame number behind the byte at `offset` of a block.

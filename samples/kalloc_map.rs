@@ -27,6 +27,7 @@ use kalloc::{
         ArcObject,
         Options, //
     },
+    memory,
     mmap::{
         self,
         Frame,
@@ -227,18 +228,24 @@ fn first_word(index: usize, age: u64) -> u64 {
     name << 32 | (age & 0xfff) << 20
 }
 
-impl kernel::fmt::Display for Blocks {
+/// The text of a device: blocks, and whether their page frame numbers are shown.
+struct Listing<'a>(&'a Blocks, bool);
+
+impl kernel::fmt::Display for Listing<'_> {
     fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
         f.write_str("# family        offset  bytes            first page      pfn\n")?;
-        for (index, (name, block)) in Self::NAMES.iter().zip(self.all()).enumerate() {
+        let Listing(blocks, shows_frames) = *self;
+        for (index, (name, block)) in Blocks::NAMES.iter().zip(blocks.all()).enumerate() {
             let pages = block.pages().unwrap_or(0);
             for (page, pfn) in (0..pages).filter_map(|page| Some((page, block.pfn(page)?))) {
+                // As in `/proc/PID/pagemap`, a hidden number is 0.
+                let pfn = if shows_frames { pfn } else { 0 };
                 writeln!(
                     f,
                     "{name:<12} {:>#9x} {:>6} {:016x} {page:>4} {pfn:>#8x}",
                     index * SPAN * PAGE_SIZE,
                     pages * PAGE_SIZE,
-                    first_word(index, self.age),
+                    first_word(index, blocks.age),
                 )?;
             }
         }
@@ -252,13 +259,15 @@ struct Map {
     #[pin]
     blocks: Mutex<Blocks>,
     cache: Arc<KmemCache<Objects>>,
+    /// Whether the process that opened the file may see page frame numbers.
+    shows_frames: bool,
 }
 
 #[vtable]
 impl MiscDevice for Map {
     type Ptr = Pin<KBox<Self>>;
 
-    fn open(_file: &File, _device: &MiscDeviceRegistration<Self>) -> Result<Pin<KBox<Self>>> {
+    fn open(file: &File, _device: &MiscDeviceRegistration<Self>) -> Result<Pin<KBox<Self>>> {
         // The site has one cache at a time.
         let cache =
             KmemCache::new(Options::new()).map_err(|e| if e == EEXIST { EBUSY } else { e })?;
@@ -268,6 +277,7 @@ impl MiscDevice for Map {
             try_pin_init!(Map {
                 blocks <- new_mutex!(blocks),
                 cache,
+                shows_frames: memory::shows_frames(file),
             }),
             GFP_KERNEL,
         )
@@ -278,7 +288,10 @@ impl MiscDevice for Map {
     }
 
     fn read_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
-        let text = CString::try_from_fmt(fmt!("{}", &*kiocb.file().blocks.lock()))?;
+        let map = kiocb.file();
+        let blocks = map.blocks.lock();
+        let text = CString::try_from_fmt(fmt!("{}", Listing(&blocks, map.shows_frames)))?;
+        drop(blocks);
         read::read(kiocb.ki_pos_mut(), iov, text.to_bytes())
     }
 

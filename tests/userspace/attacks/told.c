@@ -92,15 +92,16 @@ static __u64 frame_of(const char *page)
 	return entry & ((1ULL << 55) - 1);
 }
 
-/* frames PATH: root without capabilities learns no page's frame, as in /proc/self/pagemap. */
+/* frames PATH: a file that root opens without capabilities shows no frame, as pagemap does. */
 int frames(char **arguments)
 {
-	int file = opened(arguments[0], O_RDWR), rows = 0;
+	int file, rows = 0;
 	char text[1 << 16], *line, *last;
 	const char *page;
 	ssize_t length;
 
 	set_capabilities(0, 0);
+	file = opened(arguments[0], O_RDWR);
 	length = read(file, text, sizeof(text) - 1);
 	if (length < 0) {
 		printf("read: %s\n", strerrorname_np(errno));
