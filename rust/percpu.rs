@@ -169,7 +169,8 @@ impl<T: Sync> PerCpu<T> {
         Self::init_each(Self::alloc(gfp.into())?, |cpu, at| {
             // SAFETY: `init_each` passes memory for a `T`, which stays there, and which nothing reads
             // after an error.
-            Ok(unsafe { place::raw_try_init(at, init(cpu))? })
+            unsafe { place::raw_try_init(at, init(cpu))? };
+            Ok(())
         })
     }
 

@@ -112,6 +112,14 @@ pub trait Records: Send + Sync {
 ///
 /// seq_file doubles its buffer until a record fits. Without this limit a record of unlimited length would
 /// take all memory that the kernel can give to one buffer.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::seq::MAX_RECORD;
+///
+/// assert!(MAX_RECORD >= 8_000_000);
+/// ```
 pub const MAX_RECORD: usize = MAX_BUFFER - 1;
 
 /// Largest buffer, of which seq_file leaves one byte unused.

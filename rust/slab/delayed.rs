@@ -31,9 +31,11 @@ static LIST: List = List(Opaque::zeroed());
 /// Returns whether the current thread holds a lock in this memory, as far as the kernel checks locks.
 #[inline]
 pub(crate) fn is_locked<T>(memory: NonNull<T>) -> bool {
+    if !cfg!(CONFIG_DEBUG_LOCK_ALLOC) {
+        return false;
+    }
     // SAFETY: The helper compares addresses only, with those of the locks of the current thread.
-    cfg!(CONFIG_DEBUG_LOCK_ALLOC)
-        && unsafe { bindings::kalloc_helper_is_locked(memory.as_ptr().cast(), size_of::<T>()) }
+    unsafe { bindings::kalloc_helper_is_locked(memory.as_ptr().cast(), size_of::<T>()) }
 }
 
 /// Has the worker free an object.

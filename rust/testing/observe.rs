@@ -95,11 +95,13 @@ pub(crate) enum Calls {
 pub(crate) fn calls<R>(f: impl FnOnce() -> R) -> (R, Calls) {
     let traced = kalloc_test_watch();
     let result = f();
-    let calls = match traced.then(|| kalloc_test_watched()) {
-        None => Calls::Unknown,
-        Some(0) => Calls::None,
-        Some(1..) => Calls::Anywhere,
-        Some(_) => Calls::InZone,
+    if !traced {
+        return (result, Calls::Unknown);
+    }
+    let calls = match kalloc_test_watched() {
+        0 => Calls::None,
+        1.. => Calls::Anywhere,
+        _ => Calls::InZone,
     };
     (result, calls)
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * One bug of each kind that a kernel for debugging must notice, on memory that kalloc_planted.rs
- * lends. Each must be in the log, by this function's name; scripts/kalloc_dev/test/sanitizers says as what.
+ * lends. Each must be in the log, by this function's name; scripts/kalloc_dev/test/sanitizers has
+ * the reports.
  */
 
 #include <linux/kasan.h>

@@ -47,7 +47,8 @@ PATIENCE = 60.0
 
 # What the log may have of any: the guest ends itself, since a process does not; the kernel crate has the unbound queue
 # by its old name only.
-ALWAYS = (r"^reboot: Restarting system$", r"^workqueue: work func \S+ \[kalloc_attacks\] enqueued on deprecated workqueue")
+ALWAYS = (r"^reboot: Restarting system$", r"^kmemleak: Cannot allocate a scan area, scanning the full object$",
+          r"^workqueue: work func \S+ \[kalloc_attacks\] enqueued on deprecated workqueue")
 # What an owner that was forgotten makes the module say when it is unloaded.
 FORGOTTEN = (
     r"^kalloc: attack_\w+: removed, its owner was forgotten$",

@@ -41,7 +41,7 @@ SAID = (
     r"^(kalloc_faults|modprobe): page allocation failure: order:\d+, mode:",
     r"^(warn_alloc|execmem_vmalloc): \d+ callbacks suppressed$",
     r"^execmem: unable to allocate memory$",
-    r"^__kmem_cache_create_args\((exercise|map|kv|kunit|doc)_\w+\) failed with error -(12|22)$",
+    r"^__kmem_cache_create_args\(((exercise|map|kv|kunit|doc)_\w+|\.\.\.|!%s%n)\) failed with error -(12|22)$",
     r"^SLUB: Unable to allocate memory on CPU ",
     r"^percpu: allocation failed, size=\d+ align=\d+ atomic=[01], ",
     # The module loader: of symbols, and of suites in modules that have none.
