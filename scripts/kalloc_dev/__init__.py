@@ -18,7 +18,6 @@
     guest      boots a kernel, runs a command in it, returns its status
     kvm        may the guest use KVM: found out once, by a boot
     klog       judges a kernel log
-    skip       how a scenario ends that cannot run here
 
 The bodies of the commands are in modules of the same names.
 """

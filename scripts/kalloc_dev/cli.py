@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -28,7 +28,7 @@ from rust_kbuild.console import Failure, say
 
 PICTURE = TREE / "Documentation" / "kalloctop.svg"
 
-TARGETS = {
+TARGETS: dict[str, Callable[[kbuild.BuildTree], Iterable[Path]]] = {
     "modules": kbuild.build,
     "modules_install": kbuild.install,
     "rust-analyzer": ide.rust_analyzer,
@@ -151,12 +151,12 @@ COMMANDS = {
     "setup": Command("make the tools and kernels that the other commands use", _setup, _setup_arguments),
     "run": Command("load the modules in an unmodified distribution kernel, in a guest, and show what they count", smoke.main),
     "modules": Command("build the modules, or a driver that uses them", _modules, _modules_arguments),
-    "test": Command("run every test, or a part by name", lambda options: runner.run_tests(options.names),
-                    _names("PART", "kunit, sheaves, modules, attacks, or a file of tests/scenarios/; kunit:SUITE.CASE with globs, or "
-                           "kunit:guest.SECTION (default: all)")),
-    "mutants": Command("plant the defects of tests/defects/ one by one; a test must notice each", mutants.main, mutants.arguments),
+    "test": Command("run every test, or a module by name", runner.main, runner.arguments),
+    "mutants": Command("plant the defects of tests/defects/ one by one; a test must notice each", mutants.main,
+                       mutants.arguments),
     "test-models": Command("judge the crate's protocols by the kernel's memory model (herd7)", models.main, models.arguments),
-    "fault-injection": Command("fail each allocation of each system call and test case", fault_injection.main, fault_injection.arguments),
+    "fault-injection": Command("fail each allocation of each system call and test case", fault_injection.main,
+                               fault_injection.arguments),
     "matrix": Command("run the suites on kernels of other kinds", matrix.main, matrix.arguments),
     "soak": Command("load the modules for a long time, and check that nothing was lost", soak.main, soak.arguments),
     "fuzz": Command("fuzz the modules in a guest; fail on a wrong result or a kernel warning", fuzz.main, fuzz.arguments),

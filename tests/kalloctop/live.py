@@ -18,12 +18,6 @@ from terminal import Terminal
 CYAN = "#56b6c2"
 
 
-def check(given: Given) -> None:
-    """One after the other."""
-    for part in (follows, colours, resizes, quits, stops, hangs_up, records):
-        part(given)
-
-
 @contextmanager
 def started(given: Given, *words: str, delay: str = "0.2", size: tuple[int, int] = (LINES, COLUMNS),
             **env: str) -> Iterator[Terminal]:
@@ -174,3 +168,5 @@ def refused(given: Given) -> str:
         assert terminal.screen.left
         return "\n".join(terminal.screen.lines())
 
+
+PARTS = (follows, colours, resizes, quits, stops, hangs_up, records)

@@ -13,12 +13,6 @@ from given import Given, site
 from shown import cells
 
 
-def check(given: Given) -> None:
-    """One after the other."""
-    for part in (table, as_json, metrics, differences, leaks, files, mistakes, closed_pipe):
-        part(given)
-
-
 def table(given: Given) -> None:
     """--once, in every order."""
     rows = given.put()
@@ -135,9 +129,11 @@ def mistakes(given: Given) -> None:
     (given.folder / "bad").write_bytes(b"slabinfo - version: 2.1\n# name\n\xff\n")
     assert given.run("--json", bad, status=1) == f"kalloctop: {bad}: line 3: it is no UTF-8 text\n"
     assert "is no terminal: try --once" in given.run(given.file, status=1)
-    for words in (("--once", "--json"), ("-d", "0"), ("-d", "nan"), ("--diff", "one"), ("--leaks=x",), ("-s", "none"),
-                  ("--no-such",), ("-o", "x")):
-        given.run(*words, status=2)
+    wrong: tuple[tuple[str, ...], ...] = (
+        ("--once", "--json"), ("-d", "0"), ("-d", "nan"), ("--diff", "one"), ("--leaks=x",), ("-s", "none"),
+        ("--no-such",), ("-o", "x"))
+    for mistake in wrong:
+        given.run(*mistake, status=2)
 
 
 def closed_pipe(given: Given) -> None:
@@ -148,3 +144,6 @@ def closed_pipe(given: Given) -> None:
         done = subprocess.run([given.program, mode, given.file], stdout=pipe, stderr=subprocess.PIPE, check=False)
         os.close(pipe)
         assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b""), done
+
+
+PARTS = (table, as_json, metrics, differences, leaks, files, mistakes, closed_pipe)

@@ -14,6 +14,7 @@ from kalloc_dev.kernel.build import PLANS, Kernel, kernel
 from kalloc_dev.kernel.debian import debian
 from kalloc_dev.package import deb
 from kalloc_dev.test import models, slabinfo_readers
+from kalloc_dev.toolchain import python_tools
 from kalloc_dev.toolchain.arch import ARM64, X86
 from kalloc_dev.toolchain.compilers import toolchain
 from rust_kbuild.console import say
@@ -21,7 +22,7 @@ from rust_kbuild.console import say
 # What the names of the cache's entries start with, and of what a killed --prune left.
 OURS = tuple(f"{name}-" for name in (
     "toolchain", "cross", "debian", "busybox", "userland", "cargo", "slabtop", "kalloctop", "packager", "machine",
-    "sphinx", "herd", *PLANS)) + (".trash-",)
+    "sphinx", "herd", "pytools", "ruff", *PLANS)) + (".trash-",)
 
 
 def set_up(*names: str) -> list[Kernel]:
@@ -48,7 +49,8 @@ def prune() -> None:
     """
     kernels = (partial(kernel, name) for name in PLANS)
     userlands = (partial(userland, (), arch) for arch in (X86, ARM64))
-    used, _ = look(toolchain, debian, *userlands, *slabinfo_readers.PARTS, deb.root, debian_machine.root, models.root, sphinx.root, *kernels)
+    used, _ = look(toolchain, debian, *userlands, *slabinfo_readers.PARTS, deb.root, debian_machine.root, models.root,
+                   sphinx.root, python_tools.root, python_tools.ruff, *kernels)
     for path in sorted(CACHE.iterdir()):
         if path.name not in used and path.name.startswith(OURS):
             say(f"    removing {path}")

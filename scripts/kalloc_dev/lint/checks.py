@@ -23,6 +23,7 @@ from kalloc_dev.modules.kbuild_cmd import call_for
 from kalloc_dev.package import kalloctop
 from kalloc_dev.test import attacks as attempts
 from kalloc_dev.test import models as litmus
+from kalloc_dev.test import runner
 from kalloc_dev.test.mutants import unfit
 from kalloc_dev.toolchain import crates
 from kalloc_dev.toolchain.compilers import toolchain
@@ -172,7 +173,7 @@ def absent(tests: str) -> Iterator[str]:
         if kind == "compile_fail":
             there = (TREE / "tests/compile_fail" / f"{name}.rs").exists()
         elif kind == "scenario":
-            there = (TREE / "tests/scenarios" / name).exists()
+            there = name in runner.modules()
         elif kind == "model":
             there = (litmus.MODELS / f"{name}.litmus").exists()
         elif suite == "guest":

@@ -71,7 +71,7 @@ ended() { attacks "$@" >/tmp/ended || return; cat /tmp/ended; ! grep -q -e SIGKI
 # An attack that is stopped in the middle must not hold up the next one.
 RUN = r"""
 attack() {
-    echo "<6>%s$1" >/dev/kmsg
+    echo "<6>MARK$1" >/dev/kmsg
     echo "@@ $1"
     attacks limit $2 sh -euc "$guest$3" 2>&1
     status=$?
@@ -80,7 +80,7 @@ attack() {
     # The host has the output soon; the guest would wait for the process.
     test $status != 125 || { sleep 2; reboot -f; }
 }
-""" % MARK
+""".replace("MARK", MARK)
 
 
 @dataclass(frozen=True)
@@ -172,13 +172,15 @@ ATTACKS: tuple[Attack, ...] = (
     *(Attack("files", f"removal_under_stuck_{name}", f"The same with {path}, whose removal waits until the reader is killed", f"""
         rmmod kalloc_attacks 2>/dev/null || :; modprobe {module}; attacks stuck {path} read {module} waits""",
              kernels=(STOCK,))
-      for name, module, path in (("proc_reader", "kalloc_kv", "/proc/kalloc_kv"), ("table_reader", "kalloc", "/proc/kallocinfo"))),
+      for name, module, path in (("proc_reader", "kalloc_kv", "/proc/kalloc_kv"),
+                                 ("table_reader", "kalloc", "/proc/kallocinfo"))),
     *(Attack("files", f"shared_{mode}_{second}",
              f"A process that shares a file, opened to {opened}, with a long command is killed: in {call}", f"""
         modprobe kalloc_exercise
         attacks shared $debug/exercise {mode} 'all count=100000 size=10000' {second}""")
       for mode, opened, second, call in (("write", "write", "free", "write()"), ("both", "read and write", "free", "write()"),
-                                         ("both", "read and write", "read", "read()"), ("both", "read and write", "lseek", "lseek()"),
+                                         ("both", "read and write", "read", "read()"),
+                                         ("both", "read and write", "lseek", "lseek()"),
                                          ("both", "read and write", "pread", "pread()"))),
     Attack("files", "shared_measurement", "A process that shares a file with a reader of a long measurement is killed", """
         modprobe kalloc_compare; attacks shared $debug/compare read - read""", seconds=40),
@@ -218,7 +220,8 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("registry", "late_registration", "Sites registered while they are used"),
     Attack("registry", "figures_that_do_not_fit", "Totals that no site can have"),
     Attack("registry", "odd_sites", "Names, types and files that are no words, shown as text", """
-        try odd_sites >/dev/null; awk '!/^#/ && NF != 18 { print; exit 1 }' $debug/sites; holds grep -q attack_odd_file /proc/kallocinfo
+        try odd_sites >/dev/null; awk '!/^#/ && NF != 18 { print; exit 1 }' $debug/sites
+        holds grep -q attack_odd_file /proc/kallocinfo
         cat $debug/sites.json; unload""", complaint=named_json),
 
     Attack("devices", "group_with_little_memory", "A process of a memory group sets more values than the group may have", """

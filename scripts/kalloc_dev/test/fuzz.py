@@ -97,7 +97,7 @@ def run(machine: Guest, words: str) -> None:
 
 
 def right(text: str) -> bool:
-    """Whether nothing was wrong. What was said counts as well as the number, which is memory of the program that maps and unmaps."""
+    """Returns whether nothing was wrong, by the number and by the lines: the number is memory of the program that maps."""
     return figures(text).get("wrong") == 0 and not re.search("^WRONG ", text, re.M)
 
 
@@ -112,6 +112,7 @@ def verdict(shown: str | None, where: str) -> Iterator[Case]:
     name = f"kunit guest.{SECTION}"
     tried = all(found.get(figure) for figure in ("inputs", "accepted", "refused_EINVAL", "reads", "kills", "unloads"))
     if tried and right(shown or "") and (shown or "").splitlines()[-1] == "status 0":
-        yield Case(name, "passed", figures=", ".join(f"{found[kind]} {kind}" for kind in ("inputs", "reads", "kills", "loads", "unloads")))
+        kinds = ("inputs", "reads", "kills", "loads", "unloads")
+        yield Case(name, "passed", figures=", ".join(f"{found[kind]} {kind}" for kind in kinds))
     else:
         yield Case(name, "failed", f"the guest shows {shown}\n{where}")

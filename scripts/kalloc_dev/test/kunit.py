@@ -55,6 +55,7 @@ class Machine:
     faults_seconds: int = 0
 
 
+CHECKED = Machine()
 # Without those checks: a free object has the allocator's pointer in it, and CPUs keep free objects in sheaves.
 SHEAVES = Machine(append="slab_debug=- hardened_usercopy=1")
 # The suites of what differs there.
@@ -119,7 +120,7 @@ SAID = (
 )
 
 
-def kunit(kernel: Kernel, machine: Machine = Machine()) -> Iterator[Case]:
+def kunit(kernel: Kernel, machine: Machine = CHECKED) -> Iterator[Case]:
     """Every case of the suites and of the documentation's examples, by the kernel's own parser; then what
     the sections show, and the log."""
     out = io.BytesIO()
@@ -263,7 +264,8 @@ def _offending(log: str) -> Iterator[str]:
     """What each section of the guest's should not have in the log, and what it should have and has not."""
     boot, *sections = log.split(MARK)
     yield from dmesg.offending(boot)
-    allowed = {SUITES: SUITES_SAY, FOLDER: FOLDER_SAYS, verdict.SECTION: verdict.SAID, verdict.CASES: verdict.SAID, fuzz.SECTION: fuzz.SAID}
+    allowed = {SUITES: SUITES_SAY, FOLDER: FOLDER_SAYS, verdict.SECTION: verdict.SAID, verdict.CASES: verdict.SAID,
+               fuzz.SECTION: fuzz.SAID}
     for section in sections:
         name = section.splitlines()[0]
         if name != RACE:

@@ -17,16 +17,16 @@ from kalloc_dev.modules import kbuild
 from kalloc_dev.test import dmesg
 from kalloc_dev.test.kunit import kunit, shows
 from kalloc_dev.test.result import Case, again, done, late, said, status
-from kalloc_dev.test.runner import SCENARIOS, collect, scenario, silent
+from kalloc_dev.test.runner import collect, run_module
 from kalloc_dev.test.sanitizers import BOOTS
 from kalloc_dev.test.smoke import life
 from rust_kbuild.console import Failure, say, tail
 
 # What tells more of a kernel; given its name, it runs on it: on one without KUnit in place of the suites, on the others
 # after them.
-ON_STOCK, ON_OURS = "stock_life", "user_memory"
-# That its guards catch what they are there for, on a kernel that has some; two guests may be slow ones.
-GUARDS, GUARDS_SECONDS = "guards_catch", 1200.0
+ON_STOCK, ON_OURS = "module_lifecycle", "mmap_and_kv"
+# That its guards catch what they are there for, on a kernel that has some.
+GUARDS = "sanitizers_report"
 
 
 EPILOG = "variants:\n" + "".join(f"  {name:10} {variant.why}\n" for name, variant in VARIANTS.items()) + \
@@ -78,7 +78,8 @@ def _why(failure: Failure) -> str:
 
 
 def _builds(kernel: Kernel) -> Iterator[Case]:
-    yield silent(kernel)
+    warnings = kbuild.warnings(kbuild.tree_of(kernel))
+    yield Case("no warnings", "failed" if warnings else "passed", "".join(f"    {line}\n" for line in warnings))
 
 
 def _life(kernel: Kernel) -> Iterator[Case]:
@@ -93,12 +94,12 @@ def _life(kernel: Kernel) -> Iterator[Case]:
 
 def _suites(kernel: Kernel) -> Iterator[Case]:
     yield from kunit(kernel, VARIANTS[kernel.name].machine(kernel))
-    yield from scenario(SCENARIOS / ON_OURS, kernel.name)
+    yield from run_module(ON_OURS, f"--kernel={kernel.name}")
 
 
 def _guards(kernel: Kernel) -> Iterator[Case]:
     if kernel.name in BOOTS:
-        yield from scenario(SCENARIOS / GUARDS, kernel.name, seconds=GUARDS_SECONDS)
+        yield from run_module(GUARDS, f"--kernel={kernel.name}")
 
 
 def _scenarios(kernel: Kernel) -> Iterator[Case]:
@@ -113,4 +114,4 @@ def _scenarios(kernel: Kernel) -> Iterator[Case]:
         yield shows(name, shown.get(name), wanted, f"    log: {result.log}\n")
     found = dmesg.judge(result.log)
     yield Case("the kernel log", "failed" if found or result.status else "passed", "".join(f"{line}\n" for line in found))
-    yield from scenario(SCENARIOS / ON_STOCK, kernel.name)
+    yield from run_module(ON_STOCK, f"--kernel={kernel.name}")

@@ -150,7 +150,8 @@ def judged(models: list[Model], log: Path) -> dict[str, str]:
     kernel = debian() / "linux/tools/memory-model"
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
     call = sandbox.inside(root(), ["herd7", "-conf", "linux-kernel.cfg", *map(str, paths)], kernel, environment, [kernel, folder])
-    done = subprocess.run(call, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(call, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text(done.stdout)
     if done.returncode:

@@ -26,22 +26,23 @@ from pathlib import Path
 from kalloc_dev.core import process, store
 from kalloc_dev.core.git import files
 from kalloc_dev.core.paths import BUILD, LOGS, TREE
-from kalloc_dev.test.result import Case, again, late, said, status
+from kalloc_dev.test.result import SKIP, Case, again, late, said, status
 from kalloc_dev.test.runner import collect
-from kalloc_dev.test.skip import SKIP
 from rust_kbuild.console import Failure, say, tail
 
 PATCHES = TREE / "tests" / "defects"
 COPY = BUILD / "defects" / "tree"
-HEADER = re.compile(r"SPDX-License-Identifier: GPL-2\.0\n\n(?P<what>\S.*?)\n\nTest: (?P<test>\S.*)\nSays: (?P<says>\S.*)\n"
+# The tag is split, or the reuse tool would read it as this file's.
+HEADER = re.compile(r"SPDX-License-" r"Identifier: \S+\n\n(?P<what>\S.*?)\n\nTest: (?P<test>\S.*)\nSays: (?P<says>\S.*)\n"
                     r"---\n(?=diff )", re.S)
 # What the commands say if a compiler, or make, does not do what it is to do.
 UNBUILT = re.compile(r"^error: \S+ failed with status \d+ \(log: ", re.M)
 # What is made in a tree, besides build/ at its top.
 MADE = ("__pycache__",)
 SECONDS = 1200.0
-# Commands that may have several cases chosen for them.
-CHOOSERS = ("scripts/kalloc", "tests/scenarios/compile_fail")
+# The test command, and its modules of which several cases may be chosen at once.
+TEST = ("scripts/kalloc", "test")
+CHOOSERS = ("kunit", "sheaves", "compile_fail")
 
 
 @dataclass(frozen=True)
@@ -176,14 +177,11 @@ def together(defects: list[Defect], tree: Path) -> Iterator[Case]:
 
 
 def kind(test: str) -> str:
-    """What tests have in common that may be run as one: the program, if all that its words do is to choose cases."""
-    program, *words = shlex.split(test)
-    if program == CHOOSERS[0]:
-        command, words = words[:1], words[1:]
-        chooses = command == ["test"] and bool(words) and all(":" in word for word in words)
-    else:
-        chooses = program in CHOOSERS and bool(words)
-    return program if chooses else test
+    """Returns the module of a test that only chooses cases of one module, as others of its kind; else the test itself."""
+    words = shlex.split(test)
+    modules = {word.partition(":")[0] for word in words[2:]}
+    only = tuple(words[:2]) == TEST and len(modules) == 1 and all(":" in word for word in words[2:])
+    return modules.pop() if only and modules <= set(CHOOSERS) else test
 
 
 def merged(tests: Iterable[str]) -> str:

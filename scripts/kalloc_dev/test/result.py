@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """How one test ended."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
 
 OUTCOMES = ("passed", "failed", "skipped")
+# The status of a command whose tests were all skipped.
+SKIP = 77
 
 
 @dataclass
@@ -16,6 +21,7 @@ class Case:
     detail: str = ""
     # What was done in it, in numbers.
     figures: str = ""
+    seconds: float = 0.0
 
 
 def said(cases: Iterable[Case]) -> str:
@@ -49,3 +55,22 @@ def status(cases: Iterable[Case]) -> int:
     """A command's: 0 if none failed and one passed."""
     outcomes = {case.outcome for case in cases}
     return 0 if "passed" in outcomes and "failed" not in outcomes else 1
+
+
+def write_junit(cases: Sequence[Case], file: Path) -> None:
+    """Writes the cases as a JUnit XML report."""
+    count = {outcome: str(sum(case.outcome == outcome for case in cases)) for outcome in OUTCOMES}
+    suite = ElementTree.Element("testsuite", name="kalloc", tests=str(len(cases)), failures=count["failed"],
+                                skipped=count["skipped"], errors="0")
+    for case in cases:
+        group, _, name = case.name.rpartition("::") if "::" in case.name else case.name.rpartition(".")
+        one = ElementTree.SubElement(suite, "testcase", classname=group, name=name, time=f"{case.seconds:.3f}")
+        if case.outcome != "passed":
+            kind = "failure" if case.outcome == "failed" else "skipped"
+            # XML 1.0 has no other control characters than these.
+            text = re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", case.detail)
+            ElementTree.SubElement(one, kind, message=text.strip().partition("\n")[0]).text = text
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    ElementTree.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)

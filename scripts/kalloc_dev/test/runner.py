@@ -1,112 +1,135 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The tests: KUnit on the debug kernel, and the scenarios of tests/scenarios/.
+"""Runs the tests in tests/*/test_*.py under pytest.
 
-`kunit:GLOB` are some of KUnit's cases, or a section of their guest's, and `sheaves:GLOB` some of those of caches: such
-a run builds only the modules that it needs.
-
-A scenario is an executable file: status 0 is a pass, 77 a skip, all else a failure.
-It finds the tree's commands as scripts/…, in the folder where it starts.
+Each module runs in a pytest process of its own, a few at a time, the longest first. A module's test functions share its
+guest, so a module is the unit of work. pytest-xdist starts no test before it knows the worker's next one: a short module
+would wait behind a long one. The functions' cases (those of KUnit, the attacks) count one by one.
 """
 
+import argparse
 import json
-import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kalloc_dev.core import process
-from kalloc_dev.core.paths import LOGS, TREE
+from kalloc_dev.core.paths import BUILD, LOGS, TREE
 from kalloc_dev.core.prepare import set_up
 from kalloc_dev.guest import kvm
-from kalloc_dev.kernel.build import Kernel
 from kalloc_dev.modules import kbuild
-from kalloc_dev.test import attacks, slabinfo_readers
-from kalloc_dev.test.kunit import CACHES, SHEAVES, Machine, kunit, parts
-from kalloc_dev.test.result import Case, again, done, said, status
-from kalloc_dev.test.skip import SKIP, SKIPPED
+from kalloc_dev.test import slabinfo_readers
+from kalloc_dev.test.result import SKIP, Case, again, done, said, status, write_junit
+from kalloc_dev.toolchain import python_tools
 from rust_kbuild.console import Failure, tail
 
-SCENARIOS = TREE / "tests" / "scenarios"
-# The scenarios that want more than two kernels.
-CLIENTS, FLAVOURS = "clients", "rust_kbuild"
-MODULES, ATTACKS = "modules", "attacks"
-# The guests of KUnit's cases, and what each checks of the allocator.
-GUESTS = {"kunit": Machine(), "sheaves": SHEAVES}
+TESTS = TREE / "tests"
 TIMES = LOGS / "test-times.json"
-# More than the guests of any have, whose own limits say what was waited for.
-SCENARIO_SECONDS = 900.0
+JUNIT = BUILD / "junit.xml"
+# More than the guests of any module have, whose own limits say what was waited for.
+MODULE_SECONDS = 1800.0
 # Guests at a time: two processors are enough for them, as a guest waits now and then.
 AT_ONCE = 3
-
-# What a scenario says that it did, in numbers.
-FIGURES = re.compile("^figures: (.*)$", re.M)
+# The statuses of pytest by which all cases are known: all passed, some failed, none was chosen.
+ENDED = (0, 1, 5)
+SHOWN_LINES = 30
 
 Job = Callable[[], Iterator[Case]]
 
 
-def run_tests(names: list[str]) -> int:
-    """Runs the named tests, or all; the status is 1 if one failed."""
-    start = time.monotonic()
-    scenarios = {path.name: path for path in sorted(SCENARIOS.iterdir())
-                 if os.access(path, os.X_OK) and path.is_file()}
-    parted = {guest: [name.partition(":")[2] for name in names if name.startswith(f"{guest}:")] for guest in GUESTS}
-    if known := sum(map(len, parted.values())):
-        if known < len(names):
-            raise Failure("a part of kunit or sheaves is run with other parts only", status=2)
-        return _run_parts(parted)
-    if unknown := set(names) - {*GUESTS, MODULES, ATTACKS, *scenarios}:
-        raise Failure(f"no test {' or '.join(sorted(unknown))}", status=2)
+def modules() -> dict[str, Path]:
+    """Returns the test modules by name."""
+    return {path.stem.removeprefix("test_"): path for path in sorted(TESTS.glob("*/test_*.py"))}
 
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    parser.add_argument("names", nargs="*", metavar="NAME[:GLOB]",
+                        help="a module tests/*/test_NAME.py, or its functions and parameters that match; kunit:SUITE.CASE and "
+                             "kunit:guest.SECTION are some of KUnit's cases and of its guest's sections (default: all)")
+    parser.add_argument("-k", dest="expression", metavar="EXPRESSION", help="only the functions that match, as for pytest")
+    parser.add_argument("--lf", action="store_true", help="only the functions that failed when they last ran")
+    parser.add_argument("--junitxml", type=Path, default=JUNIT, metavar="FILE", help="the report (default: build/junit.xml)")
+    parser.add_argument("--kernel", metavar="KERNEL", help="the kernel of the modules that run on several")
+    parser.add_argument("--append", action="append", default=[], metavar="PARAMETER",
+                        help="a parameter of that kernel, for sanitizers_report")
+    parser.add_argument("--every", action="store_true", help="the cases that take long as well")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Runs the named tests, or all; the status is 1 if one failed, and SKIP if all were skipped."""
+    start = time.monotonic()
+    known = modules()
+    chosen: dict[str, list[str]] = {}
+    for word in options.names:
+        name, _, glob = word.partition(":")
+        chosen.setdefault(name, []).append(glob)
+    if unknown := set(chosen) - set(known):
+        raise Failure(f"no test {' or '.join(sorted(unknown))}: there are {', '.join(known)}", status=2)
+
+    python_tools.root()
     stock, debug = set_up("stock", "debug")
-    for kernel in (stock, debug):
-        kbuild.image(kernel)
     kvm.usable(stock)
-    if not names or CLIENTS in names:
+    if not chosen:
         slabinfo_readers.set_up()
-    if not names or FLAVOURS in names:
         set_up("stock-amd64")
+        for kernel in (stock, debug):
+            kbuild.image(kernel)
     ready = time.monotonic()
 
-    jobs: dict[str, Job] = {"kunit": lambda: kunit(debug), "sheaves": lambda: parts(debug, [CACHES], SHEAVES, whole=True)}
-    jobs[MODULES] = lambda: (silent(kernel) for kernel in (stock, debug))
-    jobs[ATTACKS] = lambda: attacks.attacks([stock, debug])
-    jobs |= {name: lambda path=path: scenario(path) for name, path in scenarios.items()}  # type: ignore[misc]
+    more = [*(["-k", options.expression] if options.expression else []), *(["--lf", "--lfnf=none"] if options.lf else []),
+            *([f"--kernel={options.kernel}"] if options.kernel else []), *(f"--append={word}" for word in options.append),
+            *(["--every"] if options.every else [])]
+    jobs: dict[str, Job] = {}
+    for name in chosen or known:
+        globs = chosen.get(name, [])
+        selected = [f"--part={glob}" for glob in globs] if all(globs) else []
+        jobs[name] = lambda name=name, selected=selected: run_module(name, *selected, *more)  # type: ignore[misc]
     times = _times()
-    # What took longest first, so that nothing long is left when the rest is done.
-    chosen = sorted((name for name in jobs if not names or name in names), key=lambda name: -times.get(name, 1e9))
+    # The longest first, so that nothing long is left when the rest is done.
+    ordered = sorted(jobs, key=lambda name: -times.get(name, 1e9))
     cases: list[Case] = []
     with process.pool(AT_ONCE) as pool:
-        for name, (own, took) in zip(chosen, pool.map(collect, map(jobs.__getitem__, chosen))):
+        for name, (own, took) in zip(ordered, pool.map(collect, map(jobs.__getitem__, ordered))):
             times[name] = took
             cases += own
-    TIMES.write_text(json.dumps(times))
+    if not chosen and len(more) == 0:
+        TIMES.write_text(json.dumps(times))
+    write_junit(cases, options.junitxml)
     durations = f"set-up {ready - start:.0f} s, tests {time.monotonic() - ready:.0f} s"
     print(", ".join(filter(None, (durations, done(cases)))))
+    if not chosen:
+        cases = [Case(case.name, case.outcome, brief(case)) for case in cases]
     print(again(cases) + said(cases))
-    return status(cases)
+    return SKIP if {case.outcome for case in cases} == {"skipped"} else status(cases)
 
 
-def _run_parts(parted: dict[str, list[str]]) -> int:
-    """Runs some cases of KUnit's, and nothing else."""
-    debug, = set_up("debug")
-    kvm.usable(debug)
-    cases = [case for guest, some in parted.items() if some
-             for case in collect(lambda guest=guest, some=some: parts(debug, some, GUESTS[guest]))[0]]  # type: ignore[misc]
-    print(again(cases) + said(cases))
-    return status(cases)
+def run_module(name: str, *options: str, seconds: float = MODULE_SECONDS) -> Iterator[Case]:
+    """Runs a module with these options of pytest; returns its cases."""
+    log = LOGS / f"test-{name}.log"
+    listed = BUILD / "pytest" / name / "cases"
+    listed.parent.mkdir(parents=True, exist_ok=True)
+    listed.unlink(missing_ok=True)
+    path = f"PYTHONPATH={TREE / 'scripts'}:{python_tools.pytest_path()}"
+    ended = process.run(["env", path, sys.executable, "-B", "-m", "pytest", modules()[name], "-o", f"cache_dir={listed.parent}",
+                         f"--basetemp={listed.with_name('tmp')}", f"--cases={listed}", *options], log, TREE, seconds)
+    cases = [Case(**json.loads(line)) for line in listed.read_text().splitlines()] if listed.exists() else []
+    for case in cases:
+        if case.outcome == "failed":
+            case.detail += f"    log: {log}\n"
+        yield case
+    if ended not in ENDED or ended == 1 and all(case.outcome != "failed" for case in cases):
+        yield Case(name, "failed", f"{tail(log)}\n    log: {log}\n")
 
 
-def silent(kernel: Kernel) -> Case:
-    """Whether the modules were built for it without a warning."""
-    warnings = kbuild.warnings(kbuild.tree_of(kernel))
-    return Case(f"modules of {kernel.name}: no warnings", "failed" if warnings else "passed",
-                "".join(f"    {line}\n" for line in warnings))
+def brief(case: Case) -> str:
+    """Returns the first lines of a case's text."""
+    lines = case.detail.splitlines(keepends=True)
+    return "".join(lines if len(lines) <= SHOWN_LINES else [*lines[:SHOWN_LINES], "    …\n"])
 
 
 def _times() -> dict[str, float]:
-    """How many seconds each test took when it last ran."""
+    """Returns the seconds that each module took when all last ran."""
     try:
         times: dict[str, float] = json.loads(TIMES.read_text())
     except (OSError, ValueError):
@@ -115,27 +138,15 @@ def _times() -> dict[str, float]:
 
 
 def collect(job: Job) -> tuple[list[Case], float]:
-    """Runs a job, printing each case as it ends; returns how many seconds it took as well."""
+    """Runs a job, and prints each case as it is known; returns the seconds that it took as well."""
     start = time.monotonic()
     cases = []
     for case in job():
         cases.append(case)
-        took = f" ({time.monotonic() - start:.0f} s)" if len(cases) == 1 else ""
+        took = f" ({case.seconds:.0f} s)" if case.seconds >= 1 else ""
         figures = f": {case.figures}" if case.figures else ""
-        # One write a case: two jobs speak.
-        sys.stdout.write(f"{case.outcome:8}{case.name}{figures}{took}\n{case.detail}")
+        detail = brief(case) if case.outcome != "passed" else ""
+        # One write a case: the jobs print at the same time.
+        sys.stdout.write(f"{case.outcome:8}{case.name}{figures}{took}\n{detail}")
         sys.stdout.flush()
     return cases, time.monotonic() - start
-
-
-def scenario(path: Path, *arguments: str, seconds: float = SCENARIO_SECONDS) -> Iterator[Case]:
-    """One executable file."""
-    log = LOGS / f"test-{'-'.join((path.name, *arguments))}.log"
-    status = process.run([path, *arguments], log, TREE, seconds)
-    if status == SKIP:
-        why = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(SKIPPED)]
-        yield Case(path.name, "skipped", "".join(f"    {line}\n" for line in why))
-    elif not status:
-        yield Case(path.name, "passed", figures=", ".join(FIGURES.findall(log.read_text(errors="replace"))))
-    else:
-        yield Case(path.name, "failed", f"{tail(log)}\n    log: {log}\n")

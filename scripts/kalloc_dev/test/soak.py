@@ -161,7 +161,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cpus", type=int, default=8, metavar="N", help="processors, 2 at least (default: 8)")
     parser.add_argument("--icount", action="store_true", help="the guest's time is counted in instructions, "
                         "so that a busy machine does not matter; one processor runs at a time")
-    parser.add_argument("--memory", type=int, metavar="M", help="MiB of memory (default: {stock}; debug: {debug})".format_map(MEMORY))
+    parser.add_argument("--memory", type=int, metavar="M",
+                        help=f"MiB of memory (default: {MEMORY['stock']}; debug: {MEMORY['debug']})")
     parser.add_argument("--no-eaters", action="store_true", help="nobody takes all memory")
     parser.add_argument("--lose", type=int, default=0, metavar="N",
                         help="have N pages lost in each round, at most 16, to see that it is noticed")
@@ -180,9 +181,10 @@ def main(options: argparse.Namespace) -> int:
 
 def run(target: Kernel, options: argparse.Namespace, seconds: float, rounds: Rounds) -> list[str]:
     """Boots the guest; returns what is wrong."""
-    variables = (f"rounds={options.rounds} seconds={seconds:.0f} loads={options.loads} ops={options.ops} eaters={0 if options.no_eaters else 1} "
-                 f"lost={options.lose}")
-    guest = Guest(target, f"{variables}\n{GUEST.read_text()}", cpus=options.cpus, nodes=2, memory=options.memory or MEMORY[target.name],
+    variables = (f"rounds={options.rounds} seconds={seconds:.0f} loads={options.loads} ops={options.ops} "
+                 f"eaters={0 if options.no_eaters else 1} lost={options.lose}")
+    guest = Guest(target, f"{variables}\n{GUEST.read_text()}", cpus=options.cpus, nodes=2,
+                  memory=options.memory or MEMORY[target.name],
                   append=APPEND + NODES[target.name], add=[(compiled("kv_life"), "usr/bin/kv_life")],
                   icount=options.icount, kvm=not options.icount and kvm.usable(target),
                   timeout=seconds * 2 + options.loads * 4 + 1200, modules=kbuild.image(target))

@@ -74,7 +74,9 @@ def main() -> None:
             continue
         suites.append(example(name, found))
         cases.append(("kalloc_doctests", name, f"examples::{name}"))
+    # REUSE-IgnoreStart
     print("// SPDX-License-Identifier: GPL-2.0", *suites, "}",
+    # REUSE-IgnoreEnd
           "#[allow(clippy::unit_arg)] // Some cases return nothing.", "const CASES: &[Case] = &[",
           *(f'Case {{ suite: "{suite}", name: "{name}", run: || {path}().end() }},' for suite, name, path in cases),
           "];", "const SITES: &[&[fn() -> &'static Site]] = &[", *sites, "];", sep="\n")

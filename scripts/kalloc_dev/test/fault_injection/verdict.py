@@ -78,7 +78,8 @@ def verdict(shown: str | None, where: str) -> Iterator[Case]:
         for row in rows)
     if right and last[0] == "complete":
         refused, failed = (sum(int(row[column]) for row in rows) for column in (1, 2))
-        yield Case(name, "passed", figures=f"{refused} allocations refused, {failed} calls failed, {last[1]} kinds of call refused each")
+        yield Case(name, "passed", figures=f"{refused} allocations refused, {failed} calls failed, "
+                                           f"{last[1]} kinds of call refused each")
     else:
         yield Case(name, "failed", f"the guest shows {shown}\n{where}")
 

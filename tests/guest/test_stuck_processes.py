@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Modules are unloaded while processes are stuck at their files: on the stock kernel, which has userfaultfd.
+
+The memory of these processes never arrives. A process that waits for another one at a shared file is killed at once.
+"""
+
+import subprocess
+
+from kalloc_dev.core.paths import TREE
+
+
+def test_stuck() -> None:
+    """The mode `stuck` of the fuzzer tries each."""
+    done = subprocess.run([TREE / "scripts/kalloc", "fuzz", "--kernel", "stock", "--seed", "1", "--rounds", "1", "stuck"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+    print(done.stdout)
+    assert done.returncode == 0 and "stuck 4" in done.stdout.splitlines()

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What make bench says of results: a bound that is broken or was not measured, and a recorded cost that is no longer so.
+
+The results are made by hand, of two costs: nothing is measured.
+"""
+
+import io
+import json
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from kalloc_dev.bench import bounds, cli, record
+from kalloc_dev.bench.bounds import BOUNDS, ONE_BY_ONE, Bound, Flat, Most, Row, Scales
+from kalloc_dev.bench.measure import Result
+from kalloc_dev.guest import kvm
+from kalloc_dev.kernel.build import Kernel
+
+ABOUT = {"kernel": "bench", "release": "7.3.4", "compiler": "clang", "rustc": "rustc 1 (of a day)", "unit": "instructions"}
+# By side; and of C where ours is to be much less.
+COSTS = {"c": 200.0, "kalloc": 201.0, "uncounted": 200.0, "upstream": 400.0}
+DEAR = 400.0
+Key = tuple[str, str, int]
+
+
+def needed(bound: object) -> Iterator[Key]:
+    """What must be measured for a bound: scenario, side, parameter."""
+    if isinstance(bound, Bound):
+        for scenario, side in (bound.ours, bound.theirs):
+            yield from ((scenario, side, param) for param in {min(bound.params), max(bound.params)})
+    elif isinstance(bound, Flat):
+        yield from ((bound.scenario, "kalloc", param) for param in (min(bound.params), max(bound.params)))
+    elif isinstance(bound, Scales):
+        yield from ((scenario, side, param) for scenario in bound.scenarios.values() for side in ("c", "kalloc")
+                    for param in (8, 4096))
+    elif isinstance(bound, Most):
+        yield from ((scenario, "kalloc", param) for scenario, params in bound.scenarios.items() for param in params)
+    elif isinstance(bound, Row):
+        yield from ((bound.scenario, "kalloc", rows) for rows in {bound.rows, bound.fewer or bound.rows})
+
+
+NEEDED = {bound.what: set(needed(bound)) for bound in BOUNDS}
+USED = {(scenario, "kalloc", param) for scenario, param in record.USED}
+
+
+def costs() -> dict[Key, float]:
+    """Results by which all is well."""
+    return {key: DEAR if key[:2] == (ONE_BY_ONE, "c") else COSTS[key[1]] for key in {*USED, *set().union(*NEEDED.values())}}
+
+
+def run(by_key: dict[Key, float], *groups: str, **about: str) -> tuple[int, list[str]]:
+    """The status and the lines of scripts/kalloc bench, had it measured this."""
+    of = ABOUT | about
+    results = [Result("", scenario, param, side, cost, cost, cost, 0, 0, False)
+               for (scenario, side, param), cost in by_key.items()]
+    target = Kernel(of["kernel"], Path(), Path(), Path())
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(said), redirect_stdout(io.StringIO()):
+        patch.setattr(cli, "kernel", lambda _: target)
+        patch.setattr(cli, "set_up", lambda _: [target])
+        patch.setattr(cli, "instructions", lambda *_: results)
+        patch.setattr(cli, "write", lambda *_: of)
+        patch.setattr(kvm, "usable", lambda _: False)
+        patch.setattr(Kernel, "release", property(lambda _: of["release"]))
+        status = cli.main(Namespace(kernel=of["kernel"], groups=list(groups), record=False, timeout=1.0, times=False))
+    return status, said.getvalue().splitlines()
+
+
+def expect(last: str, status: int, outcome: tuple[int, list[str]]) -> None:
+    """The last line and the status."""
+    assert outcome == (status, outcome[1]) and last in outcome[1][-1], (last, outcome)
+
+
+@pytest.fixture(autouse=True)
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record of the costs by which all is well."""
+    monkeypatch.setattr(record, "RECORD", tmp_path / record.RECORD.name)
+    record.RECORD.write_text(json.dumps(ABOUT | {"kalloc": {record.name_of(used): 201.0 for used in record.USED}}))
+
+
+WELL = f"==> {len(BOUNDS) - 1} bounds hold, on Linux 7.3.4, and none is broken"
+
+
+def test_bounds_hold() -> None:
+    """All is well."""
+    expect(WELL, 0, run(costs()))
+
+
+def test_missing_cost() -> None:
+    """A bound whose cost was not measured is named, unless other groups were chosen."""
+    for key in costs():
+        outcome = run({other: cost for other, cost in costs().items() if other != key})
+        name = record.name_of((key[0], key[2]))
+        gone = [what for what, keys in NEEDED.items() if key in keys]
+        for what in gone:
+            line = f"    not measured: {what}: {key[0]}, {key[1]}, {key[2]}"
+            assert line in outcome[1], (line, outcome)
+        said = "; not measured: " + ", ".join(gone) if gone else ""
+        expect(said + (f"; changed: {name}" if key in USED else ""), 1, outcome)
+        # Of some groups only what there is counts.
+        expect("none is broken", 0, run({other: cost for other, cost in costs().items() if other != key}, "kmalloc"))
+
+
+def test_missing_scenario() -> None:
+    """The bounds of a scenario that was not measured are named."""
+    for scenario in {key[0] for key in costs()}:
+        outcome = run({key: cost for key, cost in costs().items() if key[0] != scenario})
+        gone = [what for what, keys in NEEDED.items() if any(key[0] == scenario for key in keys)]
+        assert outcome[0] == 1 and all(f"    not measured: {what}: " in "\n".join(outcome[1]) for what in gone), outcome
+
+
+def test_changed_cost() -> None:
+    """A cost above its bound is broken; one that differs from the record has changed."""
+    key = (bounds.FASTPATH, "kalloc", 1)
+    expect("; broken: slab cache, against C; changed: kmem fastpath reuse, 1", 1, run(costs() | {key: 211.2}))
+    expect("; changed: kmem fastpath reuse, 1", 1, run(costs() | {key: 190.0}))
+    expect(WELL, 0, run(costs() | {key: 192.0}))
+
+
+@pytest.mark.parametrize("name", ["release", "compiler", "rustc"])
+def test_record_of_another_kernel(name: str) -> None:
+    """The record is not compared with another kernel or compiler."""
+    key = (bounds.FASTPATH, "kalloc", 1)
+    status, lines = run(costs() | {key: 10.0}, **{name: "another"})
+    assert status == 0 and f"    not compared with measured.json, which is of {name} {ABOUT[name]}" in lines, lines
+
+
+def test_other_kernel() -> None:
+    """Another kernel has bounds of its own."""
+    expect("2 bounds hold, on Linux 7.3.4, and none is broken", 0,
+           run({key: cost for key, cost in costs().items() if key in NEEDED["slab batch of 32, against C in bulk"] |
+                NEEDED["slab batch of 32, against C one by one"]}, kernel="prof"))

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the packages are made of is whole: the modules that DKMS asks for, the tool it calls, the versions.
+
+make test-deb builds and installs them.
+"""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from kalloc_dev.core.paths import TREE
+
+DKMS = TREE / "debian/kalloc-dkms.dkms"
+# What DKMS says to a source's configuration.
+KNOWN = "kernel_source_dir=/nowhere dkms_tree=/dkms"
+
+
+def configured(expression: str, kernel: str = "9.9.9-none") -> str:
+    """What the configuration for DKMS sets for a kernel, read as DKMS reads it."""
+    script = f'{KNOWN} kernelver={kernel}; . "$0"; printf "%s\\n" {expression}'
+    return subprocess.check_output(["bash", "-euc", script, DKMS], text=True).strip()
+
+
+def test_versions() -> None:
+    """The packages and kalloctop have one version."""
+    version = re.match(r"kalloc \((.+)\) ", (TREE / "debian/changelog").read_text())
+    cargo = re.search(r'^version = "(.+)"', (TREE / "tools/Cargo.toml").read_text(), re.M)
+    assert version and cargo and version[1] == cargo[1], "the package and kalloctop have different versions"
+
+
+def test_dkms_builds_what_kbuild_builds() -> None:
+    """DKMS is told of the modules that Kbuild builds for a kernel."""
+    always = (TREE / "Kbuild").read_text().split("ifeq ($(CONFIG_KUNIT),y)")[0]
+    for kernel, kinds in (("9.9.9-none", r"m|\$\(kalloc-devices\)"), ("7.2.9+deb13-amd64", "m")):
+        modules = configured('"${BUILT_MODULE_NAME[@]}"', kernel).splitlines()
+        assert modules == re.findall(rf"^obj-(?:{kinds}) \+= (\w+)\.o$", always, re.M), modules
+        assert len(configured('"${DEST_MODULE_LOCATION[@]}"', kernel).splitlines()) == len(modules)
+
+
+def test_source_package_is_whole(tmp_path: Path) -> None:
+    """Every file of the crate and of the samples is in the source that DKMS builds."""
+    copy = tmp_path
+    for part in ("Kbuild", "debian", "rust", "samples", "scripts"):
+        source = TREE / part
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / part)
+    subprocess.run(["make", "-s", "-C", copy, "-f", "debian/rules", "override_dh_auto_install",
+                    "DEB_VERSION_UPSTREAM=1.2.3"], check=True)
+    source = copy / "debian/kalloc-dkms/usr/src/kalloc-1.2.3"
+    there = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
+    # Every file that a crate or a helper of the modules is made of.
+    wanted = {str(path.relative_to(TREE)) for top in ("rust", "samples") for path in (TREE / top).rglob("*.[rch]*")
+              if "userspace" not in path.parts and path.suffix in (".rs", ".c", ".h")}
+    assert wanted <= there and {"Kbuild", "rust/bindings/parameters"} <= there, wanted - there
+    assert not [path for path in there if "__pycache__" in path], there
+    # As DKMS calls it, from there: it is whole, understands its options, and refuses what is not there.
+    done = subprocess.run(["sh", "-c", configured('"$PRE_BUILD"')], cwd=source, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr == "error: /nowhere is not a folder with the headers of a kernel\n", done
+
+
+def test_make_command() -> None:
+    """DKMS calls make in the tree that rust-kbuild makes."""
+    make = configured('"${MAKE[0]}"')
+    assert make.startswith("make -C /dkms/kalloc/") and "/build/kbuild M=/dkms/kalloc/" in make, make

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A module of another project, built in rust-kbuild's trees, loads in Debian's kernels of both flavours.
+
+With --every, the project's own modules load in the flavour that no other test has, too; they are compiled for it.
+"""
+
+import io
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from kalloc_dev.core.paths import BUILD, TREE
+from kalloc_dev.core.prepare import set_up
+from kalloc_dev.guest import kvm
+from kalloc_dev.guest.qemu import Guest, boot
+from kalloc_dev.kernel.build import RUST_KBUILD, Kernel
+from kalloc_dev.modules import kbuild
+from kalloc_dev.test import dmesg
+from kalloc_dev.toolchain.compilers import toolchain
+
+# As of any module from outside of the kernel's tree.
+SAID = (r"^foreign: loading out-of-tree module taints kernel\.$",
+        r"^foreign: module verification failed: signature and/or required key missing - tainting kernel$")
+OURS = "modprobe kalloc_exercise && cat /proc/kallocinfo && rmmod kalloc_exercise kalloc || exit 10\n"
+COMMAND = "insmod /foreign.ko count=4 && rmmod foreign || exit 11\n"
+
+
+def foreign(kernel: Kernel, here: Path) -> Path:
+    """Builds tests/foreign as its author does, with nothing but the folder of the tree."""
+    folder = here / kernel.name
+    shutil.copytree(TREE / "tests/foreign", folder)
+    subprocess.run(toolchain().argv(["make", "-s", "-C", folder, f"KDIR={kernel.tree}"],
+                                    binds=[kernel.tree, kernel.source]), check=True)
+    return folder / "foreign.ko"
+
+
+def life(kernel: Kernel, module: Path, ours: bool) -> None:
+    """Loads it, and it says what it should."""
+    done = subprocess.run([RUST_KBUILD, "check", "--headers", kernel.tree, module], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0 and re.search(r"all of its \d+ imports, [1-9]\d* of them Rust's", done.stderr), done
+    out = io.BytesIO()
+    result = boot(Guest(kernel, (OURS if ours else "") + COMMAND, memory=512, timeout=120, add=[(module, "foreign.ko")],
+                        kvm=kvm.usable(kernel), modules=kbuild.image(kernel) if ours else None), out)
+    assert result.status == 0, f"the guest's status is {result.status}"
+    assert not ours or b"\nexercise_kbox " in out.getvalue(), out.getvalue()
+    log = result.log.read_text()
+    assert "foreign: 4 numbers, sum 10\n" in log and "foreign: 4 numbers go\n" in log, f"{result.log} says nothing"
+    found = dmesg.judge(result.log, SAID)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("name", ["stock", "stock-amd64"])
+def test_foreign_module(name: str, request: pytest.FixtureRequest) -> None:
+    """The module is built, checked, loaded and unloaded."""
+    kernel, = set_up(name)
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD, prefix="foreign-") as folder:
+        life(kernel, foreign(kernel, Path(folder)), ours=name != "stock" and request.config.getoption("--every"))

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-2.0
+"""rust-kbuild says each thing that does not match, one line each; every program it calls is made up here."""
+
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kalloc_dev.core.paths import TREE
+
+RELEASE = "7.3.4+deb13-test"
+RUSTC = "rustc 1.85.1 (4eb161250 2025-03-15)"
+CONFIG = f"""CONFIG_X86=y
+CONFIG_MODULES=y
+CONFIG_RUST=y
+CONFIG_CC_IS_GCC=y
+CONFIG_GCC_VERSION=140200
+CONFIG_CC_VERSION_TEXT="x86_64-linux-gnu-gcc-14 (Debian 14.2.0-19) 14.2.0"
+CONFIG_RUSTC_VERSION_TEXT="{RUSTC}"
+CONFIG_BINDGEN_VERSION_TEXT="bindgen 0.71.1"
+CONFIG_DEBUG_INFO_BTF=y
+CONFIG_OBJTOOL=y
+CONFIG_MODULE_SIG_FORMAT=y
+"""
+SYMVERS = "0x00000000\t_RNvThere\tvmlinux\tEXPORT_SYMBOL_GPL\t\n0x12345678\tkmalloc\tvmlinux\tEXPORT_SYMBOL\t\n"
+# What make does with the tree: configure it, prepare it.
+MAKE = r"""
+for word; do case $word in O=*) tree=${word#O=};; LOCALVERSION=*) local=${word#*=};; esac; done
+echo "$@" >>"$tree/../calls"
+case "$*" in
+*olddefconfig*) sed -i "$CONFIGURES" "$tree/.config";;
+*) mkdir -p "$tree/rust" "$tree/include/config"
+   echo "7.3.4$local" >"$tree/include/config/kernel.release"
+   echo "EXPORT_SYMBOL_RUST_GPL($MAKES);" >"$tree/rust/exports_kernel_generated.h"
+   echo 'all: ; @echo $(CC)' >"$tree/Makefile";;
+esac
+"""
+PROGRAMS = {
+    "gcc": 'case $1 in -dumpversion) echo ${GCC:-14};; *) read include; case $include in *$LACKS*) exit 1;; esac;; esac',
+    "rustc": f'case $1 in --version) echo "${{RUSTC_SAYS:-{RUSTC}}}";; *) echo $SYSROOT;; esac',
+    "make": MAKE,
+    "dpkg-query": 'case "$1 $4" in "-S "*) case $2 in *.config) echo "headers: $2";; *) echo "source: $2";; esac;;'
+                  ' "-W headers") printf 1;; *) printf ${SOURCE_IS:-1};; esac',
+    **dict.fromkeys(("bindgen", "bison", "flex", "bc", "ld", "pahole"), ""),
+}
+
+
+class Machine:
+    """A machine that has all it takes: its programs, a kernel's headers and its source."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.bin = folder, folder / "bin"
+        self.headers, self.source, self.output = folder / "headers", folder / "source", folder / "output"
+        self.bin.mkdir()
+        for name, text in PROGRAMS.items():
+            self.program(name, text)
+        for name in ("sed", "mkdir", "sh", "tar", "env"):
+            (self.bin / name).symlink_to(subprocess.check_output(["which", name], text=True).strip())
+        self.write(self.headers / ".config", CONFIG)
+        self.write(self.headers / "Module.symvers", SYMVERS)
+        self.write(self.headers / "include/config/kernel.release", f"{RELEASE}\n")
+        self.write(self.source / "Makefile", "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\nEXTRAVERSION =\n")
+        self.write(self.source / "rust/kernel/lib.rs", "")
+        self.write(folder / "sysroot/lib/rustlib/src/rust/library/core/src/lib.rs", "")
+
+    def program(self, name: str, text: str) -> None:
+        """Puts a shell script on the path."""
+        self.write(self.bin / name, f"#!/bin/sh\n{text}\n")
+        (self.bin / name).chmod(0o755)
+
+    @staticmethod
+    def write(path: Path, text: str) -> None:
+        """Writes a file, and makes the folders above it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def call(self, *words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Calls rust-kbuild there."""
+        known = {"PATH": str(self.bin), "SYSROOT": str(self.folder / "sysroot"), "LACKS": "-", "MAKES": "_RNvThere"}
+        return subprocess.run([sys.executable, "-B", TREE / "scripts/rust-kbuild", *map(str, words)],
+                              env=known | environment, capture_output=True, text=True, check=False)
+
+    def make(self, *words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Has it make the tree."""
+        return self.call("--headers", self.headers, "--source", self.source, "--output", self.output, *words, **environment)
+
+    def refuses(self, says: str, *words: object, lines: int = 1, **environment: str) -> None:
+        """It ends with so many lines of errors, one of which says this."""
+        refused(self.make(*words, **environment), says, lines)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine that has all it takes."""
+    return Machine(tmp_path)
+
+
+def refused(done: subprocess.CompletedProcess[str], says: str, lines: int = 1) -> None:
+    """The call failed, with so many lines of errors, one of which says this."""
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert done.returncode == 1 and len(errors) == lines and any(says in line for line in errors) and not done.stdout, \
+        f"wanted '{says}': status {done.returncode}\n{done.stdout}{done.stderr}"
+    assert "Traceback" not in done.stderr, done.stderr
+
+
+def test_headers(machine: Machine) -> None:
+    """What is wrong with the kernel, or what is known of it."""
+    refused(machine.call("--release", "9.9.9-none"), "no headers of Linux 9.9.9-none in /lib/modules/9.9.9-none/build")
+    refused(machine.call("--headers", "/nowhere"), "/nowhere is not a folder")
+    machine.refuses(f"are of Linux {RELEASE}, not 7.3.4", "--release", "7.3.4")
+    symvers = machine.headers / "Module.symvers"
+    symvers.rename(symvers.with_name("away"))
+    machine.refuses("it has no Module.symvers")
+    symvers.with_name("away").rename(symvers)
+    config = machine.headers / ".config"
+    for option, says in (("RUST", "built without Rust (CONFIG_RUST is off)"), ("MODULES", "CONFIG_MODULES is off"),
+                         ("X86", "for none of x86, arm64")):
+        config.write_text(CONFIG.replace(f"CONFIG_{option}=y", f"# CONFIG_{option} is not set"))
+        machine.refuses(says, lines=1)
+    config.write_text(CONFIG)
+    # Headers with metadata are a tree, for the compiler that built them.
+    for name in ("libcore.rmeta", "libkernel.rmeta", "libmacros.so"):
+        machine.write(machine.headers / "rust" / name, "")
+    done = machine.make()
+    assert done.returncode == 0 and done.stdout == f"{machine.output}\n", done
+    assert machine.output.resolve() == machine.headers.resolve(), "not the headers"
+    machine.output.unlink()
+    machine.refuses("the compiler here is rustc 1.99.0", RUSTC_SAYS="rustc 1.99.0")
+    for path in (machine.headers / "rust").iterdir():
+        path.unlink()
+
+
+def test_tools(machine: Machine) -> None:
+    """What is missing or of another version."""
+    machine.refuses("was built by gcc 14, which is not here", GCC="13")
+    machine.refuses("the compiler here is rustc 1.99.0", RUSTC_SAYS="rustc 1.99.0")
+    machine.refuses("install rust-src", SYSROOT="/nowhere")
+    machine.refuses("finds no gelf.h: install libelf-dev", LACKS="gelf")
+    machine.refuses("finds no openssl/opensslv.h: install libssl-dev", LACKS="openssl")
+    machine.refuses("install rust-src", lines=3, SYSROOT="/nowhere", LACKS="gelf", GCC="14", SOURCE_IS="2")
+    for name in ("bindgen", "bison", "flex", "bc", "ld", "pahole", "make"):
+        program = machine.bin / name
+        program.rename(machine.folder / name)
+        machine.refuses(f"there is no {name}")
+        (machine.folder / name).rename(program)
+
+
+def test_source(machine: Machine) -> None:
+    """What is no source of this kernel, and a folder that is somebody's."""
+    machine.refuses("/nowhere does not exist", "--source", "/nowhere")
+    machine.refuses("not a Linux source tree with Rust", "--source", machine.headers)
+    machine.refuses("is of the package version 2, the headers are of 1", SOURCE_IS="2")
+    makefile = machine.source / "Makefile"
+    text = makefile.read_text()
+    for other in ("40", "3"):
+        makefile.write_text(text.replace("SUBLEVEL = 4", f"SUBLEVEL = {other}"))
+        machine.refuses(f"is of Linux 7.3.{other}, the kernel is {RELEASE}")
+    makefile.write_text(text)
+    machine.write(machine.source / ".config", "")
+    machine.refuses("has been built in: run make mrproper")
+    (machine.source / ".config").unlink()
+    kernel_release = machine.headers / "include/config/kernel.release"
+    kernel_release.write_text("9.9.9-none\n")
+    refused(machine.call("--headers", machine.headers), "no source of Linux 9.9.9: install linux-source-9.9")
+    kernel_release.write_text(f"{RELEASE}\n")
+    machine.write(machine.folder / "tar", "no tar file")
+    machine.refuses("is not a tar file with a source in it", "--source", machine.folder / "tar")
+    machine.refuses("has something else in it", "--output", machine.headers)
+
+
+def test_trees(machine: Machine) -> None:
+    """What comes out when it is built, and must be the kernel's; and what is good."""
+    calls = machine.folder / "calls"
+    machine.refuses("finds no Rust here", CONFIGURES="/RUST=/d")
+    machine.refuses("configures 1 options differently: CONFIG_OBJTOOL (y, here n)", CONFIGURES="/OBJTOOL/d")
+    machine.refuses("1 of 1 Rust symbols are not those", MAKES="_RNvElsewhere")
+    assert machine.make(CONFIGURES="s/14.2.0.*/14.2.1/").returncode == 0, "a compiler's own text matters"
+    before = calls.read_text()
+    done = machine.make()
+    assert (done.returncode, done.stdout, calls.read_text()) == (0, f"{machine.output}\n", before), done
+    assert "LOCALVERSION=+deb13-test" in before and "ARCH=x86" in before
+    assert (machine.output / "Module.symvers").read_text() == SYMVERS
+    # By another name, the compiler is kept for all that is built in the tree; a tar file serves as well.
+    (machine.bin / "gcc").rename(machine.bin / "x86_64-linux-gnu-gcc-14")
+    tar = machine.folder / "source.tar"
+    subprocess.run(["tar", "-C", machine.folder, "-cf", tar, "source"], check=True)
+    done = machine.make("--source", tar)
+    assert done.returncode == 0 and calls.read_text() != before, done
+    said = subprocess.check_output(["make", "-s", "-C", machine.output], text=True)
+    assert said == "x86_64-linux-gnu-gcc-14\n", said
+    assert (machine.output / "linux/Makefile").exists()
+
+
+def module(path: Path, imports: list[str], release: str = RELEASE, sums: bytes = b"", exports: tuple[str, ...] = ()) -> Path:
+    """Writes a file with what matters of a module."""
+    names, symbols = b"\0", struct.pack("<IBBHQQ", 0, 0, 0, 0, 0, 0)
+    for name, section in [*((name, 0) for name in imports), *((f"__ksymtab_{name}", 1) for name in exports)]:
+        symbols += struct.pack("<IBBHQQ", len(names), 0x10, 0, section, 0, 0)
+        names += name.encode() + b"\0"
+    parts = {"": b"", ".modinfo": f"vermagic={release} SMP\0".encode(), ".symtab": symbols, ".strtab": names,
+             "__versions": sums, ".shstrtab": b""}
+    titles = b"".join(name.encode() + b"\0" for name in parts)
+    parts[".shstrtab"] = titles
+    body, heads = b"", b""
+    for name, part in parts.items():
+        heads += struct.pack("<IIQQQQIIQQ", titles.index(name.encode() + b"\0"), 1, 0, 0, 64 + len(body), len(part), 0, 0, 1, 0)
+        body += part
+    path.write_bytes(struct.pack("<6s10xHHIQQQIHHHHHH", b"\x7fELF\2\1", 1, 62, 1, 0, 0, 64 + len(body), 0, 64, 0, 0, 64,
+                                 len(parts), len(parts) - 1) + body + heads)
+    return path
+
+
+def test_modules(machine: Machine) -> None:
+    """rust-kbuild check."""
+    def check(*words: object) -> subprocess.CompletedProcess[str]:
+        return machine.call("check", "--headers", machine.headers, *words)
+
+    here = machine.folder
+    good = module(here / "good.ko", ["_RNvThere", "kmalloc"], exports=("offered",))
+    done = check(good)
+    assert done.returncode == 0 and "all of its 2 imports, 1 of them Rust's" in done.stderr, done
+    refused(check(module(here / "old.ko", [], "6.12.0")), f"old.ko was built for Linux 6.12.0, not {RELEASE}")
+    refused(check(module(here / "other.ko", ["_RNvGone", "_RNvLost"])),
+            f"other.ko needs _RNvGone, which Linux {RELEASE} lacks: the compiler or the source differs")
+    user = module(here / "user.ko", ["offered"])
+    refused(check(user), "user.ko needs offered, which")
+    assert check(user, good).returncode == 0
+    machine.write(here / "symvers", "0x00000000\toffered\tgood\tEXPORT_SYMBOL\t\n")
+    assert check("--symvers", here / "symvers", user).returncode == 0
+    for value, status in ((0x12345678, 0), (0x12345679, 1)):
+        done = check(module(here / "sums.ko", ["kmalloc"], sums=struct.pack("<Q56s", value, b"kmalloc")))
+        assert done.returncode == status, done
+        assert not status or "its checksum (CONFIG_MODVERSIONS) is 0x12345679" in done.stderr, done
+    (here / "cut.ko").write_bytes(good.read_bytes()[:-80])
+    refused(check(here / "cut.ko"), "cut.ko is cut short")
+    machine.write(here / "text.ko", "x" * 100)
+    refused(check(here / "text.ko"), "text.ko is not a kernel module")
+    machine.write(here / "bad.ko.xz", "x" * 100)
+    refused(check(here / "bad.ko.xz"), "bad.ko.xz cannot be unpacked")
+    machine.write(here / "packed.ko.zst", "")
+    refused(check(here / "packed.ko.zst"), "packed.ko.zst is neither a .ko")
+    refused(machine.call("check", module(here / "away.ko", [], "9.9.9-none")), "no headers of Linux 9.9.9-none")

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+"""kalloctop on this machine: its own tests, and all that it prints and shows of files made for it."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import live
+import prints
+import pytest
+from given import Given
+
+from kalloc_dev.package import kalloctop
+from kalloc_dev.toolchain import crates
+
+
+@pytest.fixture(scope="module")
+def program() -> Path:
+    """The program. Skipped if the crates that it is made of cannot be downloaded."""
+    try:
+        return kalloctop.program()
+    except crates.Unreachable as reason:
+        pytest.skip(f"it cannot be built: {reason}")
+
+
+@pytest.fixture
+def given(program: Path, tmp_path: Path) -> Given:
+    """Files for it to read."""
+    return Given(program, tmp_path)
+
+
+def test_unit_tests(program: Path) -> None:
+    """The tests of its crates pass."""
+    assert program.exists()
+    for test in kalloctop.tests():
+        subprocess.run([test], check=True)
+
+
+def test_examples(program: Path) -> None:
+    """The examples in its documentation pass."""
+    assert program.exists()
+    assert not (said := kalloctop.complaints("examples")), said
+
+
+@pytest.mark.parametrize("part", prints.PARTS)
+def test_print(given: Given, part: Callable[[Given], None]) -> None:
+    """The text that it prints once."""
+    part(given)
+
+
+@pytest.mark.parametrize("part", live.PARTS)
+def test_terminal(given: Given, part: Callable[[Given], None]) -> None:
+    """The screen of a pseudo-terminal, which every way out leaves as it was."""
+    part(given)
