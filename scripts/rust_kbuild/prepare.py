@@ -115,7 +115,8 @@ def _build(headers: Headers, source: Path, output: Path, tools: programs.Tools, 
     # The release is the source's version, the configuration's suffix, and what is given here.
     suffix = headers.release.removeprefix(sources.Source(source).version)
     suffix = suffix.removeprefix(headers.options.get("LOCALVERSION", ""))
-    make: list[str | Path] = ["make", "-C", source, f"O={output}", f"ARCH={headers.architecture}", f"LOCALVERSION={suffix}", *tools.words()]
+    make: list[str | Path] = ["make", "-C", source, f"O={output}", f"ARCH={headers.architecture}", f"LOCALVERSION={suffix}",
+                              *tools.words()]
     run([*make, "olddefconfig"], log, "make olddefconfig")
     _check_options(headers, output, log)
     # Without its BTF option make builds no tools for BTF, which modules do not need; the

@@ -86,7 +86,7 @@ def _package_version(path: Path) -> str:
 def unpack(archive: Path, folder: Path, log: Path) -> None:
     """Unpacks what a build tree needs of a source's tar file."""
     try:
-        with tarfile.open(archive, "r|*") as tar:
+        with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r|*") as tar:
             first = tar.next()
     except tarfile.TarError as error:
         raise Failure(f"{archive} is not a tar file with a source in it") from error

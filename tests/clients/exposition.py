@@ -16,7 +16,8 @@ Key = tuple[str, tuple[tuple[str, str], ...]]
 
 def labels(text: str) -> tuple[tuple[str, str], ...]:
     """The labels between the braces, sorted."""
-    found, at = {}, 0
+    found: dict[str, str] = {}
+    at = 0
     while at < len(text):
         label = LABEL.match(text, at)
         if not label or label[1] in found:

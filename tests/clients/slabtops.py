@@ -84,7 +84,7 @@ class Slabtop:
             # Nobody presses a key: it must go back to the start of the file by itself.
             for more in (1, 0):
                 rows = exercise.hold(more)
-                lines = terminal.until(f"{more} more", lambda lines, rows=rows: self.shows(lines, rows, self.keys[-1]))
+                lines = terminal.until(f"{more} more", lambda lines, rows=rows: self.shows(lines, rows, self.keys[-1]))  # type: ignore[misc]
                 totals(lines, rows)
             terminal.type("q")
             assert terminal.end() == 0, self.program

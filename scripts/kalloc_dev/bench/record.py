@@ -56,7 +56,9 @@ def record(about: dict[str, Any], results: Iterable[Result]) -> None:
     kept = {f"{result.scenario}, {result.param}": round(result.least, 1) for result in ours(results)}
     if missing := [name for name in map(name_of, sorted(USED)) if name not in kept]:
         raise Failure(f"not measured: {'; '.join(missing)}")
+    # REUSE-IgnoreStart
     data = {"licence": "SPDX-License-Identifier: GPL-2.0"} | {name: about[name] for name in ABOUT} | {
+    # REUSE-IgnoreEnd
         "sources": sources(), "kalloc": kept}
     RECORD.write_text(json.dumps(data, indent=1) + "\n")
     PAGE.write_text(with_section(PAGE.read_text(), data))
@@ -130,17 +132,18 @@ def advice(costs: dict[str, dict[str, float]]) -> Iterator[str]:
     """What follows for the choice. Failure if something else does, by now."""
     one, many = costs["an object of 256 bytes"], costs["32 of them together, for each"]
     cache, batch = one["KmemCache"] / one["KBox"], many["Batch"] / many["KmemCache"]
-    yield follows(0.8 < cache < 1.2, f"An object of a slab cache takes {cache:.2f} times what a box does. The reason to make a cache "
-                  "is what else it offers:\n  objects that stay constructed, RCU, copies to user space, a row of its own, "
-                  "and a size that no class rounds up.")
+    yield follows(0.8 < cache < 1.2, f"An object of a slab cache takes {cache:.2f} times what a box does. The reason to "
+                  "make a cache is what else it offers:\n  objects that stay constructed, RCU, copies to user space, "
+                  "a row of its own, and a size that no class rounds up.")
     yield follows(batch < 0.8, f"Objects that come and go together are a ``Batch``: {batch:.2f} times what they take one by one.")
     for need in ("a page", "4 pages"):
         ways = costs[need]
         pages, mapped = ways["FreePages"] / ways["KBox"], ways["VBox"] / ways["KBox"]
-        yield follows(pages < mapped, f"Of {need}, page blocks take {pages:.2f} times what a box does, ``VBox`` {mapped:.2f} times.")
+        yield follows(pages < mapped, f"Of {need}, page blocks take {pages:.2f} times what a box does, "
+                                      f"``VBox`` {mapped:.2f} times.")
     small, large = (costs[need]["VBox"] / costs[need]["Pages"] for need in ("16 pages", "256 pages"))
-    yield follows(min(small, large) > 1, "Memory that need not be in one piece is a matter of getting it, not of speed: ``VBox`` takes "
-                  f"{small:.2f} times what\n  ``Pages`` does for 16 pages, and {large:.2f} times for 256.")
+    yield follows(min(small, large) > 1, "Memory that need not be in one piece is a matter of getting it, not of speed: "
+                  "``VBox`` takes " f"{small:.2f} times what\n  ``Pages`` does for 16 pages, and {large:.2f} times for 256.")
 
 
 def follows(true: bool, sentence: str) -> str:

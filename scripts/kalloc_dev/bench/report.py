@@ -123,7 +123,9 @@ def chart(title: str, unit: str, lines: dict[str, list[tuple[int, float]]]) -> s
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (scale(cost) - bottom) / ((top - bottom) or 1)
 
     out = [
+        # REUSE-IgnoreStart
         "<!-- SPDX-License-Identifier: GPL-2.0 -->",
+        # REUSE-IgnoreEnd
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         f'<text x="{LEFT}" y="22" font-size="14">{escape(title)}: instructions per allocation and free</text>',
@@ -157,7 +159,8 @@ HTML = """<!DOCTYPE html>
 <!-- SPDX-License-Identifier: GPL-2.0 -->
 <html lang="en"><head><meta charset="utf-8"><title>kalloc: what was measured</title><style>
 body {{ font: 14px sans-serif; max-width: 1340px; margin: 2em auto; padding: 0 1em }}
-table {{ border-collapse: collapse; margin: 1em 0 }} td, th {{ padding: 2px 10px; border-bottom: 1px solid #ddd; text-align: right }}
+table {{ border-collapse: collapse; margin: 1em 0 }}
+td, th {{ padding: 2px 10px; border-bottom: 1px solid #ddd; text-align: right }}
 td:first-child, th:first-child {{ text-align: left }} .broken {{ background: #fdd }} svg {{ width: 640px; max-width: 100% }}
 </style></head><body>
 <h1>What was measured</h1>

@@ -15,7 +15,8 @@ from textwrap import dedent
 BLOCK = re.compile(r"^\.\. code-block:: (\w+)\n((?:   :.*\n)*)\n((?:   .*\n|\n)+)", re.M)
 CAPTION = re.compile(r"   :caption: (\S+)( \(continued\))?\n")
 COMMAND = "$ "
-NOISE = re.compile(r"==> | .*: done in \d+ s$| *waiting for another run | *kernel log: |make(\[\d+\])?: (Entering|Leaving) directory ")
+NOISE = re.compile(r"==> | .*: done in \d+ s$| *waiting for another run | *kernel log: |"
+                   r"make(\[\d+\])?: (Entering|Leaving) directory ")
 
 
 def run(page: Path, folder: Path) -> Iterator[str]:

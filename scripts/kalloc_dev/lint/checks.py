@@ -25,7 +25,7 @@ from kalloc_dev.test import attacks as attempts
 from kalloc_dev.test import models as litmus
 from kalloc_dev.test import runner
 from kalloc_dev.test.mutants import unfit
-from kalloc_dev.toolchain import crates
+from kalloc_dev.toolchain import crates, python_tools
 from kalloc_dev.toolchain.compilers import toolchain
 from rust_kbuild.console import Failure, say
 
@@ -35,6 +35,9 @@ CHECKPATCH_IGNORE = (
     "FILE_PATH_CHANGES,EXPORT_SYMBOL,MACRO_ARG_REUSE,AVOID_EXTERNS"
 )
 
+
+# All that mypy reads.
+PYTHON = ("scripts/kalloc", "scripts/vm", "scripts/rust-kbuild", "scripts/kalloc_dev", "scripts/rust_kbuild", "tests")
 
 # What safe code must not be able to do; Documentation/soundness.rst has a row for each.
 HAZARDS = 58
@@ -203,11 +206,33 @@ def shellcheck(log: Path) -> None:
     tool(["shellcheck", "--exclude=SC2016", *shell], log)
 
 
-def python(log: Path) -> None:
-    """Python compiles."""
-    ours = [path for path in files("scripts/*", "tests/*", "tools/*")
-            if path.suffix == ".py" or path.read_bytes().startswith(b"#!/usr/bin/env python3")]
-    tool(["python3", "-c", "import sys; [compile(open(f).read(), f, 'exec') for f in sys.argv[1:]]", *ours], log)
+def judged(call: list[str], log: Path) -> None:
+    """Runs a tool of Python's; fails if it failed."""
+    done = subprocess.run(call, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", check=False)
+    log.write_text(done.stdout)
+    if done.returncode:
+        raise Failure("not clean", log)
+
+
+def ruff(log: Path) -> None:
+    """Python has none of the mistakes that ruff finds; pyproject.toml has the rules."""
+    try:
+        program = python_tools.ruff()
+    except crates.Unreachable as reason:
+        say(f"    ruff: {reason}")
+        return
+    judged(python_tools.call([program, "check", "--output-format=concise"], [program.parent]), log)
+
+
+def mypy(log: Path) -> None:
+    """The types of Python are right, and complete."""
+    judged(python_tools.call(["mypy", "--strict", "--scripts-are-modules", *PYTHON]), log)
+
+
+def reuse(log: Path) -> None:
+    """Every file has a license and a copyright notice, by the REUSE specification."""
+    judged(python_tools.call(["reuse", "lint"]), log)
 
 
 # Text that a program has written, not a person.
@@ -327,8 +352,8 @@ def report(complaints: list[str], log: Path) -> None:
 
 
 CHECKS: tuple[Callable[[Path], None], ...] = (
-    licence, spelling, rustfmt, python, shellcheck, checkpatch, safety, bindings, flags, hazards, attacks, troubles, numbers,
-    commands, defects, models, clippy, frames, cargo, rustdoc, documents, examples)
+    licence, reuse, spelling, rustfmt, ruff, mypy, shellcheck, checkpatch, safety, bindings, flags, hazards, attacks, troubles,
+    numbers, commands, defects, models, clippy, frames, cargo, rustdoc, documents, examples)
 
 
 def run_checks(names: list[str]) -> int:

@@ -58,4 +58,5 @@ def too_large() -> Iterator[str]:
             listing = toolchain().output(["objdump", "--disassemble", "--demangle", "--no-show-raw-insn", module])
             for name, size in frames(listing):
                 if size > LIMITS[kernel.name]:
-                    yield f"{module.name} ({kernel.name}): {name} has a stack frame of {size:.0f} bytes, not {LIMITS[kernel.name]}"
+                    yield (f"{module.name} ({kernel.name}): {name} has a stack frame of {size:.0f} bytes, "
+                           f"not {LIMITS[kernel.name]}")

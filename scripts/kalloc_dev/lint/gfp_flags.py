@@ -42,7 +42,8 @@ def functions(path: Path, code: str) -> Iterator[tuple[int, int, int]]:
     for start in (C_FUNCTION if path.suffix == ".c" else RUST_FUNCTION).finditer(code):
         body = re.compile(r"[{;]").search(code, start.start())
         # Types have semicolons as well: [u8; 4].
-        while body and body[0] == ";" and code.count("[", start.start(), body.start()) > code.count("]", start.start(), body.start()):
+        while body and body[0] == ";" and (code.count("[", start.start(), body.start()) >
+                                           code.count("]", start.start(), body.start())):
             body = re.compile(r"[{;]").search(code, body.end())
         if body and body[0] == "{":
             yield start.start(), body.start(), end_of(code, body.start())

@@ -35,6 +35,7 @@ const PAUSE: f64 = 2.0;
 pub(super) fn text(film: &Film) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
+    // REUSE-IgnoreStart
     let _ = writeln!(
         text,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\">\n\
@@ -45,6 +46,7 @@ pub(super) fn text(film: &Film) -> String {
         height(film),
         animation(film),
     );
+    // REUSE-IgnoreEnd
     text + &screen(film) + "</svg>\n"
 }
 
