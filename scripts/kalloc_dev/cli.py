@@ -15,6 +15,7 @@ from kalloc_dev.bench import cli as bench
 from kalloc_dev.core.paths import BUILD, TREE, from_environment
 from kalloc_dev.core.prepare import prune, set_up
 from kalloc_dev.guest import cli as vm
+from kalloc_dev.guest.qemu import MISTAKE
 from kalloc_dev.kernel.build import NAMES, PLANS
 from kalloc_dev.lint import checks
 from kalloc_dev.modules import ide, kbuild
@@ -137,6 +138,14 @@ def _screenshot(_: argparse.Namespace) -> int:
     return 0
 
 
+def _vm(words: list[str]) -> int:
+    try:
+        return vm.main(words)
+    except Failure as failure:
+        failure.status = MISTAKE if failure.status is None else failure.status
+        raise
+
+
 def _enter(words: list[str]) -> int:
     if not words or words[0].startswith("-"):
         usage = "usage: scripts/kalloc enter COMMAND [ARGUMENT...]"
@@ -171,7 +180,7 @@ COMMANDS = {
 }
 # Their words belong to another command and are passed on as they are.
 PASSED_ON: dict[str, tuple[str, Callable[[list[str]], int]]] = {
-    "vm": ("boot a kernel in QEMU and run a command there (the same as scripts/vm)", vm.main),
+    "vm": ("boot a kernel in QEMU and run a command there (the same as scripts/vm)", _vm),
     "enter": ("run a command with the project's tools", _enter),
 }
 

@@ -4,6 +4,7 @@
 import argparse
 import os
 from pathlib import Path
+from typing import NoReturn
 
 from rust_kbuild.console import Failure, say
 
@@ -24,9 +25,14 @@ rust-kbuild check MODULE.ko… tells whether the kernel will take modules: it mu
 all that they import. What one of them exports, the others may import."""
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Failure(f"{message} ({self.prog} --help)", status=2)
+
+
 def _parser(name: str, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=name, description=description, allow_abbrev=False,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(prog=name, description=description, allow_abbrev=False,
+                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--release", metavar="R", help="which kernel, as uname -r says it (default: the running one, "
                                                        "or that of --headers)")
     parser.add_argument("--headers", type=Path, metavar="DIR", help="the folder of its headers package")
