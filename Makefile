@@ -17,7 +17,7 @@ help:
 	@echo '                             Each of these five takes MINUTES=N, soak and fuzz KERNEL=stock or debug, too'
 	@echo 'make check                   formatting, lints and the rules of this tree'
 	@echo 'make shell                   an interactive guest with the modules in it'
-	@echo 'make tools                   kalloctop, a static program, in build/'
+	@echo 'make tools                   kalloctop, a static program, with manual page and completions, in build/'
 	@echo 'make deb                     Debian packages of the modules and of kalloctop, in build/'
 	@echo 'make doc                     the documentation, with that of the crate and the manual pages, in build/doc'
 	@echo 'make modules                 the modules, for the kernel build tree KDIR (default: the stock kernel),'

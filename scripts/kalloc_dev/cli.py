@@ -3,7 +3,6 @@
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from kalloc_dev.bench import cli as bench
-from kalloc_dev.core.paths import BUILD, TREE, from_environment
+from kalloc_dev.core.paths import TREE, from_environment
 from kalloc_dev.core.prepare import prune, set_up
 from kalloc_dev.guest import cli as vm
 from kalloc_dev.guest.qemu import MISTAKE
@@ -96,13 +95,8 @@ def _names(metavar: str, text: str) -> Callable[[argparse.ArgumentParser], None]
 
 
 def _tools(_: argparse.Namespace) -> int:
-    program = kalloctop.program()
-    BUILD.mkdir(exist_ok=True)
-    copy = BUILD / program.name
-    # The old copy may be running, and cannot be overwritten.
-    copy.unlink(missing_ok=True)
-    shutil.copy2(program, copy)
-    say(f"    {copy}: for any x86_64 Linux")
+    for made in kalloctop.bring():
+        say(f"    {made}")
     return 0
 
 
@@ -173,7 +167,7 @@ COMMANDS = {
     "check": Command("run the lints, or some by name", lambda options: checks.run_checks(options.names),
                      _names("CHECK", f"of {', '.join(check.__name__ for check in checks.CHECKS)} (default: all)")),
     "dmesg": Command("print the warnings of a kernel log; the status is 1 if there are any", _dmesg, _dmesg_arguments),
-    "tools": Command("build kalloctop, a static program, in build/", _tools),
+    "tools": Command("build kalloctop, a static program, with its manual page and completions, in build/", _tools),
     "deb": Command("build the Debian packages, in build/", _deb),
     "test-deb": Command("install the packages on a new machine, boot it, and purge them", deb_test.main),
     "screenshot": Command("make Documentation/kalloctop.svg from a session in a guest", _screenshot),

@@ -32,7 +32,8 @@ cp -a --parents /lib/modules /etc/modprobe.d /usr/bin/kalloctop /var/lib/dkms/mo
 # A guest gets modules, not what they were built with.
 find $out/files -name build -delete -o -name source -delete
 for page in kallocinfo.5 kalloctop.8 rust-kbuild.8; do ls /usr/share/man/man${page#*.}/$page.gz; done
-ls /etc/modprobe.d/kalloc-dkms.conf /usr/sbin/rust-kbuild
+ls /etc/modprobe.d/kalloc-dkms.conf /usr/sbin/rust-kbuild /usr/share/bash-completion/completions/kalloctop \
+    /usr/share/zsh/vendor-completions/_kalloctop /usr/share/fish/vendor_completions.d/kalloctop.fish
 rust-kbuild check /lib/modules/*/updates/dkms/kalloc*.ko* >$out/check 2>&1
 
 listing >$out/listing.installed

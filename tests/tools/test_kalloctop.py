@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """kalloctop on this machine: its own tests, and all that it prints and shows of files made for it."""
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,16 @@ def test_examples(program: Path) -> None:
     """The examples in its documentation pass."""
     assert program.exists()
     assert not (said := kalloctop.complaints("examples")), said
+
+
+@pytest.mark.parametrize("name", ["kalloctop.8", "kalloctop", "_kalloctop", "kalloctop.fish"])
+def test_generated(program: Path, name: str) -> None:
+    """The manual page and the completions have every long option."""
+    told = subprocess.run([program, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    options = set(re.findall(r"^ +(?:-\w, )?--([\w-]+)", told, re.M))
+    text = (kalloctop.generated() / name).read_text().replace("\\-", "-")
+    missing = [option for option in options if f"--{option}" not in text and f"-l {option}" not in text]
+    assert len(options) > 15 and not missing, (options, missing)
 
 
 @pytest.mark.parametrize("part", prints.PARTS)

@@ -12,7 +12,7 @@ from kalloc_dev.guest import debian_machine, kvm
 from kalloc_dev.guest.userland import userland
 from kalloc_dev.kernel.build import PLANS, Kernel, kernel
 from kalloc_dev.kernel.debian import debian
-from kalloc_dev.package import deb
+from kalloc_dev.package import deb, kalloctop
 from kalloc_dev.test import models, slabinfo_readers
 from kalloc_dev.toolchain import python_tools
 from kalloc_dev.toolchain.arch import ARM64, X86
@@ -49,8 +49,8 @@ def prune() -> None:
     """
     kernels = (partial(kernel, name) for name in PLANS)
     userlands = (partial(userland, (), arch) for arch in (X86, ARM64))
-    used, _ = look(toolchain, debian, *userlands, *slabinfo_readers.PARTS, deb.root, debian_machine.root, models.root,
-                   sphinx.root, python_tools.root, python_tools.ruff, *kernels)
+    used, _ = look(toolchain, debian, *userlands, *slabinfo_readers.PARTS, kalloctop.optimized, deb.root,
+                   debian_machine.root, models.root, sphinx.root, python_tools.root, python_tools.ruff, *kernels)
     for path in sorted(CACHE.iterdir()):
         if path.name not in used and path.name.startswith(OURS):
             say(f"    removing {path}")

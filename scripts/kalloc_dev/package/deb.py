@@ -2,10 +2,10 @@
 """Debian packages, built and judged by lintian in a root folder of their own."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 from kalloc_dev.core import sandbox, store
+from kalloc_dev.core.git import files
 from kalloc_dev.core.paths import BUILD, CACHE, LOGS, TREE
 from kalloc_dev.package import kalloctop
 from kalloc_dev.package.notices import notices
@@ -22,23 +22,21 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG":
 def build() -> list[Path]:
     """Builds the packages and leaves them in build/; fails if lintian warns of one."""
     # What the build of the packages takes as it is, left where it is found by who calls dpkg-buildpackage.
-    BUILD.mkdir(exist_ok=True)
-    brought = [BUILD / "kalloctop", BUILD / "NOTICES"]
-    brought[0].unlink(missing_ok=True)
-    shutil.copy2(kalloctop.program(), brought[0])
-    brought[1].write_text(notices())
+    brought = [*kalloctop.bring(), BUILD / "NOTICES"]
+    brought[-1].write_text(notices())
     tools = root()
     # A copy: dpkg works in the folder that it builds from.
     work = BUILD / "deb"
     shutil.rmtree(work, ignore_errors=True)
     source = work / "kalloc"
-    for path in _files():
+    for path in files():
         copy = source / path.relative_to(TREE)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
-    (source / "build").mkdir()
     for path in brought:
-        shutil.copy(path, source / "build")
+        copy = source / path.relative_to(TREE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
     with step("building the packages", LOGS / "deb.log") as log:
         _inside(tools, BUILDS, source, log)
         _inside(tools, ["sh", "-euc", "lintian --allow-root --info --display-info --fail-on error,warning *.changes"], work, log)
@@ -47,13 +45,6 @@ def build() -> list[Path]:
         made.append(BUILD / deb.name)
         shutil.copy(deb, made[-1])
     return made
-
-
-def _files() -> list[Path]:
-    """The files of this tree, tracked or new."""
-    listing = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                             cwd=TREE, capture_output=True, text=True, check=True).stdout
-    return [path for name in listing.split("\0") if name and (path := TREE / name).is_file()]
 
 
 def _inside(tools: Path, argv: list[str], folder: Path, log: Path) -> None:

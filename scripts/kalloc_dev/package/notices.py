@@ -4,6 +4,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from kalloc_dev.core.paths import LOGS
 from kalloc_dev.package.kalloctop import SOURCE
@@ -27,12 +28,28 @@ def notices() -> str:
         raise Failure("cargo metadata says nothing of packages", log)
     lines: list[str] = []
     texts: dict[str, list[str]] = {}
-    for package in sorted(json.loads(said)["packages"], key=lambda package: str(package["name"])):
-        if not package["source"]:
-            continue  # our own
+    metadata = json.loads(said)
+    linked = _linked(metadata["resolve"])
+    for package in sorted(metadata["packages"], key=lambda package: str(package["name"])):
+        if not package["source"] or package["id"] not in linked:
+            continue
         lines.append(f"{package['name']} {package['version']}: {package['license']}\n")
         for path in sorted(Path(package["manifest_path"]).parent.iterdir()):
             if TEXTS.fullmatch(path.name) and path.is_file():
                 texts.setdefault(path.read_text(errors="replace").strip(), []).append(f"{package['name']} {path.name}")
     return "kalloctop is linked with these crates\n\n" + "".join(lines) + "".join(
         f"\n{'=' * 70}\n{', '.join(of)}\n{'=' * 70}\n\n{text}\n" for text, of in texts.items())
+
+
+def _linked(resolve: dict[str, Any]) -> set[str]:
+    """Returns the identifiers of the packages that the program needs when it runs or is built, not those of examples."""
+    needs = {node["id"]: [dep["pkg"] for dep in node["deps"] if any(kind["kind"] != "dev" for kind in dep["dep_kinds"])]
+             for node in resolve["nodes"]}
+    linked: set[str] = set()
+    left = [name for name in needs if "kalloctop" in name.rpartition("/")[2]]
+    while left:
+        name = left.pop()
+        if name not in linked:
+            linked.add(name)
+            left += needs[name]
+    return linked

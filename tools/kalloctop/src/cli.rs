@@ -17,7 +17,11 @@ use std::{
 /// Shows what every allocation site or slab cache holds.
 ///
 /// Without FILE, reads /proc/kallocinfo, and /sys/kernel/debug/kalloc/sites.json as well if that is
-/// readable. A FILE is a slabinfo file, a sites.json, or what --json printed; `-` is standard input.
+/// readable: types, places, rates, failures, peaks and sizes come from there. Both are read one after the
+/// other, so the numbers of a row are of two moments.
+///
+/// A FILE is a slabinfo file of version 2.0 or 2.1, a sites.json, or the output of --json; `-` is standard
+/// input. It is read whole or not at all: a line that cannot be parsed is an error.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -37,22 +41,34 @@ pub(crate) struct Options {
     pub(crate) once: bool,
 
     /// Print everything as one JSON object and exit; --diff reads it
+    ///
+    /// The members live, objects, object_size, slabs and bytes of a row, and the totals, follow from the
+    /// rest. Unknown members of a sites.json are kept.
     #[arg(long, group = "mode")]
     pub(crate) json: bool,
 
     /// Print metrics for Prometheus (node exporter's textfile collector) and exit
+    ///
+    /// The names of all metrics start with kalloc_.
     #[arg(long, group = "mode")]
     pub(crate) prometheus: bool,
 
     /// Print what changed from one file to another, what grew most first
+    ///
+    /// Allocations and frees in between are known if both files have them, and the module of the site was
+    /// not loaded again.
     #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], group = "mode", conflicts_with_all = ["file", "filter"])]
     pub(crate) diff: Option<Vec<PathBuf>>,
 
     /// Watch for SECONDS [default: 10], then print what is live and did not shrink
+    ///
+    /// The column FREED separates a site that holds its objects from one whose objects come and go.
     #[arg(long, value_name = "SECONDS", group = "mode", num_args = 0..=1, require_equals = true, default_missing_value = "10")]
     pub(crate) leaks: Option<Seconds>,
 
     /// Write the session as a film that a browser shows: FILE ends in .svg or .html
+    ///
+    /// An .svg plays by itself, an .html has a slider.
     #[arg(long, value_name = "FILE", conflicts_with = "mode")]
     pub(crate) record: Option<PathBuf>,
 
@@ -69,6 +85,9 @@ pub(crate) struct Options {
     pub(crate) reverse: bool,
 
     /// Only rows with all these words in the name, type, module, family or file
+    ///
+    /// Case does not matter. The sums of a table that is printed once are of these rows; those of the live
+    /// display are of all rows.
     #[arg(
         short,
         long,

@@ -1,79 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! kalloctop: what every allocation site or slab cache holds, live in a terminal or once as text.
-//!
-//! What files say is read and compared by the crate [`kallocinfo`]; here is what a person sees of it.
+//! The program; the crate's library has everything.
 
-mod cli;
-mod column;
-mod error;
-mod filter;
-mod format;
-mod live;
-mod output;
-mod record;
-mod report;
-mod source;
-mod theme;
-mod view;
-
-use clap::Parser;
-use error::Error;
-use output::Output;
-use signal_hook::{
-    consts::SIGPIPE,
-    low_level::emulate_default_handler, //
-};
-use std::{
-    io::{
-        self,
-        ErrorKind,
-        Write, //
-    },
-    process::ExitCode, //
-};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match run(&cli::Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Error::Stdout(error)) if error.kind() == ErrorKind::BrokenPipe => {
-            // Nobody reads any more: end as other programs do then, and say nothing.
-            let _ = emulate_default_handler(SIGPIPE);
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            // Not eprintln!(): that panics if the terminal has gone.
-            let _ = writeln!(io::stderr(), "kalloctop: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(options: &cli::Options) -> Result<(), Error> {
-    if let Some(files) = &options.diff {
-        let read = |file| options.source_of(Some(file)).read();
-        let (before, after) = (read(&files[0])?, read(&files[1])?);
-        return put(options, &report::diff(&before, &after));
-    }
-    let source = options.source_of(options.file.as_ref());
-    if let Some(window) = options.leaks {
-        return put(options, &report::leaks(options, &source, window.0)?);
-    }
-    if !(options.once || options.json || options.prometheus) {
-        return live::run(options, source);
-    }
-    let mut snapshot = source.read()?;
-    snapshot.rows.retain(|row| options.filter.matches(row));
-    let text = if options.json {
-        snapshot.to_json()
-    } else if options.prometheus {
-        kallocinfo::prometheus::text(&snapshot)
-    } else {
-        report::once(options, &snapshot)
-    };
-    put(options, &text)
-}
-
-fn put(options: &cli::Options, text: &str) -> Result<(), Error> {
-    Output::to(options.output.as_deref())?.put(text)
+    kalloctop::run_program()
 }
