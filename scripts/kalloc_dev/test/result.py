@@ -63,7 +63,7 @@ def write_junit(cases: Sequence[Case], file: Path) -> None:
     suite = ElementTree.Element("testsuite", name="kalloc", tests=str(len(cases)), failures=count["failed"],
                                 skipped=count["skipped"], errors="0")
     for case in cases:
-        group, _, name = case.name.rpartition("::") if "::" in case.name else case.name.rpartition(".")
+        group, _, name = case.name.partition("::") if "::" in case.name else case.name.rpartition(".")
         one = ElementTree.SubElement(suite, "testcase", classname=group, name=name, time=f"{case.seconds:.3f}")
         if case.outcome != "passed":
             kind = "failure" if case.outcome == "failed" else "skipped"
