@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A data race on purpose, which safe Rust has not got: part of `kalloc_race.ko`.
+//! A data race on purpose, which safe Rust has not got: part of `kalloc_data_race.ko`.
 
 use core::{
     cell::UnsafeCell,

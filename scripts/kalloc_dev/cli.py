@@ -123,7 +123,7 @@ def _screenshot(_: argparse.Namespace) -> int:
     kalloctop.made()
     done = subprocess.run(
         [TREE / "scripts/vm", "--kernel", "stock", "--packages", ",".join(slabinfo_readers.PACKAGES),
-         "--add", TREE / "tests/clients", "--", "python3 -B /clients/screenshot.py"],
+         "--add", TREE / "tests/slabinfo_readers", "--", "python3 -B /slabinfo_readers/screenshot.py"],
         stdout=subprocess.PIPE, check=False)
     if done.returncode:
         raise Failure("the guest made no picture")

@@ -69,7 +69,8 @@ for how in alone child; do
     wait; cat /run/said; sites
 done
 
-section twice; modprobe kalloc_twice; map_life twice; awk '/^twice_/ { print $2 }' /proc/kallocinfo; try rmmod kalloc_twice
+section twice; modprobe kalloc_mmap_twice; map_life twice
+awk '/^twice_/ { print $2 }' /proc/kallocinfo; try rmmod kalloc_mmap_twice
 modprobe kalloc_kv || exit 11
 kv() { awk '/^kv_/ { print $1, $2 }' /proc/kallocinfo | tr '\n' ' '; echo; }
 section kv-device; stat -c '%a %u %g' /dev/kalloc_kv /proc/kalloc_kv; kv

@@ -50,7 +50,7 @@ echo "layout $(large <$debug/layout | wc -l)"
 section locks
 for level in integrity confidentiality; do
     echo $level >$lockdown; cat $lockdown; opens; addresses
-    try modprobe kalloc_twice
+    try modprobe kalloc_mmap_twice
 done
 section unload; try rmmod kalloc_exercise kalloc_compare kalloc_kv kalloc_map kalloc; try modprobe kalloc
 """

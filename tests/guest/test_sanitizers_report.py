@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Each checker that the other tests rely on catches a bug of its kind: on the debug kernel, or --kernel.
 
-kalloc_planted.ko commits the bugs, one by one, on memory of kalloc's owner types. Each must leave exactly its own
+kalloc_lkdtm.ko commits the bugs, one by one, on memory of kalloc's owner types. Each must leave exactly its own
 report in the kernel's log, with the name of the planted function; scripts/kalloc dmesg must object to it. Bugs that
 become harmless must do so. scripts/kalloc_dev/test/sanitizers/ has the bugs of each kernel.
 

@@ -18,7 +18,7 @@ REFUSED = (
     r"^kalloc_exercise: parameter out of range, see modinfo kalloc_exercise$",
     r"^Loading of unsigned module is rejected$",
 )
-DRIVER = "python3 -B /clients/main.py"
+DRIVER = "python3 -B /slabinfo_readers/main.py"
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,11 @@ def built() -> list[str]:
 
 @pytest.fixture(scope="module")
 def session(built: list[str]) -> Session:
-    """The guest; tests/clients/ has the assertions."""
+    """The guest; tests/slabinfo_readers/ has the assertions."""
     require_devices("stock")
     command = f"kalloctop --version && {DRIVER}" if built else DRIVER
     return in_guest(command, "--kernel", "stock", "--timeout", "240", "--packages", ",".join(slabinfo_readers.PACKAGES),
-                    "--add", TREE / "tests/clients", *built)
+                    "--add", TREE / "tests/slabinfo_readers", *built)
 
 
 def test_troubleshooting() -> None:

@@ -191,10 +191,10 @@ kalloc_faults "$(left)" || echo "status $?"
 
 # So do the cases of the suites, which are functions of another module for that.
 section refused_cases_leave_nothing FAIL_PAGE_ALLOC FAILSLAB
-modprobe kalloc_refused seconds="$(left)"
+modprobe kalloc_fault_injection seconds="$(left)"
 echo $?
-dmesg | sed -n 's/.*kalloc_refused: //p'
-rmmod kalloc_refused
+dmesg | sed -n 's/.*kalloc_fault_injection: //p'
+rmmod kalloc_fault_injection
 
 section modules_leave_nothing
 rmmod kalloc 2>/dev/null
@@ -203,14 +203,14 @@ ls -d /proc/kallocinfo /sys/kernel/debug/kalloc /sys/kernel/slab/*exercise* /sys
 # Somebody else has a folder of that name: the files are in it, and go with it; what is left of them is not
 # touched when the modules go. If it is a file, there are none.
 section anothers_folder_may_go DEBUG_FS
-modprobe kalloc_folder && modprobe kalloc_exercise count=1 keep=1
+modprobe kalloc_debugfs_conflict && modprobe kalloc_exercise count=1 keep=1
 ls /sys/kernel/debug/kalloc
-rmmod kalloc_folder
+rmmod kalloc_debugfs_conflict
 ls /sys/kernel/debug/kalloc 2>/dev/null
 rmmod kalloc_exercise kalloc
 echo $?
-modprobe kalloc_folder file=1 && modprobe kalloc_exercise count=1 keep=1 && cat /sys/kernel/debug/kalloc
-rmmod kalloc_exercise kalloc kalloc_folder
+modprobe kalloc_debugfs_conflict file=1 && modprobe kalloc_exercise count=1 keep=1 && cat /sys/kernel/debug/kalloc
+rmmod kalloc_exercise kalloc kalloc_debugfs_conflict
 echo $?
 
 # kmemleak looks at an object once it is five seconds old, and reports it if it has not changed since

@@ -23,19 +23,19 @@ from kalloc_dev.test import dmesg
 from kalloc_dev.toolchain.compilers import toolchain
 
 # As of any module from outside of the kernel's tree.
-SAID = (r"^foreign: loading out-of-tree module taints kernel\.$",
-        r"^foreign: module verification failed: signature and/or required key missing - tainting kernel$")
+SAID = (r"^third_party: loading out-of-tree module taints kernel\.$",
+        r"^third_party: module verification failed: signature and/or required key missing - tainting kernel$")
 OURS = "modprobe kalloc_exercise && cat /proc/kallocinfo && rmmod kalloc_exercise kalloc || exit 10\n"
-COMMAND = "insmod /foreign.ko count=4 && rmmod foreign || exit 11\n"
+COMMAND = "insmod /third_party.ko count=4 && rmmod third_party || exit 11\n"
 
 
-def foreign(kernel: Kernel, here: Path) -> Path:
-    """Builds tests/foreign as its author does, with nothing but the folder of the tree."""
+def third_party(kernel: Kernel, here: Path) -> Path:
+    """Builds tests/modules/third_party as its author does, with nothing but the folder of the tree."""
     folder = here / kernel.name
-    shutil.copytree(TREE / "tests/foreign", folder)
+    shutil.copytree(TREE / "tests/modules/third_party", folder)
     subprocess.run(toolchain().argv(["make", "-s", "-C", folder, f"KDIR={kernel.tree}"],
                                     binds=[kernel.tree, kernel.source]), check=True)
-    return folder / "foreign.ko"
+    return folder / "third_party.ko"
 
 
 def life(kernel: Kernel, module: Path, ours: bool) -> None:
@@ -44,12 +44,12 @@ def life(kernel: Kernel, module: Path, ours: bool) -> None:
                           check=False)
     assert done.returncode == 0 and re.search(r"all of its \d+ imports, [1-9]\d* of them Rust's", done.stderr), done
     out = io.BytesIO()
-    result = boot(Guest(kernel, (OURS if ours else "") + COMMAND, memory=512, timeout=120, add=[(module, "foreign.ko")],
+    result = boot(Guest(kernel, (OURS if ours else "") + COMMAND, memory=512, timeout=120, add=[(module, "third_party.ko")],
                         kvm=kvm.usable(kernel), modules=kbuild.image(kernel) if ours else None), out)
     assert result.status == 0, f"the guest's status is {result.status}"
     assert not ours or b"\nexercise_kbox " in out.getvalue(), out.getvalue()
     log = result.log.read_text()
-    assert "foreign: 4 numbers, sum 10\n" in log and "foreign: 4 numbers go\n" in log, f"{result.log} says nothing"
+    assert "third_party: 4 numbers, sum 10\n" in log and "third_party: 4 numbers go\n" in log, f"{result.log} says nothing"
     found = dmesg.judge(result.log, SAID)
     assert not found, "\n".join(found)
 
@@ -59,5 +59,5 @@ def test_foreign_module(name: str, request: pytest.FixtureRequest) -> None:
     """The module is built, checked, loaded and unloaded."""
     kernel, = set_up(name)
     BUILD.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD, prefix="foreign-") as folder:
-        life(kernel, foreign(kernel, Path(folder)), ours=name != "stock" and request.config.getoption("--every"))
+    with tempfile.TemporaryDirectory(dir=BUILD, prefix="third_party-") as folder:
+        life(kernel, third_party(kernel, Path(folder)), ours=name != "stock" and request.config.getoption("--every"))

@@ -5,7 +5,7 @@
  *
  * With an argument: maps the last block, closes the device, says so, and waits for its
  * standard input to end, with a child ("child") or without ("alone"); then it exits and
- * leaves the rest to the kernel. With "twice": looks at /dev/kalloc_twice.
+ * leaves the rest to the kernel. With "twice": looks at /dev/kalloc_mmap_twice.
  */
 
 #include <errno.h>
@@ -199,7 +199,7 @@ static void ownership(void)
  */
 static int twice(void)
 {
-	int device = open("/dev/kalloc_twice", O_RDONLY);
+	int device = open("/dev/kalloc_mmap_twice", O_RDONLY);
 	const char *ones = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, device, 0);
 	const char *twos = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, device, 2 * PAGE);
 	char told[16] = "";
@@ -213,7 +213,7 @@ static int twice(void)
 	       !refused(device, PAGE, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, ENODEV));
 	close(device);
 	for (int times = 0; times < 20; times++) {
-		code = open("/dev/kalloc_twice", O_RDONLY);
+		code = open("/dev/kalloc_mmap_twice", O_RDONLY);
 		if (!refused(code, 3 * PAGE, PAGE, PROT_READ, MAP_SHARED, ENOSPC))
 			return 98;
 		close(code);

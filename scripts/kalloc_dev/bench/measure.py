@@ -58,17 +58,17 @@ rmmod kalloc || exit 12
 # One scenario while other modules have ever more sites.
 AMONG_SITES = """
 for sites in 10 100 1000 10000; do
-    modprobe kalloc_many sites=$sites || exit 14
+    modprobe kalloc_many_sites sites=$sites || exit 14
     echo "= sites off $sites"
     echo pairs > bench && cat bench || exit 11
-    rmmod kalloc_many || exit 12
+    rmmod kalloc_many_sites || exit 12
 done
 """
 # What a row costs a reader: many reads by one process, and as many of a file with no rows, each
 # between two marks in the kernel's log, whose clock counts microseconds, a thousand instructions.
 READING = """
 for sites in 10 100 1000 10000; do
-    modprobe kalloc_many sites=$sites || exit 14
+    modprobe kalloc_many_sites sites=$sites || exit 14
     for file in /proc/kallocinfo /sys/kernel/debug/kalloc/sites.json; do
         files=; nothing=; i=0
         while [ $i -lt $((20000 / sites)) ]; do
@@ -80,7 +80,7 @@ for sites in 10 100 1000 10000; do
         cat $nothing >/dev/null
         echo "mark 0 0 end" >/dev/kmsg
     done
-    rmmod kalloc_many || exit 12
+    rmmod kalloc_many_sites || exit 12
 done
 echo "= reading off"
 dmesg | sed -n 's/^\\[ *\\([0-9.]*\\).*] mark /mark \\1 /p'

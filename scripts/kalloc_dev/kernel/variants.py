@@ -63,7 +63,7 @@ VARIANTS = {
         "data races, in C and in Rust (KCSAN, strict), which KASAN excludes",
         # From here on it watches.
         "cd /sys/kernel/debug; echo on >kcsan; grep enabled kcsan; cd /", ["enabled: 1"],
-        more=f"section {RACE}\nmodprobe kalloc_race\necho $?\nrmmod kalloc_race\n", more_shown={RACE: ["0"]},
+        more=f"section {RACE}\nmodprobe kalloc_data_race\necho $?\nrmmod kalloc_data_race\n", more_shown={RACE: ["0"]},
     ),
     "hardened": Variant(
         "CFI, five-level page tables, hardened and partitioned slabs, memory set at allocation and free, KFENCE, "

@@ -29,8 +29,8 @@ ROOT = re.compile(r"^module! ?\{", re.M)
 INCLUDED = {
     "KALLOC_BINDINGS": "rust/bindings_generated.rs",
     "KALLOC_DOCTESTS": "tests/doctests/examples.rs",
-    "KALLOC_MANY_SITES": "tests/many/sites.rs",
-    "KALLOC_REFUSED": "tests/refused/cases.rs",
+    "KALLOC_MANY_SITES": "tests/modules/many_sites/sites.rs",
+    "KALLOC_FAULT_INJECTION": "tests/modules/fault_injection/cases.rs",
 }
 
 Crate = dict[str, Any]

@@ -25,7 +25,7 @@ from kalloc_dev.test import dmesg, slabinfo_readers
 from kalloc_dev.test.smoke import SITES, active_objects
 from rust_kbuild.console import say, step, tail
 
-SCRIPT = TREE / "tests/deb/install.sh"
+SCRIPT = TREE / "tests/packaging/deb_install.sh"
 MODULES = ("kalloc", "kalloc_compare", "kalloc_exercise", "kalloc_hash")
 WITH_DEVICES = ("kalloc_kv", "kalloc_map")
 

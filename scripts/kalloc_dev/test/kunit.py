@@ -270,7 +270,7 @@ def _offending(log: str) -> Iterator[str]:
         name = section.splitlines()[0]
         if name != RACE:
             yield from dmesg.offending(f"{dmesg.START}\n{section}", allowed.get(re.sub(r"_\d+$", "", name), ()))
-        elif not any("[kalloc_race]" in report for report in dmesg.races(section)[1]):
+        elif not any("[kalloc_data_race]" in report for report in dmesg.races(section)[1]):
             yield "not said: the race"
 
 

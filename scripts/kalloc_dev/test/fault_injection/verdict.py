@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What comes of allocations that are refused, to system calls (tests/userspace/kalloc_faults/) and to the KUnit
-suites' cases (tests/refused/), and what the kernel says of it.
+suites' cases (tests/modules/fault_injection/), and what the kernel says of it.
 """
 
 import re

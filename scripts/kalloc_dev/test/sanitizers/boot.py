@@ -9,10 +9,10 @@ MARK = "kalloc-test: "
 # A bug is committed in a process of its own, which may not come back.
 PRELUDE = r"""
 section() { echo "<6>kalloc-test: $1" >/dev/kmsg; }
-commit() { echo "$*" >/sys/module/kalloc_planted/parameters/plant; }
+commit() { echo "$*" >/sys/module/kalloc_lkdtm/parameters/plant; }
 plant() { section "$*"; (commit "$@"); }
 echo 0 >/proc/sys/kernel/panic_on_oops
-modprobe kalloc_planted || exit
+modprobe kalloc_lkdtm || exit
 for family in box object page area; do plant nothing $family; done
 """
 END = "section end\n"

@@ -90,7 +90,7 @@ def caught(signs: Signs) -> dict[str, Report]:
                             r"\(offset 0, size 100\)!$", *signs.bug), r"^ planted_exposed\+"),
         "overcopied box": ((r"^usercopy: Kernel memory overwrite attempt detected to SLUB object 'kmalloc-128' "
                             r"\(offset 0, size 200\)!$", *signs.bug), r"^ planted_overcopied\+"),
-        "overflow box": ((r"panicked at tests/planted/kalloc_planted\.rs:", *signs.bug), r"^attempt to add with overflow$"),
+        "overflow box": ((r"panicked at tests/modules/lkdtm/kalloc_lkdtm\.rs:", *signs.bug), r"^attempt to add with overflow$"),
         "ignored_refusal area": NOTHING,
         "ignored_refusal box": (signs.null_pointer, rf"{signs.running}planted_ignored_refusal\+"),
         "fenced_read box": ((r"^BUG: KFENCE: use-after-free read in planted_fenced_read\+",), ""),

@@ -12,7 +12,7 @@
 #include <linux/vmalloc.h>
 
 #include "mm/slab.h"
-#include "planted.h"
+#include "owned_blocks.h"
 
 #define MARK 0x5a
 /* More than the allocator keeps for one processor. */

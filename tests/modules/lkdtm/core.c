@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Commits what is written to /sys/module/kalloc_planted/parameters/plant. */
+/* Commits what is written to /sys/module/kalloc_lkdtm/parameters/plant. */
 
 #include <linux/module.h>
 #include <linux/string.h>
 
-#include "planted.h"
+#include "owned_blocks.h"
 
 static const char *const families[] = {
 	[PLANTED_BOX] = "box",
@@ -18,7 +18,7 @@ static void (*find(const char *name))(enum planted_family family)
 	void (*bug)(enum planted_family family) = NULL;
 
 #define PLANTED(known) (bug = strcmp(name, #known) ? bug : planted_##known)
-#include "bugs.h"
+#include "lkdtm.h"
 #undef PLANTED
 	return bug;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the parts of kalloc_planted.ko have of each other. */
+/* What the parts of kalloc_lkdtm.ko have of each other. */
 
 #ifndef KALLOC_PLANTED_H
 #define KALLOC_PLANTED_H
@@ -17,7 +17,7 @@ enum planted_family {
 /* Blocks that are enough to get one that was free. */
 #define PLANTED_OTHERS 60
 
-/* kalloc_planted.rs: memory of kalloc's owner types, which it owns until it is told to free it. */
+/* kalloc_lkdtm.rs: memory of kalloc's owner types, which it owns until it is told to free it. */
 void *planted_alloc(enum planted_family family);
 void planted_free(void *block);
 /* Bytes of a block, which is followed by some that are not its own. */
@@ -34,11 +34,11 @@ void planted_brief(enum planted_family family);
 /* Has somebody use a page that is mapped, so that it can be read only. */
 void planted_read_only(void (*use)(u8 *block));
 
-/* unseen.c: what the compiler does not check. */
+/* uninstrumented.c: what the compiler does not check. */
 u8 planted_peek(const u8 *byte);
 
 #define PLANTED(name) void planted_##name(enum planted_family family)
-#include "bugs.h"
+#include "lkdtm.h"
 #undef PLANTED
 
 #endif

@@ -8,7 +8,7 @@
 #include <linux/gfp.h>
 #include <linux/sched.h>
 
-#include "planted.h"
+#include "owned_blocks.h"
 
 u8 planted_peek(const u8 *byte)
 {

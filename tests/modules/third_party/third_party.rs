@@ -12,7 +12,7 @@ use kernel::{
 
 module! {
     type: Foreign,
-    name: "foreign",
+    name: "third_party",
     authors: ["Somebody else"],
     description: "Sums what a list of numbers has",
     license: "GPL",

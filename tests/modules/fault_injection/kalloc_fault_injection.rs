@@ -44,19 +44,19 @@ macro_rules! assert_ne {
     };
 }
 
-#[path = "../../rust/testing/block.rs"]
+#[path = "../../../rust/testing/block.rs"]
 mod block;
 mod case;
-#[path = "../../rust/testing/observe.rs"]
+#[path = "../../../rust/testing/observe.rs"]
 mod observe;
 #[allow(dead_code)] // A suite that is not run again refuses by other rules, too.
-#[path = "../kunit/refusal.rs"]
+#[path = "../../kunit/refusal.rs"]
 mod refusal;
-#[path = "../doctests/sites.rs"]
+#[path = "../../doctests/sites.rs"]
 mod sites;
-#[path = "../../samples/hash/table.rs"]
+#[path = "../../../samples/hash/table.rs"]
 mod table;
-#[path = "../kunit/watch.rs"]
+#[path = "../../kunit/watch.rs"]
 mod watch;
 
 use sites::module;
@@ -67,7 +67,7 @@ pub(crate) use watch::{
 
 module! {
     type: KallocRefused,
-    name: "kalloc_refused",
+    name: "kalloc_fault_injection",
     authors: ["The kalloc authors"],
     description: "The KUnit cases of kalloc, refused memory",
     license: "GPL",
@@ -80,7 +80,7 @@ module! {
 }
 
 // `CASES` and `SITES`.
-include!(env!("KALLOC_REFUSED"));
+include!(env!("KALLOC_FAULT_INJECTION"));
 
 /// The last allocation that is refused, if there is no time for each.
 const FEW: u32 = 15;

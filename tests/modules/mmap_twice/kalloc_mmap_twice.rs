@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/kalloc_twice`: what drivers can do with a mapping that is prepared.
+//! `/dev/kalloc_mmap_twice`: what drivers can do with a mapping that is prepared.
 //!
 //! One page is full of ones, another of twos. By the offset in pages, `mmap()`
 //!
@@ -40,7 +40,7 @@ use kernel::{
 
 module! {
     type: Twice,
-    name: "kalloc_twice",
+    name: "kalloc_mmap_twice",
     authors: ["The kalloc authors"],
     description: "Maps twice into one area, for the tests of kalloc",
     license: "GPL",
@@ -65,7 +65,7 @@ impl kernel::InPlaceModule for Twice {
             kalloc::register(module, SITES)?;
             Ok(try_pin_init!(Self {
                 _device <- MiscDeviceRegistration::register(MiscDeviceOptions {
-                    name: c"kalloc_twice",
+                    name: c"kalloc_mmap_twice",
                 }),
             }? Error))
         })

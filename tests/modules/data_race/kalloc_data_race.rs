@@ -11,12 +11,12 @@ use kernel::{
     workqueue, //
 };
 
-#[path = "../../rust/testing/race.rs"]
+#[path = "../../../rust/testing/race.rs"]
 mod race;
 
 module! {
     type: Race,
-    name: "kalloc_race",
+    name: "kalloc_data_race",
     authors: ["The kalloc authors"],
     description: "A data race on purpose, for the tests of kalloc",
     license: "GPL",

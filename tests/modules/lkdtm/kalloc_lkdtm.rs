@@ -4,7 +4,7 @@
 //!
 //! Safe code cannot commit them. So this part of the module owns blocks of every family, as any driver
 //! does, and lends them to C, which does to them what the kernel's checkers must notice. What to commit
-//! is written to `/sys/module/kalloc_planted/parameters/plant`.
+//! is written to `/sys/module/kalloc_lkdtm/parameters/plant`.
 
 use core::mem::MaybeUninit;
 use kalloc::{
@@ -39,7 +39,7 @@ use kernel::{
 
 module! {
     type: Module,
-    name: "kalloc_planted",
+    name: "kalloc_lkdtm",
     authors: ["The kalloc authors"],
     description: "Commits bugs on request, for the tests of kalloc",
     license: "GPL",

@@ -6,7 +6,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "planted.h"
+#include "owned_blocks.h"
 
 /* KFENCE takes an object now and then; none where it is off. */
 static u8 *planted_fenced(enum planted_family family)

@@ -8,7 +8,7 @@ use kernel::prelude::*;
 
 module! {
     type: Many,
-    name: "kalloc_many",
+    name: "kalloc_many_sites",
     authors: ["The kalloc authors"],
     description: "Thousands of allocation sites, for the tests of kalloc",
     license: "GPL",

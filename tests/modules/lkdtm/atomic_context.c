@@ -8,7 +8,7 @@
 #include <linux/preempt.h>
 #include <linux/spinlock.h>
 
-#include "planted.h"
+#include "owned_blocks.h"
 
 static DEFINE_RAW_SPINLOCK(planted_lock);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The bugs, by their names: planted.h declares them, plant.c finds them. */
+/* The bugs, by their names: owned_blocks.h declares them, core.c finds them. */
 
 /* bugs.c: what kernels for debugging notice. */
 PLANTED(nothing);
@@ -22,7 +22,7 @@ PLANTED(exposed);
 PLANTED(overcopied);
 PLANTED(ignored_refusal);
 
-/* unseen.c: what KASAN does not. */
+/* uninstrumented.c: what KASAN does not. */
 PLANTED(unseen_overrun);
 PLANTED(unseen_object_write);
 PLANTED(unseen_page_write);
@@ -47,7 +47,7 @@ PLANTED(wild_freelist);
 PLANTED(flood);
 PLANTED(smash);
 
-/* contexts.c: what real-time kernels do not allow. */
+/* atomic_context.c: what real-time kernels do not allow. */
 PLANTED(raw);
 PLANTED(masked);
 PLANTED(pinned);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One bug of each kind that a kernel for debugging must notice, on memory that kalloc_planted.rs
+ * One bug of each kind that a kernel for debugging must notice, on memory that kalloc_lkdtm.rs
  * lends. Each must be in the log, by this function's name; scripts/kalloc_dev/test/sanitizers has
  * the reports.
  */
@@ -17,7 +17,7 @@
 #include <linux/vmalloc.h>
 
 #include "mm/slab.h"
-#include "planted.h"
+#include "owned_blocks.h"
 
 /* None: what the others do besides must not be in the log. */
 noinline void planted_nothing(enum planted_family family)
