@@ -103,6 +103,18 @@ def test_does_not_apply(place: Place) -> None:
     assert "does not apply" in next(mutants.unfit())
 
 
+def test_take_turns(place: Place) -> None:
+    """Two mutants of the same line take turns; one that applies nowhere does not keep them from theirs."""
+    place.outcomes("strict", diff=DIFF.replace("-one", "-three"))
+    for name in ("three", "four"):
+        (place.patches / f"{name}.patch").write_text(
+            HEADER.format("strict", f"^the number is {name}$") + DIFF.replace("+two", f"+{name}"))
+    planted = [mutants.read(place.patches / f"{name}.patch") for name in ("number", "three", "four")]
+    outcomes = {case.name: case.outcome for case in mutants.together(planted, place.copy)}
+    assert outcomes == {"number": "failed", "three": "passed", "four": "passed"}, outcomes
+    assert (place.copy / "number").read_text() == "one\n"
+
+
 def test_copy_is_refreshed(place: Place) -> None:
     """The leftovers of an interrupted run are removed; equal files keep their times."""
     place.outcomes("strict")

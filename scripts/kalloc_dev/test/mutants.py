@@ -159,21 +159,36 @@ def noticed(defect: Defect, tree: Path) -> Iterator[Case]:
 
 
 def together(defects: list[Defect], tree: Path) -> Iterator[Case]:
-    """A command, with all of these defects."""
-    test = merged(defect.test for defect in defects)
-    log = LOGS / "defect-together.log"
-    say(f"==> {', '.join(defect.name for defect in defects)}: {test} … (log: {log})")
+    """A command, with all of these defects. One that changes the same lines as an earlier one is planted in a later turn."""
+    applied: list[Defect] = []
+    later: list[Defect] = []
+    unfit: dict[str, str] = {}
     with ExitStack() as stack:
-        problems = {defect.name: stack.enter_context(planted(defect, tree)) for defect in defects}
-        ended = run(test, tree, log)
+        for defect in defects:
+            problem = stack.enter_context(planted(defect, tree))
+            if not problem:
+                applied.append(defect)
+            elif applied:
+                later.append(defect)
+            else:
+                unfit[defect.name] = problem
+        if applied:
+            log = LOGS / f"defect-together-{applied[0].name}.log"
+            test = merged(defect.test for defect in applied)
+            say(f"==> {', '.join(defect.name for defect in applied)}: {test} … (log: {log})")
+            ended = run(test, tree, log)
+    for name, problem in unfit.items():
+        yield Case(name, "failed", f"    the patch does not apply: {problem}\n")
+    if not applied:
+        return
     text = log.read_text(errors="replace")
-    for defect in defects:
-        if problem := problems[defect.name]:
-            yield Case(defect.name, "failed", f"    the patch does not apply with the others: {problem}\n")
-        elif UNBUILT.search(text) or ended == 0 or not defect.says.search(text):
+    for defect in applied:
+        if UNBUILT.search(text) or ended == 0 or not defect.says.search(text):
             yield Case(defect.name, "failed", f"    status {ended}, and nothing says {defect.says.pattern}\n    log: {log}\n")
         else:
             yield Case(defect.name, "passed")
+    if later:
+        yield from together(later, tree)
 
 
 def kind(test: str) -> str:
