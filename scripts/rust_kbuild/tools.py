@@ -16,6 +16,7 @@ PROGRAMS = {"make": "make", "bison": "bison", "flex": "flex", "bc": "bc", "ld": 
 # Which option wants which header of a library, for the programs that the kernel's build builds first.
 LIBRARIES = {
     "OBJTOOL": ("gelf.h", "libelf-dev"),
+    "GENDWARFKSYMS": ("elfutils/libdw.h", "libdw-dev"),
     "MODULE_SIG_FORMAT": ("openssl/opensslv.h", "libssl-dev"),
 }
 

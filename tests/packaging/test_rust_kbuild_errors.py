@@ -22,6 +22,7 @@ CONFIG_RUSTC_VERSION_TEXT="{RUSTC}"
 CONFIG_BINDGEN_VERSION_TEXT="bindgen 0.71.1"
 CONFIG_DEBUG_INFO_BTF=y
 CONFIG_OBJTOOL=y
+CONFIG_GENDWARFKSYMS=y
 CONFIG_MODULE_SIG_FORMAT=y
 """
 SYMVERS = "0x00000000\t_RNvThere\tvmlinux\tEXPORT_SYMBOL_GPL\t\n0x12345678\tkmalloc\tvmlinux\tEXPORT_SYMBOL\t\n"
@@ -138,6 +139,7 @@ def test_tools(machine: Machine) -> None:
     machine.refuses("the compiler here is rustc 1.99.0", RUSTC_SAYS="rustc 1.99.0")
     machine.refuses("install rust-src", SYSROOT="/nowhere")
     machine.refuses("finds no gelf.h: install libelf-dev", LACKS="gelf")
+    machine.refuses("finds no elfutils/libdw.h: install libdw-dev", LACKS="libdw")
     machine.refuses("finds no openssl/opensslv.h: install libssl-dev", LACKS="openssl")
     machine.refuses("install rust-src", lines=3, SYSROOT="/nowhere", LACKS="gelf", GCC="14", SOURCE_IS="2")
     for name in ("bindgen", "bison", "flex", "bc", "ld", "pahole", "make"):
