@@ -78,11 +78,11 @@ static struct task_struct *watched;
 static unsigned int calls;
 static gfp_t flags;
 
+#ifdef CONFIG_TRACEPOINTS
 /* An address, and the function to call when it is freed. */
 static const void *awaited;
 static void (*on_free)(void);
 
-#ifdef CONFIG_TRACEPOINTS
 static void record(gfp_t gfp)
 {
 	if (READ_ONCE(watched) == current && !in_interrupt()) {

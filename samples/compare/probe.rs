@@ -150,7 +150,8 @@ pub(crate) fn sizes<A: Api>() -> Result<Sizes> {
 /// It depends on nothing that changes, and so neither does what is found.
 fn largest_tried() -> usize {
     let share = (vmalloc::max_size() / 16).max(PAGE_SIZE);
-    MOST.min(1 << share.ilog2())
+    // `ilog2` calls a function that objtool does not know to panic.
+    MOST.min(1 << share.checked_ilog2().unwrap_or_default())
 }
 
 /// The largest block that can be had, or the largest that is tried. Unknown if there can be such a

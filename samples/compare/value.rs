@@ -143,7 +143,7 @@ impl fmt::Display for Size {
         if self.0 >> (10 * exact) < 100_000 {
             return write!(f, "{}{}", self.0 >> (10 * exact), name(exact)?);
         }
-        let unit = self.0.ilog2() / 10;
+        let unit = self.0.checked_ilog2().map_or(0, |log| log / 10);
         // CAST: Less than 10240, in tenths of the unit.
         let tenths = ((self.0 as u128 * 20 >> (10 * unit)) as u64).div_ceil(2);
         write!(f, "~{}.{}{}", tenths / 10, tenths % 10, name(unit)?)
