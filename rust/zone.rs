@@ -56,6 +56,7 @@ impl Zone {
     /// # Safety
     ///
     /// `page` must be a live page.
+    #[inline]
     pub(crate) unsafe fn of(page: *const bindings::page) -> Zone {
         // SAFETY: By the requirement of this function.
         Zone::numbered(unsafe { bindings::kalloc_helper_page_zonenum(page) })
