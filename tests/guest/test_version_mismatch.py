@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A module that was built with another kalloc.ko does not load; where the sources are does not matter."""
+"""A module that was built with another kalloc.ko does not load; where the sources are does not matter.
+
+On a kernel with CONFIG_MODVERSIONS (--kernel=modversions), the names of the symbols are kept the same on purpose: the
+checksums of their types must differ, and the kernel must refuse the module because of them.
+"""
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,6 +29,15 @@ CHANGES: dict[str, list[tuple[str, str, str]]] = {
     "helper": [("rust/helpers/refcount.c", "return refcount_inc_not_zero_acquire(", "return refcount_inc_not_zero(")],
     "parameters": [("rust/bindings/parameters", "--allowlist-function vfree_atomic\n", "")],
 }
+# Changes of types: of one that the crate's functions take by reference, and of what a C helper returns.
+RETYPED = {
+    "same": [],
+    "rust": CHANGES["rust"],
+    "helper": [("rust/helpers/page.c", "unsigned long kalloc_helper_totalram_pages(void);\nunsigned long",
+                "size_t kalloc_helper_totalram_pages(void);\nsize_t")],
+}
+# The command in Kbuild that computes the hash.
+HASH = "sha256sum < $@.of | cut -c -16"
 GUEST = r"""
 for built in same rust helper parameters; do
     insmod /$built/kalloc.ko
@@ -33,20 +47,29 @@ for built in same rust helper parameters; do
 done 2>/dev/null
 dmesg | sed -n 's/.* kalloc_exercise: Unknown symbol \(.*\) (err -2)$/\1/p' | sort -u
 """
+RETYPED_GUEST = r"""
+for built in same rust helper; do
+    insmod /$built/kalloc.ko
+    if insmod /lib/modules/*/extra/kalloc_exercise.ko; then echo "$built loads"; rmmod kalloc_exercise
+    else echo "$built does not: $?"; fi
+    rmmod kalloc
+    dmesg -c | sed -n "s/.* kalloc_exercise: disagrees about version of symbol /$built /p" | sort -u
+done 2>/dev/null
+"""
 
 
-def build(tree: kbuild.BuildTree, name: str) -> Path:
+def build(tree: kbuild.BuildTree, name: str, changes: Sequence[tuple[str, str, str]]) -> Path:
     """Builds the kalloc.ko of a copy of the sources with these changes; returns its directory."""
-    source = BUILD / "version" / name
+    source = BUILD / "version" / tree.name / name
     # The same next to the sources, as DKMS does.
-    out = source if name == "same" else BUILD / "version" / f"{name}-modules"
+    out = source if name == "same" else source.with_name(f"{name}-modules")
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
     out.mkdir(exist_ok=True)
     # With their times, so that what is up to date is not built again.
     shutil.copy2(TREE / "Kbuild", source)
     shutil.copytree(TREE / "rust", source / "rust")
-    for file, old, new in CHANGES[name]:
+    for file, old, new in changes:
         text = (source / file).read_text()
         assert text.count(old) == 1, f"{file} has no {old}"
         (source / file).write_text(text.replace(old, new))
@@ -61,9 +84,9 @@ def build(tree: kbuild.BuildTree, name: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tree() -> kbuild.BuildTree:
-    """The stock kernel's tree, with the modules."""
-    tree = kbuild.tree_of(set_up("stock")[0])
+def tree(request: pytest.FixtureRequest) -> kbuild.BuildTree:
+    """The kernel's tree, with the modules."""
+    tree = kbuild.tree_of(set_up(request.config.getoption("--kernel") or "stock")[0])
     kbuild.build(tree)
     return tree
 
@@ -76,10 +99,18 @@ def imports(tree: kbuild.BuildTree) -> set[str]:
     return imports
 
 
+def boot(kernel: str, outs: Mapping[str, Path], commands: str) -> list[str]:
+    """Runs commands in a guest that has each kalloc.ko in a directory of its name; returns the lines that they print."""
+    add = [f"--add={out}/kalloc.ko:/{name}/" for name, out in outs.items()]
+    return in_guest(commands, "--kernel", kernel, "--timeout", "120", *add).stdout.splitlines()
+
+
 @pytest.fixture(scope="module")
 def built(tree: kbuild.BuildTree) -> dict[str, Path]:
     """The directories of the other kalloc.ko, by change."""
-    return {name: build(tree, name) for name in CHANGES}
+    if tree.config("MODVERSIONS"):
+        pytest.skip("the names are kept the same on a kernel with checksums")
+    return {name: build(tree, name, changes) for name, changes in CHANGES.items()}
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -91,10 +122,39 @@ def test_symbols(tree: kbuild.BuildTree, imports: set[str], built: dict[str, Pat
     assert (version == (tree.out / "rust/version").read_text()) == (name == "same"), f"{name}: {version}"
 
 
-def test_loading(imports: set[str], built: dict[str, Path]) -> None:
+def test_loading(tree: kbuild.BuildTree, imports: set[str], built: dict[str, Path]) -> None:
     """The sample loads with the same kalloc.ko only; the kernel logs each symbol that is missing."""
-    session = in_guest(GUEST, "--kernel", "stock", "--timeout", "120",
-                       *(f"--add={out}/kalloc.ko:/{name}/" for name, out in built.items()))
-    lines = session.stdout.splitlines()
-    assert lines[:4] == ["same loads", "rust does not", "helper does not", "parameters does not"], session.stdout
-    assert set(lines[4:]) == imports, f"{session.stdout}\nnot told: {imports - set(lines)}"
+    lines = boot(tree.name, built, GUEST)
+    assert lines[:4] == ["same loads", "rust does not", "helper does not", "parameters does not"], lines
+    assert set(lines[4:]) == imports, f"{lines}\nnot told: {imports - set(lines)}"
+
+
+@pytest.fixture(scope="module")
+def checked(tree: kbuild.BuildTree) -> kbuild.BuildTree:
+    """The tree of a kernel that compares checksums of types."""
+    if not tree.config("MODVERSIONS"):
+        pytest.skip("no CONFIG_MODVERSIONS: --kernel=modversions")
+    return tree
+
+
+def test_checksums(checked: kbuild.BuildTree, imports: set[str]) -> None:
+    """Under the same names, the kernel refuses exactly the symbols whose type is another one."""
+    exports = Module(checked.out / "kalloc.ko").exports
+    ours = {name: value for name, value in exported(checked.out / "Module.symvers").items() if name in exports}
+    taken = {name: value for name, value in Module(checked.out / "kalloc_exercise.ko").checksums.items() if name in imports}
+    assert set(ours) == exports and set(taken) == imports, (exports - set(ours), imports - set(taken))
+    assert all(ours.values()), f"no checksum: {[name for name, value in ours.items() if not value]}"
+    different = len(set(ours.values()))
+    assert different > len(ours) // 2, f"{different} checksums of {len(ours)} symbols"
+    version = (checked.out / "rust/version").read_text().strip()
+    outs, told = {}, []
+    for name, changes in RETYPED.items():
+        outs[name] = out = build(checked, name, [*changes, ("Kbuild", HASH, f"echo {version}")] if changes else [])
+        theirs = exported(out / "Module.symvers")
+        assert imports <= set(theirs), f"{name}: other names than {imports - set(theirs)}"
+        changed = {symbol for symbol in imports if theirs[symbol] != taken[symbol]}
+        assert changed < imports and bool(changed) == bool(changes), f"{name}: other checksums of {changed}"
+        # EINVAL, as for each of the symbols.
+        told += [f"{name} does not: 22" if changed else f"{name} loads", *sorted(f"{name} {symbol}" for symbol in changed)]
+    lines = boot(checked.name, outs, RETYPED_GUEST)
+    assert lines == told, f"{lines}, not {told}"

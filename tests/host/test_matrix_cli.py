@@ -20,7 +20,7 @@ def test_unknown_variant() -> None:
     assert done.returncode == 2 and done.stderr.startswith("error: no variant hurd: there are debug, kcsan, "), done
 
 
-@pytest.mark.parametrize("variant", ["debug", "kcsan", "hardened", "rt", "tiny", "stock-7.2"])
+@pytest.mark.parametrize("variant", ["debug", "kcsan", "hardened", "rt", "tiny", "modversions", "stock-7.2"])
 def test_variants(variant: str) -> None:
     """The help has each, and those that are built have options."""
     assert re.search(rf"^  {variant}  *[a-zA-Z]", matrix("--help").stdout, re.M)

@@ -66,6 +66,7 @@ PLANS = {
     "hardened": Plan(("base", "variant", "hardened"), packed=True),
     "rt": Plan(("base", "variant", "rt")),
     "tiny": Plan(("base", "variant", "tiny")),
+    "modversions": Plan(("base", "variant", "modversions")),
     "stock-7.2": Plan(linux=OLDER),
     "debug-7.2": Plan(("base", "debug"), OLDER),
     "arm64": Plan(("base", "debug"), arch=ARM64),

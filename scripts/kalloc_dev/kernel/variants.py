@@ -91,6 +91,11 @@ grep -o memory /sys/fs/cgroup/cgroup.controllers
         # No file in /sys has the leaked cache's name.
         cpus=1, append="", more_shown={LEAK: ["0", "again 0", "0"]},
     ),
+    "modversions": Variant(
+        "checksums of the symbols' types, made of debugging information",
+        # A function that only such kernels have.
+        "grep -c ' module_layout$' /proc/kallsyms", ["1"],
+    ),
     "arm64": Variant(
         "another architecture: arm64, with what the debug kernel checks",
         f"{MACHINE}; modprobe kalloc_compare; "

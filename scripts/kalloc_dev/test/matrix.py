@@ -27,9 +27,11 @@ from rust_kbuild.console import Failure, say, tail
 ON_STOCK, ON_OURS = "module_lifecycle", "mmap_and_kv"
 # That its guards catch what they are there for, on a kernel that has some.
 GUARDS = "sanitizers_report"
+# That modules of other types do not load, on a kernel that compares checksums of them.
+VERSIONS = "version_mismatch"
 
 
-EPILOG = "variants:\n" + "".join(f"  {name:10} {variant.why}\n" for name, variant in VARIANTS.items()) + \
+EPILOG = "variants:\n" + "".join(f"  {name:11} {variant.why}\n" for name, variant in VARIANTS.items()) + \
     "\nA kernel is built when it is first asked for: ten minutes of processor time each."
 
 
@@ -54,7 +56,7 @@ def main(options: argparse.Namespace) -> int:
         say(f"==> {number} of {len(chosen)}, {name}: {VARIANTS[name].why}")
         own, took = collect(lambda name=name: _named(name) if time.monotonic() < end else late(name))  # type: ignore[misc]
         cases += own
-        figures.append(", ".join(filter(None, (f"{name:10} {said(own)}", done(own), f"{took:.0f} s"))))
+        figures.append(", ".join(filter(None, (f"{name:11} {said(own)}", done(own), f"{took:.0f} s"))))
     print(*figures, f"all: {done(cases)}", again(cases) + said(cases), sep="\n")
     return status(cases)
 
@@ -68,7 +70,7 @@ def _named(name: str) -> Iterator[Case]:
     except Failure as failure:
         yield Case(f"{name}: build", "failed", _why(failure))
         return
-    for test in (_builds, _life, _suites if PLANS[name].fragments else _scenarios, _guards):
+    for test in (_builds, _life, _suites if PLANS[name].fragments else _scenarios, _guards, _versions):
         for case in test(kernel):
             yield replace(case, name=f"{name}: {case.name}")
 
@@ -100,6 +102,11 @@ def _suites(kernel: Kernel) -> Iterator[Case]:
 def _guards(kernel: Kernel) -> Iterator[Case]:
     if kernel.name in BOOTS:
         yield from run_module(GUARDS, f"--kernel={kernel.name}")
+
+
+def _versions(kernel: Kernel) -> Iterator[Case]:
+    if kbuild.tree_of(kernel).config("MODVERSIONS"):
+        yield from run_module(VERSIONS, f"--kernel={kernel.name}")
 
 
 def _scenarios(kernel: Kernel) -> Iterator[Case]:

@@ -17,7 +17,7 @@ from rust_kbuild.console import Failure, run, step
 
 PACKAGES = (
     "bc bindgen bison busybox-static ca-certificates cargo clang codespell cpio file flex gcc git kmod libc6-dev "
-    "libelf-dev libssl-dev lld llvm make pahole perl python3 python3-docutils python3-ply qemu-system-x86 "
+    "libdw-dev libelf-dev libssl-dev lld llvm make pahole perl python3 python3-docutils python3-ply qemu-system-x86 "
     "rsync rust-analyzer rust-clippy rust-src rustc rustfmt shellcheck xz-utils zstd"
 ).split()
 GIGABYTES = 2.6
