@@ -85,7 +85,7 @@ mod tests {
     macro_rules! memory_is_recorded {
         () => {
             if !crate::observe::RECORDED {
-                crate::case::skip!(c"the kernel keeps no record of what is free: no KASAN");
+                crate::case::skip!(c"the kernel keeps no record of what is free");
             }
         };
     }
