@@ -13,8 +13,8 @@ use crate::{
 };
 use core::mem::MaybeUninit;
 use kalloc::{
-    cache::Options,
-    KmemCache, //
+    slab::Options, //
+    KmemCache,
 };
 use kernel::prelude::*;
 

@@ -16,10 +16,10 @@ use crate::{
     }, //
 };
 use kalloc::{
-    pages::ByPage,
+    page::ByPage, //
     Kmalloc,
     Order,
-    Pages, //
+    Pages,
 };
 use kernel::{
     alloc::{

@@ -28,7 +28,7 @@ mod with_interrupts_disabled {
         Dropped, //
     };
     use kalloc::{
-        percpu::PerCpu,
+        sys::percpu::PerCpu, //
         Array,
         CompoundPages,
         ExactPages,
@@ -37,7 +37,7 @@ mod with_interrupts_disabled {
         PageArray,
         PageCount,
         Pages,
-        Vmalloc, //
+        Vmalloc,
     };
     use kernel::{
         interrupt::local_interrupt_disable,

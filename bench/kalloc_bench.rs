@@ -11,12 +11,12 @@
 //! # cat bench
 //! ```
 
-use kalloc::{
+use kalloc::fs::{
     debugfs::{
         Commands,
         SeqFile, //
     },
-    seq::{
+    seq_file::{
         Output,
         Records, //
     }, //

@@ -12,15 +12,15 @@ use crate::{
     touch::touch_bytes, //
 };
 use kalloc::{
-    pages::{
+    page::{
         Block,
         ByAddress,
         ByPage,
         Handle, //
-    },
+    }, //
     Order,
     PageArray,
-    Pages, //
+    Pages,
 };
 use kernel::{
     page::Page,

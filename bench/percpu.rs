@@ -10,7 +10,7 @@ use crate::{
         Side, //
     }, //
 };
-use kalloc::percpu::PerCpu;
+use kalloc::sys::percpu::PerCpu;
 use kernel::prelude::*;
 
 /// Allocates many, then frees them.

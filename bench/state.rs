@@ -10,7 +10,7 @@ use crate::{
     fixture::Fixture,
     measure::Figures, //
 };
-use kalloc::seq::Output;
+use kalloc::fs::seq_file::Output;
 use kernel::{
     fmt::{
         self,

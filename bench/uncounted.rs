@@ -7,11 +7,11 @@ use core::{
     ptr::NonNull, //
 };
 use kalloc::{
-    allocator::{
+    accounting::family,
+    alloc::allocator::{
         Source,
         Token, //
-    },
-    kmalloc::Contiguous, //
+    }, //
 };
 use kernel::{
     alloc::{
@@ -29,7 +29,7 @@ pub(crate) struct Uncounted;
 // SAFETY: By the guarantees of the source, whose blocks these are, with sizes padded to a multiple of
 // the alignment. There is no `realloc` of a block: it fails and leaves the block alone.
 unsafe impl Allocator for Uncounted {
-    const MIN_ALIGN: usize = <Contiguous as Source>::MIN_ALIGN;
+    const MIN_ALIGN: usize = <family::Kmalloc as Source>::MIN_ALIGN;
 
     #[inline(always)]
     fn alloc(layout: Layout, flags: Flags, node: NumaNode) -> Result<NonNull<[u8]>, AllocError> {
@@ -38,7 +38,7 @@ unsafe impl Allocator for Uncounted {
             return Err(AllocError);
         }
         // SAFETY: Just padded, and not 0.
-        let ptr = unsafe { Contiguous::alloc(layout, flags.into(), node, Token::NONE) }
+        let ptr = unsafe { family::Kmalloc::alloc(layout, flags.into(), node, Token::NONE) }
             .ok_or(AllocError)?;
         Ok(NonNull::slice_from_raw_parts(ptr, layout.size()))
     }
@@ -61,7 +61,7 @@ unsafe impl Allocator for Uncounted {
     unsafe fn free(ptr: NonNull<u8>, layout: Layout) {
         if layout.size() != 0 {
             // SAFETY: A live block of the source, by the requirements of this function.
-            unsafe { Contiguous::free(ptr) };
+            unsafe { family::Kmalloc::free(ptr) };
         }
     }
 }

@@ -5,7 +5,7 @@
 //! | family | owner types | module |
 //! |---|---|---|
 //! | kmalloc, kvmalloc | [`KBox`], [`KVec`], [`KVBox`], [`KVVec`], [`Array`] | [`kmalloc`] |
-//! | slab caches | [`KmemCache`] and its [`Object`](cache::Object)s, [`Batch`](cache::Batch)es; [`ConstructedCache`](cache::ConstructedCache), [`RcuCache`](cache::RcuCache) | [`cache`] |
+//! | slab caches | [`KmemCache`] and its [`Object`](slab::Object)s, [`Batch`](slab::Batch)es; [`ConstructedCache`](slab::ConstructedCache), [`RcuCache`](slab::RcuCache) | [`cache`] |
 //! | page blocks | [`Pages`], [`FreePages`], [`ExactPages`], [`CompoundPages`], [`SharedPages`], [`PageArray`] | [`pages`] |
 //! | vmalloc, vmap | [`VBox`], [`VVec`], [`Array`], [`Mapping`] | [`vmalloc`] |
 //!
@@ -35,86 +35,63 @@
 
 use kernel::prelude::*;
 
-#[doc(hidden)]
-pub mod allocator;
-pub mod array;
-mod bindings;
-mod bucket;
-pub mod cache;
-pub mod context;
-pub mod debugfs;
-mod deferred;
-pub mod failure;
-pub mod family;
-mod files;
-pub mod gfp;
-pub mod global;
-#[doc(hidden)]
-pub mod here;
-pub mod kmalloc;
-pub mod layout;
-pub mod memory;
-pub mod mmap;
-pub mod order;
-pub mod pages;
-pub mod percpu;
-mod place;
-pub mod procfs;
-mod reaper;
-mod registry;
-mod sampler;
-pub mod seq;
-pub mod site;
-mod sites;
-mod slab;
-mod slabinfo;
-pub mod stats;
-#[doc(hidden)]
-pub mod unit;
-pub mod vmalloc;
-pub mod zone;
+pub mod accounting;
+pub mod alloc;
+pub mod fs;
+pub mod mm;
+mod module;
+pub mod page;
+pub mod prelude;
+pub mod slab;
+pub mod sys;
 
 pub use crate::{
-    allocator::Counted,
-    array::Array,
-    cache::KmemCache,
-    gfp::Gfp,
-    kmalloc::{
-        KBox,
-        KVBox,
-        KVVec,
-        KVec,
-        KVmalloc,
-        Kmalloc, //
+    accounting::{
+        registry::register,
+        site::{
+            Site,
+            Tag, //
+        }, //
     },
-    order::{
-        Order,
-        PageCount, //
+    alloc::{
+        allocator::Counted,
+        array::Array,
+        kmalloc::{
+            KBox,
+            KVec,
+            Kmalloc, //
+        },
+        kvmalloc::{
+            KVBox,
+            KVVec,
+            KVmalloc, //
+        },
+        vmalloc::{
+            VBox,
+            VVec,
+            Vmalloc, //
+        }, //
     },
-    pages::{
+    mm::vmap::Mapping,
+    page::{
+        order::{
+            Order,
+            PageCount, //
+        },
+        zone::Zone, //
         CompoundPages,
         ExactPages,
         FreePages,
         PageArray,
         Pages,
-        SharedPages, //
+        SharedPages,
     },
-    registry::register,
-    site::{
-        Site,
-        Tag, //
-    },
-    vmalloc::{
-        Mapping,
-        VBox,
-        VVec,
-        Vmalloc, //
-    },
-    zone::Zone, //
+    slab::KmemCache,
+    sys::gfp::Gfp, //
 };
 
 module! {
-    type: KallocModule,
+    type: module::KallocModule,
     name: "kalloc",
     authors: ["The kalloc authors"],
     description: "The kernel's memory allocators as safe Rust, with exact statistics",
@@ -125,44 +102,4 @@ module! {
             description: "How often to look for high-water marks, in ms; 0: only when a file is read",
         },
     },
-}
-
-/// What the module is while it is loaded. The order is that in which it goes.
-#[pin_data]
-struct KallocModule {
-    /// `/proc/kallocinfo`.
-    #[pin]
-    kallocinfo: procfs::ProcFile<slabinfo::SlabInfo>,
-    /// `/sys/kernel/debug/kalloc/sites`.
-    #[pin]
-    sites: debugfs::SeqFile<sites::Text>,
-    /// `/sys/kernel/debug/kalloc/sites.json`.
-    #[pin]
-    sites_json: debugfs::SeqFile<sites::Json>,
-    /// `/sys/kernel/debug/kalloc/`.
-    _debugfs: debugfs::Root,
-    /// The list of sites.
-    #[pin]
-    registry: registry::Registry,
-}
-
-impl kernel::InPlaceModule for KallocModule {
-    #[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
-    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            // SAFETY: A module is initialised once, and this is the first thing done.
-            registry <- unsafe { registry::Registry::new() },
-            // SAFETY: Likewise; nobody else can ask for it before this module is loaded.
-            _debugfs: unsafe { debugfs::Root::new() },
-            sites <- debugfs::SeqFile::new(module, c"sites", sites::Text),
-            sites_json <- debugfs::SeqFile::new(module, c"sites.json", sites::Json),
-            kallocinfo <- procfs::ProcFile::new(
-                module,
-                c"kallocinfo",
-                procfs::Readers::Root,
-                slabinfo::SlabInfo,
-            ),
-            _: { sampler::start(module_parameters::sample_ms.value().clone()) },
-        })
-    }
 }

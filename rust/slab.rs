@@ -1,309 +1,437 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The C side of slab caches: creating and destroying them, and what the allocator says of one.
+//! Slab caches: pools of objects of one type.
 //!
-//! A site has at most one cache at a time. Whoever drops its owner may be in atomic context, where
-//! a cache cannot be destroyed: it is only marked, and destroyed by the next one to look, at the
-//! latest when the site's module goes (see [`registry`](crate::registry)).
-
-pub(crate) mod delayed;
+//! | C | here |
+//! |---|---|
+//! | `kmem_cache_create` | [`KmemCache::new`], [`Options`] |
+//! | `kmem_cache_create_usercopy` | [`KmemCache::with_usercopy`], [`Field`] |
+//! | a constructor | [`ConstructedCache`], [`Construct`] |
+//! | `SLAB_TYPESAFE_BY_RCU` | [`RcuCache`] |
+//! | `kmem_cache_alloc`, `_zalloc` | [`KmemCache::reserve`], [`KmemCache::alloc`], [`KmemCache::zeroed`] |
+//! | `kmem_cache_free` | drop of an [`Object`] |
+//! | `kmem_cache_alloc_bulk`, `_free_bulk` | [`Batch`] |
+//! | `kmem_cache_shrink` | [`KmemCache::shrink`] |
+//! | `kmem_cache_destroy` | drop of the [`KmemCache`] |
+//!
+//! The site gives a cache its name and its type, and has at most one cache at a time. Caches are
+//! never merged with others, so that `/proc/slabinfo` has a row of that name, too.
+//!
+//! An object holds its cache, and goes back to it when dropped: it cannot be freed into another,
+//! nor outlive its own. An [`Object`] borrows the cache, which costs nothing; an [`ArcObject`]
+//! shares it, and may be kept anywhere.
+//!
+//! There are three kinds of caches. The objects of a [`KmemCache`] are made when they are allocated
+//! and dropped when they are freed. Those of a [`ConstructedCache`] are made when their slab is, and
+//! stay made: there, locks and lists need not be initialised again and again. Those of an
+//! [`RcuCache`] may be looked at by readers who hold nothing but the RCU read lock, while they are
+//! freed and become other ones.
+//!
+//! # Context
+//!
+//! Creating and shrinking a cache sleeps. Allocating may sleep unless the flags say otherwise.
+//! Freeing never sleeps, nor does dropping a cache: it is destroyed by a worker. With `CONFIG_PREEMPT_RT` objects
+//! are freed where [memory may be had](crate::sys::context::may_allocate).
+//!
+//! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
 use crate::{
-    bindings,
-    gfp::Gfp,
-    kmalloc::MAX_SIZE,
-    site::Site, //
-};
-use core::{
-    ops::Range,
-    ptr::{
-        self,
-        NonNull, //
+    accounting::{
+        family,
+        registry,
+        site::{
+            Family,
+            Shape,
+            Site,
+            Tag, //
+        },
+        stats::{
+            Cookie,
+            Totals, //
+        }, //
     },
-    sync::atomic::{
-        fence,
-        AtomicBool,
-        AtomicPtr,
-        AtomicU32,
-        Ordering, //
+    sys::{
+        bindings,
+        context,
+        gfp::Gfp,
+        kmem_cache::Spec, //
     }, //
 };
+use core::{
+    marker::PhantomData,
+    ops::Range,
+    ptr::NonNull, //
+};
 use kernel::{
-    error::from_err_ptr,
-    ffi::c_void,
-    page::PAGE_SIZE,
+    alloc::AllocError,
     prelude::*,
-    str::CString, //
+    sync::Arc,
+    transmute::AsBytes, //
 };
 
-/// A site's slab cache.
+pub mod args;
+pub mod bulk;
+pub mod ctor;
+pub mod object;
+mod self_counting;
+pub mod typesafe_by_rcu;
+pub mod usercopy;
+
+pub use self::{
+    args::Options,
+    bulk::Batch,
+    ctor::{
+        Construct,
+        Constructed,
+        ConstructedCache,
+        Reset, //
+    },
+    object::{
+        ArcObject,
+        Object,
+        Owned,
+        Slot, //
+    },
+    typesafe_by_rcu::{
+        RcuCache,
+        RcuLink,
+        RcuPtr,
+        RcuRef,
+        RcuSlot,
+        Typesafe, //
+    },
+    usercopy::Field, //
+};
+
+impl Family for family::SlabCache {
+    const NAME: &'static str = "cache";
+    const MAX_SIZE: usize = crate::alloc::kmalloc::MAX_SIZE;
+
+    fn unit_footprint(site: &Site) -> usize {
+        let [size, ..] = site.cache().geometry();
+        size as usize
+    }
+
+    fn shape(site: &Site, live: &Totals) -> Shape {
+        Shape::packed(site.cache().geometry(), Self::unit_footprint(site), live)
+    }
+}
+
+/// A site of a slab cache: short for the bounds on the [`Tag`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     slab::{Options, SlabSite},
+///     KmemCache,
+/// };
+///
+/// /// A cache whose objects start at a cache line.
+/// fn aligned<S: SlabSite>() -> Result<KmemCache<S>> {
+///     KmemCache::new(Options::new().hwcache_align())
+/// }
+///
+/// kalloc::sites! {
+///     Nodes: cache([u64; 7]), "doc_slab_site";
+/// }
+///
+/// let cache = aligned::<Nodes>()?;
+/// let node = cache.alloc([0; 7], GFP_KERNEL)?;
+/// assert_eq!(node.as_ptr().addr() % 64, 0);
+/// # Ok::<(), Error>(())
+/// ```
+pub trait SlabSite: Tag<Family = family::SlabCache, Object: Sized> {}
+
+impl<S: Tag<Family = family::SlabCache, Object: Sized>> SlabSite for S {}
+
+/// A slab cache of `S::Object`s, counted at site `S` and named after it.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{slab::Options, KmemCache, Tag};
+/// use kernel::sync::Arc;
+///
+/// struct Session {
+///     id: u64,
+/// }
+///
+/// kalloc::sites! {
+///     Sessions: cache(Session), "doc_kmem_cache";
+/// }
+///
+/// let cache = Arc::new(KmemCache::<Sessions>::new(Options::new())?, GFP_KERNEL)?;
+/// let first = cache.alloc(Session { id: 1 }, GFP_KERNEL)?;
+/// // The memory first, so that nothing fails once the session is made.
+/// let second = cache.reserve(GFP_KERNEL)?.write(Session { id: 2 });
+/// // One that may be kept anywhere, since it shares the cache.
+/// let third = cache.reserve_arc(GFP_KERNEL)?.write(Session { id: 3 });
+/// assert_eq!(first.id + second.id + third.id, 6);
+///
+/// drop((first, second));
+/// cache.shrink()?;
+/// drop(cache);
+/// assert_eq!(third.id, 3);
+/// assert_eq!(Sessions::site().totals().live(), 1);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
-/// `cache` is NULL or a live cache. It changes only under the mutex of the list of sites, and
-/// becomes NULL only when no object of the cache is live and nobody can allocate from it: when its
-/// owner is `orphaned`, or its module's code no longer runs.
-pub(crate) struct CacheSlot {
-    cache: AtomicPtr<bindings::kmem_cache>,
-    orphaned: AtomicBool,
-    /// Bytes per object, objects per slab, pages per slab.
-    geometry: [AtomicU32; 3],
+/// `ptr` is a live cache for objects of `S::Object`'s layout, which no other `KmemCache` has, and
+/// whose objects are freed into it only.
+pub struct KmemCache<S: SlabSite> {
+    ptr: NonNull<bindings::kmem_cache>,
+    /// Where the cache was opened: `S::site()`.
+    site: &'static Site,
+    /// The site's counters, at hand where the cache is: a loop that uses the cache loads them once.
+    cookie: Cookie,
+    /// What of an object may be copied to and from user space.
+    usercopy: Range<u32>,
+    _site: PhantomData<fn() -> S>,
 }
 
-/// What a new cache is to be.
-pub(crate) struct Spec {
-    pub(crate) size: u32,
-    pub(crate) align: u32,
-    pub(crate) flags: bindings::slab_flags_t,
-    /// 0 if the kernel is to choose.
-    pub(crate) sheaf_capacity: u32,
-    /// The bytes of an object that may be copied to and from user space.
-    pub(crate) usercopy: Range<u32>,
-    /// What makes an object of the memory that it is given.
-    pub(crate) constructor: Option<unsafe extern "C" fn(*mut c_void)>,
-    /// Where in a free object the allocator may keep a pointer, if not behind what is constructed.
-    pub(crate) free_pointer: Option<u32>,
-}
+// SAFETY: The cache does its own locking.
+unsafe impl<S: SlabSite> Send for KmemCache<S> {}
+// SAFETY: As above.
+unsafe impl<S: SlabSite> Sync for KmemCache<S> {}
 
-impl CacheSlot {
-    pub(crate) const fn new() -> Self {
-        // INVARIANT: No cache.
-        CacheSlot {
-            cache: AtomicPtr::new(ptr::null_mut()),
-            orphaned: AtomicBool::new(false),
-            geometry: [const { AtomicU32::new(0) }; 3],
-        }
-    }
-
-    /// The geometry of the cache, or of the one there was last.
-    pub(crate) fn geometry(&self) -> [u32; 3] {
-        self.geometry.each_ref().map(|g| g.load(Ordering::Relaxed))
-    }
-
-    /// Creates the cache of `site`, whose slot this is.
+impl<S: SlabSite> KmemCache<S> {
+    /// Creates the cache of site `S`.
     ///
-    /// To be called with the list of sites locked.
+    /// # Context
     ///
-    /// # Safety
-    ///
-    /// - `spec.size` must be from 1 to `KMALLOC_MAX_SIZE`, and `spec.align` a power of two.
-    /// - `spec.constructor` must be a function of the site's module, for memory of that size and
-    ///   alignment; it may be called in any context.
-    /// - `spec.free_pointer` must be the offset of a word that fits into the object, and that nobody
-    ///   uses while the object is free; without a constructor there must be none.
+    /// Process context; sleeps.
     ///
     /// # Errors
     ///
-    /// As [`KmemCache::new`](crate::KmemCache::new).
-    pub(crate) unsafe fn open(
-        &self,
-        site: &Site,
-        spec: Spec,
-    ) -> Result<NonNull<bindings::kmem_cache>> {
-        self.reap(site);
-        if !self.cache.load(Ordering::Relaxed).is_null() {
-            return Err(EEXIST);
-        }
-        // The kernel keeps a copy of the name.
-        let name = CString::try_from_fmt(fmt!("{}", site.name()))?;
-        // SAFETY: By the requirements of this function.
-        let cache = unsafe { create(&name, spec)? };
-        // SAFETY: Just created.
-        let geometry = unsafe { geometry(cache.as_ptr()) };
-        for (to, from) in self.geometry.iter().zip(geometry) {
-            to.store(from, Ordering::Relaxed);
-        }
-        // INVARIANT: Live, and the list is locked.
-        self.orphaned.store(false, Ordering::Relaxed);
-        self.cache.store(cache.as_ptr(), Ordering::Relaxed);
-        Ok(cache)
+    /// - [`EAGAIN`] where sleeping is known not to be allowed.
+    /// - [`EINVAL`] if the site is not [registered](crate::register), or an option out of range; if the
+    ///   site is named `.` or `..`, which sysfs cannot have; if an object does not fit into the largest
+    ///   slab with all that this kernel keeps with it, for KASAN or `slab_debug=` perhaps.
+    /// - [`EEXIST`] if the site has a cache already, or the kernel has one of that name.
+    /// - [`ENOMEM`] if there is no memory, or another reason the kernel gives.
+    pub fn new(options: Options) -> Result<Self> {
+        Self::of(options.spec::<S::Object>()?)
     }
 
-    /// Marks the cache as without an owner: nobody allocates from it any more.
-    pub(crate) fn orphan(&self) {
-        self.orphaned.store(true, Ordering::Release);
+    /// As [`new`](Self::new); of an object, `field` may be copied to and from user space, and nothing
+    /// else: see [`field`].
+    ///
+    /// # Context
+    ///
+    /// As for `new`.
+    ///
+    /// # Errors
+    ///
+    /// As for `new`; and [`EINVAL`] if the offset of `field`, which [`field!`](crate::field) computes, is
+    /// not that of a field within the object.
+    pub fn with_usercopy<F: AsBytes>(options: Options, field: Field<S::Object, F>) -> Result<Self> {
+        Self::of(Spec {
+            usercopy: field.range()?,
+            ..options.spec::<S::Object>()?
+        })
     }
 
-    /// Whether the cache has no owner, and goes with its last object. To be asked after an object has
-    /// been freed and counted, when the cache may be gone.
+    /// Creates the cache; `spec` is for `S::Object`, and has no constructor.
+    fn of(spec: Spec) -> Result<Self> {
+        let usercopy = spec.usercopy.clone();
+        let site = S::site();
+        // SAFETY: A spec made of options is as required; there is no constructor.
+        let ptr = unsafe { create(site, spec)? };
+        // INVARIANT: The cache is new, for that layout, and the site has no other. `Owned`s and
+        // `Slot`s free into the cache that they hold.
+        Ok(KmemCache {
+            ptr,
+            site,
+            cookie: site.cookie(),
+            usercopy,
+            _site: PhantomData,
+        })
+    }
+
+    /// Takes an object's memory out of the cache, to be [written](Slot::write).
+    ///
+    /// # Context
+    ///
+    /// May sleep, if `gfp` allows it.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if there is no memory.
+    #[inline(always)]
+    pub fn reserve(&self, gfp: impl Into<Gfp>) -> Result<Slot<S, &Self>, AllocError> {
+        Slot::reserve(self, gfp.into())
+    }
+
+    /// As [`reserve`](Self::reserve); the slot, and the object made of it, share the cache.
+    ///
+    /// # Context
+    ///
+    /// As for `reserve`.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if there is no memory.
     #[inline]
-    pub(crate) fn is_orphaned(&self) -> bool {
-        // Pairs with the fence in `reap`: of the last object's free, and the mark, either this sees
-        // the latter, or that the former.
-        fence(Ordering::SeqCst);
-        self.orphaned.load(Ordering::Relaxed)
+    pub fn reserve_arc(
+        self: &Arc<Self>,
+        gfp: impl Into<Gfp>,
+    ) -> Result<Slot<S, Arc<Self>>, AllocError> {
+        Slot::reserve(self.clone(), gfp.into())
     }
 
-    /// Destroys the cache, if it has lost its owner and has no objects.
+    /// Allocates an object and moves `value` into it. The value has at most 2 KiB, as for
+    /// [`Slot::write`].
     ///
-    /// To be called with the list of sites locked.
-    pub(crate) fn reap(&self, site: &Site) {
-        if self.orphaned.load(Ordering::Acquire) {
-            fence(Ordering::SeqCst);
-            self.close(site);
+    /// # Context
+    ///
+    /// May sleep, if `gfp` allows it.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`], with `value` in it, if there is no memory.
+    #[inline]
+    pub fn alloc(
+        &self,
+        value: S::Object,
+        gfp: impl Into<Gfp>,
+    ) -> Result<Object<'_, S>, Rejected<S::Object>> {
+        match self.reserve(gfp) {
+            Ok(slot) => Ok(slot.write(value)),
+            Err(AllocError) => Err(Rejected(value)),
         }
     }
 
-    /// Destroys the cache, if there is one and it has no objects.
+    /// Allocates a zeroed object.
     ///
-    /// To be called with the list of sites locked, when nobody can allocate from the cache.
-    pub(crate) fn close(&self, site: &Site) {
-        let cache = self.cache.load(Ordering::Relaxed);
-        if cache.is_null() || site.totals().live() != 0 {
+    /// # Errors
+    ///
+    /// [`AllocError`] if there is no memory.
+    #[inline]
+    pub fn zeroed(&self, gfp: impl Into<Gfp>) -> Result<Object<'_, S>, AllocError>
+    where
+        S::Object: Zeroable,
+    {
+        let slot = self.reserve(gfp.into() | Gfp::ZERO)?;
+        // SAFETY: All zeroes is a valid `Zeroable`.
+        Ok(unsafe { slot.assume_init() })
+    }
+
+    /// Counts an object, at `COUNTER`, one of [`counter`](crate::accounting::stats::counter)'s.
+    ///
+    /// # Safety
+    ///
+    /// To be called once for each object that is allocated, and once for each that is freed.
+    #[inline(always)]
+    unsafe fn count<const COUNTER: usize>(&self) {
+        if S::PERCPU {
+            // SAFETY: By the requirement of this function.
+            unsafe { S::count_unit::<COUNTER>() };
+        } else {
+            self.cookie.count::<COUNTER>();
+        }
+    }
+
+    /// Gives slabs without objects back to the page allocator, and those that each CPU keeps at
+    /// hand.
+    ///
+    /// # Context
+    ///
+    /// Process context; sleeps.
+    ///
+    /// # Errors
+    ///
+    /// [`EAGAIN`] where sleeping is known not to be allowed.
+    pub fn shrink(&self) -> Result {
+        // SAFETY: By the invariants.
+        unsafe { shrink(self.ptr) }
+    }
+}
+
+impl<S: SlabSite> Drop for KmemCache<S> {
+    /// Gives the cache up. It is destroyed a little later, in a context that may sleep, but before
+    /// the site gets another one, and before its module is gone.
+    fn drop(&mut self) {
+        let leaked = self.site.totals().live();
+        if leaked > 0 {
+            // Objects were forgotten, which is safe: they stay valid, and so must the cache. Its
+            // name stays taken.
+            pr_warn!(
+                "cache {}: not destroyed, {leaked} objects were leaked\n",
+                self.site.name()
+            );
             return;
         }
-        // Pairs with the fence before an object is counted as freed: the object is in the cache by now, or
-        // on this list.
-        fence(Ordering::Acquire);
-        delayed::free_all();
-        self.cache.store(ptr::null_mut(), Ordering::Relaxed);
-        self.orphaned.store(false, Ordering::Relaxed);
-        // SAFETY: By the invariants, the cache is live; it has no objects.
-        unsafe { bindings::kmem_cache_destroy(cache) };
+        // No object is left: each holds the cache, and none was forgotten.
+        registry::orphan_cache(self.site);
     }
 }
 
-/// Takes an object's memory out of a cache; NULL if there is none.
+/// Creates the slab cache of a site. It is to be given up by [`registry::orphan_cache`].
 ///
 /// # Safety
 ///
-/// `cache` must be a live cache. If it has a constructor, the flags must not ask for zeroes.
-#[inline(always)]
-pub(crate) unsafe fn alloc(cache: NonNull<bindings::kmem_cache>, gfp: Gfp) -> *mut c_void {
-    // SAFETY: By the requirements of this function. The kernel's own profiler needs the call to be
-    // made in C.
-    unsafe {
-        if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
-            bindings::kalloc_helper_kmem_cache_alloc(cache.as_ptr(), gfp.as_raw())
-        } else {
-            bindings::kmem_cache_alloc_noprof(cache.as_ptr(), gfp.as_raw())
-        }
-    }
-}
-
-/// Creates a cache, once it is certain that C does not complain.
-///
-/// # Safety
-///
-/// As for [`CacheSlot::open`].
+/// As for [`CacheSlot::open`](crate::sys::kmem_cache::CacheSlot::open).
 ///
 /// # Errors
 ///
-/// As [`KmemCache::new`](crate::KmemCache::new).
-unsafe fn create(name: &CStr, spec: Spec) -> Result<NonNull<bindings::kmem_cache>> {
-    // sysfs would make a directory that no path leads to; debugfs refuses to.
-    if matches!(name.to_bytes(), b"." | b"..") {
-        return Err(EINVAL);
-    }
-    // The kernel would create it, and take the other one's name from sysfs.
-    // SAFETY: The name is a C string.
-    if unsafe { bindings::kalloc_helper_slab_name_taken(name.as_char_ptr()) } {
-        return Err(EEXIST);
+/// As [`KmemCache::new`], but for the options.
+unsafe fn create(site: &'static Site, spec: Spec) -> Result<NonNull<bindings::kmem_cache>> {
+    if context::is_atomic() {
+        return Err(EAGAIN);
     }
     // SAFETY: By the requirements of this function.
-    if !unsafe { fits(name, &spec)? } {
-        return Err(EINVAL);
-    }
-    // SAFETY: By the requirements of this function.
-    unsafe { create_unchecked(name, &spec) }
+    unsafe { registry::open_cache(site, spec) }
 }
 
-/// Returns whether an object fits into the largest slab, with all that this kernel keeps with it: red
-/// zones, poison, traces, the notes of KASAN, a pointer behind the object.
-///
-/// What that is depends on the name, too (`slab_debug=`), and the kernel computes it only for a
-/// cache that it creates. So a cache of smaller objects is created first, and taken down again.
+/// Shrinks a cache.
 ///
 /// # Safety
 ///
-/// As for [`CacheSlot::open`].
+/// The cache must be live.
 ///
 /// # Errors
 ///
-/// [`ENOMEM`] if there is no memory for that cache.
-unsafe fn fits(name: &CStr, spec: &Spec) -> Result<bool> {
-    // Below, there is room for a page of metadata and twice the alignment, which is at most the size, or
-    // a page.
-    const ALWAYS: u32 = MAX_SIZE as u32 / 4;
-    // CAST: A page has fewer than 2^32 bytes.
-    const PAGE: u32 = PAGE_SIZE as u32;
-    // KASAN makes no difference between sizes from 64 KiB on. No power of two is near, where C might
-    // leave out what is for debugging (`slab_debug=O`).
-    const SMALLER: u32 = 48 * PAGE;
-    const { assert!(SMALLER + PAGE < ALWAYS) };
-
-    if spec.size <= ALWAYS {
-        return Ok(true);
+/// As [`KmemCache::shrink`].
+unsafe fn shrink(cache: NonNull<bindings::kmem_cache>) -> Result {
+    if context::is_atomic() {
+        return Err(EAGAIN);
     }
-    let smaller = Spec {
-        // What C rounds up, it rounds up alike.
-        size: SMALLER + spec.size % PAGE,
-        align: 1,
-        usercopy: 0..0,
-        ..*spec
-    };
-    // SAFETY: The requirements of this function hold for a cache of smaller objects as well: a
-    // constructor is never called, as nothing is allocated.
-    let needs = unsafe {
-        let cache = create_unchecked(name, &smaller)?.as_ptr();
-        let needs = bindings::kalloc_helper_slab_needs(cache, spec.size, spec.align);
-        bindings::kmem_cache_destroy(cache);
-        needs
-    };
-    Ok(needs <= MAX_SIZE)
+    // SAFETY: By the requirement of this function. The result says whether any slab is left.
+    unsafe { bindings::kmem_cache_shrink(cache.as_ptr()) };
+    Ok(())
 }
 
-/// Creates a cache.
+/// A value that no memory was there for.
 ///
-/// # Safety
+/// # Examples
 ///
-/// As for [`CacheSlot::open`].
+/// ```
+/// use kalloc::{
+///     slab::{Options, Rejected},
+///     KmemCache,
+/// };
 ///
-/// # Errors
+/// kalloc::sites! {
+///     Nodes: cache(u64), "doc_rejected";
+/// }
 ///
-/// [`ENOMEM`] if there is no memory, or another reason the kernel gives, and prints.
-unsafe fn create_unchecked(name: &CStr, spec: &Spec) -> Result<NonNull<bindings::kmem_cache>> {
-    // A kernel may have more of them.
-    let mut args: bindings::kmem_cache_args = pin_init::zeroed();
-    args.align = spec.align;
-    args.useroffset = spec.usercopy.start;
-    args.usersize = spec.usercopy.end - spec.usercopy.start;
-    args.freeptr_offset = spec.free_pointer.unwrap_or(0);
-    args.use_freeptr_offset = spec.free_pointer.is_some();
-    args.ctor = spec.constructor;
-    args.sheaf_capacity = spec.sheaf_capacity;
-    // Merged with another cache, this one would have no row in slabinfo.
-    let flags = spec.flags | bindings::SLAB_NO_MERGE;
-    // SAFETY: The name is that of a site, and so good for a cache; the rest is by the requirements of
-    // this function.
-    let cache = from_err_ptr(unsafe {
-        bindings::__kmem_cache_create_args(name.as_char_ptr(), spec.size, &mut args, flags)
-    })?;
-    NonNull::new(cache).ok_or(ENOMEM)
-}
+/// let cache = KmemCache::<Nodes>::new(Options::new())?;
+/// // Without memory, the value is not lost.
+/// let value = match cache.alloc(7, GFP_NOWAIT) {
+///     Ok(node) => node.into_inner(),
+///     Err(Rejected(value)) => value,
+/// };
+/// assert_eq!(value, 7);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Rejected<T>(pub T);
 
-/// Returns a cache's bytes per object, objects per slab, and pages per slab, as
-/// `/proc/slabinfo` has them.
-///
-/// # Safety
-///
-/// `cache` must be NULL, for which there is no geometry, or a live cache.
-pub(crate) unsafe fn geometry(cache: *mut bindings::kmem_cache) -> [u32; 3] {
-    let mut geometry = [0; 3];
-    if cache.is_null() {
-        return geometry;
+impl<T> From<Rejected<T>> for Error {
+    fn from(_: Rejected<T>) -> Error {
+        ENOMEM
     }
-    // SAFETY: The cache is live, and `geometry` has room for the three numbers.
-    unsafe { bindings::kalloc_helper_slab_shape(cache, geometry.as_mut_ptr()) };
-    if geometry[0] == 0 {
-        // Built without the allocator's internal header: the object size is known all the same,
-        // the rest is as if a slab were a page.
-        // SAFETY: The cache is live.
-        let size = unsafe { bindings::kmem_cache_size(cache) }.next_multiple_of(8);
-        // CAST: A page has fewer than 2^32 bytes.
-        let page = PAGE_SIZE as u32;
-        let each = page.checked_div(size).unwrap_or(page);
-        geometry = [size, each.max(1), size.div_ceil(page)];
-    }
-    geometry
 }

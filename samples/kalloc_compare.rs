@@ -15,7 +15,7 @@ use compare::{
     show,
     sites, //
 };
-use kalloc::debugfs::SeqFile;
+use kalloc::fs::debugfs::SeqFile;
 use kernel::prelude::*;
 
 mod compare {

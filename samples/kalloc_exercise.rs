@@ -25,12 +25,12 @@ use exercise::{
         Kept, //
     }, //
 };
-use kalloc::{
+use kalloc::fs::{
     debugfs::{
         Commands,
         SeqFile, //
     },
-    seq::{
+    seq_file::{
         Output,
         Records, //
     }, //

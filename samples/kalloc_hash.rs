@@ -17,12 +17,12 @@
 //! A line shows a bucket and its chain. To find or remove a number that the table does not have fails with
 //! `ENOENT`.
 
-use kalloc::{
+use kalloc::fs::{
     debugfs::{
         Commands,
         SeqFile, //
     },
-    seq::{
+    seq_file::{
         Output,
         Records, //
     }, //
@@ -39,7 +39,7 @@ mod table;
 /// The sites of the table.
 mod hash {
     use super::table;
-    use kalloc::cache::{
+    use kalloc::slab::{
         RcuLink,
         Typesafe, //
     };

@@ -17,17 +17,19 @@
 #![deny(unsafe_code)]
 
 use kalloc::{
-    global::{
+    fs::{
+        procfs::{
+            ProcFile,
+            Readers, //
+        },
+        seq_file::{
+            Output,
+            Records, //
+        }, //
+    },
+    sys::rcu_static::{
         Global,
         Published, //
-    },
-    procfs::{
-        ProcFile,
-        Readers, //
-    },
-    seq::{
-        Output,
-        Records, //
     }, //
 };
 use kernel::{

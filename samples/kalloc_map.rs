@@ -23,17 +23,19 @@
 //! The device is root's, since page frame numbers are, and has one user at a time.
 
 use kalloc::{
-    cache::{
+    mm::{
+        mmap::{
+            self,
+            Frame,
+            Mappable,
+            Prepared, //
+        },
+        page_info, //
+    },
+    slab::{
         ArcObject,
         Options, //
-    },
-    memory,
-    mmap::{
-        self,
-        Frame,
-        Mappable,
-        Prepared, //
-    },
+    }, //
     Array,
     FreePages,
     Kmalloc,
@@ -41,7 +43,7 @@ use kalloc::{
     Order,
     Pages,
     Tag,
-    Vmalloc, //
+    Vmalloc,
 };
 use kernel::{
     fs::{
@@ -277,7 +279,7 @@ impl MiscDevice for Map {
             try_pin_init!(Map {
                 blocks <- new_mutex!(blocks),
                 cache,
-                shows_frames: memory::shows_frames(file),
+                shows_frames: page_info::shows_frames(file),
             }),
             GFP_KERNEL,
         )

@@ -8,7 +8,7 @@
 #include <linux/uio.h>
 
 /*
- * The functions and the records of a file, as rust/files.rs has them, to the types of parameters:
+ * The functions and the records of a file, as rust/fs/owner.rs has them, to the types of parameters:
  * with CFI the kernel compares these. A file that takes no commands has neither of the last two.
  */
 struct kalloc_seq_source {

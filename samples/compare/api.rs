@@ -18,9 +18,11 @@ use core::{
     ops::DerefMut, //
 };
 use kalloc::{
-    kmalloc,
-    memory,
-    vmalloc,
+    alloc::{
+        kmalloc,
+        vmalloc, //
+    },
+    mm::page_info, //
     Array,
     FreePages,
     KVec as CountedVec,
@@ -30,7 +32,7 @@ use kalloc::{
     Site,
     Tag,
     VVec,
-    Vmalloc, //
+    Vmalloc,
 };
 use kernel::{
     alloc::Flags,
@@ -74,7 +76,7 @@ impl Api for VmallocApi {
     }
 
     fn set_aside(block: &Self::Block) -> Result<usize> {
-        memory::mapped(block)
+        page_info::mapped(block)
     }
 
     fn limit() -> usize {

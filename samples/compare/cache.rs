@@ -14,17 +14,17 @@ use super::{
     value::Value, //
 };
 use kalloc::{
-    cache::{
+    accounting::family,
+    slab::{
         Object,
         Options, //
-    },
-    family,
+    }, //
     FreePages,
     Gfp,
     KmemCache,
     Order,
     Tag,
-    Zone, //
+    Zone,
 };
 use kernel::{
     page::PAGE_SIZE,
@@ -71,7 +71,7 @@ pub(crate) fn measure(table: &mut Table) -> Result {
 /// neighbours: the bytes that an object takes.
 fn objects<S, const N: usize>(seen: &mut Seen) -> Result<usize>
 where
-    S: Tag<Family = family::cache, Object = [u8; N]>,
+    S: Tag<Family = family::SlabCache, Object = [u8; N]>,
 {
     // A slab of small objects is a page, else 8 pages at most, if as many hold an object.
     let pages = if N <= PAGE_SIZE / 16 { 2 } else { 16 };
@@ -103,9 +103,9 @@ fn largest(no_metadata: bool, seen: &mut Seen) -> Result<Value> {
             one::<Cache256K, _> as fn(&mut Seen) -> Result<bool>,
         ),
         (1 << 20, one::<Cache1M, _>),
-        (kalloc::kmalloc::MAX_SIZE, one::<CacheMax, _>),
+        (kalloc::alloc::kmalloc::MAX_SIZE, one::<CacheMax, _>),
     ] {
-        if size == kalloc::kmalloc::MAX_SIZE && !no_metadata {
+        if size == kalloc::alloc::kmalloc::MAX_SIZE && !no_metadata {
             return Ok(Value::Reached(had));
         }
         if size > probe::budget() || !look(seen)? {
@@ -119,7 +119,7 @@ fn largest(no_metadata: bool, seen: &mut Seen) -> Result<Value> {
 /// Looks at one object, if it can be had.
 fn one<S, const N: usize>(seen: &mut Seen) -> Result<bool>
 where
-    S: Tag<Family = family::cache, Object = [u8; N]>,
+    S: Tag<Family = family::SlabCache, Object = [u8; N]>,
 {
     let cache = KmemCache::<S>::new(Options::new())?;
     let Ok(object) = cache.zeroed(Gfp::KERNEL | Gfp::NOWARN | Gfp::NORETRY) else {
@@ -148,7 +148,7 @@ fn preempt_off() -> Result<Value> {
 }
 
 /// What taking an object out and putting it back costs. Nothing is written to it.
-fn cost_of<S: Tag<Family = family::cache, Object: Sized>>() -> Result<u64> {
+fn cost_of<S: Tag<Family = family::SlabCache, Object: Sized>>() -> Result<u64> {
     let cache = KmemCache::<S>::new(Options::new())?;
     cost::of(|| {
         cache.reserve(GFP_KERNEL)?;

@@ -7,7 +7,7 @@
 #![deny(unsafe_code)]
 
 use super::value::Value;
-use kalloc::layout;
+use kalloc::mm::address_space;
 use kernel::prelude::*;
 
 /// The names that the table has for the APIs.
@@ -45,7 +45,11 @@ pub(crate) fn of(api: &str, property: &str) -> Result<Option<Claim>> {
         (FREE_PAGES | PAGES, "largest_pages") => (Count(1024), NO_BLOCK),
         (PAGES, "max_order") => (Count(10), NO_BLOCK),
         (VMALLOC, "limit") => (
-            Bytes(layout::area(layout::VMALLOC).ok_or(ENODEV)?.size()),
+            Bytes(
+                address_space::area(address_space::VMALLOC)
+                    .ok_or(ENODEV)?
+                    .size(),
+            ),
             "no block is larger than the machine's memory",
         ),
         (KMALLOC, "KMALLOC_MIN_SIZE") => (Bytes(64), "it is the architecture's choice"),
@@ -67,7 +71,7 @@ pub(crate) fn of(api: &str, property: &str) -> Result<Option<Claim>> {
             "all memory is in the direct map: there is no high memory",
         ),
 
-        (VMALLOC, "region") => (Area(layout::VMALLOC), "it is in another area"),
+        (VMALLOC, "region") => (Area(address_space::VMALLOC), "it is in another area"),
         (VMALLOC, "gap_below") => (
             Bytes(8 << 20),
             "how far the areas are apart follows from the page tables and KASLR",

@@ -25,15 +25,19 @@ use super::{
     value::Value, //
 };
 use kalloc::{
-    kmalloc,
-    layout,
-    memory,
-    vmalloc,
+    alloc::{
+        kmalloc,
+        vmalloc, //
+    },
+    mm::{
+        address_space,
+        page_info, //
+    }, //
     Array,
     KVec as CountedVec,
     Kmalloc,
     Order,
-    Zone, //
+    Zone,
 };
 use kernel::{
     alloc::flags::{
@@ -46,7 +50,7 @@ use kernel::{
 
 /// What the numbers of the others depend on.
 pub(crate) fn machine(table: &mut Table) -> Result {
-    let levels = u64::from(layout::paging_levels());
+    let levels = u64::from(address_space::paging_levels());
     table.add("machine", "memory", Value::Bytes(vmalloc::max_size()))?;
     table.state("machine", "page_size", Value::Bytes(PAGE_SIZE))?;
     table.add("machine", "paging_levels", Value::Count(levels))?;
@@ -56,8 +60,8 @@ pub(crate) fn machine(table: &mut Table) -> Result {
 /// What is measured of vmalloc only. A pair costs `cost_ns`. Unless addresses are `hidden`, it tells how far one
 /// area is from another.
 pub(crate) fn vmalloc(table: &mut Table, cost_ns: u64, hidden: bool) -> Result {
-    let area = layout::area(layout::VMALLOC).ok_or(ENODEV)?;
-    let direct = layout::area(layout::DIRECT_MAP).ok_or(ENODEV)?;
+    let area = address_space::area(address_space::VMALLOC).ok_or(ENODEV)?;
+    let direct = address_space::area(address_space::DIRECT_MAP).ok_or(ENODEV)?;
     // With the machine's memory it tells where the area is.
     let gap = match area.start().checked_sub(direct.last()) {
         Some(distance) if !hidden => Value::Bytes(distance - 1),
@@ -86,7 +90,7 @@ pub(crate) fn kmalloc(table: &mut Table) -> Result {
     let (mut slab, mut complete) = (0, sizes.complete);
     for &size in &sizes.list {
         match KmallocApi::zeroed(size, GFP_KERNEL | __GFP_NOWARN) {
-            Some(block) if memory::is_slab(&block)? => slab = size,
+            Some(block) if page_info::is_slab(&block)? => slab = size,
             Some(_) => (),
             None => complete = false,
         }
@@ -133,7 +137,7 @@ pub(crate) fn pages(table: &mut Table) -> Result {
 /// What is measured of page blocks by address only.
 pub(crate) fn free_pages(table: &mut Table) -> Result {
     let block = FreePagesApi::zeroed(PAGE_SIZE, GFP_KERNEL | __GFP_HIGHMEM).ok_or(ENOMEM)?;
-    let high = memory::zone_of(&block, 0)?.to_bytes() == Zone::HighMem.name().as_bytes();
+    let high = page_info::zone_of(&block, 0)?.to_bytes() == Zone::HighMem.name().as_bytes();
     table.add(FREE_PAGES, "largest_pages", most_pages::<FreePagesApi>()?)?;
     table.add(FREE_PAGES, "highmem", Value::Flag(high))
 }

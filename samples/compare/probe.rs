@@ -12,12 +12,12 @@ use super::{
     value::Value, //
 };
 use kalloc::{
-    context,
-    memory,
-    vmalloc,
+    alloc::vmalloc,
+    mm::page_info,
+    sys::context, //
     Gfp,
     Site,
-    Zone, //
+    Zone,
 };
 use kernel::{
     alloc::{
@@ -49,7 +49,7 @@ pub(crate) fn atomic() -> Flags {
 
 /// The most memory that a measurement may have live: an eighth of what is free.
 pub(crate) fn budget() -> usize {
-    (memory::free() / 8).min(MOST)
+    (page_info::free() / 8).min(MOST)
 }
 
 /// Measures everything that every API is asked, and returns what a pair costs.
@@ -80,7 +80,7 @@ pub(crate) fn api<A: Api>(table: &mut Table) -> Result<u64> {
 /// What follows from the flags of the plain calls, those without z and without `__GFP_ZERO`.
 pub(crate) fn flags(table: &mut Table, api: &'static str) -> Result {
     let sleeps = Gfp::from(GFP_KERNEL).may_sleep();
-    let zeroed = memory::comes_zeroed(GFP_KERNEL);
+    let zeroed = page_info::comes_zeroed(GFP_KERNEL);
     table.add(api, "zeroed_unasked", Value::Flag(zeroed))?;
     table.state(api, "may_sleep", Value::Flag(sleeps))?;
     // What may sleep must not be tried while sleeping is forbidden.

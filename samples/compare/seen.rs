@@ -12,9 +12,11 @@ use super::{
     }, //
 };
 use kalloc::{
-    layout,
-    memory,
-    Zone, //
+    mm::{
+        address_space,
+        page_info, //
+    }, //
+    Zone,
 };
 use kernel::{
     page::PAGE_SIZE,
@@ -34,7 +36,7 @@ pub(crate) struct Seen {
     /// Where memory for the flags may come from.
     zones: Zones,
     /// The area of the first block, and whether all were there.
-    area: Option<layout::Area>,
+    area: Option<address_space::Area>,
     one_area: bool,
 }
 
@@ -72,19 +74,21 @@ impl Seen {
         self.alignment = self.alignment.min(dividing(start));
         self.by_size &= start % dividing(size) == 0;
 
-        let area = *self.area.get_or_insert_with(|| layout::area_of(start));
+        let area = *self
+            .area
+            .get_or_insert_with(|| address_space::area_of(start));
         let last = start + (block.len() - 1);
         self.one_area &= area.contains(start) && area.contains(last);
 
         let mut expected = None;
         for offset in (0..block.len()).step_by(PAGE_SIZE) {
-            let pfn = memory::pfn_of(block, offset)?;
+            let pfn = page_info::pfn_of(block, offset)?;
             if let Some(expected) = expected {
                 self.several = true;
                 self.contiguous &= pfn == expected;
             }
             expected = Some(pfn + 1);
-            let zone = memory::zone_of(block, offset)?;
+            let zone = page_info::zone_of(block, offset)?;
             if !self
                 .zones
                 .iter()
@@ -102,7 +106,7 @@ impl Seen {
         let direct = self.one_area
             && self
                 .area
-                .is_some_and(|area| area.name() == layout::DIRECT_MAP);
+                .is_some_and(|area| area.name() == address_space::DIRECT_MAP);
         let contiguous = match self.several && (direct || !self.contiguous) {
             true => Value::Flag(self.contiguous),
             false => Value::Unknown,

@@ -23,11 +23,11 @@ use super::{
 };
 use crate::turns::Turns;
 use kalloc::{
-    layout,
-    seq::{
+    fs::seq_file::{
         Output,
         Records, //
-    }, //
+    },
+    mm::address_space, //
 };
 use kernel::{
     fmt::{
@@ -125,10 +125,10 @@ impl Last {
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "# {}-level page tables", layout::paging_levels())?;
+        writeln!(f, "# {}-level page tables", address_space::paging_levels())?;
         f.write_str("# start end size name\n")?;
         // Without a loop, which would have a second copy of the iterator on the stack.
-        layout::areas().try_for_each(|area| {
+        address_space::areas().try_for_each(|area| {
             write!(f, "{:016x} {:016x} ", area.start(), area.last())?;
             column(f, 12, &Size(area.size()))?;
             writeln!(f, "{}", area.name())

@@ -35,5 +35,5 @@ kalloc::sites! {
     /// A large block.
     pub(crate) Cache1M: cache([u8; 1 << 20]), "compare_cache_1m";
     /// The largest object that a slab cache may have.
-    pub(crate) CacheMax: cache([u8; kalloc::kmalloc::MAX_SIZE]), "compare_cache_max";
+    pub(crate) CacheMax: cache([u8; kalloc::alloc::kmalloc::MAX_SIZE]), "compare_cache_max";
 }

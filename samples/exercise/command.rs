@@ -8,7 +8,7 @@ use super::workload::{
     self,
     Workload, //
 };
-use kalloc::memory;
+use kalloc::mm::page_info;
 use kernel::{
     prelude::*,
     sync::atomic::{
@@ -41,7 +41,7 @@ impl Plan {
     /// [`EINVAL`] if a number is out of range.
     pub(crate) fn new(count: usize, size: usize, keep: usize) -> Result<Self> {
         let in_range = (1..=100_000).contains(&count)
-            && (1..=kalloc::kmalloc::MAX_SIZE).contains(&size)
+            && (1..=kalloc::alloc::kmalloc::MAX_SIZE).contains(&size)
             && count.saturating_mul(size) <= Self::TOTAL_BYTES
             && keep <= 1_000
             && keep * size <= Self::LIVE_BYTES;
@@ -74,7 +74,7 @@ impl Plan {
 
     /// How many blocks of `size` bytes to have live at a time: they take an eighth of what is free.
     pub(crate) fn window(&self, size: usize) -> usize {
-        let bytes = Self::LIVE_BYTES.min(memory::free() / 8);
+        let bytes = Self::LIVE_BYTES.min(page_info::free() / 8);
         let most = bytes.checked_div(size).unwrap_or(bytes);
         most.clamp(1, 4096).min(self.count)
     }
@@ -104,7 +104,7 @@ impl Plan {
     ///
     /// [`ENOMEM`] if they cannot.
     pub(crate) fn may_keep(&self, size: usize) -> Result {
-        let fits = self.keep.saturating_mul(size) <= memory::free() / 2;
+        let fits = self.keep.saturating_mul(size) <= page_info::free() / 2;
         fits.then_some(()).ok_or(ENOMEM)
     }
 }

@@ -9,10 +9,10 @@
 
 use super::command::Plan;
 use kalloc::{
-    cache::{
+    slab::{
         ArcObject,
         Options, //
-    },
+    }, //
     Array,
     FreePages,
     KBox,
@@ -27,7 +27,7 @@ use kalloc::{
     Site,
     Tag,
     VBox,
-    Vmalloc, //
+    Vmalloc,
 };
 use kernel::{
     page::PAGE_SIZE,
@@ -312,7 +312,9 @@ fn array<A: kernel::alloc::Allocator>(plan: &Plan, index: usize) -> Result<Array
     check(array.iter().all(|&byte| byte == 0))?;
     mark(&mut array, index);
     array.resize(
-        plan.size.saturating_mul(2).min(kalloc::kmalloc::MAX_SIZE),
+        plan.size
+            .saturating_mul(2)
+            .min(kalloc::alloc::kmalloc::MAX_SIZE),
         GFP_KERNEL,
     )?;
     check(array.first() == Some(&(index as u8)))?;

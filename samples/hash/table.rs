@@ -30,13 +30,13 @@ use crate::hash::{
     Tables, //
 };
 use kalloc::{
-    cache::{
+    slab::{
         Options,
         RcuCache,
         RcuLink,
         RcuRef, //
-    },
-    KVVec, //
+    }, //
+    KVVec,
 };
 use kernel::{
     new_mutex,

@@ -14,10 +14,10 @@ use super::{
     value::Value, //
 };
 use kalloc::{
-    cache::Options,
-    percpu::Counter,
-    seq::Output,
-    KmemCache, //
+    fs::seq_file::Output,
+    slab::Options,
+    sys::percpu::Counter, //
+    KmemCache,
 };
 use kernel::{
     new_mutex,

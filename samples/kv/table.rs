@@ -15,8 +15,8 @@ use super::{
 };
 use core::cmp::Ordering;
 use kalloc::{
-    cache::ArcObject,
-    VVec, //
+    slab::ArcObject, //
+    VVec,
 };
 use kernel::prelude::*;
 

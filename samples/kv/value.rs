@@ -3,14 +3,14 @@
 //! Values: whole pages, which user space can map.
 
 use kalloc::{
-    mmap::{
+    mm::mmap::{
         self,
         Prepared, //
-    },
+    }, //
     ExactPages,
     Gfp,
     PageCount,
-    Tag, //
+    Tag,
 };
 use kernel::{
     mm::virt::VmaNew,

@@ -9,12 +9,14 @@ use crate::{
     slab, //
 };
 use kalloc::{
-    debugfs::Commands,
-    seq::{
-        Output,
-        Records, //
-    },
-    Tag, //
+    fs::{
+        debugfs::Commands,
+        seq_file::{
+            Output,
+            Records, //
+        }, //
+    }, //
+    Tag,
 };
 use kernel::{
     new_mutex,

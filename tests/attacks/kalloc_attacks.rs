@@ -20,7 +20,7 @@ use attack::{
     Attacker,
     File, //
 };
-use kalloc::debugfs::SeqFile;
+use kalloc::fs::debugfs::SeqFile;
 use kernel::prelude::*;
 
 #[macro_use]

@@ -4,7 +4,7 @@
 //! and constructors that use their own cache, interrupts, and readers of what is freed.
 
 use crate::attack::Attack;
-use kalloc::cache::Typesafe;
+use kalloc::slab::Typesafe;
 
 mod fields;
 mod interrupts;

@@ -3,8 +3,8 @@
 //! error: a batch is on the stack: at most 256 slots
 
 use kalloc::{
-    cache::Options,
-    KmemCache, //
+    slab::Options, //
+    KmemCache,
 };
 use kernel::prelude::*;
 

@@ -3,8 +3,8 @@
 //! error: is unsafe and requires unsafe
 
 use kalloc::{
-    gfp::Gfp,
-    pages::AnyHandle, //
+    page::AnyHandle,
+    sys::gfp::Gfp, //
 };
 
 pub fn uncounted<H: AnyHandle>(size: H::Size) -> Option<H> {

@@ -3,8 +3,8 @@
 //! error: cannot move out of `cache` because it is borrowed
 
 use kalloc::{
-    cache::Options,
-    KmemCache, //
+    slab::Options, //
+    KmemCache,
 };
 use kernel::prelude::*;
 

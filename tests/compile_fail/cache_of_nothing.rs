@@ -3,8 +3,8 @@
 //! error: a slab cache cannot have objects of no size
 
 use kalloc::{
-    cache::Options,
-    KmemCache, //
+    slab::Options, //
+    KmemCache,
 };
 use kernel::prelude::*;
 

@@ -5,7 +5,21 @@
 #![forbid(unsafe_code)]
 
 use kalloc::{
-    cache::{
+    fs::{
+        procfs::{
+            ProcFile,
+            Readers, //
+        },
+        seq_file::{
+            Output,
+            Records, //
+        }, //
+    },
+    mm::mmap::{
+        self,
+        Frame, //
+    },
+    slab::{
         ArcObject,
         Construct,
         ConstructedCache,
@@ -15,26 +29,16 @@ use kalloc::{
         Reset,
         Typesafe, //
     },
-    global::Global,
-    mmap::{
-        self,
-        Frame, //
-    },
-    percpu::PerCpu,
-    procfs::{
-        ProcFile,
-        Readers, //
-    },
-    seq::{
-        Output,
-        Records, //
-    },
+    sys::{
+        percpu::PerCpu,
+        rcu_static::Global, //
+    }, //
     Array,
     KBox,
     KmemCache,
     Order,
     Pages,
-    Vmalloc, //
+    Vmalloc,
 };
 use kernel::{
     mm::virt::VmaNew,

@@ -2,7 +2,7 @@
 //! H08, H14: what one thread constructs, and another one is given, must be fit for that.
 //! error: `*mut u8` cannot be sent between threads safely
 
-use kalloc::cache::Construct;
+use kalloc::slab::Construct;
 use kernel::prelude::*;
 
 pub struct Place(*mut u8);

@@ -3,7 +3,7 @@
 //! error: `Cell<u64>` cannot be shared between threads safely
 
 use core::cell::Cell;
-use kalloc::cache::{
+use kalloc::slab::{
     Construct,
     Constructed,
     Reset, //

@@ -2,7 +2,7 @@
 //! H08: what is constructed with a slab goes with it, without being dropped.
 //! error: what is constructed with its slab is never dropped
 
-use kalloc::cache::{
+use kalloc::slab::{
     Construct,
     ConstructedCache,
     Options,

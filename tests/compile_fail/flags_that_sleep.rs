@@ -3,10 +3,10 @@
 //! error: mismatched types
 
 use kalloc::{
-    gfp::Nonblocking,
+    sys::gfp::Nonblocking, //
     Gfp,
     Order,
-    Pages, //
+    Pages,
 };
 use kernel::prelude::*;
 

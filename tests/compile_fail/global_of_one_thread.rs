@@ -3,6 +3,6 @@
 //! error: cannot be shared between threads safely
 
 use core::cell::Cell;
-use kalloc::global::Global;
+use kalloc::sys::rcu_static::Global;
 
 pub static COUNT: Global<Cell<u64>> = Global::new();

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! H44: an object that borrows its cache, and so does not outlive it, cannot be mapped.
-//! error: the trait bound `kalloc::cache::Owned<Objects, &KmemCache<Objects>>: Mappable` is not satisfied
+//! error: the trait bound `kalloc::slab::Owned<Objects, &KmemCache<Objects>>: Mappable` is not satisfied
 
 use kalloc::{
-    cache::Object,
-    mmap::{
+    mm::mmap::{
         self,
         Frame, //
-    }, //
+    },
+    slab::Object, //
 };
 use kernel::{
     mm::virt::VmaNew,

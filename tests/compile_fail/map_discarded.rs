@@ -5,8 +5,8 @@
 #![deny(unused_must_use)]
 
 use kalloc::{
-    mmap,
-    Pages, //
+    mm::mmap, //
+    Pages,
 };
 use kernel::{
     mm::virt::VmaNew,

@@ -3,8 +3,8 @@
 //! error: use of moved value: `prepared`
 
 use kalloc::{
-    mmap,
-    Pages, //
+    mm::mmap, //
+    Pages,
 };
 use kernel::{
     mm::virt::VmaNew,

@@ -3,11 +3,11 @@
 //! error: borrowed data escapes outside of function
 
 use kalloc::{
-    mmap::{
+    mm::mmap::{
         self,
         Prepared, //
-    },
-    Pages, //
+    }, //
+    Pages,
 };
 use kernel::{
     mm::virt::VmaNew,

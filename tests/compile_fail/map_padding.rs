@@ -3,8 +3,8 @@
 //! error: the trait bound `Padded: AsBytes` is not satisfied
 
 use kalloc::{
-    mmap,
-    KBox, //
+    mm::mmap, //
+    KBox,
 };
 use kernel::{
     mm::virt::VmaNew,

@@ -3,8 +3,8 @@
 //! error: a type of whole pages can be mapped
 
 use kalloc::{
-    mmap,
-    KBox, //
+    mm::mmap, //
+    KBox,
 };
 use kernel::{
     mm::virt::VmaNew,

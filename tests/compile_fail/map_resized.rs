@@ -3,12 +3,12 @@
 //! error: cannot borrow data in dereference of `Arc<kalloc::Array<Frame
 
 use kalloc::{
-    mmap::{
+    mm::mmap::{
         self,
         Frame, //
-    },
+    }, //
     Array,
-    Vmalloc, //
+    Vmalloc,
 };
 use kernel::{
     mm::virt::VmaNew,

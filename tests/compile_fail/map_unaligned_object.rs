@@ -3,8 +3,8 @@
 //! error: an object that is aligned to a page can be mapped
 
 use kalloc::{
-    cache::ArcObject,
-    mmap, //
+    mm::mmap,
+    slab::ArcObject, //
 };
 use kernel::{
     mm::virt::VmaNew,

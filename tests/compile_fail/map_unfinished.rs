@@ -3,8 +3,8 @@
 //! error: mismatched types
 
 use kalloc::{
-    mmap,
-    Pages, //
+    mm::mmap, //
+    Pages,
 };
 use kernel::{
     mm::virt::VmaNew,

@@ -4,8 +4,8 @@
 
 use core::mem::MaybeUninit;
 use kalloc::{
-    mmap,
-    Pages, //
+    mm::mmap, //
+    Pages,
 };
 use kernel::{
     mm::virt::VmaNew,

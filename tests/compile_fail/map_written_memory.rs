@@ -3,9 +3,9 @@
 //! error: cannot borrow data in dereference of `Arc<kalloc::Array<u8
 
 use kalloc::{
-    mmap,
+    mm::mmap, //
     Array,
-    Vmalloc, //
+    Vmalloc,
 };
 use kernel::{
     mm::virt::VmaNew,

@@ -3,8 +3,8 @@
 //! error: initialize it in place
 
 use kalloc::{
-    cache::Options,
-    KmemCache, //
+    slab::Options, //
+    KmemCache,
 };
 use kernel::prelude::*;
 

@@ -3,8 +3,8 @@
 //! error: `?` operator has incompatible types
 
 use kalloc::{
-    cache::Options,
-    KmemCache, //
+    slab::Options, //
+    KmemCache,
 };
 use kernel::prelude::*;
 

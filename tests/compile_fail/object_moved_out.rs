@@ -2,7 +2,7 @@
 //! A slab object that would not fit on the stack stays where it is.
 //! error: initialize it in place
 
-use kalloc::cache::Object;
+use kalloc::slab::Object;
 
 kalloc::sites! {
     pub Large: cache([u64; 257]), "compile_large";

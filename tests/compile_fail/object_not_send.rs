@@ -2,7 +2,7 @@
 //! H14: what may not change threads does not do so in a cache.
 //! error: cannot be sent between threads safely
 
-use kalloc::cache::ArcObject;
+use kalloc::slab::ArcObject;
 
 kalloc::sites! {
     pub Pointers: cache(*mut u8), "compile_pointer";

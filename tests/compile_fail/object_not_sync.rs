@@ -3,7 +3,7 @@
 //! error: `Cell<u64>` cannot be shared between threads safely
 
 use core::cell::Cell;
-use kalloc::cache::ArcObject;
+use kalloc::slab::ArcObject;
 
 kalloc::sites! {
     pub Numbers: cache(Cell<u64>), "compile_number";

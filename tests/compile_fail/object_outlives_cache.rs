@@ -3,8 +3,8 @@
 //! error: `cache` does not live long enough
 
 use kalloc::{
-    cache::Options,
-    KmemCache, //
+    slab::Options, //
+    KmemCache,
 };
 use kernel::prelude::*;
 

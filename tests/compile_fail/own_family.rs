@@ -4,4 +4,4 @@
 
 pub struct Mine;
 
-impl kalloc::site::sealed::Sealed for Mine {}
+impl kalloc::accounting::site::sealed::Sealed for Mine {}

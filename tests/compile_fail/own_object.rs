@@ -3,8 +3,8 @@
 //! error: site::sealed::Object` is not satisfied
 
 use kalloc::{
-    site::Object,
-    Tag, //
+    accounting::site::Object, //
+    Tag,
 };
 
 pub trait Mine {}

@@ -9,7 +9,7 @@ kalloc::sites! {
 pub enum Alias {}
 
 impl kalloc::Tag for Alias {
-    type Family = kalloc::family::kmalloc;
+    type Family = kalloc::accounting::family::Kmalloc;
     type Object = [u8];
 
     fn site() -> &'static kalloc::Site {

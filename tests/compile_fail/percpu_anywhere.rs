@@ -2,7 +2,7 @@
 //! Counters that are read per CPU are in per-CPU memory.
 //! error: is unsafe and requires unsafe
 
-use kalloc::unit::UnitCounters;
+use kalloc::accounting::static_counters::UnitCounters;
 
 static COUNTERS: UnitCounters = UnitCounters::new();
 

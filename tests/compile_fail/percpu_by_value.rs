@@ -2,7 +2,7 @@
 //! A value of each CPU that would not fit on the stack is initialized in place.
 //! error: initialize it in place
 
-use kalloc::percpu::PerCpu;
+use kalloc::sys::percpu::PerCpu;
 use kernel::{
     prelude::*,
     sync::atomic::Atomic, //

@@ -3,7 +3,7 @@
 //! error: cannot be shared between threads safely
 
 use core::cell::Cell;
-use kalloc::percpu::PerCpu;
+use kalloc::sys::percpu::PerCpu;
 use kernel::prelude::*;
 
 #[inline(never)]

@@ -2,7 +2,7 @@
 //! This CPU's value is this CPU's as long as preemption is disabled.
 //! error: lifetime may not live long enough
 
-use kalloc::percpu::PerCpu;
+use kalloc::sys::percpu::PerCpu;
 use kernel::{
     prelude::*,
     sync::atomic::Atomic, //

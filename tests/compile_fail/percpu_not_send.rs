@@ -2,7 +2,7 @@
 //! H14: values of all CPUs are dropped by the thread that owns them, and so must be fit for that.
 //! error: cannot be sent between threads safely
 
-use kalloc::percpu::PerCpu;
+use kalloc::sys::percpu::PerCpu;
 use kernel::sync::lock::mutex::MutexGuard;
 
 fn send<T: Send>(_: &T) {}

@@ -2,7 +2,7 @@
 //! The kernel has no more than 32 KiB for a value of each CPU.
 //! error: too large for a value for each CPU
 
-use kalloc::percpu::PerCpu;
+use kalloc::sys::percpu::PerCpu;
 use kernel::prelude::*;
 
 #[inline(never)]

@@ -2,9 +2,9 @@
 //! H80: what a file shows stays where it is.
 //! error: cannot be unpinned
 
-use kalloc::{
+use kalloc::fs::{
     procfs::ProcFile,
-    seq::{
+    seq_file::{
         Output,
         Records, //
     }, //

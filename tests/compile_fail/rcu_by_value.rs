@@ -2,7 +2,7 @@
 //! The value of an RCU object that would not fit on the stack is initialized in place.
 //! error: initialize it in place
 
-use kalloc::cache::{
+use kalloc::slab::{
     RcuRef,
     RcuSlot,
     Typesafe, //

@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use kalloc::cache::{
+use kalloc::slab::{
     Options,
     RcuCache,
     RcuLink,

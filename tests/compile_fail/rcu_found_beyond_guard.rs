@@ -2,7 +2,7 @@
 //! H09: what was found cannot be looked at when the RCU read lock is given back.
 //! error: cannot move out of `guard` because it is borrowed
 
-use kalloc::cache::{
+use kalloc::slab::{
     RcuLink,
     Typesafe, //
 };

@@ -2,7 +2,7 @@
 //! H09: what readers see at any time is constructed with its slab.
 //! error: the trait bound `[u32; 4]: Construct` is not satisfied
 
-use kalloc::cache::{
+use kalloc::slab::{
     Options,
     RcuCache,
     Typesafe, //

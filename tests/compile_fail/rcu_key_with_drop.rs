@@ -2,7 +2,7 @@
 //! H09: the key of an object goes with its slab, without being dropped.
 //! error: the key of a type-safe object is never dropped
 
-use kalloc::cache::{
+use kalloc::slab::{
     Construct,
     Options,
     RcuCache,

@@ -2,7 +2,7 @@
 //! H09, H14: any thread may drop the last reference to a value.
 //! error: `*mut ()` cannot be sent between threads safely
 
-use kalloc::cache::{
+use kalloc::slab::{
     Options,
     RcuCache,
     Typesafe, //

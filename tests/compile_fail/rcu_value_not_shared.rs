@@ -3,7 +3,7 @@
 //! error: `UnsafeCell<u32>` cannot be shared between threads safely
 
 use core::cell::UnsafeCell;
-use kalloc::cache::{
+use kalloc::slab::{
     Options,
     RcuCache,
     Typesafe, //

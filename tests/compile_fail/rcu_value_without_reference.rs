@@ -2,7 +2,7 @@
 //! H09: what was found may have been freed; there is no value without a reference.
 //! error: type `RcuPtr<'_, Conns>` cannot be dereferenced
 
-use kalloc::cache::{
+use kalloc::slab::{
     RcuLink,
     Typesafe, //
 };

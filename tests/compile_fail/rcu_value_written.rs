@@ -2,7 +2,7 @@
 //! H09: a value that any reader may have a reference to is not written.
 //! error: cannot assign to data in dereference of `RcuRef<Conns>`
 
-use kalloc::cache::{
+use kalloc::slab::{
     RcuRef,
     Typesafe, //
 };

@@ -2,12 +2,12 @@
 //! H80: what a file shows is there as long as the file.
 //! error: borrowed data escapes outside of function
 
-use kalloc::{
+use kalloc::fs::{
     procfs::{
         ProcFile,
         Readers, //
     },
-    seq::{
+    seq_file::{
         Output,
         Records, //
     }, //

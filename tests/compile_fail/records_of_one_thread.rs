@@ -3,7 +3,7 @@
 //! error: cannot be shared between threads safely
 
 use core::cell::Cell;
-use kalloc::seq::{
+use kalloc::fs::seq_file::{
     Output,
     Records, //
 };

@@ -3,8 +3,8 @@
 //! error: use of moved value: `slot`
 
 use kalloc::{
-    cache::Options,
-    KmemCache, //
+    slab::Options, //
+    KmemCache,
 };
 use kernel::prelude::*;
 

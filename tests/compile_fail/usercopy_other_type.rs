@@ -3,8 +3,8 @@
 //! error: mismatched types
 
 use kalloc::{
-    cache::Options,
-    KmemCache, //
+    slab::Options, //
+    KmemCache,
 };
 use kernel::prelude::*;
 

@@ -3,11 +3,11 @@
 //! error: the trait bound `Padded: AsBytes` is not satisfied
 
 use kalloc::{
-    cache::{
+    slab::{
         Field,
         Options, //
-    },
-    KmemCache, //
+    }, //
+    KmemCache,
 };
 use kernel::prelude::*;
 

@@ -24,10 +24,10 @@ from rust_kbuild.symbols import Module, exported
 # what C does for inline functions.
 CHANGES: dict[str, list[tuple[str, str, str]]] = {
     "same": [],
-    "rust": [("rust/site.rs", "pub struct Site {\n", "pub struct Site {\n    _later: [u64; 4],\n"),
-             ("rust/site.rs", "        Site {\n", "        Site {\n            _later: [0; 4],\n")],
+    "rust": [("rust/accounting/site.rs", "pub struct Site {\n", "pub struct Site {\n    _later: [u64; 4],\n"),
+             ("rust/accounting/site.rs", "        Site {\n", "        Site {\n            _later: [0; 4],\n")],
     "helper": [("rust/helpers/refcount.c", "return refcount_inc_not_zero_acquire(", "return refcount_inc_not_zero(")],
-    "parameters": [("rust/bindings/parameters", "--allowlist-function vfree_atomic\n", "")],
+    "parameters": [("rust/sys/bindgen_parameters", "--allowlist-function vfree_atomic\n", "")],
 }
 # Changes of types: of one that the crate's functions take by reference, and of what a C helper returns.
 RETYPED = {

@@ -51,8 +51,8 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
-        cache::Options,
-        KmemCache, //
+        slab::Options, //
+        KmemCache,
     };
     use kernel::{
         new_spinlock,

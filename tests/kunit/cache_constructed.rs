@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use kalloc::cache::{
+use kalloc::slab::{
     Construct,
     Reset, //
 };
@@ -73,12 +73,12 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
-        cache::{
+        slab::{
             ConstructedCache,
             Options, //
-        },
+        }, //
         KmemCache,
-        Tag, //
+        Tag,
     };
 
     fn queues() -> Result<ConstructedCache<Queues>> {

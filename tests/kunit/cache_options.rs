@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use kalloc::{
-    cache::{
+    alloc::kmalloc::MAX_SIZE,
+    slab::{
         Construct,
         Field,
         Reset, //
-    },
-    kmalloc::MAX_SIZE, //
+    }, //
 };
 use kernel::prelude::*;
 
@@ -92,11 +92,11 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
-        cache::{
+        slab::{
             ConstructedCache,
             Options, //
-        },
-        KmemCache, //
+        }, //
+        KmemCache,
     };
     use kernel::{
         page::PAGE_SIZE,

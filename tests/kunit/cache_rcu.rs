@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use kalloc::cache::{
+use kalloc::slab::{
     Construct,
     RcuLink,
     RcuRef,
@@ -105,12 +105,12 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
-        cache::{
+        slab::{
             Options,
             RcuCache,
             RcuRef, //
-        },
-        Tag, //
+        }, //
+        Tag,
     };
     use kernel::{
         sync::{

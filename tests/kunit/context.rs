@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use kalloc::{
-    cache::Options,
-    context,
-    gfp::Nonblocking,
-    pages::{
+    accounting::stats::Failures,
+    mm::vmap::ReadOnly,
+    page::{
         ByPage,
         Split, //
     },
-    percpu::PerCpu,
-    stats::Failures,
-    vmalloc::ReadOnly,
+    slab::Options,
+    sys::{
+        context,
+        gfp::Nonblocking,
+        percpu::PerCpu, //
+    }, //
     Array,
     CompoundPages,
     ExactPages,
@@ -25,7 +27,7 @@ use kalloc::{
     Pages,
     Tag,
     VBox,
-    Vmalloc, //
+    Vmalloc,
 };
 use kernel::{
     impl_has_hr_timer,
@@ -59,7 +61,7 @@ use kernel::{
 };
 
 /// More than kmalloc has.
-type Huge = [u8; kalloc::kmalloc::MAX_SIZE + 1];
+type Huge = [u8; kalloc::alloc::kmalloc::MAX_SIZE + 1];
 
 kalloc::sites! {
     pub(crate) Blocks: vmalloc([u8]), "kunit_context_block";

@@ -11,8 +11,8 @@ use crate::refusal::{
     Refusal, //
 };
 use kalloc::{
-    stats::Failures,
-    Tag, //
+    accounting::stats::Failures, //
+    Tag,
 };
 use kernel::{
     ffi::c_uint,

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use kalloc::{
+use kalloc::fs::{
     debugfs::SeqFile,
     procfs::{
         ProcFile,
         Readers, //
     },
-    seq::{
+    seq_file::{
         Output,
-        Records,
-        MAX_RECORD, //
+        Records, //
+        MAX_RECORD,
     }, //
 };
 use kernel::{
@@ -185,7 +185,7 @@ impl Files {
 mod tests {
     use super::*;
     use crate::site::MODULE;
-    use kalloc::failure::Failure;
+    use kalloc::sys::failure::Failure;
     use kernel::{
         error::code::{
             ENOIOCTLCMD,
@@ -253,7 +253,7 @@ mod tests {
         if !cfg!(CONFIG_DEBUG_FS) {
             crate::case::skip!(c"no debugfs");
         }
-        let _taken = kalloc::debugfs::dir().map(|dir| dir.subdir(c"kunit_taken"));
+        let _taken = kalloc::fs::debugfs::dir().map(|dir| dir.subdir(c"kunit_taken"));
         let file = SeqFile::new(module, c"kunit_taken", Never);
         assert!(KBox::pin_init(file, GFP_KERNEL).err() == Some(EEXIST));
         Ok(())

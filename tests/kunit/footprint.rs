@@ -5,12 +5,12 @@
 use crate::block::footprint;
 use core::mem::MaybeUninit;
 use kalloc::{
-    cache::{
+    accounting::family,
+    alloc::kmalloc::MAX_SIZE,
+    slab::{
         Object,
         Options, //
-    },
-    family,
-    kmalloc::MAX_SIZE,
+    }, //
     CompoundPages,
     ExactPages,
     FreePages,
@@ -20,7 +20,7 @@ use kalloc::{
     PageCount,
     Pages,
     SharedPages,
-    Tag, //
+    Tag,
 };
 use kernel::{
     alloc::{
@@ -193,16 +193,18 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
-        memory,
-        site::{
-            Family,
-            Shape, //
+        accounting::{
+            site::{
+                Family,
+                Shape, //
+            },
+            stats::Totals, //
         },
-        stats::Totals,
+        mm::page_info, //
         Array,
         KVmalloc,
         Kmalloc,
-        Vmalloc, //
+        Vmalloc,
     };
 
     #[test]
@@ -275,7 +277,7 @@ mod tests {
         for flags in [GFP_KERNEL, GFP_NOWAIT] {
             let mut array = Array::<u8, KVmalloc<Either>>::zeroed(8 << 20, GFP_KERNEL)?;
             array[9] = 9;
-            assert!(memory::is_vmalloc(&array) && footprint(&array[..]) == 8 << 20);
+            assert!(page_info::is_vmalloc(&array) && footprint(&array[..]) == 8 << 20);
             array.resize(10, flags)?;
             assert!(footprint(&array[..]) <= PAGE_SIZE && array[9] == 9);
             let (live, bytes, slack) = change.live();
@@ -348,12 +350,12 @@ mod tests {
             totals(1_000_000_000, 7 * 1024 * gib),
         ] {
             for shape in [
-                family::kmalloc::shape(Bytes::site(), &live),
-                family::kvmalloc::shape(Either::site(), &live),
-                family::vmalloc::shape(Mapped::site(), &live),
-                family::pages::shape(Blocks::site(), &live),
+                family::Kmalloc::shape(Bytes::site(), &live),
+                family::KVmalloc::shape(Either::site(), &live),
+                family::Vmalloc::shape(Mapped::site(), &live),
+                family::PageAlloc::shape(Blocks::site(), &live),
                 // A unit's site with blocks of other sizes.
-                family::kmalloc::shape(Words::site(), &live),
+                family::Kmalloc::shape(Words::site(), &live),
             ] {
                 assert!(adds_up(shape, &live));
             }
@@ -364,7 +366,7 @@ mod tests {
             (4096, [4096, 1, 1]),
             (16384, [16384, 1, 4]),
         ] {
-            let shape = family::pages::shape(Blocks::site(), &totals(16, 16 * bytes));
+            let shape = family::PageAlloc::shape(Blocks::site(), &totals(16, 16 * bytes));
             let [object_size, objects_per_slab, pages_per_slab] = geometry;
             let slabs = 16_u64.div_ceil(objects_per_slab.into());
             assert!(
@@ -378,11 +380,11 @@ mod tests {
             );
         }
         // One with units only has the geometry of their slabs.
-        let unit = family::kmalloc::unit_footprint(Words::site()) as u64;
-        let shape = family::kmalloc::shape(Words::site(), &totals(10, 10 * unit));
+        let unit = family::Kmalloc::unit_footprint(Words::site()) as u64;
+        let shape = family::Kmalloc::shape(Words::site(), &totals(10, 10 * unit));
         assert!(u64::from(shape.object_size) >= unit && shape.objects_per_slab >= 1);
         // The row includes a large block beside them.
-        let shape = family::kmalloc::shape(Words::site(), &totals(11, 10 * unit + 64 * mib));
+        let shape = family::Kmalloc::shape(Words::site(), &totals(11, 10 * unit + 64 * mib));
         assert!(shape.slabs * u64::from(shape.pages_per_slab) * PAGE_SIZE as u64 > 64 * mib);
         Ok(())
     }

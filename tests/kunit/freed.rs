@@ -6,7 +6,7 @@ use crate::observe::{
     address,
     is_free, //
 };
-use kalloc::cache::{
+use kalloc::slab::{
     Construct,
     Reset, //
 };
@@ -57,12 +57,12 @@ fn is_freed<T>(mut make: impl FnMut() -> Result<T>, at: impl Fn(&T) -> usize) ->
 mod tests {
     use super::*;
     use kalloc::{
-        cache::{
+        alloc::kmalloc::MAX_SLAB_SIZE,
+        slab::{
             ConstructedCache,
             Options, //
         },
-        kmalloc::MAX_SLAB_SIZE,
-        percpu::PerCpu,
+        sys::percpu::PerCpu, //
         Array,
         CompoundPages,
         ExactPages,
@@ -74,7 +74,7 @@ mod tests {
         PageArray,
         PageCount,
         Pages,
-        Vmalloc, //
+        Vmalloc,
     };
     use kernel::{
         alloc::Allocator,
@@ -156,7 +156,11 @@ mod tests {
     #[test]
     fn kvmalloc_realloc() -> Result {
         memory_is_recorded!();
-        for (from, to) in [(100, 8), (8, 0), (100, kalloc::kmalloc::MAX_SIZE + 1)] {
+        for (from, to) in [
+            (100, 8),
+            (8, 0),
+            (100, kalloc::alloc::kmalloc::MAX_SIZE + 1),
+        ] {
             assert!(left_blocks_are_free::<KVmalloc<Either>>(from, to)?);
         }
         Ok(())
@@ -262,11 +266,11 @@ mod tests {
     /// Allocates and drops much more than the machine can lose unnoticed. What others allocate meanwhile is a
     /// part of it.
     fn nothing_is_lost(bytes: usize, mut once: impl FnMut() -> Result) -> Result<bool> {
-        let before = kalloc::memory::free();
+        let before = kalloc::mm::page_info::free();
         for _ in 0..(32 << 20) / bytes {
             once()?;
         }
-        Ok(kalloc::memory::free() + (16 << 20) > before)
+        Ok(kalloc::mm::page_info::free() + (16 << 20) > before)
     }
 
     #[test]

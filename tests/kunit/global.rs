@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use kalloc::global::Global;
+use kalloc::sys::rcu_static::Global;
 use kernel::{
     prelude::*,
     sync::{

@@ -5,7 +5,7 @@ use crate::table::{
     Entry,
     Table, //
 };
-use kalloc::cache::{
+use kalloc::slab::{
     RcuLink,
     Typesafe, //
 };

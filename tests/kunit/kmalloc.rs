@@ -34,18 +34,18 @@ mod tests {
     };
     use core::cell::Cell;
     use kalloc::{
-        kmalloc::{
+        alloc::kmalloc::{
             block_size,
-            usable_size,
+            usable_size, //
             MAX_SIZE,
-            MAX_SLAB_SIZE, //
+            MAX_SLAB_SIZE,
         },
-        memory,
+        mm::page_info, //
         Array,
         KBox,
         KVec,
         KVmalloc,
-        Kmalloc, //
+        Kmalloc,
     };
     use kernel::{
         alloc::NumaNode,
@@ -318,13 +318,13 @@ mod tests {
     fn kvmalloc_goes_beyond_kmalloc() -> Result {
         let change = Change::of::<Either>();
         let mut array = Either_::zeroed(100, GFP_KERNEL)?;
-        assert!(!memory::is_vmalloc(&array));
+        assert!(!page_info::is_vmalloc(&array));
         assert!(change.live() == (1, 100, 28));
         array.fill(3);
 
         let large = MAX_SIZE + 1;
         array.resize(large, GFP_KERNEL)?;
-        assert!(memory::is_vmalloc(&array));
+        assert!(page_info::is_vmalloc(&array));
         assert!(change.live() == (1, large as u64, PAGE_SIZE as u64 - 1));
         assert!(array[..100].iter().all(|&byte| byte == 3));
         assert!(array[100..].iter().all(|&byte| byte == 0));

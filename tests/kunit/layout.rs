@@ -10,18 +10,18 @@ mod tests {
         Mapped, //
     };
     use kalloc::{
-        layout::{
+        mm::address_space::{
             area,
             area_of,
             areas,
-            paging_levels,
+            paging_levels, //
             DIRECT_MAP,
             HOLE,
-            VMALLOC, //
-        },
+            VMALLOC,
+        }, //
         Array,
         Kmalloc,
-        Vmalloc, //
+        Vmalloc,
     };
     use kernel::page::PAGE_SIZE;
 

@@ -12,26 +12,30 @@ kalloc::sites! {
 mod tests {
     use super::*;
     use kalloc::{
-        kmalloc::MAX_SLAB_SIZE,
-        memory::{
-            comes_zeroed,
-            free,
-            is_slab,
-            is_vmalloc,
-            mapped,
-            pfn_of,
-            preemptible,
-            zone_of,
-            zone_of_page, //
+        alloc::{
+            kmalloc::MAX_SLAB_SIZE,
+            vmalloc, //
         },
-        mmap::Mappable,
-        vmalloc,
+        mm::{
+            mmap::Mappable,
+            page_info::{
+                comes_zeroed,
+                free,
+                is_slab,
+                is_vmalloc,
+                mapped,
+                pfn_of,
+                preemptible,
+                zone_of,
+                zone_of_page, //
+            }, //
+        }, //
         Array,
         Gfp,
         Kmalloc,
         Order,
         Pages,
-        Vmalloc, //
+        Vmalloc,
     };
     use kernel::{
         new_spinlock,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use kalloc::mmap::Frame;
+use kalloc::mm::mmap::Frame;
 use kernel::prelude::*;
 
 /// What is mapped of a slab cache.
@@ -20,8 +20,8 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
-        cache::Options,
-        mmap::Mappable,
+        mm::mmap::Mappable,
+        slab::Options, //
         Array,
         CompoundPages,
         ExactPages,
@@ -34,7 +34,7 @@ mod tests {
         PageArray,
         PageCount,
         Pages,
-        Vmalloc, //
+        Vmalloc,
     };
     use kernel::{
         page::PAGE_SIZE,
@@ -116,7 +116,7 @@ mod tests {
         let array = Array::<u8, Vmalloc<Distant>>::zeroed(300 * PAGE_SIZE, GFP_KERNEL)?;
         assert!(has_pages(&array, 300));
         for page in 0..300 {
-            let told = kalloc::memory::pfn_of(&array, page * PAGE_SIZE)?;
+            let told = kalloc::mm::page_info::pfn_of(&array, page * PAGE_SIZE)?;
             assert!(array.pfn(page) == Some(told));
         }
         Ok(())

@@ -11,15 +11,17 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
-        pages::AnyHandle,
-        pages::Block,
+        page::{
+            AnyHandle,
+            Block, //
+        }, //
         CompoundPages,
         ExactPages,
         FreePages,
         Gfp,
         Order,
         PageCount,
-        Pages, //
+        Pages,
     };
     use kernel::{
         page::PAGE_SIZE,
@@ -127,18 +129,18 @@ mod tests {
     fn get_free_pages_takes_no_more() -> Result {
         let order = Order::of::<9>();
         let taken = |free: usize| {
-            let taken = free.saturating_sub(kalloc::memory::free());
+            let taken = free.saturating_sub(kalloc::mm::page_info::free());
             taken > order.bytes() / 2 && taken < order.bytes() / 2 * 3
         };
-        let free = kalloc::memory::free();
+        let free = kalloc::mm::page_info::free();
         let block = Pages::<Owned, _>::uninit(order, GFP_KERNEL)?;
         assert!(taken(free));
         drop(block);
-        let free = kalloc::memory::free();
+        let free = kalloc::mm::page_info::free();
         let block = FreePages::<Owned, _>::uninit(order, GFP_KERNEL)?;
         assert!(taken(free));
         drop(block);
-        let free = kalloc::memory::free();
+        let free = kalloc::mm::page_info::free();
         let block = CompoundPages::<Owned, _>::uninit(order, GFP_KERNEL)?;
         assert!(taken(free));
         drop(block);

@@ -130,7 +130,7 @@ mod tests {
         let change = Change::of::<Blocks>();
         let before = Blocks::site().totals().failures;
         assert!(PageArray::<Blocks>::zeroed(0, GFP_KERNEL).is_err());
-        let too_many = kalloc::vmalloc::max_size() / PAGE_SIZE + 1;
+        let too_many = kalloc::alloc::vmalloc::max_size() / PAGE_SIZE + 1;
         assert!(PageArray::<Blocks>::zeroed(too_many, GFP_KERNEL).is_err());
         assert!(PageArray::<Blocks>::zeroed(usize::MAX, GFP_KERNEL).is_err());
         assert!(change.events() == (0, 0, 3));

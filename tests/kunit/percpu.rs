@@ -24,12 +24,12 @@ impl Drop for Counted {
 mod tests {
     use super::*;
     use kalloc::{
-        memory::preemptible,
-        percpu::{
+        mm::page_info::preemptible,
+        sys::percpu::{
             Counter,
             PerCpu, //
-        },
-        Gfp, //
+        }, //
+        Gfp,
     };
     use kernel::{
         cpu::{

@@ -15,13 +15,13 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
-        kmalloc,
-        memory,
-        stats::{
+        accounting::stats::{
             Failures,
             Sizes,
             Totals, //
         },
+        alloc::kmalloc,
+        mm::page_info, //
         Array,
         Gfp,
         KBox,
@@ -30,7 +30,7 @@ mod tests {
         Order,
         Pages,
         Tag,
-        Vmalloc, //
+        Vmalloc,
     };
     use kernel::{
         alloc::NumaNode,
@@ -77,7 +77,7 @@ mod tests {
     fn kvmalloc_units_take_what_they_really_do() -> Result {
         let change = Change::of::<Either_>();
         let block = KVBox::<[u8; 70000], Either_>::zeroed(GFP_KERNEL)?;
-        let takes = if memory::is_vmalloc(&*block) {
+        let takes = if page_info::is_vmalloc(&*block) {
             18 * PAGE_SIZE
         } else {
             128 << 10

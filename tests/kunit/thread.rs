@@ -40,7 +40,7 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
-        cache::Options,
+        slab::Options, //
         Array,
         CompoundPages,
         ExactPages,
@@ -60,7 +60,7 @@ mod tests {
         Tag,
         VBox,
         VVec,
-        Vmalloc, //
+        Vmalloc,
     };
     use kernel::{
         new_mutex,
@@ -119,7 +119,7 @@ mod tests {
         assert!(dropped_elsewhere::<Either, _>(boxed, |value| **value == 5)?);
         let vec = || Ok(KVVec::<u64, Either>::with_capacity(3, GFP_KERNEL)?);
         assert!(dropped_elsewhere::<Either, _>(vec, |vec| vec.capacity() == 3)?);
-        let size = kalloc::kmalloc::MAX_SIZE + 1;
+        let size = kalloc::alloc::kmalloc::MAX_SIZE + 1;
         let array = move || Ok(Array::<u8, KVmalloc<Either>>::zeroed(size, GFP_KERNEL)?);
         assert!(dropped_elsewhere::<Either, _>(array, move |array| array
             [size - 1]

@@ -4,17 +4,17 @@
 //! field of an object. And a cache whose last object goes when the scenario says so.
 
 use kalloc::{
-    cache::{
+    slab::{
         ArcObject,
         Field,
         Options,
         RcuCache,
         Typesafe, //
-    },
+    }, //
     KmemCache,
     Order,
     PageArray,
-    Pages, //
+    Pages,
 };
 use kernel::{
     debugfs::{

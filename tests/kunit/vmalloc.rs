@@ -19,19 +19,19 @@ mod tests {
     use super::*;
     use crate::Change;
     use kalloc::{
-        memory::{
+        alloc::vmalloc::max_size,
+        mm::page_info::{
             is_vmalloc,
             is_writable,
             pfn_of,
             pfns, //
-        },
-        vmalloc::max_size,
+        }, //
         Array,
         Mapping,
         PageArray,
         VBox,
         VVec,
-        Vmalloc, //
+        Vmalloc,
     };
 
     type Buffer = Array<u8, Vmalloc<Bytes>>;

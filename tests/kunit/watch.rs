@@ -5,7 +5,7 @@
 /// What a test did to a site.
 pub(crate) struct Change {
     site: &'static kalloc::Site,
-    before: kalloc::stats::Totals,
+    before: kalloc::accounting::stats::Totals,
 }
 
 impl Change {

@@ -2,7 +2,7 @@
 
 //! Zones that an allocator cannot give are not asked for, whatever the caller's flags are.
 
-use kalloc::cache::{
+use kalloc::slab::{
     Construct,
     Reset,
     Typesafe, //
@@ -43,16 +43,16 @@ mod tests {
         Calls, //
     };
     use kalloc::{
-        cache::{
-            ConstructedCache,
-            Options,
-            RcuCache, //
-        },
-        kmalloc::MAX_SLAB_SIZE,
-        pages::{
+        alloc::kmalloc::MAX_SLAB_SIZE,
+        page::{
             AnyHandle,
             Block, //
         },
+        slab::{
+            ConstructedCache,
+            Options,
+            RcuCache, //
+        }, //
         Array,
         CompoundPages,
         ExactPages,
@@ -65,7 +65,7 @@ mod tests {
         PageCount,
         Pages,
         Vmalloc,
-        Zone, //
+        Zone,
     };
     use kernel::{
         alloc::{

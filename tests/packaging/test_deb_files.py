@@ -51,7 +51,7 @@ def test_source_package_is_whole(tmp_path: Path) -> None:
     # Every file that a crate or a helper of the modules is made of.
     wanted = {str(path.relative_to(TREE)) for top in ("rust", "samples") for path in (TREE / top).rglob("*.[rch]*")
               if "userspace" not in path.parts and path.suffix in (".rs", ".c", ".h")}
-    assert wanted <= there and {"Kbuild", "rust/bindings/parameters"} <= there, wanted - there
+    assert wanted <= there and {"Kbuild", "rust/sys/bindgen_parameters"} <= there, wanted - there
     assert not [path for path in there if "__pycache__" in path], there
     # As DKMS calls it, from there: it is whole, understands its options, and refuses what is not there.
     done = subprocess.run(["sh", "-c", configured('"$PRE_BUILD"')], cwd=source, capture_output=True, text=True, check=False)

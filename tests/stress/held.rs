@@ -5,7 +5,9 @@
 use crate::block::footprint;
 use core::mem::MaybeUninit;
 use kalloc::{
-    cache::{
+    alloc::kmalloc,
+    mm::page_info,
+    slab::{
         ArcObject,
         Construct,
         Constructed,
@@ -15,9 +17,7 @@ use kalloc::{
         RcuRef,
         Reset,
         Typesafe, //
-    },
-    kmalloc,
-    memory,
+    }, //
     Array,
     FreePages,
     KBox,
@@ -28,7 +28,7 @@ use kalloc::{
     Order,
     PageArray,
     Pages,
-    Vmalloc, //
+    Vmalloc,
 };
 use kernel::{
     alloc::{
@@ -158,7 +158,7 @@ impl Held {
             Held::Word(b) => (0, (contiguous(24), footprint(&**b))),
             Held::Odd(b) => (0, (contiguous(5), footprint(&**b))),
             Held::Bytes(b) => (1, (contiguous(b.len()), footprint(&b[..]))),
-            Held::Either(b) if memory::is_vmalloc(b) => {
+            Held::Either(b) if page_info::is_vmalloc(b) => {
                 (2, ((b.len(), whole_pages(b.len())), footprint(&b[..])))
             }
             Held::Either(b) => (2, (contiguous(b.len()), footprint(&b[..]))),

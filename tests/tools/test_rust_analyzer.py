@@ -21,11 +21,11 @@ from kalloc_dev.toolchain.compilers import toolchain
 PATIENCE = 240.0
 # A file, a line of it with the word to ask about in brackets, and what the definition's file and line have.
 WAYS = (
-    ("samples/kalloc_exercise.rs", "kalloc::[register](module, workload::SITES)?;", "rust/registry.rs", "pub fn register("),
-    ("samples/exercise/workload.rs", "[KmemCache]::", "rust/cache.rs", "pub struct KmemCache<"),
-    ("samples/exercise/workload.rs", "[KBox]::", "rust/kmalloc.rs", "pub type KBox<"),
-    ("tests/kunit/kmalloc.rs", "[usable_size](", "rust/kmalloc.rs", "pub fn usable_size("),
-    ("bench/cache.rs", "KmemCache::[new](", "rust/cache.rs", "pub fn new("),
+    ("samples/kalloc_exercise.rs", "kalloc::[register](module, workload::SITES)?;", "rust/accounting/registry.rs", "pub fn register("),
+    ("samples/exercise/workload.rs", "[KmemCache]::", "rust/slab.rs", "pub struct KmemCache<"),
+    ("samples/exercise/workload.rs", "[KBox]::", "rust/alloc/kmalloc.rs", "pub type KBox<"),
+    ("tests/kunit/kmalloc.rs", "[usable_size](", "rust/alloc/kmalloc.rs", "pub fn usable_size("),
+    ("bench/cache.rs", "KmemCache::[new](", "rust/slab.rs", "pub fn new("),
     ("rust/kalloc.rs", "-> impl PinInit<Self, [Error]>", "rust/kernel/error.rs", "pub struct Error("),
     ("tools/kallocinfo/tests/comparing.rs", "-> [Snapshot]", "tools/kallocinfo/src/snapshot.rs", "pub struct Snapshot"),
 )

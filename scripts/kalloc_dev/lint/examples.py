@@ -73,5 +73,5 @@ def reachable(items: dict[str, Item], root: int) -> dict[str, tuple[Item, bool]]
 
 
 def part_of(path: Path) -> str:
-    """The part of the crate that a file belongs to: pages, for rust/pages.rs and all in rust/pages/."""
+    """The part of the crate that a file belongs to: pages, for rust/page.rs and all in rust/pages/."""
     return Path(path.parts[1]).stem

@@ -3,7 +3,7 @@
 //! Errors that mean something to the C code which calls back: try again, wait, restart, or a bug.
 
 use crate::attack::Attacker;
-use kalloc::{
+use kalloc::fs::{
     debugfs::{
         Commands,
         SeqFile, //
@@ -12,7 +12,7 @@ use kalloc::{
         ProcFile,
         Readers, //
     },
-    seq::{
+    seq_file::{
         Output,
         Records, //
     }, //

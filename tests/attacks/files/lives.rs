@@ -9,19 +9,21 @@ use core::mem::{
     MaybeUninit, //
 };
 use kalloc::{
-    debugfs::{
-        self,
-        SeqFile, //
-    },
-    procfs::{
-        ProcFile,
-        Readers, //
-    },
-    seq::{
-        Output,
-        Records, //
-    },
-    Tag, //
+    fs::{
+        debugfs::{
+            self,
+            SeqFile, //
+        },
+        procfs::{
+            ProcFile,
+            Readers, //
+        },
+        seq_file::{
+            Output,
+            Records, //
+        }, //
+    }, //
+    Tag,
 };
 use kernel::{
     prelude::*,

@@ -3,13 +3,13 @@
 //! Names that mean something to the VFS, that others have, and that are hardly names.
 
 use crate::attack::Attacker;
-use kalloc::{
+use kalloc::fs::{
     debugfs::SeqFile,
     procfs::{
         ProcFile,
         Readers, //
     },
-    seq::{
+    seq_file::{
         Output,
         Records, //
     }, //

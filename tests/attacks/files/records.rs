@@ -3,13 +3,13 @@
 //! Records that never end, are too large, or are no text.
 
 use crate::attack::Attacker;
-use kalloc::{
+use kalloc::fs::{
     debugfs::SeqFile,
     procfs::{
         ProcFile,
         Readers, //
     },
-    seq::{
+    seq_file::{
         Output,
         Records, //
     }, //

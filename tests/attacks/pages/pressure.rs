@@ -12,11 +12,11 @@ use crate::attack::{
     Attacker, //
 };
 use kalloc::{
-    memory,
+    mm::page_info, //
     Gfp,
     Order,
     PageArray,
-    Pages, //
+    Pages,
 };
 use kernel::{
     interrupt,
@@ -32,7 +32,7 @@ use kernel::{
 /// invoked, which would be in the log.
 fn exhaust(gfp: Gfp) -> Result {
     let quiet = Gfp::KERNEL | Gfp::NORETRY | Gfp::NOWARN;
-    let mut held = KVVec::with_capacity(memory::free() / PAGE_SIZE + 10_000, GFP_KERNEL)?;
+    let mut held = KVVec::with_capacity(page_info::free() / PAGE_SIZE + 10_000, GFP_KERNEL)?;
     let mut failures = 0;
     while failures < 3 {
         let page = Pages::<Blocks, _>::uninit(Order::ZERO, quiet);

@@ -8,11 +8,11 @@ use crate::attack::{
     Attacker, //
 };
 use kalloc::{
-    memory,
-    percpu::PerCpu,
+    mm::page_info,
+    sys::percpu::PerCpu, //
     Array,
     KVmalloc,
-    Tag, //
+    Tag,
 };
 use kernel::{
     page::PAGE_SIZE,
@@ -28,7 +28,7 @@ pub(super) fn shrunk(_: &Attacker) -> Result {
     const BLOCKS: usize = 6;
     const SIZE: usize = 8 << 20;
     let mut blocks = KVec::new();
-    let before = memory::free();
+    let before = page_info::free();
     for _ in 0..BLOCKS {
         let block = Array::<u8, KVmalloc<Areas>>::zeroed(SIZE, GFP_KERNEL)?;
         blocks.push(block, GFP_KERNEL)?;
@@ -37,7 +37,7 @@ pub(super) fn shrunk(_: &Attacker) -> Result {
     for block in &mut blocks {
         block.resize(10, GFP_KERNEL)?;
     }
-    let taken = before.saturating_sub(memory::free());
+    let taken = before.saturating_sub(page_info::free());
     let totals = Areas::site().totals();
     pr_info!(
         "{BLOCKS} blocks: {} bytes, {} allocated, {taken} taken\n",
@@ -56,7 +56,7 @@ pub(super) fn shrunk(_: &Attacker) -> Result {
 /// Blocks are asked how much of them is mapped; there need not be a hole behind them.
 pub(super) fn mapped(_: &Attacker) -> Result {
     let block = Array::<u8, KVmalloc<Areas>>::zeroed(8 << 20, GFP_KERNEL)?;
-    if !memory::is_vmalloc(&block) {
+    if !page_info::is_vmalloc(&block) {
         return Ok(());
     }
     for start in [0, 1, 5000, 4 << 20, (8 << 20) - 1] {
@@ -64,14 +64,14 @@ pub(super) fn mapped(_: &Attacker) -> Result {
             let Some(part) = block.get(start..(8 << 20).min(start + len)) else {
                 continue;
             };
-            let mapped = memory::mapped(part)?;
+            let mapped = page_info::mapped(part)?;
             // To the end of a page, at least; the block's, at most.
             holds!(mapped >= part.len());
             holds!((start + mapped) % PAGE_SIZE == 0);
             holds!(start + mapped <= 8 << 20);
         }
     }
-    holds!(memory::mapped(&[]).is_err());
+    holds!(page_info::mapped(&[]).is_err());
     drop(block);
     holds!(live::<Areas>() == 0);
     Ok(())

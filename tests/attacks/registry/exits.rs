@@ -12,12 +12,12 @@ use crate::{
 };
 use core::mem::forget;
 use kalloc::{
-    cache::{
+    slab::{
         ConstructedCache,
         Options,
         RcuCache, //
-    },
-    KmemCache, //
+    }, //
+    KmemCache,
 };
 use kernel::prelude::*;
 

@@ -3,7 +3,7 @@
 //! Figures that anybody can make up, since their fields are public.
 
 use crate::attack::Attacker;
-use kalloc::stats::{
+use kalloc::accounting::stats::{
     Failures,
     Totals, //
 };

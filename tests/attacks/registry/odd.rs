@@ -4,9 +4,9 @@
 
 use crate::attack::Attacker;
 use kalloc::{
-    cache::Options,
+    slab::Options, //
     KBox as CountedBox,
-    KmemCache, //
+    KmemCache,
 };
 use kernel::prelude::*;
 

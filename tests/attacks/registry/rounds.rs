@@ -9,12 +9,12 @@ use crate::attack::{
     Attacker, //
 };
 use kalloc::{
-    cache::Options,
+    slab::Options, //
     Array,
     KBox as CountedBox,
     Kmalloc,
     KmemCache,
-    Tag, //
+    Tag,
 };
 use kernel::{
     prelude::*,

@@ -10,13 +10,13 @@ use super::{
 use crate::attack::Attacker;
 use core::mem::offset_of;
 use kalloc::{
-    cache::{
+    field,
+    slab::{
         Field,
         Object,
         Options, //
-    },
-    field,
-    KmemCache, //
+    }, //
+    KmemCache,
 };
 use kernel::{
     prelude::*,

@@ -16,7 +16,7 @@ use crate::attack::{
     Attacker, //
 };
 use kalloc::{
-    cache::{
+    slab::{
         ArcObject,
         Constructed,
         ConstructedCache,
@@ -25,13 +25,13 @@ use kalloc::{
         RcuLink,
         RcuRef,
         Slot, //
-    },
+    }, //
     Array,
     KBox as CountedBox,
     KVBox as CountedKVBox,
     KVec as CountedVec,
     KmemCache,
-    Vmalloc, //
+    Vmalloc,
 };
 use kernel::{
     impl_has_hr_timer,

@@ -11,7 +11,7 @@ use crate::attack::{
     Attacker, //
 };
 use core::mem::forget;
-use kalloc::cache::{
+use kalloc::slab::{
     Construct,
     Options,
     RcuCache,

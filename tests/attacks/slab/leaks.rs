@@ -13,14 +13,14 @@ use super::{
 use crate::attack::Attacker;
 use core::mem::forget;
 use kalloc::{
-    cache::{
+    slab::{
         ConstructedCache,
         Options,
         RcuCache,
         RcuLink, //
-    },
+    }, //
     KBox as CountedBox,
-    KmemCache, //
+    KmemCache,
 };
 use kernel::{
     prelude::*,

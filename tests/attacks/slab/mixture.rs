@@ -13,15 +13,15 @@ use crate::attack::{
     Attacker, //
 };
 use kalloc::{
-    cache::{
+    accounting::family,
+    slab::{
         ArcObject,
         ConstructedCache,
         Options,
-        Slab,
         Slot, //
-    },
+    }, //
     KmemCache,
-    Tag, //
+    Tag,
 };
 use kernel::{
     prelude::*,
@@ -30,7 +30,7 @@ use kernel::{
 };
 
 /// Objects, slots and a batch, each made of another at random; the site counts them.
-fn mix<S: Tag<Family = Slab, Object = [u64; 3]>>() -> Result {
+fn mix<S: Tag<Family = family::SlabCache, Object = [u64; 3]>>() -> Result {
     let cache = Arc::new(KmemCache::<S>::new(Options::new())?, GFP_KERNEL)?;
     let mut objects = KVVec::<ArcObject<S>>::new();
     let mut slots = KVVec::<Slot<S, Arc<KmemCache<S>>>>::new();

@@ -13,7 +13,7 @@ use crate::attack::{
     Attacker, //
 };
 use kalloc::{
-    cache::{
+    slab::{
         ArcObject,
         Construct,
         ConstructedCache,
@@ -21,9 +21,9 @@ use kalloc::{
         RcuCache,
         RcuLink,
         Reset, //
-    },
+    }, //
     KmemCache,
-    Tag, //
+    Tag,
 };
 use kernel::{
     prelude::*,

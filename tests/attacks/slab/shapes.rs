@@ -10,15 +10,14 @@ use super::{
 };
 use crate::attack::Attacker;
 use kalloc::{
-    cache::{
+    slab::{
         Construct,
         ConstructedCache,
         Options,
         Reset,
-        Slab, //
-    },
+        SlabSite, //
+    }, //
     KmemCache,
-    Tag, //
 };
 use kernel::prelude::*;
 
@@ -59,7 +58,7 @@ mod named {
 }
 
 /// A cache of a site, or why there is none.
-fn error_of<S: Tag<Family = Slab, Object: Sized>>() -> Option<Error> {
+fn error_of<S: SlabSite>() -> Option<Error> {
     KmemCache::<S>::new(Options::new()).err()
 }
 

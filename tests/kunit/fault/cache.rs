@@ -36,11 +36,11 @@ mod tests {
     };
     use core::cell::Cell;
     use kalloc::{
-        cache::{
+        slab::{
             Options,
             Rejected, //
-        },
-        KmemCache, //
+        }, //
+        KmemCache,
     };
     use kernel::{
         alloc::{

@@ -20,7 +20,7 @@ mod tests {
         Counts, //
     };
     use kalloc::{
-        cache::Options,
+        slab::Options, //
         Array,
         CompoundPages,
         ExactPages,
@@ -35,7 +35,7 @@ mod tests {
         Pages,
         Tag,
         VBox,
-        Vmalloc, //
+        Vmalloc,
     };
     use kernel::{
         page::PAGE_SIZE,
@@ -89,7 +89,7 @@ mod tests {
             Ok((boxed, array))
         };
         assert!(needs_none::<Mapped, _>(make, |(boxed, array)| {
-            *boxed == 5 && kalloc::memory::pfns(&array).is_ok_and(|pfns| pfns.count() == 9)
+            *boxed == 5 && kalloc::mm::page_info::pfns(&array).is_ok_and(|pfns| pfns.count() == 9)
         })?);
         // Where unmapping is left to the worker.
         assert!(needs_none::<Mapped, _>(make, |owners| {

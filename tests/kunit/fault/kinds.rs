@@ -2,7 +2,7 @@
 
 //! Caches whose objects stay constructed, and those that readers find under RCU.
 
-use kalloc::cache::{
+use kalloc::slab::{
     Construct,
     Reset,
     Typesafe, //
@@ -43,7 +43,7 @@ mod tests {
         refuse_each,
         Counts, //
     };
-    use kalloc::cache::{
+    use kalloc::slab::{
         ConstructedCache,
         Options,
         RcuCache,

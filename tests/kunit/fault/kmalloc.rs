@@ -6,7 +6,7 @@ use kernel::{
 };
 
 /// More than a slab has, for kmalloc.
-pub(crate) type Large = [u8; kalloc::kmalloc::MAX_SLAB_SIZE + 1];
+pub(crate) type Large = [u8; kalloc::alloc::kmalloc::MAX_SLAB_SIZE + 1];
 
 kalloc::sites! {
     pub(crate) Words: kmalloc([u64]), "kunit_fault_kmalloc";
@@ -28,18 +28,18 @@ mod tests {
     };
     use core::cell::Cell;
     use kalloc::{
-        kmalloc::{
-            block_size,
-            MAX_SIZE, //
+        alloc::kmalloc::{
+            block_size, //
+            MAX_SIZE,
         },
-        memory,
+        mm::page_info, //
         Array,
         KBox,
         KVBox,
         KVVec,
         KVec,
         KVmalloc,
-        Kmalloc, //
+        Kmalloc,
     };
     use kernel::alloc::{
         AllocError,
@@ -301,7 +301,7 @@ mod tests {
                 |array| {
                     array.len() == from
                         && all(array, 9)
-                        && memory::is_vmalloc(array) == (from > MAX_SIZE)
+                        && page_info::is_vmalloc(array) == (from > MAX_SIZE)
                 },
             )?;
             assert!((faults.failed > 0) == fails && faults.needs_memory == needs_memory);

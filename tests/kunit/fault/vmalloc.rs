@@ -22,13 +22,13 @@ mod tests {
         Counts, //
     };
     use kalloc::{
-        vmalloc::ReadOnly,
+        mm::vmap::ReadOnly, //
         Array,
         Mapping,
         PageArray,
         VBox,
         VVec,
-        Vmalloc, //
+        Vmalloc,
     };
     use kernel::{
         alloc::{

@@ -4,14 +4,14 @@
 //! pointer to this module's code or data behind is refused; loading fails if something is not.
 
 use kalloc::{
-    cache::{
+    slab::{
         ConstructedCache,
         Options,
         RcuCache, //
-    },
+    }, //
     KBox,
     KmemCache,
-    Tag, //
+    Tag,
 };
 use kalloc_owner::{
     late,

@@ -2,7 +2,7 @@
 
 //! A module whose sites another one uses: `kalloc_borrower.ko`.
 
-use kalloc::cache::{
+use kalloc::slab::{
     Construct,
     Reset,
     Typesafe, //

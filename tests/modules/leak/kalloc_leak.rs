@@ -4,23 +4,25 @@
 //! taken back where nobody may wait for its readers, and the directory in debugfs.
 
 use kalloc::{
-    cache::Options,
-    debugfs,
-    global::Global,
-    procfs::{
-        ProcFile,
-        Readers, //
+    fs::{
+        debugfs,
+        procfs::{
+            ProcFile,
+            Readers, //
+        },
+        seq_file::{
+            Output,
+            Records, //
+        }, //
     },
-    seq::{
-        Output,
-        Records, //
-    },
+    slab::Options,
+    sys::rcu_static::Global, //
     Array,
     KBox,
     KmemCache,
     Order,
     Pages,
-    Vmalloc, //
+    Vmalloc,
 };
 use kernel::{
     prelude::*,

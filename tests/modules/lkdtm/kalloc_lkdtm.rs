@@ -8,21 +8,21 @@
 
 use core::mem::MaybeUninit;
 use kalloc::{
-    cache::{
+    slab::{
         ArcObject,
         Options, //
     },
-    global::{
+    sys::rcu_static::{
         Global,
         Published, //
-    },
+    }, //
     KBox,
     KmemCache,
     Mapping,
     Order,
     PageArray,
     Pages,
-    VBox, //
+    VBox,
 };
 use kernel::{
     ffi::c_uint,

@@ -13,11 +13,11 @@
 #![deny(unsafe_code)]
 
 use kalloc::{
-    mmap::{
+    mm::mmap::{
         self,
         Frame, //
-    },
-    KBox, //
+    }, //
+    KBox,
 };
 use kernel::{
     fs::{

@@ -15,7 +15,7 @@ HEADLINE = re.compile(
 # What klog knows by its level only: the tally's word is no splat.
 ONLY_BY_LEVEL = ("miscount",)
 # A cache that nobody has any more is destroyed by a worker, if it comes first.
-LATER = re.compile(r"^Workqueue: .*kalloc6reaper3run")
+LATER = re.compile(r"^Workqueue: .*kalloc3sys4work")
 
 
 def complaints(section: str, report: Report, text: str, perhaps: str) -> Iterator[str]:

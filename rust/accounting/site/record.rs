@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Counting at a site, as its unit and its family have it counted.
+
+use super::{
+    unit, //
+    Family,
+    Tag,
+};
+use crate::{
+    accounting::{
+        size_histogram::Bucket,
+        stats::counter, //
+    },
+    sys::gfp::Gfp, //
+};
+
+/// Counts a block for `size` bytes, not 0, that was allocated for `S` and takes `footprint` bytes.
+#[inline(always)]
+pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
+    if unit::<S>() != 0 && size == unit::<S>() && !S::Family::VARIES {
+        // SAFETY: For the object that was allocated.
+        return unsafe { S::count_unit::<{ counter::UNIT_ALLOCS }>() };
+    }
+    let cookie = S::site().cookie();
+    if unit::<S>() == 0 {
+        // SAFETY: The site is made for `S`, and so has no unit either.
+        unsafe { cookie.count_sized::<{ counter::SIZED_ALLOCS }>(bucket::<S>(size)) };
+    } else {
+        cookie.count::<{ counter::ALLOCS }>();
+    }
+    // Where all blocks are full, this is known when compiling.
+    if (unit::<S>() != 0 || S::Family::CLASS_SIZE.is_none()) && footprint != size {
+        cookie.add::<{ counter::SLACK_IN }>((footprint - size) as u64);
+    }
+    cookie.add::<{ counter::BYTES_IN }>(size as u64);
+}
+
+/// Counts a block for `size` bytes of `S`, taking `footprint`, that is about to be freed.
+#[inline(always)]
+pub(crate) fn count_free<S: Tag>(size: usize, footprint: usize) {
+    if unit::<S>() != 0 && size == unit::<S>() && !S::Family::VARIES {
+        // SAFETY: For the object that is freed.
+        return unsafe { S::count_unit::<{ counter::UNIT_FREES }>() };
+    }
+    let cookie = S::site().cookie();
+    if unit::<S>() == 0 {
+        // SAFETY: The site is made for `S`, and so has no unit either.
+        unsafe { cookie.count_sized::<{ counter::SIZED_FREES }>(bucket::<S>(size)) };
+    } else {
+        cookie.count::<{ counter::FREES }>();
+    }
+    // Where all blocks are full, this is known when compiling.
+    if (unit::<S>() != 0 || S::Family::CLASS_SIZE.is_none()) && footprint != size {
+        cookie.add::<{ counter::SLACK_OUT }>((footprint - size) as u64);
+    }
+    cookie.add::<{ counter::BYTES_OUT }>(size as u64);
+}
+
+/// Counts `blocks` allocated for `S`, which has no unit: each of `size` bytes, and full.
+#[inline]
+pub(crate) fn count_allocs<S: Tag>(blocks: usize, size: usize) {
+    const { assert!(unit::<S>() == 0) };
+    let cookie = S::site().cookie();
+    // SAFETY: The site is made for `S`, and so has no unit either.
+    unsafe { cookie.add_sized::<{ counter::SIZED_ALLOCS }>(bucket::<S>(size), blocks as u64) };
+    cookie.add::<{ counter::BYTES_IN }>((blocks * size) as u64);
+}
+
+/// Counts `blocks` of `S`, which has no unit, that are about to be freed: each of `size` bytes, and full.
+#[inline]
+pub(crate) fn count_frees<S: Tag>(blocks: usize, size: usize) {
+    const { assert!(unit::<S>() == 0) };
+    let cookie = S::site().cookie();
+    // SAFETY: The site is made for `S`, and so has no unit either.
+    unsafe { cookie.add_sized::<{ counter::SIZED_FREES }>(bucket::<S>(size), blocks as u64) };
+    cookie.add::<{ counter::BYTES_OUT }>((blocks * size) as u64);
+}
+
+/// The bucket of a block's size.
+#[inline(always)]
+fn bucket<S: Tag>(size: usize) -> Bucket {
+    if S::Family::MAX_SIZE > Bucket::MAX_SIZE {
+        Bucket::of(size.min(Bucket::MAX_SIZE))
+    } else {
+        Bucket::of(size)
+    }
+}
+
+/// Counts an allocation for `S` that failed: one that could not be, if `invalid`, else for want of
+/// memory.
+#[cold]
+pub(crate) fn count_failure<S: Tag>(gfp: Gfp, invalid: bool) {
+    let cookie = S::site().cookie();
+    if invalid {
+        cookie.count::<{ counter::INVALID }>();
+    } else if gfp.may_sleep() {
+        cookie.count::<{ counter::NO_MEMORY }>();
+    } else {
+        cookie.count::<{ counter::NO_WAIT }>();
+    }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Allocators of blocks of any size: kmalloc, kvmalloc and vmalloc.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`array`](mod@array) | an array of a fixed length in memory of one of the allocators |
+//! | [`kmalloc`] | physically contiguous blocks |
+//! | [`kvmalloc`] | kmalloc for small blocks, vmalloc for large ones |
+//! | [`vmalloc`] | virtually contiguous blocks of single pages |
+
+#[doc(hidden)]
+pub mod allocator;
+pub mod array;
+pub mod kmalloc;
+pub mod kvmalloc;
+pub mod vmalloc;

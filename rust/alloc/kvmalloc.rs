@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! kvmalloc: kmalloc if there is a block, else vmalloc.
+
+use crate::{
+    accounting::{
+        family,
+        site::{
+            Family,
+            Shape,
+            Site, //
+        },
+        stats::Totals, //
+    },
+    alloc::{
+        allocator::{
+            relocate, //
+            Counted,
+            Source,
+            Token,
+            PARTITIONED,
+        },
+        kmalloc::{
+            backend::shape,
+            size_class::Class, //
+            MAX_SIZE,
+        },
+        vmalloc, //
+    },
+    sys::{
+        bindings,
+        context,
+        gfp::Gfp,
+        node, //
+    }, //
+};
+use core::{
+    alloc::Layout,
+    ptr::NonNull, //
+};
+use kernel::{
+    alloc::{Box, NumaNode, Vec},
+    ffi::c_ulong,
+    page::PAGE_SIZE, //
+};
+
+/// The kvmalloc allocator, counting at site `S`: kmalloc if there is a block, else vmalloc.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{alloc::kmalloc::MAX_SIZE, Array, KVmalloc};
+///
+/// kalloc::sites! {
+///     Tables: kvmalloc([u8]), "doc_kvmalloc";
+/// }
+///
+/// // More than kmalloc has.
+/// let table = Array::<u8, KVmalloc<Tables>>::zeroed(MAX_SIZE + 1, GFP_KERNEL)?;
+/// assert_eq!(table.last(), Some(&0));
+/// # Ok::<(), Error>(())
+/// ```
+pub type KVmalloc<S> = Counted<family::KVmalloc, S>;
+
+/// A `T` in kvmalloc memory.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::KVBox;
+///
+/// kalloc::sites! {
+///     Bitmaps: kvmalloc([u64; 1 << 16]), "doc_kvbox";
+/// }
+///
+/// // Zeroed where it is: half a megabyte would not fit on the stack.
+/// let bitmap = KVBox::<[u64; 1 << 16], Bitmaps>::zeroed(GFP_KERNEL)?;
+/// assert_eq!(bitmap.last(), Some(&0));
+/// # Ok::<(), Error>(())
+/// ```
+pub type KVBox<T, S> = Box<T, KVmalloc<S>>;
+
+/// A growing array in kvmalloc memory.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::KVVec;
+///
+/// kalloc::sites! {
+///     Lists: kvmalloc([u64]), "doc_kvvec";
+/// }
+///
+/// let mut list = KVVec::<u64, Lists>::with_capacity(100_000, GFP_KERNEL)?;
+/// list.push(7, GFP_KERNEL)?;
+/// assert_eq!(list.first(), Some(&7));
+/// # Ok::<(), Error>(())
+/// ```
+pub type KVVec<T, S> = Vec<T, KVmalloc<S>>;
+
+impl Family for family::KVmalloc {
+    const NAME: &'static str = "kvmalloc";
+    const MAX_SIZE: usize = i32::MAX as usize;
+    const VARIES: bool = true;
+
+    fn unit_footprint(site: &Site) -> usize {
+        site.unit()
+    }
+
+    fn shape(site: &Site, live: &Totals) -> Shape {
+        shape(site.unit(), live)
+    }
+}
+
+// SAFETY: kvmalloc memory stays until it is freed, and is aligned as asked.
+unsafe impl Source for family::KVmalloc {
+    const MIN_ALIGN: usize = bindings::ARCH_KMALLOC_MINALIGN;
+
+    #[inline]
+    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode, token: Token) -> Option<NonNull<u8>> {
+        if vmalloc::is_rounded_up(layout.size()) {
+            // SAFETY: By the requirement of this function.
+            return unsafe { exact(layout, gfp, node, token) };
+        }
+        // SAFETY: By the requirement of this function. NULL asks for a new block.
+        unsafe { kvrealloc(core::ptr::null(), layout, gfp, node, token) }
+    }
+
+    #[inline]
+    unsafe fn realloc(
+        ptr: NonNull<u8>,
+        old_size: usize,
+        layout: Layout,
+        gfp: Gfp,
+        node: NumaNode,
+        token: Token,
+    ) -> Option<NonNull<u8>> {
+        let size = layout.size();
+        // C would leave a block that is mapped by larger pages all its memory.
+        let keeps_huge = vmalloc::whole_pages(size) < vmalloc::whole_pages(old_size)
+            && vmalloc::may_be_huge(old_size);
+        if is_vmalloc(ptr) && !keeps_huge && size <= max_kvmalloc_size() {
+            // SAFETY: By the requirements of this function; such a block is a vmalloc block.
+            return unsafe { family::Vmalloc::realloc(ptr, old_size, layout, gfp, node, token) };
+        }
+        if !is_vmalloc(ptr) && size < old_size {
+            // SAFETY: By the requirements of this function; a kvmalloc block outside of the
+            // vmalloc area is a kmalloc block, and a smaller kmalloc block is a kvmalloc block.
+            return unsafe { family::Kmalloc::realloc(ptr, old_size, layout, gfp, node, token) };
+        }
+        if !is_vmalloc(ptr) && !vmalloc::is_rounded_up(size) {
+            // SAFETY: By the requirements of this function.
+            return unsafe { kvrealloc(ptr.as_ptr().cast_const(), layout, gfp, node, token) };
+        }
+        // SAFETY: By the requirements of this function.
+        unsafe { relocate::<Self>(ptr, old_size, layout, gfp, node, token) }
+    }
+
+    #[inline]
+    unsafe fn free(ptr: NonNull<u8>) {
+        if is_vmalloc(ptr) {
+            // SAFETY: By the requirements of this function; such a block is a vmalloc block, of more
+            // than a page, or resized as one.
+            unsafe { vmalloc::free(ptr) };
+        } else {
+            // SAFETY: By the requirements of this function; other blocks are kmalloc's.
+            unsafe { bindings::kfree(ptr.as_ptr().cast()) };
+        }
+    }
+
+    fn refuses(layout: Layout, gfp: Gfp, node: NumaNode) -> bool {
+        let interrupt = layout.size() > PAGE_SIZE && !context::may_map();
+        // What may come from vmalloc, or is there; of smaller blocks, to ask in this way is a mistake.
+        let sleeps = gfp.may_sleep() && context::is_atomic();
+        let misplaced = interrupt || sleeps;
+        layout.size() > max_kvmalloc_size() || misplaced || node::node_id(node).is_none()
+    }
+
+    #[inline]
+    fn footprint(ptr: NonNull<u8>, size: usize) -> usize {
+        if is_vmalloc(ptr) {
+            vmalloc::whole_pages(size)
+        } else {
+            Class::of(size).size()
+        }
+    }
+}
+
+/// Allocates a block that vmalloc, asked by kvmalloc, might round up to whole larger pages. It
+/// comes from kmalloc, or from vmalloc as single pages.
+///
+/// # Safety
+///
+/// As for [`Source::alloc`].
+#[inline(never)]
+unsafe fn exact(layout: Layout, gfp: Gfp, node: NumaNode, token: Token) -> Option<NonNull<u8>> {
+    if layout.size() > max_kvmalloc_size() || !vmalloc::may_be_asked(gfp) {
+        return None;
+    }
+    let contiguous = if layout.size() <= MAX_SIZE {
+        // SAFETY: By the requirements of this function.
+        unsafe { family::Kmalloc::alloc(layout, gfp.replaceable(), node, token) }
+    } else {
+        None
+    };
+    // SAFETY: By the requirements of this function.
+    contiguous.or_else(|| unsafe { family::Vmalloc::alloc(layout, gfp, node, token) })
+}
+
+/// The largest block that kvmalloc has.
+#[inline]
+fn max_kvmalloc_size() -> usize {
+    family::KVmalloc::MAX_SIZE.min(vmalloc::max_size())
+}
+
+#[inline]
+fn is_vmalloc(ptr: NonNull<u8>) -> bool {
+    // SAFETY: Takes any address.
+    unsafe { bindings::is_vmalloc_addr(ptr.as_ptr().cast()) }
+}
+
+/// # Safety
+///
+/// - `ptr` must be NULL or a live kvmalloc block, which is aligned to `layout.align()`.
+/// - The size of `layout` must not be 0, and a multiple of its alignment.
+#[inline]
+unsafe fn kvrealloc(
+    ptr: *const u8,
+    layout: Layout,
+    gfp: Gfp,
+    node: NumaNode,
+    token: Token,
+) -> Option<NonNull<u8>> {
+    let size = layout.size();
+    // C warns where this fails.
+    if size > max_kvmalloc_size() {
+        return None;
+    }
+    // Where kmalloc has no memory, which it is asked for in a way that does not sleep, C would go on to
+    // vmalloc.
+    if size > PAGE_SIZE && !vmalloc::may_be_asked(gfp) {
+        return None;
+    }
+    let node = node::node_id(node)?;
+    let (align, gfp) = (layout.align() as c_ulong, gfp.without_zone().as_raw());
+    // SAFETY: By the requirements of this function; the node is online.
+    let new = unsafe {
+        if PARTITIONED {
+            bindings::kalloc_helper_kvrealloc(ptr.cast(), size, align, gfp, node, token.as_raw())
+        } else {
+            bindings::kvrealloc_node_align(ptr.cast(), size, align, gfp, node)
+        }
+    };
+    NonNull::new(new.cast())
+}

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! vmalloc: virtually contiguous memory made of single pages, and vmap.
+//!
+//! [`Vmalloc<S>`] is an allocator in the sense of [`kernel::alloc`]: [`VBox`] and [`VVec`] are
+//! the kernel crate's own `Box` and `Vec` with it, and [`Array`](crate::Array) is a zeroed array
+//! that can be resized. [`Mapping`] maps pages that are there already.
+//!
+//! | C | here |
+//! |---|---|
+//! | `vmalloc(sizeof(T))`, `vfree` | [`VBox::new`](Box::new), drop |
+//! | `vzalloc`, `vrealloc` | [`Array::zeroed`](crate::Array::zeroed), [`Array::resize`](crate::Array::resize) |
+//! | `vmap`, `vunmap` | [`Mapping::new`], [`Mapping::read_only`], drop |
+//! | `vfree_atomic` | drop, where it could not sleep |
+//! | `vmalloc_to_page` | [`page_iter`](kernel::page::AsPageIter::page_iter) of the upstream types; [`memory::pfn_of`](crate::mm::page_info::pfn_of), [`memory::pfns`](crate::mm::page_info::pfns) |
+//! | `vmalloc_user` | [`Array::zeroed`](crate::Array::zeroed) of whole pages, which can be [mapped](crate::mm::mmap) |
+//!
+//! # Context
+//!
+//! Allocating with flags that sleep, and mapping, is for process context, and fails where sleeping is
+//! known not to be allowed. With flags that do not sleep (`GFP_ATOMIC`, `GFP_NOWAIT`), allocating works
+//! under spinlocks too, and fails in interrupts, hard and soft ones, and where either are disabled.
+//!
+//! Dropping is allowed everywhere but in NMI. Where it could not sleep, the memory is counted as freed,
+//! and is so soon after, by a worker.
+//!
+//! C header: [`include/linux/vmalloc.h`](srctree/include/linux/vmalloc.h)
+
+use crate::{
+    accounting::{
+        family,
+        site::{
+            Family,
+            Shape,
+            Site, //
+        },
+        stats::Totals, //
+    },
+    alloc::allocator::{
+        relocate, //
+        Counted,
+        Source,
+        Token,
+    },
+    sys::{
+        bindings,
+        context,
+        deferred_free,
+        gfp::Gfp,
+        node, //
+    }, //
+};
+use core::{
+    alloc::Layout,
+    ptr::NonNull, //
+};
+use kernel::{
+    alloc::{
+        Box,
+        NumaNode,
+        Vec, //
+    },
+    ffi::c_ulong,
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
+impl Family for family::Vmalloc {
+    const NAME: &'static str = "vmalloc";
+    const MAX_SIZE: usize = usize::MAX;
+
+    fn unit_footprint(site: &Site) -> usize {
+        whole_pages(site.unit())
+    }
+
+    fn shape(site: &Site, live: &Totals) -> Shape {
+        match site.unit() {
+            0 => Shape::mixed(live),
+            unit => Shape::pages(whole_pages(unit), live),
+        }
+    }
+}
+
+/// The vmalloc allocator, counting at site `S`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{Array, Vmalloc};
+///
+/// kalloc::sites! {
+///     Logs: vmalloc([u8]), "doc_vmalloc";
+/// }
+///
+/// let mut log = Array::<u8, Vmalloc<Logs>>::zeroed(1 << 20, GFP_KERNEL)?;
+/// log.resize(2 << 20, GFP_KERNEL)?;
+/// assert_eq!(log.len(), 2 << 20);
+/// # Ok::<(), Error>(())
+/// ```
+pub type Vmalloc<S> = Counted<family::Vmalloc, S>;
+
+/// A `T` in vmalloc memory.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::VBox;
+///
+/// kalloc::sites! {
+///     Bitmaps: vmalloc([u64; 1 << 16]), "doc_vbox";
+/// }
+///
+/// // Zeroed where it is: half a megabyte would not fit on the stack.
+/// let bitmap = VBox::<[u64; 1 << 16], Bitmaps>::zeroed(GFP_KERNEL)?;
+/// assert_eq!(bitmap.last(), Some(&0));
+/// # Ok::<(), Error>(())
+/// ```
+pub type VBox<T, S> = Box<T, Vmalloc<S>>;
+/// A growing array in vmalloc memory.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::VVec;
+///
+/// kalloc::sites! {
+///     Traces: vmalloc([u64]), "doc_vvec";
+/// }
+///
+/// let mut trace = VVec::<u64, Traces>::with_capacity(10_000, GFP_KERNEL)?;
+/// trace.push(7, GFP_KERNEL)?;
+/// assert_eq!(trace.first(), Some(&7));
+/// # Ok::<(), Error>(())
+/// ```
+pub type VVec<T, S> = Vec<T, Vmalloc<S>>;
+
+/// The largest block that can be had at all: the machine's memory. vmalloc would only warn.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{alloc::vmalloc, Array, Vmalloc};
+///
+/// kalloc::sites! {
+///     Logs: vmalloc([u8]), "doc_max_size";
+/// }
+///
+/// let much = Array::<u8, Vmalloc<Logs>>::zeroed(vmalloc::max_size() + 1, GFP_KERNEL);
+/// assert!(much.is_err());
+/// ```
+pub fn max_size() -> usize {
+    // SAFETY: Reads a counter.
+    let pages = unsafe { bindings::kalloc_helper_totalram_pages() } as usize;
+    pages.saturating_mul(PAGE_SIZE)
+}
+
+// SAFETY: vmalloc memory stays until it is freed, and is aligned as asked; vrealloc keeps the
+// contents.
+unsafe impl Source for family::Vmalloc {
+    const MIN_ALIGN: usize = PAGE_SIZE;
+
+    #[inline]
+    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode, _: Token) -> Option<NonNull<u8>> {
+        if layout.align() > PAGE_SIZE || node != NumaNode::NO_NODE {
+            // SAFETY: By the requirement of this function. NULL asks for a new block.
+            return unsafe { vrealloc(core::ptr::null(), layout, gfp, node) };
+        }
+        if !fits(layout) {
+            return None;
+        }
+        let (size, flags) = (padded(layout), gfp.without_zone().as_raw());
+        // SAFETY: Not above the machine's memory; both look where they are called.
+        let ptr = unsafe {
+            if gfp.may_sleep() {
+                bindings::kalloc_helper_vmalloc(size, flags)
+            } else {
+                bindings::kalloc_helper_vmalloc_nowait(size, flags)
+            }
+        };
+        NonNull::new(ptr.cast())
+    }
+
+    #[inline]
+    unsafe fn realloc(
+        ptr: NonNull<u8>,
+        old_size: usize,
+        layout: Layout,
+        gfp: Gfp,
+        node: NumaNode,
+        token: Token,
+    ) -> Option<NonNull<u8>> {
+        // Were the block to move, C would free the old one at once.
+        let grows = layout.size() > old_size && !context::may_sleep();
+        let shrinks = whole_pages(layout.size()) < whole_pages(old_size) && !frees_tails(gfp);
+        if grows || shrinks {
+            // SAFETY: By the requirements of this function.
+            return unsafe { relocate::<Self>(ptr, old_size, layout, gfp, node, token) };
+        }
+        // SAFETY: By the requirements of this function.
+        unsafe { vrealloc(ptr.as_ptr().cast_const(), layout, gfp, node) }
+    }
+
+    #[inline]
+    unsafe fn free(ptr: NonNull<u8>) {
+        // SAFETY: By the requirements of this function.
+        unsafe { free(ptr) };
+    }
+
+    fn refuses(layout: Layout, gfp: Gfp, node: NumaNode) -> bool {
+        !possible(layout, gfp) || node::node_id(node).is_none()
+    }
+
+    #[inline]
+    fn footprint(_: NonNull<u8>, size: usize) -> usize {
+        whole_pages(size)
+    }
+}
+
+/// Returns the bytes of the pages that hold `size` bytes. A block takes no more: what C would round
+/// up to larger pages is not left to it, nor is a smaller size if the block would keep its pages.
+#[inline]
+pub(crate) fn whole_pages(size: usize) -> usize {
+    size.next_multiple_of(PAGE_SIZE)
+}
+
+/// Returns whether C frees the pages that a block of single pages no longer needs when it shrinks
+/// in place. For kmemleak it allocates meanwhile, and so keeps them if the flags forbid what that
+/// needs.
+#[inline]
+fn frees_tails(gfp: Gfp) -> bool {
+    cfg!(not(LINUX_7_2)) && gfp.has_io_fs()
+}
+
+/// The size of the pages that C may map a kvmalloc block of `size` bytes by. The block then takes a
+/// whole number of them, and keeps them all when it shrinks in place.
+#[inline]
+const fn page_size_for(size: usize) -> usize {
+    // CAST: The constants are sizes.
+    const PMD_SIZE: usize = bindings::VMAP_PMD_SIZE as usize;
+    const PTE_SIZE: usize = bindings::VMAP_PTE_SIZE as usize;
+    if size >= PMD_SIZE {
+        PMD_SIZE
+    } else if size >= PTE_SIZE {
+        PTE_SIZE
+    } else {
+        PAGE_SIZE
+    }
+}
+
+/// Returns whether a kvmalloc block of `size` bytes takes more than the pages that hold it if C
+/// maps it by larger ones.
+#[inline]
+pub(crate) fn is_rounded_up(size: usize) -> bool {
+    whole_pages(size) % page_size_for(size) != 0
+}
+
+/// Returns whether C may have mapped a kvmalloc block of `size` bytes by larger pages, given that
+/// it takes no more than the pages that hold it.
+#[inline]
+pub(crate) fn may_be_huge(size: usize) -> bool {
+    let size = whole_pages(size);
+    page_size_for(size) > PAGE_SIZE && size % page_size_for(size) == 0
+}
+
+/// Whether the machine has so much memory.
+#[inline]
+fn fits(layout: Layout) -> bool {
+    // Every machine has a megabyte; most sizes are known when compiling.
+    layout.size() <= 1 << 20 || layout.size() <= max_size()
+}
+
+/// The size to ask C for: KASAN watches the rest of the page, and a block must have room for what
+/// [`deferred`] writes there.
+#[inline(always)]
+fn padded(layout: Layout) -> usize {
+    layout.size().max(size_of::<deferred_free::Entry>())
+}
+
+/// Frees a block, here or by the worker.
+///
+/// # Safety
+///
+/// `ptr` must be a live vmalloc block of this module's, which has room for an entry of [`deferred`].
+#[inline]
+pub(crate) unsafe fn free(ptr: NonNull<u8>) {
+    // SAFETY: By the requirement of this function.
+    unsafe { bindings::kalloc_helper_vfree(ptr.as_ptr().cast()) };
+}
+
+/// Whether C may be asked here: it is not for interrupts, and sleeps where it must not.
+#[inline]
+pub(crate) fn may_be_asked(gfp: Gfp) -> bool {
+    if gfp.may_sleep() {
+        !context::is_atomic()
+    } else {
+        context::may_map()
+    }
+}
+
+/// Whether C may be asked for so much, of which it only warns if it is too much.
+#[inline]
+fn possible(layout: Layout, gfp: Gfp) -> bool {
+    fits(layout) && may_be_asked(gfp)
+}
+
+/// # Safety
+///
+/// - `ptr` must be NULL or a live vmalloc block, which is aligned to `layout.align()`.
+/// - The size of `layout` must not be 0, and a multiple of its alignment.
+#[inline]
+unsafe fn vrealloc(
+    ptr: *const u8,
+    layout: Layout,
+    gfp: Gfp,
+    node: NumaNode,
+) -> Option<NonNull<u8>> {
+    if !possible(layout, gfp) {
+        return None;
+    }
+    let node = node::node_id(node)?;
+    // SAFETY: By the requirements of this function; the size is neither 0, which would free the
+    // block, nor above the machine's memory; this is no interrupt; the node is online.
+    NonNull::new(unsafe {
+        bindings::vrealloc_node_align(
+            ptr.cast(),
+            padded(layout),
+            layout.align() as c_ulong,
+            gfp.without_zone().as_raw(),
+            node,
+        )
+        .cast()
+    })
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files in `/proc` and debugfs: the abstractions for drivers, and the files of kalloc itself.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`debugfs`] | files in `/sys/kernel/debug/kalloc/` |
+//! | [`procfs`] | files in `/proc` |
+//! | [`seq_file`] | the records that a file shows |
+
+pub mod debugfs;
+pub(crate) mod kallocinfo;
+pub(crate) mod owner;
+pub mod procfs;
+pub mod seq_file;
+pub(crate) mod sites;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The areas of an architecture of which no more is known.
+
+use super::{
+    Area,
+    DIRECT_MAP,
+    VMALLOC, //
+};
+use crate::sys::bindings;
+
+/// The areas that all architectures have, in ascending order.
+pub(super) fn known() -> impl Iterator<Item = Area> {
+    // SAFETY: All of these read what was set at boot, but `high_memory`, which grows when memory is
+    // plugged in, and is one word.
+    let [mut direct, mut vmalloc, user] = unsafe {
+        [
+            Area::new(
+                DIRECT_MAP,
+                bindings::kalloc_helper_page_offset(),
+                bindings::high_memory.addr(),
+            ),
+            Area::new(
+                VMALLOC,
+                bindings::kalloc_helper_vmalloc_start(),
+                bindings::kalloc_helper_vmalloc_end(),
+            ),
+            Area::new("user", 0, bindings::kalloc_helper_task_size_max()),
+        ]
+    };
+    if direct.map(|area| area.start) > vmalloc.map(|area| area.start) {
+        core::mem::swap(&mut direct, &mut vmalloc);
+    }
+    [user, direct, vmalloc].into_iter().flatten()
+}

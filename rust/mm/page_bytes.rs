@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A page as a type.
+
+use core::ops::{
+    Deref,
+    DerefMut, //
+};
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*,
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    }, //
+};
+
+/// The bytes of one page, aligned to it.
+///
+/// A slab object is aligned as its type, so that `[Frame; 2]` can be an object that is
+/// [mappable](super::Mappable), which `[u8; 2 * PAGE_SIZE]` is not.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     mm::mmap::{Frame, Mappable},
+///     slab::Options,
+///     KmemCache,
+/// };
+/// use kernel::sync::Arc;
+///
+/// kalloc::sites! {
+///     Tables: cache([Frame; 2]), "doc_frame";
+/// }
+///
+/// let cache = Arc::new(KmemCache::<Tables>::new(Options::new())?, GFP_KERNEL)?;
+/// let table = cache
+///     .reserve_arc(GFP_KERNEL)?
+///     .init(pin_init::init_zeroed::<[Frame; 2]>())?;
+/// assert_eq!(table.pages()?, 2);
+/// assert!(table
+///     .iter()
+///     .all(|frame| frame.iter().all(|&byte| byte == 0)));
+/// # Ok::<(), Error>(())
+/// ```
+#[repr(C)]
+#[cfg_attr(CONFIG_PAGE_SIZE_4KB, repr(align(4096)))]
+#[cfg_attr(CONFIG_PAGE_SIZE_16KB, repr(align(16384)))]
+#[cfg_attr(CONFIG_PAGE_SIZE_64KB, repr(align(65536)))]
+#[derive(Zeroable)]
+pub struct Frame([u8; PAGE_SIZE]);
+
+const _: () = assert!(size_of::<Frame>() == PAGE_SIZE);
+
+// SAFETY: Bytes and nothing else: the size is that of the array.
+unsafe impl AsBytes for Frame {}
+// SAFETY: Likewise, and any bytes will do.
+unsafe impl FromBytes for Frame {}
+
+impl Deref for Frame {
+    type Target = [u8; PAGE_SIZE];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Frame {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The module kalloc.ko: the order in which its parts start and end, and the notifier that tells them
+//! when another module is unloaded.
+//!
+//! C header: [`include/linux/module.h`](srctree/include/linux/module.h)
+
+use crate::{
+    accounting::{
+        registry,
+        watermark, //
+    },
+    fs::{
+        debugfs,
+        kallocinfo,
+        owner,
+        procfs,
+        sites, //
+    },
+    module_parameters,
+    sys::{
+        bindings,
+        deferred_free, //
+    }, //
+};
+use core::ptr;
+use kernel::{
+    error::to_result,
+    ffi::{
+        c_int,
+        c_ulong,
+        c_void, //
+    },
+    prelude::*,
+    types::Opaque, //
+};
+
+/// The loaded module. Its fields are dropped in this order.
+#[pin_data]
+pub(crate) struct KallocModule {
+    /// `/proc/kallocinfo`.
+    #[pin]
+    kallocinfo: procfs::ProcFile<kallocinfo::SlabInfo>,
+    /// `/sys/kernel/debug/kalloc/sites`.
+    #[pin]
+    sites: debugfs::SeqFile<sites::Text>,
+    /// `/sys/kernel/debug/kalloc/sites.json`.
+    #[pin]
+    sites_json: debugfs::SeqFile<sites::Json>,
+    /// `/sys/kernel/debug/kalloc/`.
+    _debugfs: debugfs::Root,
+    /// The state of the layers below the files.
+    #[pin]
+    layers: Layers,
+}
+
+impl kernel::InPlaceModule for KallocModule {
+    #[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            // SAFETY: A module is initialized once, and this comes first.
+            layers <- unsafe { Layers::new() },
+            // SAFETY: A module is initialized once. No other module can call a function of this one yet.
+            _debugfs: unsafe { debugfs::Root::new() },
+            sites <- debugfs::SeqFile::new(module, c"sites", sites::Text),
+            sites_json <- debugfs::SeqFile::new(module, c"sites.json", sites::Json),
+            kallocinfo <- procfs::ProcFile::new(
+                module,
+                c"kallocinfo",
+                procfs::Readers::Root,
+                kallocinfo::SlabInfo,
+            ),
+            _: { watermark::start(module_parameters::sample_ms.value().clone()) },
+        })
+    }
+}
+
+/// The initialized state of all layers, and the notifier of the module loader.
+#[pin_data(PinnedDrop)]
+struct Layers {
+    #[pin]
+    notifier: Opaque<bindings::notifier_block>,
+}
+
+// SAFETY: The notifier block is not touched between registration and drop.
+unsafe impl Send for Layers {}
+// SAFETY: The notifier block is not touched between registration and drop.
+unsafe impl Sync for Layers {}
+
+impl Layers {
+    /// Initializes the layers, and registers the notifier.
+    ///
+    /// # Safety
+    ///
+    /// Must be called once, before any other part of the module is used.
+    unsafe fn new() -> impl PinInit<Self, Error> {
+        // SAFETY: By the requirement of this function, each is called once and before anything else of
+        // its file.
+        unsafe {
+            deferred_free::init();
+            registry::init();
+            watermark::init();
+            owner::init();
+        }
+        try_pin_init!(Self {
+            notifier <- Opaque::try_ffi_init(|slot: *mut bindings::notifier_block| {
+                // SAFETY: `slot` is valid for writes, and pinned until `drop` unregisters it.
+                unsafe {
+                    slot.write(bindings::notifier_block {
+                        notifier_call: Some(on_module_state),
+                        next: ptr::null_mut(),
+                        priority: 0,
+                    });
+                    to_result(bindings::register_module_notifier(slot))
+                }
+            }),
+        })
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for Layers {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: Registered in `new`.
+        unsafe { bindings::unregister_module_notifier(self.notifier.get()) };
+        // Each module with sites or files depends on this one, so that none is left. Their memory and
+        // the work items are.
+        deferred_free::exit();
+        watermark::exit();
+        registry::exit();
+        owner::exit();
+    }
+}
+
+/// Removes the files and sites of a module that is unloaded.
+///
+/// The module loader calls this when a module changes its state. `MODULE_STATE_GOING` comes after the
+/// module's exit function has returned, or its init function has failed: by the kernel's own rules, none
+/// of its code runs any more, and all of its memory is still there.
+///
+/// # Safety
+///
+/// For the module loader only, with the module in question.
+unsafe extern "C" fn on_module_state(
+    _: *mut bindings::notifier_block,
+    state: c_ulong,
+    module: *mut c_void,
+) -> c_int {
+    if state == bindings::module_state_MODULE_STATE_GOING as c_ulong {
+        owner::module_goes(module.cast());
+        registry::module_goes(module.cast());
+    }
+    0
+}

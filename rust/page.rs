@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Blocks of pages straight from the page allocator.
+//!
+//! A block of order `n` is `2^n` physically contiguous pages. [`Pages`] holds one by its
+//! `struct page`, [`FreePages`] by its address; they differ in what C calls them through, and in
+//! what is at hand without a conversion. [`ExactPages`] is any number of contiguous pages.
+//! [`CompoundPages`] can be [`share`](CompoundPages::share)d, by any number of [`SharedPages`].
+//! [`PageArray`] holds single pages, allocated in bulk, anywhere in memory.
+//!
+//! | C | here |
+//! |---|---|
+//! | `alloc_page(s)`, `__free_pages` | [`Pages::zeroed`], [`Pages::uninit`], drop |
+//! | `__get_free_page(s)`, `get_zeroed_page`, `free_page(s)` | [`FreePages::zeroed`], [`FreePages::uninit`], drop |
+//! | `alloc_pages_exact`, `free_pages_exact` | [`ExactPages::zeroed`], [`ExactPages::uninit`], drop |
+//! | `split_page` | [`split_pages`](Block::split_pages) |
+//! | `__GFP_COMP`, `get_page`, `put_page` | [`CompoundPages`], [`SharedPages`], [`PageRef`] |
+//! | `copy_from_user` | [`read_from`](Block::read_from); any slice, once it is initialised |
+//! | `alloc_pages_bulk` | [`PageArray::zeroed`] |
+//! | `kmap_local_page`, `kunmap_local` | [`PageArray::read`], [`PageArray::write`] and others |
+//!
+//! Blocks come from the direct mapping: `__GFP_HIGHMEM` is ignored for them. Only a [`PageArray`] may
+//! have pages that are not in it.
+//!
+//! # Context
+//!
+//! Allocating may sleep unless the flags say otherwise. Freeing never sleeps, and where the caller may not
+//! sleep it is bounded: a worker frees what C would free page by page ([`PageArray`], [`ExactPages`],
+//! [`Split`]), and compound pages of the largest order. With `CONFIG_PREEMPT_RT` other blocks are freed where
+//! they [may be allocated](crate::sys::context::may_allocate).
+//!
+//! C header: [`include/linux/gfp.h`](srctree/include/linux/gfp.h)
+
+use self::{
+    order::Order,
+    zone::Zone, //
+};
+use crate::{
+    accounting::{
+        family,
+        site::{
+            self,
+            Family,
+            Shape,
+            Site,
+            Tag, //
+        },
+        stats::Totals, //
+    },
+    sys::{
+        bindings,
+        gfp::Gfp, //
+    }, //
+};
+use core::{
+    marker::PhantomData,
+    mem::{
+        ManuallyDrop,
+        MaybeUninit, //
+    },
+    ops::{
+        Deref,
+        DerefMut, //
+    }, //
+};
+use kernel::{
+    alloc::AllocError,
+    page::PAGE_SIZE,
+    prelude::*,
+    uaccess::UserSliceReader, //
+};
+
+mod compound;
+mod exact;
+mod kind;
+mod kmap_local;
+pub mod order;
+mod page_array;
+mod split;
+pub mod zone;
+
+use self::kind::sealed::{
+    Raw,
+    Size as _, //
+};
+pub use self::{
+    compound::{
+        PageRef,
+        SharedPages, //
+    },
+    kind::{
+        AnyHandle,
+        ByAddress,
+        ByCount,
+        ByFolio,
+        ByPage,
+        Divisible,
+        Handle,
+        Size, //
+    },
+    page_array::PageArray,
+    split::Split, //
+};
+
+impl Family for family::PageAlloc {
+    const NAME: &'static str = "pages";
+    const MAX_SIZE: usize = Order::MAX.bytes();
+
+    fn unit_footprint(site: &Site) -> usize {
+        site.unit()
+    }
+
+    fn shape(_: &Site, live: &Totals) -> Shape {
+        Shape::mixed(live)
+    }
+}
+
+/// A site of page blocks: short for the bound on the [`Tag`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{page::PageSite, Order, Pages};
+///
+/// fn ring<S: PageSite>() -> Result<Pages<S>> {
+///     Ok(Pages::zeroed(Order::of::<1>(), GFP_KERNEL)?)
+/// }
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_page_site";
+/// }
+///
+/// assert_eq!(ring::<Rings>()?.order(), Order::of::<1>());
+/// # Ok::<(), Error>(())
+/// ```
+pub trait PageSite: Tag<Family = family::PageAlloc> {}
+
+impl<S: Tag<Family = family::PageAlloc>> PageSite for S {}
+
+/// What a block's bytes are: `u8`, or `MaybeUninit<u8>` until they are written.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     page::{Byte, PageSite},
+///     Order, Pages,
+/// };
+///
+/// /// Says where a block is, be it initialised or not.
+/// fn pfn<S: PageSite, T: Byte>(block: &Pages<S, T>) -> usize {
+///     block.pfn()
+/// }
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_byte";
+/// }
+///
+/// let block = Pages::<Rings, _>::uninit(Order::ZERO, GFP_KERNEL)?;
+/// let before = pfn(&block);
+/// assert_eq!(pfn(&block.fill(0)), before);
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Byte: sealed::Byte {}
+
+impl<T: sealed::Byte> Byte for T {}
+
+/// What only this module may implement.
+mod sealed {
+    use super::MaybeUninit;
+
+    /// Types of one byte.
+    pub trait Byte {}
+    impl Byte for u8 {}
+    impl Byte for MaybeUninit<u8> {}
+}
+
+/// A block of pages by its `struct page`, counted at site `S`.
+///
+/// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{Order, Pages};
+/// use kernel::page::PAGE_SIZE;
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_pages";
+/// }
+///
+/// let mut ring = Pages::<Rings>::zeroed(Order::of::<1>(), GFP_KERNEL)?;
+/// assert_eq!(ring.len(), 2 * PAGE_SIZE);
+/// ring.fill(0xff);
+/// assert_eq!(ring.last(), Some(&0xff));
+/// # Ok::<(), Error>(())
+/// ```
+pub type Pages<S, T = u8> = Block<ByPage, S, T>;
+
+/// A block of pages by its address, counted at site `S`.
+///
+/// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{FreePages, Order};
+///
+/// kalloc::sites! {
+///     Logs: pages, "doc_free_pages";
+/// }
+///
+/// let mut log = FreePages::<Logs>::zeroed(Order::ZERO, GFP_KERNEL)?;
+/// if let Some(line) = log.get_mut(..5) {
+///     line.copy_from_slice(b"ready");
+/// }
+/// assert!(log.starts_with(b"ready\0"));
+/// # Ok::<(), Error>(())
+/// ```
+pub type FreePages<S, T = u8> = Block<ByAddress, S, T>;
+
+/// Any number of contiguous pages, up to those of [`Order::MAX`], counted at site `S`.
+///
+/// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{ExactPages, PageCount};
+/// use kernel::page::PAGE_SIZE;
+///
+/// kalloc::sites! {
+///     Frames: pages, "doc_exact_pages";
+/// }
+///
+/// // Three pages, where a block of an order would have four.
+/// let frame = ExactPages::<Frames>::zeroed(PageCount::of::<3>(), GFP_KERNEL)?;
+/// assert_eq!(frame.len(), 3 * PAGE_SIZE);
+/// # Ok::<(), Error>(())
+/// ```
+pub type ExactPages<S, T = u8> = Block<ByCount, S, T>;
+
+/// A compound page, counted at site `S`: a block that has a single count of references, so that it
+/// can be [`share`](Block::share)d once it is initialised.
+///
+/// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{CompoundPages, Order};
+///
+/// kalloc::sites! {
+///     Tables: pages, "doc_compound_pages";
+/// }
+///
+/// let table = CompoundPages::<Tables, _>::uninit(Order::of::<1>(), GFP_KERNEL)?.fill(1);
+/// let table = table.share();
+/// let other = table.clone();
+/// assert_eq!(table.as_ptr(), other.as_ptr());
+/// # Ok::<(), Error>(())
+/// ```
+pub type CompoundPages<S, T = u8> = Block<ByFolio, S, T>;
+
+/// An owned block of contiguous pages: a slice of bytes, freed on drop.
+///
+/// Initialised bytes can be copied to user space as from any slice
+/// ([`UserSliceWriter::write_slice`](kernel::uaccess::UserSliceWriter::write_slice)); others do not
+/// compile there.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{Order, Pages, Tag};
+/// use kernel::page::PAGE_SIZE;
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_block";
+/// }
+///
+/// // Not zeroed first, as all of it is written.
+/// let ring = Pages::<Rings, _>::uninit(Order::of::<1>(), GFP_KERNEL)?.fill(0xff);
+/// assert_eq!((ring.order().pages(), ring.len()), (2, 2 * PAGE_SIZE));
+/// // What a device is told of it.
+/// assert_eq!(ring.phys(), ring.pfn() as u64 * PAGE_SIZE as u64);
+/// pr_info!(
+///     "ring on node {}, in zone {}\n",
+///     ring.node(),
+///     ring.zone().name()
+/// );
+///
+/// drop(ring);
+/// assert_eq!(Rings::site().totals().live(), 0);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// - `handle` holds a live block of `size` that nothing else owns.
+/// - Its bytes are valid as `T`s.
+pub struct Block<H: AnyHandle, S: PageSite, T: Byte = u8> {
+    handle: H,
+    size: H::Size,
+    _site: PhantomData<(S, T)>,
+}
+
+impl<H: AnyHandle, S: PageSite> Block<H, S> {
+    /// Allocates a zeroed block.
+    ///
+    /// # Context
+    ///
+    /// May sleep, if `gfp` allows it.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if there is no such block.
+    #[inline]
+    pub fn zeroed(size: H::Size, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
+        // SAFETY: The block comes zeroed.
+        Ok(unsafe { Block::uninit(size, gfp.into() | Gfp::ZERO)?.assume_init() })
+    }
+}
+
+impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
+    /// Allocates a block and leaves in it whatever was there.
+    ///
+    /// # Context
+    ///
+    /// May sleep, if `gfp` allows it.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if there is no such block.
+    #[inline(always)]
+    pub fn uninit(size: H::Size, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
+        let gfp = gfp.into();
+        // SAFETY: What comes of it is counted.
+        let Some(handle) = (unsafe { H::alloc(size, gfp) }) else {
+            site::count_failure::<S>(gfp, false);
+            return Err(AllocError);
+        };
+        site::count_alloc::<S>(size.bytes(), size.bytes());
+        // INVARIANT: The block is new, and any bytes are valid as `MaybeUninit`.
+        Ok(Block {
+            handle,
+            size,
+            _site: PhantomData,
+        })
+    }
+
+    /// Sets every byte.
+    pub fn fill(mut self, byte: u8) -> Block<H, S> {
+        (*self).fill(MaybeUninit::new(byte));
+        // SAFETY: Just done.
+        unsafe { self.assume_init() }
+    }
+
+    /// Fills the block from user space, and with zeroes from where `reader` ends.
+    ///
+    /// # Context
+    ///
+    /// Process context; may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Gives the block back with [`EFAULT`] if there is no such memory in user space.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::{Order, Pages};
+    /// use kernel::uaccess::UserSliceReader;
+    ///
+    /// kalloc::sites! {
+    ///     Writes: pages, "doc_read_from";
+    /// }
+    ///
+    /// /// What a driver's `write` does with the bytes of a process.
+    /// fn take(reader: &mut UserSliceReader) -> Result<Pages<Writes>> {
+    ///     let block = Pages::uninit(Order::for_bytes(reader.len())?, GFP_KERNEL)?;
+    ///     block.read_from(reader).map_err(|(_, error)| error)
+    /// }
+    /// # use kernel::uaccess::{UserPtr, UserSlice};
+    /// # let block = take(&mut UserSlice::new(UserPtr::from_addr(0), 0).reader())?;
+    /// # assert!(block.iter().all(|&byte| byte == 0));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn read_from(mut self, reader: &mut UserSliceReader) -> Result<Block<H, S>, (Self, Error)> {
+        let len = self.len().min(reader.len());
+        let (copied, rest) = self.split_at_mut(len);
+        if let Err(error) = reader.read_raw(copied) {
+            return Err((self, error));
+        }
+        rest.fill(MaybeUninit::new(0));
+        // SAFETY: All bytes were written: these by `read_raw`, which guarantees it, those just now.
+        Ok(unsafe { self.assume_init() })
+    }
+
+    /// Takes the block as initialised.
+    ///
+    /// # Safety
+    ///
+    /// All of its bytes must have been written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::{Order, Pages};
+    ///
+    /// kalloc::sites! {
+    ///     Rings: pages, "doc_assume_init";
+    /// }
+    ///
+    /// let mut ring = Pages::<Rings, _>::uninit(Order::ZERO, GFP_KERNEL)?;
+    /// for (byte, value) in ring.iter_mut().zip((0..=u8::MAX).cycle()) {
+    ///     byte.write(value);
+    /// }
+    /// // SAFETY: Every byte was written.
+    /// let ring = unsafe { ring.assume_init() };
+    /// assert_eq!(ring.get(7), Some(&7));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub unsafe fn assume_init(self) -> Block<H, S> {
+        let this = ManuallyDrop::new(self);
+        // INVARIANT: The block is moved out of `self`; the bytes are initialised by the
+        // requirement of this function.
+        Block {
+            handle: this.handle,
+            size: this.size,
+            _site: PhantomData,
+        }
+    }
+}
+
+impl<H: Handle, S: PageSite, T: Byte> Block<H, S, T> {
+    /// The block's order.
+    #[inline]
+    pub fn order(&self) -> Order {
+        self.size
+    }
+}
+
+impl<H: AnyHandle, S: PageSite, T: Byte> Block<H, S, T> {
+    /// The page frame number of the first page. The others follow it.
+    pub fn pfn(&self) -> usize {
+        // SAFETY: By the invariants, the page is live.
+        unsafe { bindings::kalloc_helper_page_to_pfn(self.handle.page().as_ptr()) as usize }
+    }
+
+    /// The physical address of the first byte.
+    pub fn phys(&self) -> u64 {
+        // CAST: Both are 64 bits wide at most.
+        self.pfn() as u64 * PAGE_SIZE as u64
+    }
+
+    /// The id of the NUMA node that the block is on.
+    pub fn node(&self) -> i32 {
+        // SAFETY: By the invariants, the page is live.
+        unsafe { bindings::page_to_nid(self.handle.page().as_ptr()) }
+    }
+
+    /// The zone that the block is in.
+    pub fn zone(&self) -> Zone {
+        // SAFETY: By the invariants, the page is live.
+        unsafe { Zone::of(self.handle.page().as_ptr()) }
+    }
+}
+
+impl<H: AnyHandle, S: PageSite, T: Byte> Deref for Block<H, S, T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        let start = self.handle.address().cast::<T>().as_ptr();
+        // SAFETY: By the invariants, the block is mapped there, valid as `T`s, which are bytes,
+        // and borrowed.
+        unsafe { core::slice::from_raw_parts(start, self.size.bytes()) }
+    }
+}
+
+impl<H: AnyHandle, S: PageSite, T: Byte> DerefMut for Block<H, S, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [T] {
+        let start = self.handle.address().cast::<T>().as_ptr();
+        // SAFETY: As for `deref`; `self` is borrowed mutably.
+        unsafe { core::slice::from_raw_parts_mut(start, self.size.bytes()) }
+    }
+}
+
+impl<H: AnyHandle, S: PageSite, T: Byte> Drop for Block<H, S, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        site::count_free::<S>(self.size.bytes(), self.size.bytes());
+        // SAFETY: By the invariants, the block is live, ours, and of that size.
+        unsafe { self.handle.free(self.size) };
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Blocks that become single pages.
+
+use crate::{
+    accounting::site,
+    page::{
+        exact,
+        kind::sealed::{
+            Divide,
+            Raw as _,
+            Size as _, //
+        },
+        order::Order, //
+        Block,
+        Byte,
+        Divisible,
+        PageSite,
+    }, //
+};
+use core::{
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ops::Range, //
+};
+use kernel::page::PAGE_SIZE;
+
+impl<H: Divisible, S: PageSite, T: Byte> Block<H, S, T> {
+    /// Takes the block apart: what was one is now a row of single pages, each with an owner of its
+    /// own, and counted as such. No memory is needed for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::{Order, Pages};
+    ///
+    /// kalloc::sites! {
+    ///     Slots: pages, "doc_split_pages";
+    /// }
+    ///
+    /// let mut slots = KVec::new();
+    /// for page in Pages::<Slots>::zeroed(Order::of::<2>(), GFP_KERNEL)?.split_pages() {
+    ///     slots.push(page, GFP_KERNEL)?;
+    /// }
+    /// assert_eq!(slots.len(), 4);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn split_pages(self) -> Split<H, S, T> {
+        let this = ManuallyDrop::new(self);
+        let (handle, size) = (this.handle, this.size);
+        let pages = size.bytes() / PAGE_SIZE;
+        // SAFETY: By the invariants, the block is live and of that size. It was moved out of `self`,
+        // so that nobody takes it for a block any more.
+        unsafe { handle.divide(size) };
+        site::count_allocs::<S>(pages, PAGE_SIZE);
+        site::count_free::<S>(size.bytes(), size.bytes());
+        // INVARIANT: All pages of the block, just divided.
+        Split {
+            handle,
+            left: 0..pages,
+            _site: PhantomData,
+        }
+    }
+}
+
+/// The single pages of what was a block, in their order. Those that are not taken are freed on drop.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{Order, Pages, Tag};
+///
+/// kalloc::sites! {
+///     Rings: pages, "doc_split";
+/// }
+///
+/// let mut pages = Pages::<Rings>::zeroed(Order::of::<2>(), GFP_KERNEL)?.split_pages();
+/// let first = pages.next().ok_or(ENOMEM)?;
+/// assert_eq!((first.order(), pages.len()), (Order::ZERO, 3));
+///
+/// drop(pages);
+/// assert_eq!(Rings::site().totals().live(), 1);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// `handle` was a block of `left.end` pages at least, and was divided. The pages in `left` are owned
+/// by nothing else, and valid as `T`s.
+pub struct Split<H: Divisible, S: PageSite, T: Byte = u8> {
+    handle: H,
+    left: Range<usize>,
+    _site: PhantomData<(S, T)>,
+}
+
+impl<H: Divisible, S: PageSite, T: Byte> Iterator for Split<H, S, T> {
+    type Item = Block<<H as Divide>::Single, S, T>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let index = self.left.next()?;
+        // INVARIANT: By the invariants of `Split`, a page that nothing else owns, and no longer in
+        // `left`.
+        Some(Block {
+            // SAFETY: By the invariants, a page of what was a block, which was divided.
+            handle: unsafe { self.handle.single(index) },
+            size: Order::ZERO,
+            _site: PhantomData,
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.left.size_hint()
+    }
+}
+
+impl<H: Divisible, S: PageSite, T: Byte> ExactSizeIterator for Split<H, S, T> {}
+
+impl<H: Divisible, S: PageSite, T: Byte> Drop for Split<H, S, T> {
+    fn drop(&mut self) {
+        let pages = self.left.len();
+        if pages != 0 {
+            site::count_frees::<S>(pages, PAGE_SIZE);
+            // SAFETY: By the invariants, the pages from `left.start` on are live single pages, which
+            // nothing else owns. Blocks are in the direct mapping, where pages that follow each other
+            // have addresses that do.
+            unsafe { exact::free(self.handle.single(self.left.start).address(), pages) };
+        }
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The imports of a driver, in one line.
+//!
+//! It contains the kernel crate's prelude, but [`KBox`] and the other owner types are those of this crate,
+//! which name an allocation site. A driver that also uses uncounted ones names them by path
+//! (`kernel::alloc::KBox`).
+//!
+//! # Examples
+//!
+//! ```
+//! use kalloc::prelude::*;
+//!
+//! struct Request {
+//!     sector: u64,
+//! }
+//!
+//! sites! {
+//!     Requests: kmalloc(Request), "doc_prelude";
+//! }
+//!
+//! let request = KBox::<_, Requests>::new(Request { sector: 8 }, GFP_KERNEL)?;
+//! assert_eq!(request.sector, 8);
+//! # Ok::<(), Error>(())
+//! ```
+
+pub use crate::{
+    register,
+    sites,
+    slab::Options,
+    Array,
+    CompoundPages,
+    ExactPages,
+    FreePages,
+    Gfp,
+    KBox,
+    KVBox,
+    KVVec,
+    KVec,
+    KVmalloc,
+    Kmalloc,
+    KmemCache,
+    Mapping,
+    Order,
+    PageArray,
+    PageCount,
+    Pages,
+    SharedPages,
+    Site,
+    Tag,
+    VBox,
+    VVec,
+    Vmalloc,
+    Zone, //
+};
+pub use kernel::prelude::*;

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Objects of a slab cache by the batch.
+//!
+//! Taking and giving back many objects at once costs a fraction of doing it one by one. A
+//! [`Batch`] holds up to `N` reserved slots in place, without any memory of its own: fill it with
+//! one call, use the slots up, or put objects that are done with back for reuse; what is left is
+//! given back with one call when the batch is dropped.
+
+use crate::{
+    accounting::{
+        site,
+        stats::counter, //
+    },
+    slab::{
+        object::{
+            Object,
+            Slot, //
+        }, //
+        KmemCache,
+        SlabSite,
+    },
+    sys::{
+        bindings,
+        gfp::Gfp, //
+    }, //
+};
+use core::{
+    mem::{
+        ManuallyDrop,
+        MaybeUninit, //
+    },
+    ptr::NonNull, //
+};
+use kernel::{
+    alloc::AllocError,
+    ffi::c_void, //
+};
+
+/// Up to `N` reserved slots of a cache.
+///
+/// # Context
+///
+/// Filling and dropping need interrupts to be enabled.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{slab::Options, KmemCache, Tag};
+///
+/// kalloc::sites! {
+///     Packets: cache([u8; 256]), "doc_batch";
+/// }
+///
+/// let cache = KmemCache::<Packets>::new(Options::new())?;
+/// let mut batch = cache.batch::<16>();
+/// batch.fill(GFP_KERNEL)?;
+/// assert_eq!((batch.len(), batch.is_empty()), (16, false));
+///
+/// // One becomes an object, and goes back when it is done with.
+/// let packet = batch.pop().ok_or(ENOMEM)?.write([0; 256]);
+/// batch.put(packet);
+/// // Or all are used where they are.
+/// for slot in batch.slots_mut() {
+///     slot.write([1; 256]);
+/// }
+///
+/// drop(batch);
+/// assert_eq!(Packets::site().totals().live(), 0);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// The first `len` of `slots` are allocated objects of `cache`, not initialised, that nothing else
+/// owns; `len` is at most `N`.
+pub struct Batch<'c, S: SlabSite, const N: usize> {
+    cache: &'c KmemCache<S>,
+    slots: [MaybeUninit<*mut c_void>; N],
+    len: usize,
+}
+
+// SAFETY: The slots are memory that belongs to no thread; there are no objects in them.
+unsafe impl<S: SlabSite, const N: usize> Send for Batch<'_, S, N> {}
+// SAFETY: A shared reference only tells the length.
+unsafe impl<S: SlabSite, const N: usize> Sync for Batch<'_, S, N> {}
+
+impl<S: SlabSite> KmemCache<S> {
+    /// Returns a batch without slots.
+    #[inline]
+    pub fn batch<const N: usize>(&self) -> Batch<'_, S, N> {
+        const { assert!(N > 0, "a batch needs room for a slot") };
+        const { assert!(N <= 256, "a batch is on the stack: at most 256 slots") };
+        // INVARIANT: No slots.
+        Batch {
+            cache: self,
+            slots: [const { MaybeUninit::uninit() }; N],
+            len: 0,
+        }
+    }
+}
+
+impl<'c, S: SlabSite, const N: usize> Batch<'c, S, N> {
+    /// Reserves slots until there are `N`.
+    ///
+    /// # Context
+    ///
+    /// May sleep, if `gfp` allows it. Interrupts must be enabled.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if there is no memory for all of them; the batch is as it was.
+    #[inline]
+    pub fn fill(&mut self, gfp: impl Into<Gfp>) -> Result<(), AllocError> {
+        let missing = N - self.len;
+        if missing == 0 {
+            return Ok(());
+        }
+        let gfp = gfp.into().without_zone();
+        // SAFETY: The cache is live; there is room for `missing` pointers behind the first `len`,
+        // and at least one is missing. On failure the call has freed what it had allocated.
+        let done = unsafe {
+            let (from, to) = (
+                self.cache.ptr.as_ptr(),
+                self.slots.as_mut_ptr().add(self.len).cast(),
+            );
+            if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
+                bindings::kalloc_helper_kmem_cache_alloc_bulk(from, gfp.as_raw(), missing, to)
+            } else {
+                bindings::kmem_cache_alloc_bulk_noprof(from, gfp.as_raw(), missing, to)
+            }
+        };
+        if !done {
+            site::count_failure::<S>(gfp, false);
+            return Err(AllocError);
+        }
+        self.cache
+            .cookie
+            .add::<{ counter::UNIT_ALLOCS }>(missing as u64);
+        // INVARIANT: The call has filled in the missing ones.
+        self.len = N;
+        Ok(())
+    }
+
+    /// The number of slots.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no slots.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The slots' memory, to be used where it is.
+    #[inline]
+    pub fn slots_mut(&mut self) -> impl Iterator<Item = &mut MaybeUninit<S::Object>> {
+        self.slots.iter().take(self.len).map(|slot| {
+            // SAFETY: By the invariants, initialised, and an object's memory that nothing else
+            // owns; each is given out once while `self` is borrowed.
+            unsafe { &mut *slot.assume_init().cast() }
+        })
+    }
+
+    /// Takes a slot out.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Slot<S, &'c KmemCache<S>>> {
+        self.len = self.len.checked_sub(1)?;
+        // SAFETY: By the invariants, initialised, and not NULL. It is now behind the first `len`.
+        let ptr = unsafe { NonNull::new_unchecked(self.slots.get(self.len)?.assume_init()) };
+        // INVARIANT: The batch owned it.
+        Some(Slot {
+            ptr: ptr.cast(),
+            cache: self.cache,
+        })
+    }
+
+    /// Drops an object and keeps its memory, to be taken out again or given back with the rest.
+    ///
+    /// If the batch has `N` slots already, or is of another cache, the memory is given back now.
+    #[inline]
+    pub fn put(&mut self, object: Object<'_, S>) {
+        let slot = object.into_slot();
+        if self.len == N || !core::ptr::eq(slot.cache, self.cache) {
+            return;
+        }
+        if let Some(to) = self.slots.get_mut(self.len) {
+            to.write(ManuallyDrop::new(slot).ptr.as_ptr().cast());
+            // INVARIANT: Moved from the slot, which is of this cache.
+            self.len += 1;
+        }
+    }
+}
+
+impl<S: SlabSite, const N: usize> Drop for Batch<'_, S, N> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.len == 0 {
+            return;
+        }
+        self.cache
+            .cookie
+            .add::<{ counter::UNIT_FREES }>(self.len as u64);
+        // SAFETY: By the invariants, the first `len` are objects of this cache, and ours. The call
+        // may reorder them.
+        unsafe {
+            bindings::kmem_cache_free_bulk(
+                self.cache.ptr.as_ptr(),
+                self.len,
+                self.slots.as_mut_ptr().cast(),
+            )
+        };
+    }
+}

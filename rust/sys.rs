@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Abstractions of the kernel that the kernel crate lacks. Nothing here depends on kalloc's accounting.
+//!
+//! | module | abstraction |
+//! |---|---|
+//! | [`context`] | the context of the caller: atomic, or able to sleep |
+//! | [`failure`] | errors that C passes on to user space |
+//! | [`gfp`] | allocation flags |
+//! | [`percpu`] | a value per CPU |
+//! | [`rcu_static`] | a static that callbacks share under RCU |
+
+pub(crate) mod bindings;
+pub mod context;
+pub(crate) mod deferred_free;
+pub mod failure;
+pub mod gfp;
+pub(crate) mod in_place;
+pub(crate) mod kmem_cache;
+pub(crate) mod node;
+pub mod percpu;
+pub mod rcu_static;
+pub(crate) mod work;
