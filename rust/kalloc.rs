@@ -4,34 +4,40 @@
 //!
 //! | family | owner types | module |
 //! |---|---|---|
-//! | kmalloc, kvmalloc | [`KBox`], [`KVec`], [`KVBox`], [`KVVec`], [`Array`] | [`kmalloc`] |
-//! | slab caches | [`KmemCache`] and its [`Object`](slab::Object)s, [`Batch`](slab::Batch)es; [`ConstructedCache`](slab::ConstructedCache), [`RcuCache`](slab::RcuCache) | [`cache`] |
-//! | page blocks | [`Pages`], [`FreePages`], [`ExactPages`], [`CompoundPages`], [`SharedPages`], [`PageArray`] | [`pages`] |
-//! | vmalloc, vmap | [`VBox`], [`VVec`], [`Array`], [`Mapping`] | [`vmalloc`] |
+//! | kmalloc | [`KBox`], [`KVec`], [`Array`] | [`alloc::kmalloc`] |
+//! | kvmalloc | [`KVBox`], [`KVVec`], [`Array`] | [`alloc::kvmalloc`] |
+//! | vmalloc | [`VBox`], [`VVec`], [`Array`] | [`alloc::vmalloc`] |
+//! | slab caches | [`KmemCache`] with [`Object`](slab::Object) and [`Batch`](slab::Batch), [`ConstructedCache`](slab::ConstructedCache), [`RcuCache`](slab::RcuCache) | [`slab`] |
+//! | page blocks | [`Pages`], [`FreePages`], [`ExactPages`], [`CompoundPages`], [`SharedPages`], [`PageArray`], [`Mapping`] | [`page`], [`mm::vmap`] |
 //!
-//! Every owner type frees its memory on drop and names, as a type parameter, the *site* that the
-//! memory is counted at. A driver declares its sites with [`sites!`] and [`register`]s them; each
-//! is then a row of `/proc/kallocinfo`, in the format of `/proc/slabinfo`.
+//! Each owner type frees its memory on drop. A type parameter names the allocation *site* that counts the
+//! memory. A driver declares its sites with [`sites!`] and [`register`]s them; each site is then a row of
+//! `/proc/kallocinfo`, in the format of `/proc/slabinfo`.
 //!
-//! How the parts depend on each other:
+//! # Layers
+//!
+//! Each directory is a layer, and imports only from the layers below it:
 //!
 //! ```text
-//!   sites! ──> Tag ──> Site ◄── counts ── wrappers (kmalloc, cache, pages, vmalloc)
-//!                        ▲                     ▲
-//!   registry (list) ─────┘                 drivers
-//!       ▲
-//!   slabinfo (text) ◄── procfs (file) ◄── reader
+//!                module            init, exit, the module notifier
+//!        ┌─────────┴─────────┐
+//!        mm                  fs    mappings, page information │ /proc, debugfs, kalloc's own files
+//!     ┌──┴──┐                │
+//!   slab  alloc              │     slab caches │ kmalloc, kvmalloc, vmalloc
+//!     └──┬──┘                │
+//!       page                 │     page blocks, orders, zones
+//!        └─────────┬─────────┘
+//!              accounting          sites, counters, the registry
+//!                  │
+//!                 sys              bindings, contexts, flags, per-CPU values, work items
 //! ```
 //!
-//! A wrapper knows nothing of the file, the file nothing of the wrappers. Memory of any family can
-//! be shown to user space: see [`mmap`].
+//! An allocation goes down on the left: a driver's call, the owner type, the site's counters, C. A read goes
+//! down on the right: the file, the registry, the site's counters. The left side does not use the right
+//! side, nor the right side the left side.
 //!
-//! What this crate needs besides, and the kernel crate lacks, is there for others, too: values for
-//! each CPU ([`percpu`]), sequences of records ([`seq`]) in [`/proc`](procfs) and [`debugfs`], errors that
-//! C passes on to user space ([`failure`]), and a place for what a driver's callbacks share ([`global`]).
-//!
-//! The [pages beside this](../index.html) have a [tutorial](../tutorial.html), and say
-//! [which allocator to use](../allocators.html).
+//! A driver imports [`prelude`]. The [pages beside this](../index.html) start with a
+//! [tutorial](../tutorial.html), and tell [which allocator to use](../allocators.html).
 
 use kernel::prelude::*;
 

@@ -41,7 +41,10 @@ use crate::{
         family,
         site::Tag, //
     },
-    alloc::allocator::Counted,
+    alloc::{
+        allocator::Counted,
+        array, //
+    },
     sys::bindings, //
 };
 use kernel::{
@@ -103,7 +106,7 @@ pub fn usable_size(size: usize) -> usize {
 /// # Ok::<(), Error>(())
 /// ```
 pub fn block_size<T: Zeroable, S: Tag<Family = family::Kmalloc>>(
-    array: &crate::Array<T, Kmalloc<S>>,
+    array: &array::Array<T, Kmalloc<S>>,
 ) -> usize {
     if size_of_val::<[T]>(array) == 0 {
         return 0;

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Two checks of sources and of objects refuse what they are for, and nothing else: flags that get lost, large stack frames."""
+"""Checks of sources and of objects refuse exactly their faults: lost flags, large stack frames, imports of upper layers."""
 
 from pathlib import Path
 
 import pytest
 
-from kalloc_dev.lint import frames, gfp_flags
+from kalloc_dev.lint import frames, gfp_flags, layers
 
 RUST = """
 // SPDX-License-Identifier: GPL-2.0
@@ -106,3 +106,29 @@ def test_stack_frames() -> None:
     """The stack frames of a disassembly."""
     assert dict(frames.frames(LISTING)) == {
         "": 0, "small": 0x400, "of two pushes": 0x408, "of gcc": 0x80, "of an array": float("inf"), "none": 0}
+
+
+@pytest.mark.parametrize(("file", "source", "complaint"), [
+    ("sys/a.rs", "use crate::{\n    accounting::{\n        site::Site, //\n    },\n    sys::gfp, //\n};",
+     "sys imports accounting"),
+    ("accounting/a.rs", "macro_rules! m { () => { $crate::slab::KmemCache::new() } }", "accounting imports slab"),
+    ("fs/a.rs", "use crate::page::Pages;", "fs imports page"),
+    ("mm/a.rs", "fn f() { crate::module::start() }", "mm imports module"),
+    ("slab.rs", "use crate::Array;", "crate::Array is a re-export"),
+    ("cache.rs", "", "cache is not a layer"),
+])
+def test_layers(tmp_path: Path, file: str, source: str, complaint: str) -> None:
+    """An import that goes up, or leaves the layers, is refused."""
+    path = tmp_path / "rust" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(source)
+    found = list(layers.wrong(tmp_path / "rust"))
+    assert len(found) == 1 and complaint in found[0], found
+
+
+def test_layers_below(tmp_path: Path) -> None:
+    """An import that goes down is clean, and so is a mention in a comment."""
+    path = tmp_path / "rust" / "mm" / "vmap.rs"
+    path.parent.mkdir(parents=True)
+    path.write_text("//! See crate::fs::procfs.\nuse crate::{\n    page::PageArray,\n    sys::bindings, //\n};\n")
+    assert not list(layers.wrong(tmp_path / "rust"))

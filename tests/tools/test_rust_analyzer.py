@@ -21,7 +21,8 @@ from kalloc_dev.toolchain.compilers import toolchain
 PATIENCE = 240.0
 # A file, a line of it with the word to ask about in brackets, and what the definition's file and line have.
 WAYS = (
-    ("samples/kalloc_exercise.rs", "kalloc::[register](module, workload::SITES)?;", "rust/accounting/registry.rs", "pub fn register("),
+    ("samples/kalloc_exercise.rs", "kalloc::[register](module, workload::SITES)?;", "rust/accounting/registry.rs",
+     "pub fn register("),
     ("samples/exercise/workload.rs", "[KmemCache]::", "rust/slab.rs", "pub struct KmemCache<"),
     ("samples/exercise/workload.rs", "[KBox]::", "rust/alloc/kmalloc.rs", "pub type KBox<"),
     ("tests/kunit/kmalloc.rs", "[usable_size](", "rust/alloc/kmalloc.rs", "pub fn usable_size("),

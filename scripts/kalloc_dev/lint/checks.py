@@ -16,7 +16,7 @@ from kalloc_dev.core.paths import BUILD, LOGS, TREE
 from kalloc_dev.core.prepare import set_up
 from kalloc_dev.doc import doctests, sphinx, tutorial
 from kalloc_dev.lint import frames as stack_frames
-from kalloc_dev.lint import gfp_flags, messages
+from kalloc_dev.lint import gfp_flags, layers, messages
 from kalloc_dev.lint.examples import missing
 from kalloc_dev.modules import kbuild
 from kalloc_dev.modules.kbuild_cmd import call_for
@@ -293,6 +293,11 @@ def bindings(log: Path) -> None:
 NO_COMMENTS = ("debian/changelog", "debian/source/format")
 
 
+def imports(log: Path) -> None:
+    """The crate's layers import only from those below them."""
+    report(list(layers.wrong(TREE / "rust")), log)
+
+
 def flags(log: Path) -> None:
     """A function that is given get-free-page flags allocates with no others."""
     report([complaint for path in files("rust/*.rs", "rust/*.c", "samples/*.rs") if path.name != gfp_flags.DEFINES
@@ -352,8 +357,8 @@ def report(complaints: list[str], log: Path) -> None:
 
 
 CHECKS: tuple[Callable[[Path], None], ...] = (
-    licence, reuse, spelling, rustfmt, ruff, mypy, shellcheck, checkpatch, safety, bindings, flags, hazards, attacks, troubles,
-    numbers, commands, defects, models, clippy, frames, cargo, rustdoc, documents, examples)
+    licence, reuse, spelling, rustfmt, ruff, mypy, shellcheck, checkpatch, safety, bindings, imports, flags, hazards, attacks,
+    troubles, numbers, commands, defects, models, clippy, frames, cargo, rustdoc, documents, examples)
 
 
 def run_checks(names: list[str]) -> int:

@@ -3,15 +3,15 @@
 //! Generates the manual page and the shell completions of kalloctop in a directory.
 
 use clap_complete::{
-    generate,
     Shell, //
+    generate,
 };
 use clap_mangen::{
-    roff::{
-        roman,
-        Roff, //
-    },
     Man, //
+    roff::{
+        Roff, //
+        roman,
+    },
 };
 use std::{
     env,
@@ -27,7 +27,10 @@ const COMPLETIONS: [(Shell, &str); 3] = [
     (Shell::Fish, "kalloctop.fish"),
 ];
 const FILES: [(&str, &str); 2] = [
-    ("/proc/kallocinfo", "the sites' rows, in the format of slabinfo"),
+    (
+        "/proc/kallocinfo",
+        "the sites' rows, in the format of slabinfo",
+    ),
     (
         "/sys/kernel/debug/kalloc/sites.json",
         "the sites' types, places, failures and sizes",
@@ -38,7 +41,8 @@ const EXIT_STATUS: [(&str, &str); 3] = [
     ("1", "a file cannot be read or written"),
     ("2", "a mistake in the call"),
 ];
-const SIGNALS: &str = "A signal leaves the terminal as it was, and ends the program with that signal.";
+const SIGNALS: &str =
+    "A signal leaves the terminal as it was, and ends the program with that signal.";
 const EXAMPLE: [&str; 4] = [
     "kalloctop --json -o before",
     "echo \"cache count=10000 keep=100\" > /sys/kernel/debug/kalloc/exercise",
@@ -54,16 +58,19 @@ fn main() -> io::Result<()> {
     );
     let mut command = kalloctop::command();
     for (shell, name) in COMPLETIONS {
-        generate(shell, &mut command, "kalloctop", &mut File::create(directory.join(name))?);
+        generate(
+            shell,
+            &mut command,
+            "kalloctop",
+            &mut File::create(directory.join(name))?,
+        );
     }
     manual(&mut File::create(directory.join("kalloctop.8"))?)
 }
 
 /// Writes the manual page.
 fn manual(page: &mut File) -> io::Result<()> {
-    let man = Man::new(kalloctop::command())
-        .section("8")
-        .manual("kalloc");
+    let man = Man::new(kalloctop::command()).section("8").manual("kalloc");
     man.render_title(page)?;
     man.render_name_section(page)?;
     man.render_synopsis_section(page)?;
@@ -92,6 +99,8 @@ fn manual(page: &mut File) -> io::Result<()> {
 fn list<'a>(page: &mut Roff, title: &str, terms: impl IntoIterator<Item = (&'a str, &'a str)>) {
     page.control("SH", [title]);
     for (term, text) in terms {
-        page.control("TP", []).text([roman(term)]).text([roman(text)]);
+        page.control("TP", [])
+            .text([roman(term)])
+            .text([roman(text)]);
     }
 }

@@ -41,7 +41,8 @@ pub(crate) fn {name}() -> Result {{
 }}
 """
 # What these show is so once, of sites that are new: how often something has been allocated, or registered.
-ONCE = {f"accounting_{name}" for name in ("registry_register", "site", "site_Site", "stats_Totals", "stats_Failures", "stats_sizes_Sizes", "stats_on_cpu_OnCpu")}
+ONCE = {f"accounting_{name}" for name in ("registry_register", "site", "site_Site", "stats_Totals", "stats_Failures",
+                                          "stats_sizes_Sizes", "stats_on_cpu_OnCpu")}
 END = re.compile(r"Ok::<.*>\(\(\)\)$")
 
 
