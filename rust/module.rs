@@ -67,7 +67,7 @@ impl kernel::InPlaceModule for KallocModule {
             kallocinfo <- procfs::ProcFile::new(
                 module,
                 c"kallocinfo",
-                procfs::Readers::Root,
+                procfs::Mode::OwnerRead,
                 kallocinfo::SlabInfo,
             ),
             _: { watermark::start(module_parameters::sample_ms.value().clone()) },

@@ -27,7 +27,7 @@
 //! Allocating may sleep unless the flags say otherwise. Freeing never sleeps, and where the caller may not
 //! sleep it is bounded: a worker frees what C would free page by page ([`PageArray`], [`ExactPages`],
 //! [`Split`]), and compound pages of the largest order. With `CONFIG_PREEMPT_RT` other blocks are freed where
-//! they [may be allocated](crate::sys::context::may_allocate).
+//! they [may be allocated](crate::sys::context::can_allocate).
 //!
 //! C header: [`include/linux/gfp.h`](srctree/include/linux/gfp.h)
 

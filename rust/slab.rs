@@ -31,7 +31,7 @@
 //!
 //! Creating and shrinking a cache sleeps. Allocating may sleep unless the flags say otherwise.
 //! Freeing never sleeps, nor does dropping a cache: it is destroyed by a worker. With `CONFIG_PREEMPT_RT` objects
-//! are freed where [memory may be had](crate::sys::context::may_allocate).
+//! are freed where [memory may be had](crate::sys::context::can_allocate).
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
@@ -46,7 +46,7 @@ use crate::{
             Tag, //
         },
         stats::{
-            Cookie,
+            PerCpuPtr,
             Totals, //
         }, //
     },
@@ -98,7 +98,7 @@ pub use self::{
         RcuPtr,
         RcuRef,
         RcuSlot,
-        Typesafe, //
+        TypesafeByRcu, //
     },
     usercopy::Field, //
 };
@@ -186,7 +186,7 @@ pub struct KmemCache<S: SlabSite> {
     /// Where the cache was opened: `S::site()`.
     site: &'static Site,
     /// The site's counters, at hand where the cache is: a loop that uses the cache loads them once.
-    cookie: Cookie,
+    percpu: PerCpuPtr,
     /// What of an object may be copied to and from user space.
     usercopy: Range<u32>,
     _site: PhantomData<fn() -> S>,
@@ -245,7 +245,7 @@ impl<S: SlabSite> KmemCache<S> {
         Ok(KmemCache {
             ptr,
             site,
-            cookie: site.cookie(),
+            percpu: site.counters(),
             usercopy,
             _site: PhantomData,
         })
@@ -328,9 +328,9 @@ impl<S: SlabSite> KmemCache<S> {
     unsafe fn count<const COUNTER: usize>(&self) {
         if S::PERCPU {
             // SAFETY: By the requirement of this function.
-            unsafe { S::count_unit::<COUNTER>() };
+            unsafe { S::count_object::<COUNTER>() };
         } else {
-            self.cookie.count::<COUNTER>();
+            self.percpu.count::<COUNTER>();
         }
     }
 
@@ -379,7 +379,7 @@ impl<S: SlabSite> Drop for KmemCache<S> {
 ///
 /// As [`KmemCache::new`], but for the options.
 unsafe fn create(site: &'static Site, spec: Spec) -> Result<NonNull<bindings::kmem_cache>> {
-    if context::is_atomic() {
+    if context::known_atomic() {
         return Err(EAGAIN);
     }
     // SAFETY: By the requirements of this function.
@@ -396,7 +396,7 @@ unsafe fn create(site: &'static Site, spec: Spec) -> Result<NonNull<bindings::km
 ///
 /// As [`KmemCache::shrink`].
 unsafe fn shrink(cache: NonNull<bindings::kmem_cache>) -> Result {
-    if context::is_atomic() {
+    if context::known_atomic() {
         return Err(EAGAIN);
     }
     // SAFETY: By the requirement of this function. The result says whether any slab is left.

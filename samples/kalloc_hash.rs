@@ -41,14 +41,14 @@ mod hash {
     use super::table;
     use kalloc::slab::{
         RcuLink,
-        Typesafe, //
+        TypesafeByRcu, //
     };
 
     kalloc::sites! {
         /// Entries, of which readers need a reference to see anything: there is no key.
-        pub(crate) Entries: cache(Typesafe<(), table::Entry>), "hash_entry";
+        pub(crate) Entries: cache(TypesafeByRcu<(), table::Entry>), "hash_entry";
         /// The table that is replaced by a resize.
-        pub(crate) Tables: cache(Typesafe<(), table::Chains>), "hash_table";
+        pub(crate) Tables: cache(TypesafeByRcu<(), table::Chains>), "hash_table";
         /// The heads of the chains.
         pub(crate) Heads: kvmalloc([RcuLink<Entries>]), "hash_heads";
     }

@@ -19,8 +19,8 @@
 use kalloc::{
     fs::{
         procfs::{
+            Mode, //
             ProcFile,
-            Readers, //
         },
         seq_file::{
             Output,
@@ -28,8 +28,8 @@ use kalloc::{
         }, //
     },
     sys::rcu_static::{
-        Global,
-        Published, //
+        RcuStatic,
+        RcuStaticGuard, //
     }, //
 };
 use kernel::{
@@ -82,7 +82,7 @@ module! {
 }
 
 /// Where `open` finds the store.
-static STORE: Global<Store> = Global::new();
+static STORE: RcuStatic<Store> = RcuStatic::new();
 
 /// The module. What user space reaches goes first.
 #[pin_data]
@@ -91,7 +91,7 @@ struct KvModule {
     _device: MiscDeviceRegistration<Session>,
     #[pin]
     _listing: ProcFile<Listing>,
-    _store: Published<Store>,
+    _store: RcuStaticGuard<Store>,
 }
 
 impl kernel::InPlaceModule for KvModule {
@@ -106,7 +106,7 @@ impl kernel::InPlaceModule for KvModule {
                 // Fields are initialised in the order in which they stand here: the store is there
                 // before the first program can open the device.
                 _store: STORE.publish(store)?,
-                _listing <- ProcFile::new(module, c"kalloc_kv", Readers::Root, listing),
+                _listing <- ProcFile::new(module, c"kalloc_kv", Mode::OwnerRead, listing),
                 _device <- MiscDeviceRegistration::register(MiscDeviceOptions {
                     name: c"kalloc_kv",
                 }),

@@ -26,8 +26,8 @@ use kalloc::{
     mm::{
         mmap::{
             self,
-            Frame,
             Mappable,
+            PageBytes,
             Prepared, //
         },
         page_info, //
@@ -96,7 +96,7 @@ kalloc::sites! {
     /// The block of kmalloc.
     Kmallocs: kmalloc([u8]), "map_kmalloc";
     /// The object of a slab cache.
-    Objects: cache([Frame; SLAB_PAGES]), "map_cache";
+    Objects: cache([PageBytes; SLAB_PAGES]), "map_cache";
     /// The block of pages by `struct page`.
     PageBlocks: pages, "map_pages";
     /// The block of pages by address.

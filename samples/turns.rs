@@ -18,7 +18,7 @@ use kernel::{
 
 /// A value that is lent out.
 #[pin_data]
-pub(crate) struct Turns<T> {
+pub(crate) struct InterruptibleSlot<T> {
     /// The value, unless somebody has it.
     #[pin]
     idle: Mutex<Option<T>>,
@@ -26,27 +26,27 @@ pub(crate) struct Turns<T> {
     returned: CondVar,
 }
 
-impl<T: Unpin> Turns<T> {
+impl<T: Unpin> InterruptibleSlot<T> {
     pub(crate) fn new(value: T) -> impl PinInit<Self> {
-        pin_init!(Turns {
+        pin_init!(InterruptibleSlot {
             idle <- new_mutex!(Some(value)),
             returned <- new_condvar!(),
         })
     }
 
-    /// Calls `f` with the value when nobody else has it. Who waits for it asks `go_on` whether to.
+    /// Calls `f` with the value when nobody else has it. Who waits for it asks `should_continue` whether to.
     ///
     /// # Errors
     ///
-    /// [`EINTR`] if there is a signal first; what `go_on` and `f` return.
+    /// [`EINTR`] if there is a signal first; what `should_continue` and `f` return.
     pub(crate) fn take(
         &self,
-        go_on: impl Fn() -> Result,
+        should_continue: impl Fn() -> Result,
         f: impl FnOnce(&mut T) -> Result,
     ) -> Result {
         let mut idle = self.idle.lock();
         let mut value = loop {
-            go_on()?;
+            should_continue()?;
             match idle.take() {
                 Some(value) => break value,
                 None if self.returned.wait_interruptible(&mut idle) => return Err(EINTR),

@@ -5,7 +5,7 @@
 //! All that a macro makes is on the line of its call, says the compiler: `line!()` is the same for
 //! each site of a [`sites!`](crate::sites) block. What the caller wrote keeps its own place,
 //! though, if it stands alone. So the word for the allocator family is evaluated: it names a
-//! [`Word`] here, whose dereferencing, written by nobody, is a call from where the word is.
+//! [`LocationToken`] here, whose dereferencing, written by nobody, is a call from where the word is.
 
 use core::{
     ops::Deref,
@@ -13,15 +13,15 @@ use core::{
 };
 
 /// What knows where it was written.
-pub trait Here {
+pub trait SiteLocation {
     /// The place.
-    fn here() -> &'static Location<'static>;
+    fn location() -> &'static Location<'static>;
 }
 
 /// The value of a word for a family.
-pub struct Word(());
+pub struct LocationToken(());
 
-impl Deref for Word {
+impl Deref for LocationToken {
     type Target = Location<'static>;
 
     #[track_caller]
@@ -31,25 +31,25 @@ impl Deref for Word {
     }
 }
 
-/// Where a [`Word`] is given, it is dereferenced to its place.
+/// Where a [`LocationToken`] is given, it is dereferenced to its place.
 #[inline(always)]
 pub fn coerce(location: &'static Location<'static>) -> &'static Location<'static> {
     location
 }
 
-/// The words, as in [`family`](crate::accounting::family).
+/// The tokens, as in [`family`](crate::accounting::family).
 #[allow(non_upper_case_globals)]
-pub mod words {
-    use super::Word;
+pub mod tokens {
+    use super::LocationToken;
 
     /// kmalloc.
-    pub static kmalloc: &Word = &Word(());
+    pub static kmalloc: &LocationToken = &LocationToken(());
     /// kvmalloc.
-    pub static kvmalloc: &Word = &Word(());
+    pub static kvmalloc: &LocationToken = &LocationToken(());
     /// vmalloc.
-    pub static vmalloc: &Word = &Word(());
+    pub static vmalloc: &LocationToken = &LocationToken(());
     /// Slab caches.
-    pub static cache: &Word = &Word(());
+    pub static cache: &LocationToken = &LocationToken(());
     /// Page blocks.
-    pub static pages: &Word = &Word(());
+    pub static pages: &LocationToken = &LocationToken(());
 }

@@ -68,7 +68,7 @@ struct Entry {
     id: u64,
     site: &'static Site,
     module: *mut bindings::module,
-    counters: Area,
+    counters: CounterMem,
     peak: Peak,
 }
 
@@ -76,7 +76,7 @@ struct Entry {
 unsafe impl Send for Entry {}
 
 /// The memory of a site's counters.
-enum Area {
+enum CounterMem {
     /// Of a site that has a unit.
     Fixed(PerCpu<Counters>),
     /// Of one that has none.
@@ -145,7 +145,7 @@ pub(crate) struct Record<'a> {
 /// # Ok::<(), Error>(())
 /// ```
 pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) -> Result {
-    if context::is_atomic() {
+    if context::known_atomic() {
         return Err(EAGAIN);
     }
     // GFP: There is no caller's choice: a module registers its sites once, where it may sleep.
@@ -158,8 +158,8 @@ pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) ->
 
     let mut names = RBTree::new();
     for entry in &new {
-        let twin = names.try_create_and_insert(entry.site.name(), (), GFP_KERNEL)?;
-        twin.map_or(Ok(()), |_| Err(EEXIST))?;
+        let duplicate = names.try_create_and_insert(entry.site.name(), (), GFP_KERNEL)?;
+        duplicate.map_or(Ok(()), |_| Err(EEXIST))?;
     }
 
     let mut list = LIST.lock();
@@ -176,11 +176,11 @@ pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) ->
         // OVERFLOW: A registration for each nanosecond since the universe began fits.
         list.last_id += 1;
         entry.id = list.last_id;
-        let (site, cookie) = (entry.site, entry.cookie());
+        let (site, percpu) = (entry.site, entry.percpu_ptr());
         list.entries.push(entry, GFP_KERNEL)?;
         // SAFETY: The entry owns the counters, and stays on the list until the module's code can
         // no longer run, see `module_goes`.
-        unsafe { site.set_counters(cookie) };
+        unsafe { site.set_counters(percpu) };
     }
     Ok(())
 }
@@ -199,19 +199,19 @@ impl Entry {
             site,
             module,
             counters: match site.unit() {
-                0 => Area::Sized(PerCpu::zeroed(GFP_KERNEL)?),
-                _ => Area::Fixed(PerCpu::zeroed(GFP_KERNEL)?),
+                0 => CounterMem::Sized(PerCpu::zeroed(GFP_KERNEL)?),
+                _ => CounterMem::Fixed(PerCpu::zeroed(GFP_KERNEL)?),
             },
             peak: Peak::default(),
         })
     }
 
-    /// The counters' cookie.
-    fn cookie(&self) -> *mut Counters {
+    /// The per-CPU pointer of the counters.
+    fn percpu_ptr(&self) -> *mut Counters {
         match &self.counters {
-            Area::Fixed(counters) => counters.as_ptr(),
+            CounterMem::Fixed(counters) => counters.as_ptr(),
             // These begin with those.
-            Area::Sized(counters) => counters.as_ptr().cast(),
+            CounterMem::Sized(counters) => counters.as_ptr().cast(),
         }
     }
 

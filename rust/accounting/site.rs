@@ -52,12 +52,12 @@ pub(crate) use self::record::{
 
 use crate::{
     accounting::{
-        static_counters::UnitCounters,
+        static_counters::StaticCounters,
         stats::{
             self,
-            Cookie,
             Counters,
             OnCpu,
+            PerCpuPtr,
             Scheme,
             Sizes,
             Totals, //
@@ -227,13 +227,13 @@ pub unsafe trait Tag: Send + Sync + 'static {
     /// To be called once for each such object that is allocated, and once for each that is freed.
     #[doc(hidden)]
     #[inline(always)]
-    unsafe fn count_unit<const COUNTER: usize>() {
-        Self::site().cookie().count::<COUNTER>();
+    unsafe fn count_object<const COUNTER: usize>() {
+        Self::site().counters().count::<COUNTER>();
     }
 
     /// Where units are counted if not where everything else is.
     #[doc(hidden)]
-    fn unit_counters() -> Option<&'static UnitCounters> {
+    fn static_counters() -> Option<&'static StaticCounters> {
         None
     }
 }
@@ -273,7 +273,7 @@ pub(crate) const fn unit<S: Tag>() -> usize {
 ///
 /// # Invariants
 ///
-/// `counters` is always a per-CPU cookie as `stats::Cookie` needs it, valid for as long as code of the
+/// `counters` is always a per-CPU pointer as `stats::PerCpuPtr` needs it, valid for as long as code of the
 /// site's module may run: that of the unregistered sites, or the site's own while registered.
 pub struct Site {
     counters: AtomicPtr<Counters>,
@@ -284,7 +284,7 @@ pub struct Site {
     class_size: Option<fn(usize) -> usize>,
     type_name: fn() -> &'static str,
     unit: usize,
-    unit_counters: fn() -> Option<&'static UnitCounters>,
+    static_counters: fn() -> Option<&'static StaticCounters>,
     location: fn() -> &'static Location<'static>,
     cache: CacheSlot,
 }
@@ -320,7 +320,7 @@ impl Site {
             class_size: S::Family::CLASS_SIZE,
             type_name: core::any::type_name::<S::Object>,
             unit: unit::<S>(),
-            unit_counters: S::unit_counters,
+            static_counters: S::static_counters,
             location,
             cache: CacheSlot::new(),
         }
@@ -374,7 +374,7 @@ impl Site {
             // CAST: `usize` has 64 bits.
             unit_footprint: (self.unit_footprint)(self) as u64,
             class_size: self.class_size,
-            unit_counters: (self.unit_counters)(),
+            static_counters: (self.static_counters)(),
         }
     }
 
@@ -439,10 +439,10 @@ impl Site {
 
     /// The site's counters now: its own, once it is registered.
     #[inline(always)]
-    pub(crate) fn cookie(&self) -> Cookie {
+    pub(crate) fn counters(&self) -> PerCpuPtr {
         // SAFETY: By the invariants. A pointer loaded before the site was registered is that of the
         // unregistered sites, which stays valid.
-        unsafe { Cookie::new(self.counters.load(Ordering::Relaxed)) }
+        unsafe { PerCpuPtr::new(self.counters.load(Ordering::Relaxed)) }
     }
 }
 
@@ -511,10 +511,10 @@ macro_rules! sites {
             $(#[$meta])*
             $vis enum $tag {}
 
-            impl $crate::accounting::call_site::Here for $tag {
+            impl $crate::accounting::call_site::SiteLocation for $tag {
                 #[inline]
-                fn here() -> &'static ::core::panic::Location<'static> {
-                    use $crate::accounting::call_site::words::*;
+                fn location() -> &'static ::core::panic::Location<'static> {
+                    use $crate::accounting::call_site::tokens::*;
                     $crate::accounting::call_site::coerce($family)
                 }
             }
@@ -522,9 +522,9 @@ macro_rules! sites {
             const _: () = {
                 // SAFETY: The tag's one site.
                 static SITE: $crate::Site = unsafe {
-                    $crate::Site::new::<$tag>($name, <$tag as $crate::accounting::call_site::Here>::here)
+                    $crate::Site::new::<$tag>($name, <$tag as $crate::accounting::call_site::SiteLocation>::location)
                 };
-                $($crate::unit_counters! { @static $percpu })?
+                $($crate::static_counters! { @static $percpu })?
 
                 // SAFETY: The site is one static, made for this tag.
                 unsafe impl $crate::Tag for $tag {
@@ -536,7 +536,7 @@ macro_rules! sites {
                         &SITE
                     }
 
-                    $($crate::unit_counters! { @methods $percpu })?
+                    $($crate::static_counters! { @methods $percpu })?
                 }
             };
         )+

@@ -11,11 +11,11 @@
 ///
 /// # Invariants
 ///
-/// The number is less than [`Bucket::COUNT`].
+/// The number is less than [`SizeBin::COUNT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bucket(usize);
+pub(crate) struct SizeBin(usize);
 
-impl Bucket {
+impl SizeBin {
     /// The number of buckets, a power of two.
     pub(crate) const COUNT: usize = 64;
 
@@ -26,11 +26,11 @@ impl Bucket {
     const SMALLEST: usize = 2 * 2 + 3;
 
     /// The largest size that has a bucket; what is larger may be counted as this.
-    pub(crate) const MAX_SIZE: usize = Bucket::nth(Self::COUNT - 1).up_to();
+    pub(crate) const MAX_SIZE: usize = SizeBin::nth(Self::COUNT - 1).up_to();
 
     /// Returns the bucket of `size` bytes, from 1 to [`MAX_SIZE`](Self::MAX_SIZE).
     #[inline(always)]
-    pub(crate) const fn of(size: usize) -> Bucket {
+    pub(crate) const fn of(size: usize) -> SizeBin {
         // One less than a power of two belongs with it.
         let last = size.wrapping_sub(1) | (Self::FIRST - 1);
         // `ilog2`, in the form that the compiler knows to be one instruction.
@@ -39,19 +39,19 @@ impl Bucket {
         let half = last.wrapping_mul(2) >> log;
         // OVERFLOW: Both are small. To say that nothing is checked here makes a kernel that checks
         // overflows as fast as one that does not.
-        Bucket::numbered(half.wrapping_add((log as usize).wrapping_mul(2)))
+        SizeBin::numbered(half.wrapping_add((log as usize).wrapping_mul(2)))
     }
 
     /// The numbers of the largest buckets go on at 0.
     #[inline(always)]
-    const fn numbered(number: usize) -> Bucket {
+    const fn numbered(number: usize) -> SizeBin {
         // INVARIANT: Masked.
-        Bucket(number & (Self::COUNT - 1))
+        SizeBin(number & (Self::COUNT - 1))
     }
 
     /// The `nth` bucket by size.
-    pub(crate) const fn nth(nth: usize) -> Bucket {
-        Bucket::numbered(Self::SMALLEST + nth)
+    pub(crate) const fn nth(nth: usize) -> SizeBin {
+        SizeBin::numbered(Self::SMALLEST + nth)
     }
 
     /// The largest size in the bucket.
@@ -74,17 +74,17 @@ impl Bucket {
     }
 
     /// All buckets, by size.
-    pub(crate) fn all() -> impl Iterator<Item = Bucket> {
-        (0..Self::COUNT).map(Bucket::nth)
+    pub(crate) fn all() -> impl Iterator<Item = SizeBin> {
+        (0..Self::COUNT).map(SizeBin::nth)
     }
 
     /// The powers of two from `FIRST` on, each with the buckets for the sizes above half of it.
     pub(crate) fn powers_of_two(
-    ) -> impl Iterator<Item = (u64, impl Iterator<Item = Bucket> + Clone)> {
+    ) -> impl Iterator<Item = (u64, impl Iterator<Item = SizeBin> + Clone)> {
         (0..=Self::COUNT / 2).map(|n| {
             let buckets = (2 * n).saturating_sub(1)..(2 * n + 1).min(Self::COUNT);
             // CAST: `usize` has 64 bits.
-            ((Self::FIRST << n) as u64, buckets.map(Bucket::nth))
+            ((Self::FIRST << n) as u64, buckets.map(SizeBin::nth))
         })
     }
 }
@@ -93,11 +93,11 @@ impl Bucket {
 // the second, since `of` takes all sizes from 9 to 16 as 16.
 const _: () = {
     let mut i = 0;
-    while i < Bucket::COUNT {
-        let up_to = Bucket::nth(i).up_to();
-        assert!(i == 1 || Bucket::of(up_to).0 == Bucket::nth(i).0);
-        assert!(Bucket::of(up_to + 1).0 != Bucket::nth(i).0);
+    while i < SizeBin::COUNT {
+        let up_to = SizeBin::nth(i).up_to();
+        assert!(i == 1 || SizeBin::of(up_to).0 == SizeBin::nth(i).0);
+        assert!(SizeBin::of(up_to + 1).0 != SizeBin::nth(i).0);
         i += 1;
     }
-    assert!(Bucket::of(1).0 == Bucket::nth(0).0);
+    assert!(SizeBin::of(1).0 == SizeBin::nth(0).0);
 };

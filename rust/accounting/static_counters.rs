@@ -23,30 +23,30 @@ use crate::accounting::{
 };
 use core::cell::UnsafeCell;
 
-/// For [`unit_counters!`](crate::unit_counters): what `::core` is, the driver says.
+/// For [`static_counters!`](crate::static_counters): what `::core` is, the driver says.
 #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
 #[doc(hidden)]
 pub use core::arch::asm;
 
 /// Units allocated and freed, at the offsets at which `Counters` has them.
 #[repr(C)]
-pub struct UnitCounters([UnsafeCell<u64>; 2]);
+pub struct StaticCounters([UnsafeCell<u64>; 2]);
 
 // SAFETY: What Rust sees as a static is a template, which nobody accesses; each CPU has an instance.
-unsafe impl Sync for UnitCounters {}
+unsafe impl Sync for StaticCounters {}
 
-impl UnitCounters {
+impl StaticCounters {
     /// Nothing counted.
     ///
     /// # Safety
     ///
     /// Must be the value of a static in a module's section of per-CPU variables.
     pub const unsafe fn new() -> Self {
-        UnitCounters([const { UnsafeCell::new(0) }; 2])
+        StaticCounters([const { UnsafeCell::new(0) }; 2])
     }
 
-    /// The per-CPU cookie; only what [`Counters`] begins with is there.
-    pub(crate) fn cookie(&'static self) -> *mut Counters {
+    /// The per-CPU pointer; only what [`Counters`] begins with is there.
+    pub(crate) fn percpu_ptr(&'static self) -> *mut Counters {
         core::ptr::from_ref(self).cast_mut().cast()
     }
 }
@@ -54,18 +54,18 @@ impl UnitCounters {
 /// Defines the counters of a site that asks for them, and the methods of its [`Tag`](crate::Tag).
 #[doc(hidden)]
 #[macro_export]
-macro_rules! unit_counters {
+macro_rules! static_counters {
     (@static percpu) => {
         // The kernel gives every CPU a copy of what is in this section.
         // SAFETY: In that section.
         #[link_section = ".data..percpu"]
-        static COUNTERS: $crate::accounting::static_counters::UnitCounters = unsafe { $crate::accounting::static_counters::UnitCounters::new() };
+        static COUNTERS: $crate::accounting::static_counters::StaticCounters = unsafe { $crate::accounting::static_counters::StaticCounters::new() };
     };
     (@methods percpu) => {
         const PERCPU: bool = true;
 
         #[inline(always)]
-        unsafe fn count_unit<const COUNTER: usize>() {
+        unsafe fn count_object<const COUNTER: usize>() {
             const { $crate::accounting::static_counters::assert_counter::<COUNTER>() };
             #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
             // SAFETY: On x86_64, GS addresses this CPU's instance of a static per-CPU variable. There
@@ -85,8 +85,8 @@ macro_rules! unit_counters {
             };
         }
 
-        fn unit_counters() -> ::core::option::Option<&'static $crate::accounting::static_counters::UnitCounters> {
-            const { $crate::accounting::static_counters::assert_unit::<Self>() };
+        fn static_counters() -> ::core::option::Option<&'static $crate::accounting::static_counters::StaticCounters> {
+            const { $crate::accounting::static_counters::assert_sized::<Self>() };
             ::core::option::Option::Some(&COUNTERS)
         }
     };
@@ -96,26 +96,26 @@ macro_rules! unit_counters {
 ///
 /// # Safety
 ///
-/// As for [`Tag::count_unit`].
+/// As for [`Tag::count_object`].
 #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
 #[doc(hidden)]
 #[inline(always)]
-pub unsafe fn count<const COUNTER: usize>(counters: &'static UnitCounters) {
+pub unsafe fn count<const COUNTER: usize>(counters: &'static StaticCounters) {
     const { assert_counter::<COUNTER>() };
     // SAFETY: The counters are in a module's per-CPU section, with one at the offset, which nothing
     // else writes.
-    unsafe { crate::sys::percpu::this_cpu_inc::<_, COUNTER>(counters.cookie()) };
+    unsafe { crate::sys::percpu::this_cpu_inc::<_, COUNTER>(counters.percpu_ptr()) };
 }
 
 /// Checks that there is such a counter.
 #[doc(hidden)]
 pub const fn assert_counter<const COUNTER: usize>() {
-    const { assert!(is_counter::<UnitCounters>(COUNTER)) };
+    const { assert!(is_counter::<StaticCounters>(COUNTER)) };
 }
 
 /// Checks that a site has units to count.
 #[doc(hidden)]
-pub const fn assert_unit<S: Tag>() {
+pub const fn assert_sized<S: Tag>() {
     const {
         assert!(
             unit::<S>() != 0,

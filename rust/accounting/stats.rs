@@ -35,8 +35,8 @@ pub(crate) use self::{
         counter,
         is_counter,
         unregistered, //
-        Cookie,
         Counters,
+        PerCpuPtr,
         SizedCounters,
     },
     on_cpu::on_cpus,
@@ -45,8 +45,8 @@ pub(crate) use self::{
 
 use crate::{
     accounting::{
-        size_histogram::Bucket,
-        static_counters::UnitCounters, //
+        size_histogram::SizeBin,
+        static_counters::StaticCounters, //
     },
     sys::percpu, //
 };
@@ -66,7 +66,7 @@ pub(crate) struct Scheme {
     /// How many bytes a block of a size takes, where that is the same for all sizes of a bucket.
     pub(crate) class_size: Option<fn(usize) -> usize>,
     /// More counters of units.
-    pub(crate) unit_counters: Option<&'static UnitCounters>,
+    pub(crate) static_counters: Option<&'static StaticCounters>,
 }
 
 /// The sums over all CPUs.
@@ -189,7 +189,7 @@ impl Sums {
             return;
         }
         let sized = pick(counter::SIZED_ALLOCS, counter::SIZED_FREES);
-        for bucket in Bucket::all() {
+        for bucket in SizeBin::all() {
             let blocks = read(sized + bucket.index() * size_of::<u64>());
             if blocks != 0 {
                 self.blocks += blocks;
@@ -203,7 +203,7 @@ impl Sums {
 
     /// Adds one CPU's instance of more counters of units, likewise.
     #[inline(always)]
-    fn add_units<const OUT: bool>(&mut self, counters: &'static UnitCounters, cpu: i32) {
+    fn add_units<const OUT: bool>(&mut self, counters: &'static StaticCounters, cpu: i32) {
         let counter = if OUT {
             counter::UNIT_FREES
         } else {
@@ -212,7 +212,7 @@ impl Sums {
         // SAFETY: The counters are in a module's static per-CPU memory, and the module is there. The
         // CPU is possible. For volatile, see above.
         self.units += unsafe {
-            percpu::instance(counters.cookie(), cpu)
+            percpu::instance(counters.percpu_ptr(), cpu)
                 .byte_add(counter)
                 .cast::<u64>()
                 .read_volatile()
@@ -244,14 +244,14 @@ impl Totals {
     ///
     /// # Safety
     ///
-    /// `counters` must be as for [`Cookie`], valid during the call, and of a site with that scheme.
+    /// `counters` must be as for [`PerCpuPtr`], valid during the call, and of a site with that scheme.
     pub(crate) unsafe fn read(counters: *mut Counters, scheme: &Scheme) -> Totals {
         let frees = || {
             let mut sums = Sums::default();
             for cpu in percpu::possible_cpus() {
                 // SAFETY: `cpu` is possible; the rest is by the requirements of this function.
                 unsafe { sums.add::<true>(percpu::instance(counters, cpu), scheme) };
-                if let Some(units) = scheme.unit_counters {
+                if let Some(units) = scheme.static_counters {
                     sums.add_units::<true>(units, cpu);
                 }
             }
@@ -267,7 +267,7 @@ impl Totals {
                     sums.add::<false>(at, scheme);
                     failures.add(at);
                 }
-                if let Some(units) = scheme.unit_counters {
+                if let Some(units) = scheme.static_counters {
                     sums.add_units::<false>(units, cpu);
                 }
             }

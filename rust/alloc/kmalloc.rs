@@ -25,7 +25,7 @@
 //!
 //! Allocating may sleep unless the flags say otherwise (`GFP_ATOMIC`, `GFP_NOWAIT`). Dropping is allowed
 //! everywhere but in NMI; with `CONFIG_PREEMPT_RT`, where
-//! [memory may be had](crate::sys::context::may_allocate). In interrupts, and where they or bottom halves are
+//! [memory may be had](crate::sys::context::can_allocate). In interrupts, and where they or bottom halves are
 //! disabled, kvmalloc has no blocks of more than a page, nor anywhere atomic if the flags allow it to sleep.
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)

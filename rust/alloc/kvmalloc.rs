@@ -169,9 +169,9 @@ unsafe impl Source for family::KVmalloc {
     }
 
     fn refuses(layout: Layout, gfp: Gfp, node: NumaNode) -> bool {
-        let interrupt = layout.size() > PAGE_SIZE && !context::may_map();
+        let interrupt = layout.size() > PAGE_SIZE && !context::can_vmalloc();
         // What may come from vmalloc, or is there; of smaller blocks, to ask in this way is a mistake.
-        let sleeps = gfp.may_sleep() && context::is_atomic();
+        let sleeps = gfp.may_sleep() && context::known_atomic();
         let misplaced = interrupt || sleeps;
         layout.size() > max_kvmalloc_size() || misplaced || node::node_id(node).is_none()
     }

@@ -190,7 +190,7 @@ unsafe impl Source for family::Vmalloc {
         token: Token,
     ) -> Option<NonNull<u8>> {
         // Were the block to move, C would free the old one at once.
-        let grows = layout.size() > old_size && !context::may_sleep();
+        let grows = layout.size() > old_size && !context::known_sleepable();
         let shrinks = whole_pages(layout.size()) < whole_pages(old_size) && !frees_tails(gfp);
         if grows || shrinks {
             // SAFETY: By the requirements of this function.
@@ -291,9 +291,9 @@ pub(crate) unsafe fn free(ptr: NonNull<u8>) {
 #[inline]
 pub(crate) fn may_be_asked(gfp: Gfp) -> bool {
     if gfp.may_sleep() {
-        !context::is_atomic()
+        !context::known_atomic()
     } else {
-        context::may_map()
+        context::can_vmalloc()
     }
 }
 

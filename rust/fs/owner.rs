@@ -93,7 +93,7 @@ impl<R> Shown<R> {
         records: R,
         source: impl FnOnce(*mut c_void) -> Source,
     ) -> Result<KBox<Self>> {
-        if crate::sys::context::is_atomic() {
+        if crate::sys::context::known_atomic() {
             return Err(EAGAIN);
         }
         // GFP: There is no caller's choice: creating a file sleeps.
@@ -233,7 +233,7 @@ pub(crate) unsafe fn add(
     name: &CStr,
     create: &dyn Fn() -> Result<Handle>,
 ) -> Result<Id> {
-    if context::is_atomic() {
+    if context::known_atomic() {
         return Err(EAGAIN);
     }
     let module = module.as_ptr();

@@ -31,7 +31,7 @@
 //! impl kernel::InPlaceModule for Driver {
 //!     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
 //!         try_pin_init!(Self {
-//!             file <- ProcFile::new(module, c"driver", Readers::Root, Listing),
+//!             file <- ProcFile::new(module, c"driver", Mode::OwnerRead, Listing),
 //!         })
 //!     }
 //! }
@@ -89,27 +89,27 @@ use kernel::{
 /// /// Addresses are for root only.
 /// fn readers(shows_addresses: bool) -> Readers {
 ///     if shows_addresses {
-///         Readers::Root
+///         Mode::OwnerRead
 ///     } else {
-///         Readers::Everyone
+///         Mode::AllRead
 ///     }
 /// }
 ///
-/// assert_eq!(readers(true), Readers::Root);
+/// assert_eq!(readers(true), Mode::OwnerRead);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readers {
+pub enum Mode {
     /// Root: mode 0400.
     Root,
     /// Everyone: mode 0444.
     Everyone,
 }
 
-impl Readers {
+impl Mode {
     const fn mode(self) -> bindings::umode_t {
         match self {
-            Readers::Root => 0o400,
-            Readers::Everyone => 0o444,
+            Mode::OwnerRead => 0o400,
+            Mode::AllRead => 0o444,
         }
     }
 }
@@ -138,7 +138,7 @@ impl Readers {
 ///
 /// # let module = crate::module();
 /// let greeting = Greeting(b"hello\n");
-/// let file = ProcFile::new(module, c"doc_proc_file", Readers::Everyone, greeting);
+/// let file = ProcFile::new(module, c"doc_proc_file", Mode::AllRead, greeting);
 /// let file = KBox::pin_init(file, GFP_KERNEL)?;
 /// assert_eq!(file.records().0, b"hello\n");
 /// # Ok::<(), Error>(())
@@ -187,7 +187,7 @@ impl<R: Records + 'static> ProcFile<R> {
     pub fn new(
         module: &'static ThisModule,
         name: &'static CStr,
-        readers: Readers,
+        readers: Mode,
         records: R,
     ) -> impl PinInit<Self, Error> {
         const { crate::sys::in_place::assert_movable::<R>() };

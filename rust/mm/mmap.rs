@@ -88,7 +88,7 @@ use kernel::{
 mod mappable;
 
 pub use self::mappable::Mappable;
-pub use crate::mm::page_bytes::Frame;
+pub use crate::mm::page_bytes::PageBytes;
 
 /// Whether the architecture can have pages in user space by their frame numbers alone, and a
 /// processor sees the same memory at all addresses that it is mapped at; and whether an open file keeps

@@ -17,27 +17,27 @@ use kernel::{
 
 /// The bytes of one page, aligned to it.
 ///
-/// A slab object is aligned as its type, so that `[Frame; 2]` can be an object that is
+/// A slab object is aligned as its type, so that `[PageBytes; 2]` can be an object that is
 /// [mappable](super::Mappable), which `[u8; 2 * PAGE_SIZE]` is not.
 ///
 /// # Examples
 ///
 /// ```
 /// use kalloc::{
-///     mm::mmap::{Frame, Mappable},
+///     mm::mmap::{Mappable, PageBytes},
 ///     slab::Options,
 ///     KmemCache,
 /// };
 /// use kernel::sync::Arc;
 ///
 /// kalloc::sites! {
-///     Tables: cache([Frame; 2]), "doc_frame";
+///     Tables: cache([PageBytes; 2]), "doc_frame";
 /// }
 ///
 /// let cache = Arc::new(KmemCache::<Tables>::new(Options::new())?, GFP_KERNEL)?;
 /// let table = cache
 ///     .reserve_arc(GFP_KERNEL)?
-///     .init(pin_init::init_zeroed::<[Frame; 2]>())?;
+///     .init(pin_init::init_zeroed::<[PageBytes; 2]>())?;
 /// assert_eq!(table.pages()?, 2);
 /// assert!(table
 ///     .iter()
@@ -49,16 +49,16 @@ use kernel::{
 #[cfg_attr(CONFIG_PAGE_SIZE_16KB, repr(align(16384)))]
 #[cfg_attr(CONFIG_PAGE_SIZE_64KB, repr(align(65536)))]
 #[derive(Zeroable)]
-pub struct Frame([u8; PAGE_SIZE]);
+pub struct PageBytes([u8; PAGE_SIZE]);
 
-const _: () = assert!(size_of::<Frame>() == PAGE_SIZE);
+const _: () = assert!(size_of::<PageBytes>() == PAGE_SIZE);
 
 // SAFETY: Bytes and nothing else: the size is that of the array.
-unsafe impl AsBytes for Frame {}
+unsafe impl AsBytes for PageBytes {}
 // SAFETY: Likewise, and any bytes will do.
-unsafe impl FromBytes for Frame {}
+unsafe impl FromBytes for PageBytes {}
 
-impl Deref for Frame {
+impl Deref for PageBytes {
     type Target = [u8; PAGE_SIZE];
 
     fn deref(&self) -> &Self::Target {
@@ -66,7 +66,7 @@ impl Deref for Frame {
     }
 }
 
-impl DerefMut for Frame {
+impl DerefMut for PageBytes {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.0
     }

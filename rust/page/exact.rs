@@ -22,7 +22,7 @@ const MAX_UNKNOWN: usize = 16;
 
 /// Returns whether `pages` pages may be freed one by one here.
 pub(super) fn may_be_freed(pages: usize) -> bool {
-    context::may_sleep() || pages <= MAX_UNKNOWN && !context::is_atomic()
+    context::known_sleepable() || pages <= MAX_UNKNOWN && !context::known_atomic()
 }
 
 /// Pages that wait to be freed, in the first of them.

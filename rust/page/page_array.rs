@@ -147,7 +147,7 @@ impl<S: PageSite> PageArray<S> {
             AllocError
         };
         // One mapping takes as many as C can count.
-        if len == 0 || len > all || len > i32::MAX as usize || context::is_atomic() {
+        if len == 0 || len > all || len > i32::MAX as usize || context::known_atomic() {
             return Err(failed(true));
         }
         let list = List::with_room(len, gfp.nested()).map_err(|_| failed(false))?;
@@ -218,7 +218,7 @@ impl<S: PageSite> PageArray<S> {
 
     /// Undoes [`map`](Self::map), where that may be done; else, the next one does.
     pub(crate) fn unmap(&mut self) {
-        if context::may_sleep() {
+        if context::known_sleepable() {
             self.parts.unmap();
         }
     }
@@ -305,7 +305,7 @@ impl Parts {
         if let Some(mapped) = self.mapped.filter(|mapped| mapped.writable == writable) {
             return Ok(mapped.addr);
         }
-        if context::is_atomic() {
+        if context::known_atomic() {
             return Err(AllocError);
         }
         self.unmap();
@@ -330,7 +330,7 @@ impl Parts {
     /// Frees all, here or by the worker.
     #[inline(never)]
     fn free(self) {
-        if context::may_sleep() {
+        if context::known_sleepable() {
             // SAFETY: This context may sleep.
             return unsafe { self.free_now(true) };
         }

@@ -135,7 +135,7 @@ impl<'c, S: SlabSite, const N: usize> Batch<'c, S, N> {
             return Err(AllocError);
         }
         self.cache
-            .cookie
+            .percpu
             .add::<{ counter::UNIT_ALLOCS }>(missing as u64);
         // INVARIANT: The call has filled in the missing ones.
         self.len = N;
@@ -199,7 +199,7 @@ impl<S: SlabSite, const N: usize> Drop for Batch<'_, S, N> {
             return;
         }
         self.cache
-            .cookie
+            .percpu
             .add::<{ counter::UNIT_FREES }>(self.len as u64);
         // SAFETY: By the invariants, the first `len` are objects of this cache, and ours. The call
         // may reorder them.

@@ -74,8 +74,8 @@ use crate::{
     slab::{
         args::Options,
         self_counting::{
-            Kept,
-            Memory, //
+            RawObject, //
+            SelfCountingCache,
         }, //
     },
     sys::gfp::Gfp, //
@@ -218,7 +218,9 @@ pub trait Reset: Construct {
 /// cache.shrink()?;
 /// # Ok::<(), Error>(())
 /// ```
-pub struct ConstructedCache<S: Tag<Family = family::SlabCache, Object: Reset>>(Kept<S>);
+pub struct ConstructedCache<S: Tag<Family = family::SlabCache, Object: Reset>>(
+    SelfCountingCache<S>,
+);
 
 impl<S: Tag<Family = family::SlabCache, Object: Reset>> ConstructedCache<S> {
     /// Creates the cache of site `S`.
@@ -240,7 +242,7 @@ impl<S: Tag<Family = family::SlabCache, Object: Reset>> ConstructedCache<S> {
         // SAFETY: The spec is that of the options. The constructor is that of the object, which does
         // not need to be dropped, and is `Send`.
         Ok(ConstructedCache(unsafe {
-            Kept::new(options.spec::<S::Object>()?, construct::<S::Object>)?
+            SelfCountingCache::new(options.spec::<S::Object>()?, construct::<S::Object>)?
         }))
     }
 
@@ -314,7 +316,7 @@ impl<S: Tag<Family = family::SlabCache, Object: Reset>> ConstructedCache<S> {
 ///
 /// The memory holds a valid object, which never moves.
 pub struct Constructed<S: Tag<Family = family::SlabCache, Object: Reset>> {
-    memory: Memory<S>,
+    memory: RawObject<S>,
     _owned: PhantomData<S::Object>,
 }
 

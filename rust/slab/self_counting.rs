@@ -50,17 +50,17 @@ pub(super) type Constructor = unsafe extern "C" fn(*mut c_void);
 ///
 /// `ptr` is a live cache for objects of `S::Object`'s layout. It is that of the site, and nobody else
 /// allocates from it.
-pub(super) struct Kept<S: SlabSite> {
+pub(super) struct SelfCountingCache<S: SlabSite> {
     ptr: NonNull<bindings::kmem_cache>,
     _site: PhantomData<fn() -> S>,
 }
 
 // SAFETY: The cache does its own locking.
-unsafe impl<S: SlabSite> Send for Kept<S> {}
+unsafe impl<S: SlabSite> Send for SelfCountingCache<S> {}
 // SAFETY: As above.
-unsafe impl<S: SlabSite> Sync for Kept<S> {}
+unsafe impl<S: SlabSite> Sync for SelfCountingCache<S> {}
 
-impl<S: SlabSite> Kept<S> {
+impl<S: SlabSite> SelfCountingCache<S> {
     /// Creates the cache.
     ///
     /// # Safety
@@ -88,7 +88,7 @@ impl<S: SlabSite> Kept<S> {
             )?
         };
         // INVARIANT: The cache is new, for that layout, and the site has no other.
-        Ok(Kept {
+        Ok(SelfCountingCache {
             ptr,
             _site: PhantomData,
         })
@@ -100,7 +100,7 @@ impl<S: SlabSite> Kept<S> {
     ///
     /// [`AllocError`] if there is no memory.
     #[inline]
-    pub(super) fn take(&self, gfp: Gfp) -> Result<Memory<S>, AllocError> {
+    pub(super) fn take(&self, gfp: Gfp) -> Result<RawObject<S>, AllocError> {
         let gfp = gfp.without_zone().without_zero();
         // SAFETY: By the invariants, the cache is live. No zeroes are asked for.
         let ptr = unsafe { kmem_cache::alloc(self.ptr, gfp) };
@@ -109,9 +109,9 @@ impl<S: SlabSite> Kept<S> {
             return Err(AllocError);
         };
         // SAFETY: For the object that was allocated.
-        unsafe { S::count_unit::<{ counter::UNIT_ALLOCS }>() };
+        unsafe { S::count_object::<{ counter::UNIT_ALLOCS }>() };
         // INVARIANT: A new object of this cache.
-        Ok(Memory { ptr })
+        Ok(RawObject { ptr })
     }
 
     /// As [`KmemCache::shrink`](crate::KmemCache::shrink).
@@ -121,7 +121,7 @@ impl<S: SlabSite> Kept<S> {
     }
 }
 
-impl<S: SlabSite> Drop for Kept<S> {
+impl<S: SlabSite> Drop for SelfCountingCache<S> {
     fn drop(&mut self) {
         // By the invariants, nobody allocates any more.
         registry::orphan_cache(S::site());
@@ -132,17 +132,17 @@ impl<S: SlabSite> Drop for Kept<S> {
 ///
 /// # Invariants
 ///
-/// `ptr` is an allocated object of a [`Kept`] cache of `S`, and nothing else owns it.
-pub(super) struct Memory<S: SlabSite> {
+/// `ptr` is an allocated object of a [`SelfCountingCache`] cache of `S`, and nothing else owns it.
+pub(super) struct RawObject<S: SlabSite> {
     ptr: NonNull<S::Object>,
 }
 
 // SAFETY: The memory belongs to no thread; who has an object in it says so by themselves.
-unsafe impl<S: SlabSite> Send for Memory<S> {}
+unsafe impl<S: SlabSite> Send for RawObject<S> {}
 // SAFETY: As above.
-unsafe impl<S: SlabSite> Sync for Memory<S> {}
+unsafe impl<S: SlabSite> Sync for RawObject<S> {}
 
-impl<S: SlabSite> Memory<S> {
+impl<S: SlabSite> RawObject<S> {
     /// Takes over memory that [`into_raw`](Self::into_raw) gave away.
     ///
     /// # Safety
@@ -150,7 +150,7 @@ impl<S: SlabSite> Memory<S> {
     /// Nobody else may own it now.
     pub(super) unsafe fn from_raw(ptr: NonNull<S::Object>) -> Self {
         // INVARIANT: By the requirement of this function.
-        Memory { ptr }
+        RawObject { ptr }
     }
 
     /// Gives the memory away.
@@ -173,7 +173,7 @@ impl<S: SlabSite> Memory<S> {
         // The cache may be gone once the object is freed, which is after who sees the count has seen the list.
         fence(Ordering::Release);
         // SAFETY: For the object that is freed.
-        unsafe { S::count_unit::<{ counter::UNIT_FREES }>() };
+        unsafe { S::count_object::<{ counter::UNIT_FREES }>() };
         if S::site().cache().is_orphaned() {
             registry::schedule_reaper();
         }
@@ -186,7 +186,7 @@ impl<S: SlabSite> Memory<S> {
     }
 }
 
-impl<S: SlabSite> Drop for Memory<S> {
+impl<S: SlabSite> Drop for RawObject<S> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: By the invariants, the object is ours. It is of a slab cache, which is not destroyed
@@ -195,7 +195,7 @@ impl<S: SlabSite> Drop for Memory<S> {
         // From here on the cache may be gone: whoever sees the count sees the object freed.
         fence(Ordering::Release);
         // SAFETY: For the object that was freed.
-        unsafe { S::count_unit::<{ counter::UNIT_FREES }>() };
+        unsafe { S::count_object::<{ counter::UNIT_FREES }>() };
         if S::site().cache().is_orphaned() {
             registry::schedule_reaper();
         }

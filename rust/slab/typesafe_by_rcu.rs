@@ -62,8 +62,8 @@ use crate::{
         args::Options,
         ctor::Construct,
         self_counting::{
-            Kept,
-            Memory, //
+            RawObject, //
+            SelfCountingCache,
         }, //
         SlabSite,
     },
@@ -104,12 +104,12 @@ pub use self::link::{
 };
 
 /// What an object of an [`RcuCache`] consists of: a key that is always there, and a value that comes
-/// and goes. The type in the declaration of the site, `cache(Typesafe<K, T>)`.
+/// and goes. The type in the declaration of the site, `cache(TypesafeByRcu<K, T>)`.
 ///
 /// # Examples
 ///
 /// ```
-/// use kalloc::{slab::Typesafe, Tag};
+/// use kalloc::{slab::TypesafeByRcu, Tag};
 /// use kernel::sync::atomic::Atomic;
 ///
 /// struct Conn {
@@ -118,13 +118,13 @@ pub use self::link::{
 ///
 /// kalloc::sites! {
 ///     /// Connections, by a number that readers see at any time.
-///     Conns: cache(Typesafe<Atomic<u64>, Conn>), "doc_typesafe";
+///     Conns: cache(TypesafeByRcu<Atomic<u64>, Conn>), "doc_typesafe";
 /// }
 ///
 /// assert!(Conns::site().unit() >= size_of::<Conn>() + size_of::<u64>());
 /// ```
 #[repr(C)]
-pub struct Typesafe<K, T> {
+pub struct TypesafeByRcu<K, T> {
     /// First, as the allocator's pointer in a free object is aligned.
     value: UnsafeCell<Place<T>>,
     /// The number of references to the value; there is one if it is not 0.
@@ -140,7 +140,7 @@ union Place<T> {
     _word: usize,
 }
 
-/// An object that readers may look at while it is freed: [`Typesafe`].
+/// An object that readers may look at while it is freed: [`TypesafeByRcu`].
 ///
 /// The trait itself has no bounds, so that a value may contain an [`RcuLink`] or an [`RcuRef`] to
 /// objects of its own cache. [`RcuCache::new`] has them.
@@ -150,7 +150,7 @@ union Place<T> {
 /// ```
 /// use kalloc::slab::{
 ///     typesafe_by_rcu::{RcuObject, RcuSite},
-///     Options, RcuCache, RcuRef, Typesafe,
+///     Options, RcuCache, RcuRef, TypesafeByRcu,
 /// };
 /// use kernel::sync::atomic::{Atomic, Relaxed};
 ///
@@ -168,7 +168,7 @@ union Place<T> {
 /// }
 ///
 /// kalloc::sites! {
-///     Conns: cache(Typesafe<Atomic<u64>, u32>), "doc_rcu_object";
+///     Conns: cache(TypesafeByRcu<Atomic<u64>, u32>), "doc_rcu_object";
 /// }
 ///
 /// let conns = RcuCache::<Conns>::new(Options::new())?;
@@ -189,7 +189,7 @@ pub trait RcuObject: sealed::Sealed {
 /// # Examples
 ///
 /// ```
-/// use kalloc::slab::{typesafe_by_rcu::RcuSite, RcuLink, Typesafe};
+/// use kalloc::slab::{typesafe_by_rcu::RcuSite, RcuLink, TypesafeByRcu};
 /// use kernel::sync::{atomic::Atomic, rcu};
 ///
 /// /// Whether there is an object at a place that readers look at.
@@ -199,7 +199,7 @@ pub trait RcuObject: sealed::Sealed {
 /// }
 ///
 /// kalloc::sites! {
-///     Conns: cache(Typesafe<Atomic<u64>, u32>), "doc_rcu_site";
+///     Conns: cache(TypesafeByRcu<Atomic<u64>, u32>), "doc_rcu_site";
 /// }
 ///
 /// assert!(!is_linked(&RcuLink::<Conns>::new()));
@@ -208,15 +208,15 @@ pub trait RcuSite: SlabSite<Object: RcuObject> {}
 
 impl<S: SlabSite<Object: RcuObject>> RcuSite for S {}
 
-/// Keeps [`RcuObject`] to [`Typesafe`].
+/// Keeps [`RcuObject`] to [`TypesafeByRcu`].
 mod sealed {
     /// Implemented for what readers may look at.
     pub trait Sealed {}
 }
 
-impl<K, T> sealed::Sealed for Typesafe<K, T> {}
+impl<K, T> sealed::Sealed for TypesafeByRcu<K, T> {}
 
-impl<K, T> RcuObject for Typesafe<K, T> {
+impl<K, T> RcuObject for TypesafeByRcu<K, T> {
     type Key = K;
     type Value = T;
 }
@@ -226,9 +226,9 @@ type Key<S> = <<S as Tag>::Object as RcuObject>::Key;
 /// Their value.
 type Value<S> = <<S as Tag>::Object as RcuObject>::Value;
 /// The objects of `S`. There is one type of objects only, so that this is `S::Object`.
-type Cell<S> = Typesafe<Key<S>, Value<S>>;
+type Cell<S> = TypesafeByRcu<Key<S>, Value<S>>;
 
-impl<K, T> Typesafe<K, T> {
+impl<K, T> TypesafeByRcu<K, T> {
     /// Where the value is, or will be.
     ///
     /// # Safety
@@ -264,7 +264,7 @@ impl<K, T> Typesafe<K, T> {
     }
 }
 
-/// A slab cache of [`Typesafe`] objects, counted at site `S` and named after it.
+/// A slab cache of [`TypesafeByRcu`] objects, counted at site `S` and named after it.
 ///
 /// It may be dropped while there are references: it is destroyed when the last value has gone, and
 /// the last reader that has found it.
@@ -272,7 +272,7 @@ impl<K, T> Typesafe<K, T> {
 /// # Examples
 ///
 /// ```
-/// use kalloc::slab::{Options, RcuCache, RcuLink, Typesafe};
+/// use kalloc::slab::{Options, RcuCache, RcuLink, TypesafeByRcu};
 /// use kernel::sync::{
 ///     atomic::{Atomic, Relaxed},
 ///     rcu,
@@ -284,7 +284,7 @@ impl<K, T> Typesafe<K, T> {
 /// }
 ///
 /// kalloc::sites! {
-///     Conns: cache(Typesafe<Atomic<u64>, Conn>), "doc_rcu_cache";
+///     Conns: cache(TypesafeByRcu<Atomic<u64>, Conn>), "doc_rcu_cache";
 /// }
 ///
 /// let conns = RcuCache::<Conns>::new(Options::new())?;
@@ -313,7 +313,7 @@ impl<K, T> Typesafe<K, T> {
 /// `Key<S>` is `Construct` and `Sync`, `Value<S>` is `Send`, `Sync` and `'static`: [`new`](Self::new),
 /// the only constructor, requires it. So these bounds hold wherever an [`RcuSlot`], [`RcuRef`] or
 /// [`RcuPtr`] of `S` exists.
-pub struct RcuCache<S: RcuSite>(Kept<S>);
+pub struct RcuCache<S: RcuSite>(SelfCountingCache<S>);
 
 impl<S: RcuSite> RcuCache<S> {
     /// Creates the cache of site `S`.
@@ -348,7 +348,7 @@ impl<S: RcuSite> RcuCache<S> {
         // dropped, and so is a number.
         // INVARIANT: The bounds of this function are those of the type invariants.
         Ok(RcuCache(unsafe {
-            Kept::new(spec, construct::<Key<S>, Value<S>>)?
+            SelfCountingCache::new(spec, construct::<Key<S>, Value<S>>)?
         }))
     }
 
@@ -389,7 +389,7 @@ impl<S: RcuSite> RcuCache<S> {
 /// # Examples
 ///
 /// ```
-/// use kalloc::slab::{Options, RcuCache, Typesafe};
+/// use kalloc::slab::{Options, RcuCache, TypesafeByRcu};
 /// use kernel::{
 ///     new_mutex,
 ///     sync::{
@@ -399,7 +399,7 @@ impl<S: RcuSite> RcuCache<S> {
 /// };
 ///
 /// kalloc::sites! {
-///     Conns: cache(Typesafe<Atomic<u64>, Mutex<u32>>), "doc_rcu_slot";
+///     Conns: cache(TypesafeByRcu<Atomic<u64>, Mutex<u32>>), "doc_rcu_slot";
 /// }
 ///
 /// let conns = RcuCache::<Conns>::new(Options::new())?;
@@ -414,7 +414,7 @@ impl<S: RcuSite> RcuCache<S> {
 ///
 /// The number of references is 0.
 pub struct RcuSlot<S: RcuSite> {
-    memory: ManuallyDrop<Memory<S>>,
+    memory: ManuallyDrop<RawObject<S>>,
 }
 
 impl<S: RcuSite> RcuSlot<S> {
@@ -428,7 +428,7 @@ impl<S: RcuSite> RcuSlot<S> {
     #[inline]
     pub fn key(&self) -> &Key<S> {
         // SAFETY: The object is ours while `self` is borrowed.
-        unsafe { Typesafe::key(self.cell()) }
+        unsafe { TypesafeByRcu::key(self.cell()) }
     }
 
     /// Moves `value` in, and returns the first reference to it.
@@ -439,7 +439,7 @@ impl<S: RcuSite> RcuSlot<S> {
     pub fn write(self, value: Value<S>) -> RcuRef<S> {
         const { crate::sys::in_place::assert_movable::<Value<S>>() };
         // SAFETY: There is room for it, and by the invariants nobody looks at it.
-        unsafe { Typesafe::value(self.cell()).write(value) };
+        unsafe { TypesafeByRcu::value(self.cell()).write(value) };
         // SAFETY: Just initialised.
         unsafe { self.publish() }
     }
@@ -451,7 +451,9 @@ impl<S: RcuSite> RcuSlot<S> {
     /// The initialiser's; the memory is given back.
     pub fn pin_init<E>(self, init: impl PinInit<Value<S>, E>) -> Result<RcuRef<S>, E> {
         // SAFETY: As in `write`; on error it is not used. It never moves.
-        unsafe { crate::sys::in_place::raw_try_init(Typesafe::value(self.cell()).as_ptr(), init)? };
+        unsafe {
+            crate::sys::in_place::raw_try_init(TypesafeByRcu::value(self.cell()).as_ptr(), init)?
+        };
         // SAFETY: Just initialised.
         Ok(unsafe { self.publish() })
     }
@@ -466,7 +468,7 @@ impl<S: RcuSite> RcuSlot<S> {
         let cell = ManuallyDrop::new(self).cell();
         // SAFETY: The object is still ours. Whoever finds the number to be 1 or more sees what
         // was done to value and key before.
-        unsafe { Typesafe::refs(cell) }
+        unsafe { TypesafeByRcu::refs(cell) }
             .as_atomic()
             .store(1, Release);
         // SAFETY: The number has been raised for this reference. The value is valid by the
@@ -493,9 +495,9 @@ impl<S: RcuSite> Drop for RcuSlot<S> {
 ///
 /// # Safety
 ///
-/// `at` must be memory for a `Typesafe<K, T>` that nobody uses.
+/// `at` must be memory for a `TypesafeByRcu<K, T>` that nobody uses.
 unsafe extern "C" fn construct<K: Construct, T>(at: *mut c_void) {
-    let at = at.cast::<Typesafe<K, T>>();
+    let at = at.cast::<TypesafeByRcu<K, T>>();
     // SAFETY: By the requirement of this function. The key stays there, and does not need to be
     // dropped.
     unsafe {

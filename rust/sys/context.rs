@@ -6,8 +6,8 @@
 //! spinlocks among others, and whether interrupts are. What is asked here is what `might_sleep()`
 //! asks on a debug kernel to complain of the answer.
 //!
-//! Without `CONFIG_PREEMPT_COUNT` a spinlock leaves no trace. Then [`may_sleep`] never says yes, and
-//! [`is_atomic`] not always when it should. Neither is ever wrong the other way round.
+//! Without `CONFIG_PREEMPT_COUNT` a spinlock leaves no trace. Then [`known_sleepable`] never says yes, and
+//! [`known_atomic`] not always when it should. Neither is ever wrong the other way round.
 //!
 //! C header: [`include/linux/preempt.h`](srctree/include/linux/preempt.h)
 
@@ -23,11 +23,11 @@ use crate::sys::bindings;
 /// use kalloc::sys::context;
 ///
 /// // A test's thread may sleep, and a kernel that can tell says so.
-/// assert_eq!(context::may_sleep(), cfg!(CONFIG_PREEMPT_COUNT));
+/// assert_eq!(context::known_sleepable(), cfg!(CONFIG_PREEMPT_COUNT));
 /// ```
 #[inline]
-pub fn may_sleep() -> bool {
-    cfg!(CONFIG_PREEMPT_COUNT) && !is_atomic()
+pub fn known_sleepable() -> bool {
+    cfg!(CONFIG_PREEMPT_COUNT) && !known_atomic()
 }
 
 /// Whether the caller may not sleep, for certain: it is in an interrupt, holds a spinlock or the RCU
@@ -42,12 +42,12 @@ pub fn may_sleep() -> bool {
 /// use kernel::sync::rcu;
 ///
 /// let guard = rcu::read_lock();
-/// assert!(!context::may_sleep());
+/// assert!(!context::known_sleepable());
 /// drop(guard);
-/// assert!(!context::is_atomic());
+/// assert!(!context::known_atomic());
 /// ```
 #[inline]
-pub fn is_atomic() -> bool {
+pub fn known_atomic() -> bool {
     // SAFETY: Reads the state of this CPU and this thread.
     unsafe { bindings::kalloc_helper_is_atomic() }
 }
@@ -66,12 +66,12 @@ pub fn is_atomic() -> bool {
 ///
 /// let queue = Arc::pin_init(new_spinlock!(0), GFP_KERNEL)?;
 /// let guard = queue.lock();
-/// assert!(context::may_allocate() && !context::may_sleep());
+/// assert!(context::can_allocate() && !context::known_sleepable());
 /// drop(guard);
 /// # Ok::<(), Error>(())
 /// ```
 #[inline]
-pub fn may_allocate() -> bool {
+pub fn can_allocate() -> bool {
     // SAFETY: Reads the state of this CPU and this thread.
     !cfg!(CONFIG_PREEMPT_RT) || unsafe { bindings::kalloc_helper_may_allocate() }
 }
@@ -79,7 +79,7 @@ pub fn may_allocate() -> bool {
 /// Whether vmalloc may be called, with flags that do not sleep: where memory may be had, but in no
 /// interrupt, be it a hard or a soft one, nor while either is disabled.
 #[inline]
-pub(crate) fn may_map() -> bool {
+pub(crate) fn can_vmalloc() -> bool {
     // SAFETY: Reads the state of this CPU and this thread.
     unsafe { bindings::kalloc_helper_may_map() }
 }

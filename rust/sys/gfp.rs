@@ -124,11 +124,11 @@ impl Gfp {
     ///     Rings: pages, "doc_here";
     /// }
     ///
-    /// let ring = Pages::<Rings>::zeroed(Order::ZERO, Gfp::KERNEL.here()?)?;
+    /// let ring = Pages::<Rings>::zeroed(Order::ZERO, Gfp::KERNEL.checked_for_context()?)?;
     ///
     /// let guard = rcu::read_lock();
-    /// assert_eq!(Gfp::KERNEL.here(), Err(EAGAIN));
-    /// assert_eq!(Gfp::ATOMIC.here(), Ok(Gfp::ATOMIC));
+    /// assert_eq!(Gfp::KERNEL.checked_for_context(), Err(EAGAIN));
+    /// assert_eq!(Gfp::ATOMIC.checked_for_context(), Ok(Gfp::ATOMIC));
     /// drop(guard);
     /// # Ok::<(), Error>(())
     /// ```
@@ -136,10 +136,10 @@ impl Gfp {
     /// # Errors
     ///
     /// [`EAGAIN`] if they may sleep, and that is known not to be allowed here; or if no flags are, as
-    /// [`context::may_allocate`] says.
+    /// [`context::can_allocate`] says.
     #[inline]
-    pub fn here(self) -> Result<Gfp> {
-        if self.may_sleep() && context::is_atomic() || !context::may_allocate() {
+    pub fn checked_for_context(self) -> Result<Gfp> {
+        if self.may_sleep() && context::known_atomic() || !context::can_allocate() {
             return Err(EAGAIN);
         }
         Ok(self)

@@ -46,7 +46,7 @@
 //! # Context
 //!
 //! Allocating may sleep unless the flags say otherwise. With `CONFIG_PREEMPT_RT`, it is done and dropped where
-//! [memory may be had](crate::sys::context::may_allocate). All else may be done anywhere.
+//! [memory may be had](crate::sys::context::can_allocate). All else may be done anywhere.
 //!
 //! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
 
@@ -91,7 +91,7 @@ const MAX_SIZE: usize = 32 << 10;
 ///
 /// # Invariants
 ///
-/// The pointer is a per-CPU cookie from `alloc_percpu()` for a `T`, which no other value has. Every
+/// The pointer is a per-CPU pointer from `alloc_percpu()` for a `T`, which no other value has. Every
 /// possible CPU's instance is a valid `T`, which is pinned: it never moves, and is dropped where it is.
 pub struct PerCpu<T: Sync>(NonNull<T>);
 
@@ -177,7 +177,7 @@ impl<T: Sync> PerCpu<T> {
     /// Has `init` initialize the instance of every possible CPU, in memory from `alloc`. Frees all of it
     /// after an error.
     fn init_each<E>(
-        cookie: NonNull<T>,
+        percpu: NonNull<T>,
         mut init: impl FnMut(CpuId, *mut T) -> Result<(), E>,
     ) -> Result<Self, E> {
         for cpu in possible_cpus() {
@@ -186,33 +186,33 @@ impl<T: Sync> PerCpu<T> {
                 continue;
             };
             // SAFETY: The CPU is possible.
-            if let Err(error) = init(id, unsafe { instance(cookie.as_ptr(), cpu) }) {
+            if let Err(error) = init(id, unsafe { instance(percpu.as_ptr(), cpu) }) {
                 // SAFETY: `init` has initialized the instances of the CPUs before `cpu`.
-                unsafe { Self::free(cookie, possible_cpus().take_while(|&before| before < cpu)) };
+                unsafe { Self::free(percpu, possible_cpus().take_while(|&before| before < cpu)) };
                 return Err(error);
             }
         }
-        // INVARIANT: The cookie is from `alloc_percpu()`, and `init` has initialized every instance,
+        // INVARIANT: The per-CPU pointer is from `alloc_percpu()`, and `init` has initialized every instance,
         // none of which has moved.
-        Ok(PerCpu(cookie))
+        Ok(PerCpu(percpu))
     }
 
     /// Drops the instances of `cpus` and frees the memory.
     ///
     /// # Safety
     ///
-    /// - `cookie` must be from `alloc`, and nothing may use it afterwards.
+    /// - `percpu` must be from `alloc`, and nothing may use it afterwards.
     /// - The instances of `cpus`, which are possible, must be valid.
-    unsafe fn free(cookie: NonNull<T>, cpus: impl Iterator<Item = i32>) {
+    unsafe fn free(percpu: NonNull<T>, cpus: impl Iterator<Item = i32>) {
         if core::mem::needs_drop::<T>() {
             for cpu in cpus {
                 // SAFETY: The CPU is possible and its instance is valid, by the requirements of this
                 // function. Each is dropped once.
-                unsafe { instance(cookie.as_ptr(), cpu).drop_in_place() };
+                unsafe { instance(percpu.as_ptr(), cpu).drop_in_place() };
             }
         }
         // SAFETY: The area is from `alloc_percpu()`, and nothing uses it afterwards.
-        unsafe { bindings::free_percpu(cookie.as_ptr().cast()) };
+        unsafe { bindings::free_percpu(percpu.as_ptr().cast()) };
     }
 
     /// Allocates a zeroed `T` for every possible CPU.
@@ -242,25 +242,25 @@ impl<T: Sync> PerCpu<T> {
             );
             assert!(align_of::<T>() <= PAGE_SIZE);
         };
-        if gfp.may_sleep() && context::is_atomic() || !context::may_allocate() {
+        if gfp.may_sleep() && context::known_atomic() || !context::can_allocate() {
             return Err(AllocError);
         }
         // SAFETY: The size is not 0, and both are within the limits of the per-CPU allocator.
-        let cookie = unsafe {
+        let percpu = unsafe {
             bindings::kalloc_helper_alloc_percpu(size_of::<T>(), align_of::<T>(), gfp.as_raw())
         };
-        NonNull::new(cookie.cast()).ok_or(AllocError)
+        NonNull::new(percpu.cast()).ok_or(AllocError)
     }
 
     /// Calls `f` with this CPU's `T`. The CPU stays the same meanwhile: `f` is not preempted, and must
     /// not sleep; with `CONFIG_PREEMPT_RT` it must not take spinlocks either, nor
-    /// [allocate](crate::sys::context::may_allocate).
+    /// [allocate](crate::sys::context::can_allocate).
     #[inline]
     pub fn this<R>(&self, f: impl FnOnce(&T) -> R) -> R {
         // SAFETY: Enabled again below; there is no unwinding in between.
         unsafe { bindings::kalloc_helper_preempt_disable() };
         // SAFETY: By the invariants.
-        let result = f(unsafe { &*bindings::kalloc_helper_this_cpu_ptr(self.cookie()).cast() });
+        let result = f(unsafe { &*bindings::kalloc_helper_this_cpu_ptr(self.percpu_ptr()).cast() });
         // SAFETY: Disabled above.
         unsafe { bindings::kalloc_helper_preempt_enable() };
         result
@@ -276,13 +276,13 @@ impl<T: Sync> PerCpu<T> {
         })
     }
 
-    /// The per-CPU cookie: an address only relative to a CPU's per-CPU base.
+    /// The per-CPU pointer: an address only relative to a CPU's per-CPU base.
     pub(crate) fn as_ptr(&self) -> *mut T {
         self.0.as_ptr()
     }
 
     #[inline]
-    fn cookie(&self) -> *mut kernel::ffi::c_void {
+    fn percpu_ptr(&self) -> *mut kernel::ffi::c_void {
         self.0.as_ptr().cast()
     }
 }
@@ -329,7 +329,7 @@ impl Counter {
     /// Adds 1.
     #[inline]
     pub fn inc(&self) {
-        // SAFETY: The cookie is of a `u64`, which is valid while `self` is borrowed; nothing else
+        // SAFETY: The per-CPU pointer is of a `u64`, which is valid while `self` is borrowed; nothing else
         // writes it, and there are no references to it.
         unsafe { this_cpu_inc::<_, 0>(self.0.as_ptr()) };
     }
@@ -355,29 +355,29 @@ impl Counter {
 ///
 /// # Safety
 ///
-/// - `cookie` must be a per-CPU cookie.
+/// - `percpu` must be a per-CPU pointer.
 /// - `cpu` must be a possible CPU.
-pub(crate) unsafe fn instance<T>(cookie: *mut T, cpu: i32) -> *mut T {
+pub(crate) unsafe fn instance<T>(percpu: *mut T, cpu: i32) -> *mut T {
     // SAFETY: By the requirements of this function.
-    unsafe { bindings::kalloc_helper_per_cpu_ptr(cookie.cast(), cpu).cast() }
+    unsafe { bindings::kalloc_helper_per_cpu_ptr(percpu.cast(), cpu).cast() }
 }
 
 /// Adds `n` to this CPU's instance of the `u64` at `OFFSET` bytes into the per-CPU variable
-/// `cookie`, in one step that neither preemption nor an interrupt can split: `this_cpu_add()`.
+/// `percpu`, in one step that neither preemption nor an interrupt can split: `this_cpu_add()`.
 ///
 /// # Safety
 ///
-/// There must be a `u64` at that offset that is only ever written by this function, and `cookie`
+/// There must be a `u64` at that offset that is only ever written by this function, and `percpu`
 /// must be valid.
 #[inline(always)]
-pub(crate) unsafe fn this_cpu_add<T, const OFFSET: usize>(cookie: *mut T, n: u64) {
+pub(crate) unsafe fn this_cpu_add<T, const OFFSET: usize>(percpu: *mut T, n: u64) {
     #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
-    // SAFETY: On x86_64, GS addresses this CPU's instance of a cookie. The memory is valid by the
+    // SAFETY: On x86_64, GS addresses this CPU's instance of a per-CPU variable. The memory is valid by the
     // requirements of this function.
     unsafe {
         core::arch::asm!(
-            "add qword ptr gs:[{cookie} + {offset}], {n}",
-            cookie = in(reg) cookie,
+            "add qword ptr gs:[{percpu} + {offset}], {n}",
+            percpu = in(reg) percpu,
             offset = const OFFSET,
             n = in(reg) n,
             options(nostack),
@@ -386,7 +386,7 @@ pub(crate) unsafe fn this_cpu_add<T, const OFFSET: usize>(cookie: *mut T, n: u64
     #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
     // SAFETY: By the requirements of this function.
     unsafe {
-        bindings::kalloc_helper_this_cpu_add(cookie.wrapping_byte_add(OFFSET).cast(), n)
+        bindings::kalloc_helper_this_cpu_add(percpu.wrapping_byte_add(OFFSET).cast(), n)
     };
 }
 
@@ -396,13 +396,13 @@ pub(crate) unsafe fn this_cpu_add<T, const OFFSET: usize>(cookie: *mut T, n: u64
 ///
 /// As for [`this_cpu_add`].
 #[inline(always)]
-pub(crate) unsafe fn this_cpu_inc<T, const OFFSET: usize>(cookie: *mut T) {
+pub(crate) unsafe fn this_cpu_inc<T, const OFFSET: usize>(percpu: *mut T) {
     #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
     // SAFETY: As in `this_cpu_add`.
     unsafe {
         core::arch::asm!(
-            "inc qword ptr gs:[{cookie} + {offset}]",
-            cookie = in(reg) cookie,
+            "inc qword ptr gs:[{percpu} + {offset}]",
+            percpu = in(reg) percpu,
             offset = const OFFSET,
             options(nostack),
         )
@@ -410,7 +410,7 @@ pub(crate) unsafe fn this_cpu_inc<T, const OFFSET: usize>(cookie: *mut T) {
     #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
     // SAFETY: By the requirements of this function.
     unsafe {
-        this_cpu_add::<T, OFFSET>(cookie, 1)
+        this_cpu_add::<T, OFFSET>(percpu, 1)
     };
 }
 
@@ -420,13 +420,13 @@ pub(crate) unsafe fn this_cpu_inc<T, const OFFSET: usize>(cookie: *mut T) {
 ///
 /// As for [`this_cpu_add`], for that `u64`.
 #[inline(always)]
-pub(crate) unsafe fn this_cpu_inc_nth<T, const OFFSET: usize>(cookie: *mut T, nth: usize) {
+pub(crate) unsafe fn this_cpu_inc_nth<T, const OFFSET: usize>(percpu: *mut T, nth: usize) {
     #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
     // SAFETY: As in `this_cpu_add`.
     unsafe {
         core::arch::asm!(
-            "inc qword ptr gs:[{cookie} + {nth} * 8 + {offset}]",
-            cookie = in(reg) cookie,
+            "inc qword ptr gs:[{percpu} + {nth} * 8 + {offset}]",
+            percpu = in(reg) percpu,
             nth = in(reg) nth,
             offset = const OFFSET,
             options(nostack),
@@ -435,7 +435,7 @@ pub(crate) unsafe fn this_cpu_inc_nth<T, const OFFSET: usize>(cookie: *mut T, nt
     #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
     // SAFETY: By the requirements of this function.
     unsafe {
-        this_cpu_inc::<u64, OFFSET>(cookie.cast::<u64>().wrapping_add(nth))
+        this_cpu_inc::<u64, OFFSET>(percpu.cast::<u64>().wrapping_add(nth))
     };
 }
 

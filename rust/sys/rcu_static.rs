@@ -4,22 +4,22 @@
 //!
 //! Some callbacks are given nothing to find their driver's data by: `open` of a misc device, a handler
 //! that is called by name. Data that is there as long as the module is, in a `static`, would need a
-//! lock that is initialised by hand, and nobody drops it. A [`Global`] is a place for it that is there
+//! lock that is initialised by hand, and nobody drops it. A [`RcuStatic`] is a place for it that is there
 //! from the beginning, and is filled and emptied by the module:
 //!
 //! ```
-//! use kalloc::sys::rcu_static::{Global, Published};
+//! use kalloc::sys::rcu_static::{Published, RcuStatic};
 //! use kernel::sync::Arc;
 //!
 //! struct Store {
 //!     limit: usize,
 //! }
 //!
-//! static STORE: Global<Store> = Global::new();
+//! static STORE: RcuStatic<Store> = RcuStatic::new();
 //!
 //! struct Driver {
 //!     // The device first: what stands below goes after it.
-//!     _store: Published<Store>,
+//!     _store: RcuStaticGuard<Store>,
 //! }
 //!
 //! /// What the device's `open` does.
@@ -64,10 +64,10 @@ use kernel::{
 /// # Examples
 ///
 /// ```
-/// use kalloc::sys::rcu_static::Global;
+/// use kalloc::sys::rcu_static::RcuStatic;
 /// use kernel::sync::Arc;
 ///
-/// static LIMIT: Global<u64> = Global::new();
+/// static LIMIT: RcuStatic<u64> = RcuStatic::new();
 ///
 /// assert!(LIMIT.get().is_none());
 /// let published = LIMIT.publish(Arc::new(7, GFP_KERNEL)?)?;
@@ -84,17 +84,17 @@ use kernel::{
 ///
 /// The pointer is NULL, or a reference to a `T` (by [`Arc::into_foreign`]). Who takes it out waits for
 /// a grace period of RCU before dropping the reference.
-pub struct Global<T: Send + Sync + 'static>(AtomicPtr<c_void>, PhantomData<Arc<T>>);
+pub struct RcuStatic<T: Send + Sync + 'static>(AtomicPtr<c_void>, PhantomData<Arc<T>>);
 
 // SAFETY: The reference is to something that threads may share.
-unsafe impl<T: Send + Sync> Sync for Global<T> {}
+unsafe impl<T: Send + Sync> Sync for RcuStatic<T> {}
 
-impl<T: Send + Sync> Global<T> {
+impl<T: Send + Sync> RcuStatic<T> {
     /// An empty place.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
         // INVARIANT: NULL.
-        Global(AtomicPtr::new(ptr::null_mut()), PhantomData)
+        RcuStatic(AtomicPtr::new(ptr::null_mut()), PhantomData)
     }
 
     /// Returns what is there.
@@ -114,7 +114,7 @@ impl<T: Send + Sync> Global<T> {
     /// # Errors
     ///
     /// [`EBUSY`] if something is there.
-    pub fn publish(&'static self, value: Arc<T>) -> Result<Published<T>> {
+    pub fn publish(&'static self, value: Arc<T>) -> Result<RcuStaticGuard<T>> {
         let new = value.into_foreign();
         // INVARIANT: A reference.
         match self
@@ -122,7 +122,7 @@ impl<T: Send + Sync> Global<T> {
             .compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Relaxed)
         {
             // INVARIANT: Just put there.
-            Ok(_) => Ok(Published(self)),
+            Ok(_) => Ok(RcuStaticGuard(self)),
             Err(_) => {
                 // SAFETY: Just made of an `Arc`, and put nowhere.
                 drop(unsafe { <Arc<T>>::from_foreign(new) });
@@ -132,24 +132,24 @@ impl<T: Send + Sync> Global<T> {
     }
 }
 
-/// Keeps what is in a [`Global`] there.
+/// Keeps what is in a [`RcuStatic`] there.
 ///
 /// # Context
 ///
-/// Dropped where it may sleep, until nobody is in the middle of [`Global::get`]. Where that is known not to be
+/// Dropped where it may sleep, until nobody is in the middle of [`RcuStatic::get`]. Where that is known not to be
 /// allowed, what was published is leaked, with a line in the log: nobody finds it any more.
 ///
 /// # Examples
 ///
 /// ```
-/// use kalloc::sys::rcu_static::{Global, Published};
+/// use kalloc::sys::rcu_static::{Published, RcuStatic};
 /// use kernel::sync::Arc;
 ///
-/// static LIMIT: Global<u64> = Global::new();
+/// static LIMIT: RcuStatic<u64> = RcuStatic::new();
 ///
 /// /// The module: what it publishes goes with it.
 /// struct Driver {
-///     _limit: Published<u64>,
+///     _limit: RcuStaticGuard<u64>,
 /// }
 ///
 /// let driver = Driver {
@@ -165,13 +165,13 @@ impl<T: Send + Sync> Global<T> {
 ///
 /// Something is there, which nobody else takes out.
 #[must_use = "what was published is taken back when this is dropped"]
-pub struct Published<T: Send + Sync + 'static>(&'static Global<T>);
+pub struct RcuStaticGuard<T: Send + Sync + 'static>(&'static RcuStatic<T>);
 
-impl<T: Send + Sync> Drop for Published<T> {
+impl<T: Send + Sync> Drop for RcuStaticGuard<T> {
     fn drop(&mut self) {
         // INVARIANT: NULL.
         let there = self.0 .0.swap(ptr::null_mut(), Ordering::AcqRel);
-        if context::is_atomic() {
+        if context::known_atomic() {
             pr_warn!("what was published is leaked: it was taken back where nothing may sleep\n");
             return;
         }

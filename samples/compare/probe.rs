@@ -228,7 +228,7 @@ pub(crate) fn without_preemption<T>(
     pin_init::stack_pin_init!(let lock = new_spinlock!(()));
     let guard = lock.lock();
     let block = alloc();
-    let off = context::is_atomic();
+    let off = context::known_atomic();
     drop(guard);
     Ok(match block {
         None if off && refused() == before => Value::Unknown,

@@ -21,7 +21,7 @@ use super::{
     },
     value::Size, //
 };
-use crate::turns::Turns;
+use crate::turns::InterruptibleSlot;
 use kalloc::{
     fs::seq_file::{
         Output,
@@ -39,12 +39,12 @@ use kernel::{
 };
 
 /// The file `compare`.
-pub(crate) struct Comparison(Arc<Turns<Last>>);
+pub(crate) struct Comparison(Arc<InterruptibleSlot<Last>>);
 
 impl Comparison {
     pub(crate) fn new() -> Result<Self> {
         Ok(Comparison(Arc::pin_init(
-            Turns::new(Last(None)),
+            InterruptibleSlot::new(Last(None)),
             GFP_KERNEL,
         )?))
     }

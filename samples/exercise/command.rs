@@ -86,7 +86,7 @@ impl Plan {
     /// - [`EINTR`] if there is a signal.
     /// - [`ENODEV`] if the module goes.
     /// - [`ETIMEDOUT`] if it has taken too long.
-    pub(crate) fn go_on(&self) -> Result {
+    pub(crate) fn should_continue(&self) -> Result {
         stay()?;
         if kernel::current!().signal_pending() {
             return Err(EINTR);

@@ -16,7 +16,7 @@ use super::{
         Workload, //
     }, //
 };
-use crate::turns::Turns;
+use crate::turns::InterruptibleSlot;
 use kernel::{
     fmt,
     new_mutex,
@@ -66,7 +66,7 @@ pub(crate) type Reports = KVec<Report>;
 pub(crate) struct State {
     /// Held by who runs workloads, which can take seconds.
     #[pin]
-    kept: Turns<Kept>,
+    kept: InterruptibleSlot<Kept>,
     /// Held for moments.
     #[pin]
     reports: Mutex<Reports>,
@@ -78,7 +78,7 @@ impl State {
 
     pub(crate) fn new(kept: Kept, reports: Reports) -> impl PinInit<Self> {
         pin_init!(State {
-            kept <- Turns::new(kept),
+            kept <- InterruptibleSlot::new(kept),
             reports <- new_mutex!(reports),
         })
     }

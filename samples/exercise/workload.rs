@@ -241,7 +241,7 @@ fn churn<T>(
     let mut done = 0;
     while done < plan.count {
         for index in done..plan.count.min(done + window) {
-            plan.go_on()?;
+            plan.should_continue()?;
             live.push(make(index)?, GFP_KERNEL)?;
         }
         for (offset, block) in live.iter().enumerate() {
@@ -254,7 +254,7 @@ fn churn<T>(
     kept.clear();
     plan.may_keep(size)?;
     let result = (0..plan.keep).try_for_each(|index| {
-        plan.go_on()?;
+        plan.should_continue()?;
         Ok(kept.push(make(index)?, GFP_KERNEL)?)
     });
     // All or nothing.
@@ -357,7 +357,7 @@ fn cache(plan: &Plan, kept: &mut Kept) -> Result {
     // All blocks once from a batch: bulk calls fill it, and take back what it has left.
     let mut batch = cache.batch::<32>();
     for index in 0..plan.count {
-        plan.go_on()?;
+        plan.should_continue()?;
         batch.fill(GFP_KERNEL)?;
         let object = batch.pop().ok_or(EIO)?.write(Payload::new(index));
         check(object.index == index)?;

@@ -4,7 +4,7 @@
 //! and constructors that use their own cache, interrupts, and readers of what is freed.
 
 use crate::attack::Attack;
-use kalloc::slab::Typesafe;
+use kalloc::slab::TypesafeByRcu;
 
 mod fields;
 mod interrupts;
@@ -26,12 +26,12 @@ pub(crate) use self::{
 kalloc::sites! {
     pub(crate) Triples: cache([u64; 3]), "attack_triple";
     pub(crate) PerCpuTriples: cache([u64; 3]), "attack_percpu_triple", percpu;
-    pub(crate) Locked: cache(Typesafe<Key, [u64; 4]>), "attack_locked";
+    pub(crate) Locked: cache(TypesafeByRcu<Key, [u64; 4]>), "attack_locked";
     pub(crate) Counts: cache(Count), "attack_count";
     pub(crate) Repeats: cache(Repeated), "attack_repeated";
-    pub(crate) Readers: cache(Typesafe<(), Reader>), "attack_reader";
+    pub(crate) Readers: cache(TypesafeByRcu<(), Reader>), "attack_reader";
     pub(crate) Sessions: cache(fields::Session), "attack_session";
-    pub(crate) Saturated: cache(Typesafe<(), u64>), "attack_saturated";
+    pub(crate) Saturated: cache(TypesafeByRcu<(), u64>), "attack_saturated";
     pub(crate) Giants: cache([u8; 4 << 20]), "attack_giant";
     pub(crate) MadeGiants: cache(shapes::Giant), "attack_made_giant";
     pub(crate) Aligned: cache(shapes::Aligned), "attack_aligned";

@@ -7,8 +7,8 @@
 use kalloc::{
     fs::{
         procfs::{
+            Mode, //
             ProcFile,
-            Readers, //
         },
         seq_file::{
             Output,
@@ -17,7 +17,7 @@ use kalloc::{
     },
     mm::mmap::{
         self,
-        Frame, //
+        PageBytes, //
     },
     slab::{
         ArcObject,
@@ -27,11 +27,11 @@ use kalloc::{
         RcuCache,
         RcuLink,
         Reset,
-        Typesafe, //
+        TypesafeByRcu, //
     },
     sys::{
         percpu::PerCpu,
-        rcu_static::Global, //
+        rcu_static::RcuStatic, //
     }, //
     Array,
     KBox,
@@ -57,10 +57,10 @@ kalloc::sites! {
     pub Words: cache(u64), "compile_word", percpu;
     pub Blocks: pages, "compile_block";
     pub Boxes: kmalloc([u8; 4096]), "compile_box";
-    pub Frames: cache(Frame), "compile_frame";
-    pub Buffers: vmalloc([Frame]), "compile_buffer";
+    pub Frames: cache(PageBytes), "compile_frame";
+    pub Buffers: vmalloc([PageBytes]), "compile_buffer";
     pub Kept: cache(Record), "compile_record";
-    pub Conns: cache(Typesafe<Atomic<u64>, u32>), "compile_conn";
+    pub Conns: cache(TypesafeByRcu<Atomic<u64>, u32>), "compile_conn";
 }
 
 pub struct Record {
@@ -121,9 +121,9 @@ pub fn find(link: &RcuLink<Conns>) -> Option<u64> {
 
 #[inline(never)]
 pub fn map_and_resize(
-    mut block: Arc<Array<Frame, Vmalloc<Buffers>>>,
+    mut block: Arc<Array<PageBytes, Vmalloc<Buffers>>>,
     vma: &VmaNew,
-) -> Result<Arc<Array<Frame, Vmalloc<Buffers>>>> {
+) -> Result<Arc<Array<PageBytes, Vmalloc<Buffers>>>> {
     mmap::map(&block, 0, vma)?.finish()?;
     let mut alone = Arc::into_unique_or_drop(block).ok_or(EBUSY)?;
     alone.resize(2, GFP_KERNEL)?;
@@ -131,7 +131,7 @@ pub fn map_and_resize(
     Ok(block)
 }
 
-pub static SHARED: Global<u64> = Global::new();
+pub static SHARED: RcuStatic<u64> = RcuStatic::new();
 
 #[inline(never)]
 pub fn percpu() -> Result<u64> {
@@ -152,7 +152,7 @@ impl Records for Nothing {
 
 #[inline(never)]
 pub fn file(module: &'static ThisModule) -> Result {
-    let file = ProcFile::new(module, c"word", Readers::Root, Nothing);
+    let file = ProcFile::new(module, c"word", Mode::OwnerRead, Nothing);
     drop(kernel::alloc::KBox::pin_init(file, GFP_KERNEL)?);
     Ok(())
 }

@@ -7,5 +7,5 @@ kalloc::sites! {
 }
 
 pub fn forge() {
-    <Words as kalloc::Tag>::count_unit::<8>();
+    <Words as kalloc::Tag>::count_object::<8>();
 }

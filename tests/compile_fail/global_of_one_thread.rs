@@ -3,6 +3,6 @@
 //! error: cannot be shared between threads safely
 
 use core::cell::Cell;
-use kalloc::sys::rcu_static::Global;
+use kalloc::sys::rcu_static::RcuStatic;
 
-pub static COUNT: Global<Cell<u64>> = Global::new();
+pub static COUNT: RcuStatic<Cell<u64>> = RcuStatic::new();

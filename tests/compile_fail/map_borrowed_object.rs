@@ -5,7 +5,7 @@
 use kalloc::{
     mm::mmap::{
         self,
-        Frame, //
+        PageBytes, //
     },
     slab::Object, //
 };
@@ -16,7 +16,7 @@ use kernel::{
 };
 
 kalloc::sites! {
-    pub Objects: cache(Frame), "compile_object";
+    pub Objects: cache(PageBytes), "compile_object";
 }
 
 #[inline(never)]

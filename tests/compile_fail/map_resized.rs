@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! H63: memory that is mapped cannot be resized.
-//! error: cannot borrow data in dereference of `Arc<kalloc::Array<Frame
+//! error: cannot borrow data in dereference of `Arc<kalloc::Array<PageBytes
 
 use kalloc::{
     mm::mmap::{
         self,
-        Frame, //
+        PageBytes, //
     }, //
     Array,
     Vmalloc,
@@ -17,11 +17,11 @@ use kernel::{
 };
 
 kalloc::sites! {
-    pub Frames: vmalloc([Frame]), "compile_resized";
+    pub Frames: vmalloc([PageBytes]), "compile_resized";
 }
 
 #[inline(never)]
-pub fn case(block: &Arc<Array<Frame, Vmalloc<Frames>>>, vma: &VmaNew) -> Result {
+pub fn case(block: &Arc<Array<PageBytes, Vmalloc<Frames>>>, vma: &VmaNew) -> Result {
     mmap::map(block, 0, vma)?.finish()?;
     block.resize(2, GFP_KERNEL)?;
     Ok(())

@@ -9,5 +9,5 @@ kalloc::sites! {
 #[inline(never)]
 pub fn case() -> bool {
     use kalloc::Tag;
-    Bytes::unit_counters().is_some()
+    Bytes::static_counters().is_some()
 }

@@ -2,11 +2,11 @@
 //! Counters that are read per CPU are in per-CPU memory.
 //! error: is unsafe and requires unsafe
 
-use kalloc::accounting::static_counters::UnitCounters;
+use kalloc::accounting::static_counters::StaticCounters;
 
-static COUNTERS: UnitCounters = UnitCounters::new();
+static COUNTERS: StaticCounters = StaticCounters::new();
 
 #[inline(never)]
-pub fn case() -> &'static UnitCounters {
+pub fn case() -> &'static StaticCounters {
     &COUNTERS
 }

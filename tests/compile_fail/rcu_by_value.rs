@@ -5,12 +5,12 @@
 use kalloc::slab::{
     RcuRef,
     RcuSlot,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::sync::atomic::Atomic;
 
 kalloc::sites! {
-    pub Large: cache(Typesafe<Atomic<u64>, [u64; 257]>), "compile_large";
+    pub Large: cache(TypesafeByRcu<Atomic<u64>, [u64; 257]>), "compile_large";
 }
 
 #[inline(never)]

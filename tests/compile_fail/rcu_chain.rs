@@ -8,7 +8,7 @@ use kalloc::slab::{
     RcuCache,
     RcuLink,
     RcuRef,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::{
     prelude::*,
@@ -34,7 +34,7 @@ pub struct Conn {
 }
 
 kalloc::sites! {
-    pub Conns: cache(Typesafe<Atomic<u64>, Conn>), "compile_conn";
+    pub Conns: cache(TypesafeByRcu<Atomic<u64>, Conn>), "compile_conn";
 }
 
 /// Links are where threads share them.

@@ -5,12 +5,12 @@
 use kalloc::slab::{
     Options,
     RcuCache,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::prelude::*;
 
 kalloc::sites! {
-    pub Conns: cache(Typesafe<[u32; 4], u32>), "compile_conn";
+    pub Conns: cache(TypesafeByRcu<[u32; 4], u32>), "compile_conn";
 }
 
 #[inline(never)]

@@ -7,7 +7,7 @@ use kalloc::slab::{
     Construct,
     Options,
     RcuCache,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::prelude::*;
 
@@ -20,7 +20,7 @@ impl Construct for Number {
 }
 
 kalloc::sites! {
-    pub Conns: cache(Typesafe<Number, u32>), "compile_conn";
+    pub Conns: cache(TypesafeByRcu<Number, u32>), "compile_conn";
 }
 
 #[inline(never)]

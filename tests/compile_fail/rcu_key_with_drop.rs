@@ -6,7 +6,7 @@ use kalloc::slab::{
     Construct,
     Options,
     RcuCache,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::prelude::*;
 
@@ -19,7 +19,7 @@ impl Construct for Name {
 }
 
 kalloc::sites! {
-    pub Conns: cache(Typesafe<Name, u32>), "compile_conn";
+    pub Conns: cache(TypesafeByRcu<Name, u32>), "compile_conn";
 }
 
 #[inline(never)]

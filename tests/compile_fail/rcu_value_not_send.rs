@@ -5,7 +5,7 @@
 use kalloc::slab::{
     Options,
     RcuCache,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::{
     prelude::*,
@@ -16,7 +16,7 @@ use kernel::{
 };
 
 kalloc::sites! {
-    pub Conns: cache(Typesafe<Atomic<u64>, MutexGuard<'static, u32>>), "compile_conn";
+    pub Conns: cache(TypesafeByRcu<Atomic<u64>, MutexGuard<'static, u32>>), "compile_conn";
 }
 
 #[inline(never)]

@@ -6,7 +6,7 @@ use core::cell::UnsafeCell;
 use kalloc::slab::{
     Options,
     RcuCache,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::{
     prelude::*,
@@ -14,7 +14,7 @@ use kernel::{
 };
 
 kalloc::sites! {
-    pub Conns: cache(Typesafe<Atomic<u64>, UnsafeCell<u32>>), "compile_conn";
+    pub Conns: cache(TypesafeByRcu<Atomic<u64>, UnsafeCell<u32>>), "compile_conn";
 }
 
 #[inline(never)]

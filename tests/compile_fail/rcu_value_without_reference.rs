@@ -4,7 +4,7 @@
 
 use kalloc::slab::{
     RcuLink,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::sync::{
     atomic::Atomic,
@@ -12,7 +12,7 @@ use kernel::sync::{
 };
 
 kalloc::sites! {
-    pub Conns: cache(Typesafe<Atomic<u64>, u32>), "compile_conn";
+    pub Conns: cache(TypesafeByRcu<Atomic<u64>, u32>), "compile_conn";
 }
 
 #[inline(never)]

@@ -4,12 +4,12 @@
 
 use kalloc::slab::{
     RcuRef,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::sync::atomic::Atomic;
 
 kalloc::sites! {
-    pub Conns: cache(Typesafe<Atomic<u64>, u32>), "compile_conn";
+    pub Conns: cache(TypesafeByRcu<Atomic<u64>, u32>), "compile_conn";
 }
 
 #[inline(never)]

@@ -4,8 +4,8 @@
 
 use kalloc::fs::{
     procfs::{
+        Mode, //
         ProcFile,
-        Readers, //
     },
     seq_file::{
         Output,
@@ -26,7 +26,7 @@ impl Records for Word<'_> {
 
 #[inline(never)]
 pub fn case(module: &'static ThisModule, word: &u64) -> Result {
-    let file = ProcFile::new(module, c"word", Readers::Root, Word(word));
+    let file = ProcFile::new(module, c"word", Mode::OwnerRead, Word(word));
     drop(KBox::pin_init(file, GFP_KERNEL)?);
     Ok(())
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! H26: memory of one family cannot be booked, or freed, as another's.
-//! error: type mismatch resolving `<Blocks as Tag>::Family == kmalloc`
+//! error: type mismatch resolving `<Blocks as Tag>::Family == Kmalloc`
 
 use kalloc::KBox;
 use kernel::prelude::*;

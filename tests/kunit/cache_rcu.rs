@@ -4,7 +4,7 @@ use kalloc::slab::{
     Construct,
     RcuLink,
     RcuRef,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::{
     new_spinlock,
@@ -75,12 +75,12 @@ impl Construct for Locked {
 }
 
 kalloc::sites! {
-    pub(crate) Nodes: cache(Typesafe<Atomic<u64>, Node>), "kunit_rcu_node";
+    pub(crate) Nodes: cache(TypesafeByRcu<Atomic<u64>, Node>), "kunit_rcu_node";
     /// Keys with locks, of values that are smaller than a pointer.
-    pub(crate) Lockeds: cache(Typesafe<Locked, u8>), "kunit_rcu_locked";
-    pub(crate) Conns: cache(Typesafe<Atomic<u64>, Conn>), "kunit_rcu_conn";
+    pub(crate) Lockeds: cache(TypesafeByRcu<Locked, u8>), "kunit_rcu_locked";
+    pub(crate) Conns: cache(TypesafeByRcu<Atomic<u64>, Conn>), "kunit_rcu_conn";
     /// Values too small for a pointer of the allocator's.
-    pub(crate) Bytes: cache(Typesafe<(), u8>), "kunit_rcu_byte", percpu;
+    pub(crate) Bytes: cache(TypesafeByRcu<(), u8>), "kunit_rcu_byte", percpu;
 }
 
 /// Where connections are found by number.
@@ -446,7 +446,7 @@ mod tests {
     /// Those who read a table. Once they are dropped, nobody does, and nothing is linked there.
     struct Readers(Option<Reader>);
 
-    impl Readers {
+    impl Mode {
         fn start(table: &Arc<Table>, number: usize) -> Result<Self> {
             let readers = Readers(Some(Reader::of(table)));
             for _ in 0..number {

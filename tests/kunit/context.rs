@@ -108,15 +108,15 @@ impl Owners {
 
 /// Whether what sleeps fails, where it must not.
 fn sleeping_calls_fail() -> bool {
-    context::is_atomic()
-        && !context::may_sleep()
+    context::known_atomic()
+        && !context::known_sleepable()
         && VBox::<u64, Blocks>::new(1, GFP_KERNEL).is_err()
         && PageArray::<Arrays>::zeroed(1, GFP_KERNEL).is_err()
         // kmalloc would not sleep for it, but then comes vmalloc.
         && Array::<u8, KVmalloc<Either>>::zeroed(PAGE_SIZE + 1, GFP_KERNEL).is_err()
         && KmemCache::<Words>::new(Options::new()).err() == Some(EAGAIN)
         && Gfp::KERNEL.here() == Err(EAGAIN)
-        && Gfp::ATOMIC.here().is_ok() == context::may_allocate()
+        && Gfp::ATOMIC.here().is_ok() == context::can_allocate()
 }
 
 /// Whether what does not sleep works: pages, and kmalloc.
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_thread_may_sleep() {
-        assert!(context::may_sleep() && !context::is_atomic());
+        assert!(context::known_sleepable() && !context::known_atomic());
         assert!(Gfp::KERNEL.here() == Ok(Gfp::KERNEL));
     }
 
@@ -380,13 +380,13 @@ mod tests {
         interrupts_can_be_disabled();
         let guard = local_interrupt_disable();
         // vmalloc nowhere: its locks are those of code that interrupts may come into.
-        let right = context::may_allocate() != cfg!(CONFIG_PREEMPT_RT)
-            && Gfp::ATOMIC.here().is_ok() == context::may_allocate()
-            && PerCpu::<u64>::zeroed(GFP_ATOMIC).is_ok() == context::may_allocate()
+        let right = context::can_allocate() != cfg!(CONFIG_PREEMPT_RT)
+            && Gfp::ATOMIC.here().is_ok() == context::can_allocate()
+            && PerCpu::<u64>::zeroed(GFP_ATOMIC).is_ok() == context::can_allocate()
             && vmalloc_works().is_err()
             && Array::<u8, KVmalloc<Either>>::zeroed(2 * PAGE_SIZE, GFP_ATOMIC).is_err();
         drop(guard);
-        assert!(right && context::may_allocate());
+        assert!(right && context::can_allocate());
         Ok(())
     }
 

@@ -3,8 +3,8 @@
 use kalloc::fs::{
     debugfs::SeqFile,
     procfs::{
+        Mode, //
         ProcFile,
-        Readers, //
     },
     seq_file::{
         Output,
@@ -164,9 +164,9 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new(module: &'static ThisModule) -> Result<Pin<KBox<Self>>> {
-        let root = Readers::Root;
+        let root = Mode::OwnerRead;
         let files = try_pin_init!(Files {
-            tens <- ProcFile::new(module, c"kalloc_kunit", Readers::Everyone, Tens),
+            tens <- ProcFile::new(module, c"kalloc_kunit", Mode::AllRead, Tens),
             debug <- SeqFile::new(module, c"kunit", Tens),
             wild <- ProcFile::new(module, c"kalloc_kunit_wild", root, Wild),
             again <- ProcFile::new(module, c"kalloc_kunit_again", root, Fails(EAGAIN)),
@@ -199,7 +199,7 @@ mod tests {
 
     fn create(name: &'static CStr) -> Result<Pin<KBox<ProcFile<Never>>>> {
         let module = *MODULE.as_ref().ok_or(ENODEV)?;
-        let file = ProcFile::new(module, name, Readers::Root, Never);
+        let file = ProcFile::new(module, name, Mode::OwnerRead, Never);
         KBox::pin_init(file, GFP_KERNEL)
     }
 
@@ -263,7 +263,7 @@ mod tests {
     fn files_are_not_created_where_nothing_may_sleep() -> Result {
         let module = *MODULE.as_ref().ok_or(ENODEV)?;
         let slot = KBox::<ProcFile<Never>>::new_uninit(GFP_KERNEL)?;
-        let file = ProcFile::new(module, c"kalloc_kunit_never", Readers::Root, Never);
+        let file = ProcFile::new(module, c"kalloc_kunit_never", Mode::OwnerRead, Never);
         let guard = rcu::read_lock();
         let file = slot.write_pin_init(file);
         drop(guard);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use kalloc::sys::rcu_static::Global;
+use kalloc::sys::rcu_static::RcuStatic;
 use kernel::{
     prelude::*,
     sync::{
@@ -23,7 +23,7 @@ impl Drop for Shared {
     }
 }
 
-static SHARED: Global<Shared> = Global::new();
+static SHARED: RcuStatic<Shared> = RcuStatic::new();
 
 #[kunit_tests(kalloc_global)]
 mod tests {

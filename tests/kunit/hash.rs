@@ -7,7 +7,7 @@ use crate::table::{
 };
 use kalloc::slab::{
     RcuLink,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::{
     prelude::*,
@@ -21,8 +21,8 @@ use kernel::{
 };
 
 kalloc::sites! {
-    pub(crate) Entries: cache(Typesafe<(), Entry>), "kunit_hash_entry";
-    pub(crate) Tables: cache(Typesafe<(), Chains>), "kunit_hash_table";
+    pub(crate) Entries: cache(TypesafeByRcu<(), Entry>), "kunit_hash_entry";
+    pub(crate) Tables: cache(TypesafeByRcu<(), Chains>), "kunit_hash_table";
     pub(crate) Heads: kvmalloc([RcuLink<Entries>]), "kunit_hash_heads";
 }
 
@@ -198,7 +198,7 @@ mod tests {
     /// Those who search a table. Once they are dropped, nobody does.
     struct Readers(Option<Reader>);
 
-    impl Readers {
+    impl Mode {
         fn start(shared: &Arc<Shared>, number: usize) -> Result<Self> {
             let readers = Readers(Some(Reader::of(shared)));
             for _ in 0..number {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use kalloc::mm::mmap::Frame;
+use kalloc::mm::mmap::PageBytes;
 use kernel::prelude::*;
 
 /// What is mapped of a slab cache.
-pub(crate) type Twins = [Frame; 2];
+pub(crate) type Twins = [PageBytes; 2];
 
 kalloc::sites! {
     pub(crate) Blocks: pages, "kunit_map_pages";
     pub(crate) Bytes: kmalloc([u8]), "kunit_map_kmalloc";
-    pub(crate) Boxes: kmalloc([Frame; 1]), "kunit_map_kbox";
+    pub(crate) Boxes: kmalloc([PageBytes; 1]), "kunit_map_kbox";
     pub(crate) Mixed: kvmalloc([u8]), "kunit_map_kvmalloc";
     pub(crate) Objects: cache(Twins), "kunit_map_cache";
     pub(crate) Distant: vmalloc([u8]), "kunit_map_vmalloc";
@@ -106,7 +106,7 @@ mod tests {
             let array = Array::<u8, KVmalloc<Mixed>>::zeroed(pages * PAGE_SIZE, GFP_KERNEL)?;
             assert!(has_pages(&array, pages));
         }
-        let boxed = KBox::<[Frame; 1], Boxes>::zeroed(GFP_KERNEL)?;
+        let boxed = KBox::<[PageBytes; 1], Boxes>::zeroed(GFP_KERNEL)?;
         assert!(has_pages(&boxed, 1));
         Ok(())
     }
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_buffer_is_resized_while_it_is_nobody_elses() -> Result {
         let change = Change::of::<Distant>();
-        let buffer = Array::<Frame, Vmalloc<Distant>>::zeroed(2, GFP_KERNEL)?;
+        let buffer = Array::<PageBytes, Vmalloc<Distant>>::zeroed(2, GFP_KERNEL)?;
         let mut buffer = Arc::new(buffer, GFP_KERNEL)?;
         for pages in [5, 1, 300] {
             assert!(buffer.check(0, buffer.len()) == Ok(()));
@@ -184,10 +184,10 @@ mod tests {
 
     #[test]
     fn frames_are_pages() -> Result {
-        let mut frame = KBox::<[Frame; 1], Boxes>::zeroed(GFP_KERNEL)?;
+        let mut frame = KBox::<[PageBytes; 1], Boxes>::zeroed(GFP_KERNEL)?;
         assert!(frame[0].iter().all(|&byte| byte == 0));
         frame[0].fill(7);
-        assert!(frame[0].len() == PAGE_SIZE && align_of::<Frame>() == PAGE_SIZE);
+        assert!(frame[0].len() == PAGE_SIZE && align_of::<PageBytes>() == PAGE_SIZE);
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use kalloc::{
         Field,
         Options,
         RcuCache,
-        Typesafe, //
+        TypesafeByRcu, //
     }, //
     KmemCache,
     Order,
@@ -44,7 +44,7 @@ use kernel::{
 kalloc::sites! {
     pub(crate) Written: pages, "kunit_user";
     pub(crate) Records: cache(Record), "kunit_user_record";
-    pub(crate) Late: cache(Typesafe<(), u64>), "kunit_user_late";
+    pub(crate) Late: cache(TypesafeByRcu<(), u64>), "kunit_user_late";
 }
 
 /// Bytes in a file.

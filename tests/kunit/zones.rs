@@ -5,7 +5,7 @@
 use kalloc::slab::{
     Construct,
     Reset,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::prelude::*;
 
@@ -30,7 +30,7 @@ kalloc::sites! {
     pub(crate) Mapped: vmalloc([u8]), "kunit_zone_vmalloc";
     pub(crate) Objects: cache([u64; 9]), "kunit_zone_object";
     pub(crate) Marks: cache(Mark), "kunit_zone_mark";
-    pub(crate) Conns: cache(Typesafe<(), u64>), "kunit_zone_conn";
+    pub(crate) Conns: cache(TypesafeByRcu<(), u64>), "kunit_zone_conn";
     pub(crate) Blocks: pages, "kunit_zone_page";
 }
 

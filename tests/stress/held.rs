@@ -16,7 +16,7 @@ use kalloc::{
         RcuCache,
         RcuRef,
         Reset,
-        Typesafe, //
+        TypesafeByRcu, //
     }, //
     Array,
     FreePages,
@@ -61,7 +61,7 @@ kalloc::sites! {
 }
 
 /// An object that readers may find while it becomes another one.
-pub(crate) type Number = Typesafe<Atomic<u64>, [u64; 3]>;
+pub(crate) type Number = TypesafeByRcu<Atomic<u64>, [u64; 3]>;
 
 /// What stays as it was made while it is free.
 pub(crate) struct Table([u64; 6]);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     accounting::{
-        size_histogram::Bucket,
+        size_histogram::SizeBin,
         stats::counter, //
     },
     sys::gfp::Gfp, //
@@ -20,20 +20,20 @@ use crate::{
 pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
     if unit::<S>() != 0 && size == unit::<S>() && !S::Family::VARIES {
         // SAFETY: For the object that was allocated.
-        return unsafe { S::count_unit::<{ counter::UNIT_ALLOCS }>() };
+        return unsafe { S::count_object::<{ counter::UNIT_ALLOCS }>() };
     }
-    let cookie = S::site().cookie();
+    let counters = S::site().counters();
     if unit::<S>() == 0 {
         // SAFETY: The site is made for `S`, and so has no unit either.
-        unsafe { cookie.count_sized::<{ counter::SIZED_ALLOCS }>(bucket::<S>(size)) };
+        unsafe { counters.count_sized::<{ counter::SIZED_ALLOCS }>(bucket::<S>(size)) };
     } else {
-        cookie.count::<{ counter::ALLOCS }>();
+        counters.count::<{ counter::ALLOCS }>();
     }
     // Where all blocks are full, this is known when compiling.
     if (unit::<S>() != 0 || S::Family::CLASS_SIZE.is_none()) && footprint != size {
-        cookie.add::<{ counter::SLACK_IN }>((footprint - size) as u64);
+        counters.add::<{ counter::SLACK_IN }>((footprint - size) as u64);
     }
-    cookie.add::<{ counter::BYTES_IN }>(size as u64);
+    counters.add::<{ counter::BYTES_IN }>(size as u64);
 }
 
 /// Counts a block for `size` bytes of `S`, taking `footprint`, that is about to be freed.
@@ -41,49 +41,49 @@ pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
 pub(crate) fn count_free<S: Tag>(size: usize, footprint: usize) {
     if unit::<S>() != 0 && size == unit::<S>() && !S::Family::VARIES {
         // SAFETY: For the object that is freed.
-        return unsafe { S::count_unit::<{ counter::UNIT_FREES }>() };
+        return unsafe { S::count_object::<{ counter::UNIT_FREES }>() };
     }
-    let cookie = S::site().cookie();
+    let counters = S::site().counters();
     if unit::<S>() == 0 {
         // SAFETY: The site is made for `S`, and so has no unit either.
-        unsafe { cookie.count_sized::<{ counter::SIZED_FREES }>(bucket::<S>(size)) };
+        unsafe { counters.count_sized::<{ counter::SIZED_FREES }>(bucket::<S>(size)) };
     } else {
-        cookie.count::<{ counter::FREES }>();
+        counters.count::<{ counter::FREES }>();
     }
     // Where all blocks are full, this is known when compiling.
     if (unit::<S>() != 0 || S::Family::CLASS_SIZE.is_none()) && footprint != size {
-        cookie.add::<{ counter::SLACK_OUT }>((footprint - size) as u64);
+        counters.add::<{ counter::SLACK_OUT }>((footprint - size) as u64);
     }
-    cookie.add::<{ counter::BYTES_OUT }>(size as u64);
+    counters.add::<{ counter::BYTES_OUT }>(size as u64);
 }
 
 /// Counts `blocks` allocated for `S`, which has no unit: each of `size` bytes, and full.
 #[inline]
 pub(crate) fn count_allocs<S: Tag>(blocks: usize, size: usize) {
     const { assert!(unit::<S>() == 0) };
-    let cookie = S::site().cookie();
+    let counters = S::site().counters();
     // SAFETY: The site is made for `S`, and so has no unit either.
-    unsafe { cookie.add_sized::<{ counter::SIZED_ALLOCS }>(bucket::<S>(size), blocks as u64) };
-    cookie.add::<{ counter::BYTES_IN }>((blocks * size) as u64);
+    unsafe { counters.add_sized::<{ counter::SIZED_ALLOCS }>(bucket::<S>(size), blocks as u64) };
+    counters.add::<{ counter::BYTES_IN }>((blocks * size) as u64);
 }
 
 /// Counts `blocks` of `S`, which has no unit, that are about to be freed: each of `size` bytes, and full.
 #[inline]
 pub(crate) fn count_frees<S: Tag>(blocks: usize, size: usize) {
     const { assert!(unit::<S>() == 0) };
-    let cookie = S::site().cookie();
+    let counters = S::site().counters();
     // SAFETY: The site is made for `S`, and so has no unit either.
-    unsafe { cookie.add_sized::<{ counter::SIZED_FREES }>(bucket::<S>(size), blocks as u64) };
-    cookie.add::<{ counter::BYTES_OUT }>((blocks * size) as u64);
+    unsafe { counters.add_sized::<{ counter::SIZED_FREES }>(bucket::<S>(size), blocks as u64) };
+    counters.add::<{ counter::BYTES_OUT }>((blocks * size) as u64);
 }
 
 /// The bucket of a block's size.
 #[inline(always)]
-fn bucket<S: Tag>(size: usize) -> Bucket {
-    if S::Family::MAX_SIZE > Bucket::MAX_SIZE {
-        Bucket::of(size.min(Bucket::MAX_SIZE))
+fn bucket<S: Tag>(size: usize) -> SizeBin {
+    if S::Family::MAX_SIZE > SizeBin::MAX_SIZE {
+        SizeBin::of(size.min(SizeBin::MAX_SIZE))
     } else {
-        Bucket::of(size)
+        SizeBin::of(size)
     }
 }
 
@@ -91,12 +91,12 @@ fn bucket<S: Tag>(size: usize) -> Bucket {
 /// memory.
 #[cold]
 pub(crate) fn count_failure<S: Tag>(gfp: Gfp, invalid: bool) {
-    let cookie = S::site().cookie();
+    let counters = S::site().counters();
     if invalid {
-        cookie.count::<{ counter::INVALID }>();
+        counters.count::<{ counter::INVALID }>();
     } else if gfp.may_sleep() {
-        cookie.count::<{ counter::NO_MEMORY }>();
+        counters.count::<{ counter::NO_MEMORY }>();
     } else {
-        cookie.count::<{ counter::NO_WAIT }>();
+        counters.count::<{ counter::NO_WAIT }>();
     }
 }

@@ -3,7 +3,7 @@
 //! What each CPU adds to.
 
 use crate::{
-    accounting::size_histogram::Bucket,
+    accounting::size_histogram::SizeBin,
     sys::{
         bindings,
         percpu, //
@@ -42,8 +42,8 @@ pub(crate) struct Counters {
 pub(crate) struct SizedCounters {
     counters: Counters,
     /// Blocks allocated and freed.
-    allocs: [u64; Bucket::COUNT],
-    frees: [u64; Bucket::COUNT],
+    allocs: [u64; SizeBin::COUNT],
+    frees: [u64; SizeBin::COUNT],
 }
 
 // A read of half a counter would be wrong.
@@ -60,7 +60,7 @@ pub(crate) const fn is_counter<T>(offset: usize) -> bool {
     offset % size_of::<u64>() == 0 && offset < size_of::<T>()
 }
 
-/// The counters by name, for [`Cookie`].
+/// The counters by name, for [`PerCpuPtr`].
 pub(crate) mod counter {
     use super::{
         Counters,
@@ -94,24 +94,24 @@ pub(crate) const fn unregistered() -> *mut Counters {
 ///
 /// # Invariants
 ///
-/// A per-CPU cookie that is valid while code of the site's module runs: of [`SizedCounters`], or of
+/// A per-CPU pointer that is valid while code of the site's module runs: of [`SizedCounters`], or of
 /// [`Counters`] alone if the site has a unit.
 #[derive(Clone, Copy)]
-pub(crate) struct Cookie(*mut Counters);
+pub(crate) struct PerCpuPtr(*mut Counters);
 
-// SAFETY: A cookie is the same on every thread; each adds to its own CPU's instance.
-unsafe impl Send for Cookie {}
+// SAFETY: A per-CPU pointer is the same on every thread; each adds to its own CPU's instance.
+unsafe impl Send for PerCpuPtr {}
 // SAFETY: As above.
-unsafe impl Sync for Cookie {}
+unsafe impl Sync for PerCpuPtr {}
 
-impl Cookie {
+impl PerCpuPtr {
     /// # Safety
     ///
-    /// `cookie` must satisfy the type invariants.
+    /// `percpu` must satisfy the type invariants.
     #[inline(always)]
-    pub(crate) unsafe fn new(cookie: *mut Counters) -> Self {
+    pub(crate) unsafe fn new(percpu: *mut Counters) -> Self {
         // INVARIANT: By the requirement of this function.
-        Cookie(cookie)
+        PerCpuPtr(percpu)
     }
 
     /// Adds 1 to this CPU's counter at `COUNTER`, one of [`Counters`]'.
@@ -137,7 +137,7 @@ impl Cookie {
     ///
     /// The site must have no unit.
     #[inline(always)]
-    pub(crate) unsafe fn count_sized<const COUNTER: usize>(self, bucket: Bucket) {
+    pub(crate) unsafe fn count_sized<const COUNTER: usize>(self, bucket: SizeBin) {
         // SAFETY: By the invariants, as the site has no unit; an array has a counter for every
         // bucket. Nothing else writes counters.
         unsafe { percpu::this_cpu_inc_nth::<_, COUNTER>(self.0, bucket.index()) };
@@ -150,7 +150,7 @@ impl Cookie {
     ///
     /// The site must have no unit.
     #[inline(always)]
-    pub(crate) unsafe fn add_sized<const COUNTER: usize>(self, bucket: Bucket, n: u64) {
+    pub(crate) unsafe fn add_sized<const COUNTER: usize>(self, bucket: SizeBin, n: u64) {
         let of_bucket = self.0.cast::<u64>().wrapping_add(bucket.index());
         // SAFETY: By the invariants, as the site has no unit; an array has a counter for every
         // bucket. Nothing else writes counters.

@@ -47,7 +47,7 @@ pub struct OnCpu {
 ///
 /// # Safety
 ///
-/// `counters` must be as for [`Cookie`](super::Cookie), of a site with that scheme, and valid while the
+/// `counters` must be as for [`PerCpuPtr`](super::PerCpuPtr), of a site with that scheme, and valid while the
 /// iterator is.
 pub(crate) unsafe fn on_cpus(
     counters: *mut Counters,
@@ -57,13 +57,13 @@ pub(crate) unsafe fn on_cpus(
         let (mut ins, mut outs) = (Sums::default(), Sums::default());
         // SAFETY: `cpu` is possible; the rest is by the requirements of this function.
         unsafe { outs.add::<true>(percpu::instance(counters, cpu), &scheme) };
-        if let Some(units) = scheme.unit_counters {
+        if let Some(units) = scheme.static_counters {
             outs.add_units::<true>(units, cpu);
         }
         fence(Ordering::SeqCst);
         // SAFETY: As above.
         unsafe { ins.add::<false>(percpu::instance(counters, cpu), &scheme) };
-        if let Some(units) = scheme.unit_counters {
+        if let Some(units) = scheme.static_counters {
             ins.add_units::<false>(units, cpu);
         }
         let on = OnCpu {

@@ -7,7 +7,7 @@ use super::{
     Counters,
 };
 use crate::{
-    accounting::size_histogram::Bucket,
+    accounting::size_histogram::SizeBin,
     sys::percpu, //
 };
 use core::sync::atomic::{
@@ -53,11 +53,11 @@ pub struct Sizes {
 ///
 /// # Safety
 ///
-/// `counters` must be as for [`Cookie`](super::Cookie), of a site without a unit, and valid while the iterator is.
+/// `counters` must be as for [`PerCpuPtr`](super::PerCpuPtr), of a site without a unit, and valid while the iterator is.
 pub(crate) unsafe fn sizes(counters: *mut Counters) -> impl Iterator<Item = Sizes> {
-    Bucket::powers_of_two().filter_map(move |(up_to, buckets)| {
+    SizeBin::powers_of_two().filter_map(move |(up_to, buckets)| {
         let sum = |counter: usize| {
-            let of = |bucket: Bucket| {
+            let of = |bucket: SizeBin| {
                 // SAFETY: By the requirements of this function; an array has all buckets.
                 unsafe { sum(counters, counter + bucket.index() * size_of::<u64>()) }
             };
@@ -79,7 +79,7 @@ pub(crate) unsafe fn sizes(counters: *mut Counters) -> impl Iterator<Item = Size
 ///
 /// # Safety
 ///
-/// `counters` must be as for [`Cookie`](super::Cookie), and have a counter at that offset.
+/// `counters` must be as for [`PerCpuPtr`](super::PerCpuPtr), and have a counter at that offset.
 unsafe fn sum(counters: *mut Counters, offset: usize) -> u64 {
     percpu::possible_cpus()
         // SAFETY: By the requirements of this function; `cpu` is possible. For volatile, see `Sums::add`.

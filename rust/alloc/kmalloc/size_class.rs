@@ -4,7 +4,7 @@
 //!
 //! Where C knows a size when compiling, an inline function that Rust cannot call chooses the class;
 //! where it does not, C looks the class up in a table at every call. Here one table serves both: what
-//! it is asked is the [`Bucket`] of the size, which is a constant if the size is one, and which is
+//! it is asked is the [`SizeBin`] of the size, which is a constant if the size is one, and which is
 //! needed anyhow to count the block.
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     MIN_SIZE, //
 };
 use crate::{
-    accounting::size_histogram::Bucket,
+    accounting::size_histogram::SizeBin,
     sys::{
         bindings,
         gfp::Gfp, //
@@ -30,11 +30,11 @@ use crate::{
 pub(crate) struct Class(u8);
 
 impl Class {
-    const ALL: [Class; Bucket::COUNT] = {
-        let mut all = [Class(0); Bucket::COUNT];
+    const ALL: [Class; SizeBin::COUNT] = {
+        let mut all = [Class(0); SizeBin::COUNT];
         let mut i = 0;
-        while i < Bucket::COUNT {
-            let bucket = Bucket::nth(i);
+        while i < SizeBin::COUNT {
+            let bucket = SizeBin::nth(i);
             // INVARIANT: Sizes of one bucket are all in the class of the largest of them.
             all[bucket.index()] = Class(number(bucket.up_to()));
             i += 1;
@@ -45,7 +45,7 @@ impl Class {
     /// The class of `size` bytes, from 1 to [`MAX_SIZE`].
     #[inline(always)]
     pub(crate) const fn of(size: usize) -> Class {
-        Self::ALL[Bucket::of(size).index()]
+        Self::ALL[SizeBin::of(size).index()]
     }
 
     /// The size of its blocks.

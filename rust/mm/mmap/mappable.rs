@@ -36,7 +36,7 @@ use kernel::{
 /// | [`Pages<S>`](crate::Pages) and all other blocks, [`SharedPages<S>`], [`PageArray<S>`] | always |
 /// | [`KBox<T, S>`](crate::KBox), [`KVBox`](crate::KVBox), [`VBox`](crate::VBox) | if `T` is of whole pages |
 /// | [`Array<T, A>`](crate::Array) with `A` of this crate | if its length is of whole pages, else [`EINVAL`] |
-/// | [`ArcObject<S>`](crate::slab::ArcObject) | if the type is aligned to a page, as [`Frame`](super::Frame)s are |
+/// | [`ArcObject<S>`](crate::slab::ArcObject) | if the type is aligned to a page, as [`PageBytes`](super::PageBytes)s are |
 ///
 /// where `T` is [`AsBytes`]: no padding, and no interior mutability.
 ///

@@ -173,7 +173,7 @@ unsafe impl sealed::Raw for ByFolio {
     /// sleep.
     #[inline]
     unsafe fn free(self, order: Order) {
-        if order == Order::MAX && context::is_atomic() && self.is_last() {
+        if order == Order::MAX && context::known_atomic() && self.is_last() {
             let entry = self.address().cast();
             // SAFETY: The memory is of pages, larger than an entry, and aligned. Nothing else uses it: the
             // last reference is the caller's, by the requirements of this function.

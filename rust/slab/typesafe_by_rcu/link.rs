@@ -5,10 +5,10 @@
 use super::{
     Cell,
     Key,
-    Memory,
+    RawObject,
     RcuSite,
     RcuSlot,
-    Typesafe,
+    TypesafeByRcu,
     Value, //
 };
 use crate::sys::bindings;
@@ -44,11 +44,11 @@ use kernel::{
 /// # Examples
 ///
 /// ```
-/// use kalloc::slab::{Options, RcuCache, Typesafe};
+/// use kalloc::slab::{Options, RcuCache, TypesafeByRcu};
 /// use kernel::sync::atomic::{Atomic, Relaxed};
 ///
 /// kalloc::sites! {
-///     Conns: cache(Typesafe<Atomic<u64>, u32>), "doc_rcu_ref";
+///     Conns: cache(TypesafeByRcu<Atomic<u64>, u32>), "doc_rcu_ref";
 /// }
 ///
 /// let conns = RcuCache::<Conns>::new(Options::new())?;
@@ -96,7 +96,7 @@ impl<S: RcuSite> RcuRef<S> {
     #[inline]
     pub fn key(&self) -> &Key<S> {
         // SAFETY: By the invariants, the object is live as long as `self`.
-        unsafe { Typesafe::key(self.cell) }
+        unsafe { TypesafeByRcu::key(self.cell) }
     }
 
     /// The value, which never moves.
@@ -112,16 +112,16 @@ impl<S: RcuSite> RcuRef<S> {
         let cell = ManuallyDrop::new(self).cell;
         // SAFETY: By the invariants, the object is live until the number is lowered for `self`, which
         // is not used again.
-        if !unsafe { Typesafe::refs(cell) }.dec_and_test() {
+        if !unsafe { TypesafeByRcu::refs(cell) }.dec_and_test() {
             return None;
         }
         // SAFETY: There was one reference, so nobody else has access to the value; nor will anybody,
         // since the number is 0. What others did with theirs is over.
-        unsafe { Typesafe::value(cell).drop_in_place() };
+        unsafe { TypesafeByRcu::value(cell).drop_in_place() };
         // INVARIANT: The number is 0.
         Some(RcuSlot {
             // SAFETY: Without a reference, nobody owns the object. For the type, see `Cell`.
-            memory: ManuallyDrop::new(unsafe { Memory::from_raw(cell.cast()) }),
+            memory: ManuallyDrop::new(unsafe { RawObject::from_raw(cell.cast()) }),
         })
     }
 }
@@ -132,7 +132,7 @@ impl<S: RcuSite> Deref for RcuRef<S> {
     #[inline]
     fn deref(&self) -> &Value<S> {
         // SAFETY: By the invariants, there is a value as long as `self`. It is never borrowed mutably.
-        unsafe { Typesafe::value(self.cell).as_ref() }
+        unsafe { TypesafeByRcu::value(self.cell).as_ref() }
     }
 }
 
@@ -140,7 +140,7 @@ impl<S: RcuSite> Clone for RcuRef<S> {
     #[inline]
     fn clone(&self) -> Self {
         // SAFETY: By the invariants, the object is live.
-        unsafe { Typesafe::refs(self.cell) }.inc();
+        unsafe { TypesafeByRcu::refs(self.cell) }.inc();
         // SAFETY: Just raised; it has a value, since `self` is a reference, too.
         unsafe { RcuRef::from_raw(self.cell) }
     }
@@ -159,11 +159,11 @@ impl<S: RcuSite> Drop for RcuRef<S> {
 /// # Examples
 ///
 /// ```
-/// use kalloc::slab::{Options, RcuCache, RcuLink, Typesafe};
+/// use kalloc::slab::{Options, RcuCache, RcuLink, TypesafeByRcu};
 /// use kernel::sync::{atomic::Atomic, rcu};
 ///
 /// kalloc::sites! {
-///     Conns: cache(Typesafe<Atomic<u64>, u32>), "doc_rcu_link";
+///     Conns: cache(TypesafeByRcu<Atomic<u64>, u32>), "doc_rcu_link";
 /// }
 ///
 /// let conns = RcuCache::<Conns>::new(Options::new())?;
@@ -233,14 +233,14 @@ impl<S: RcuSite> Drop for RcuLink<S> {
 /// # Examples
 ///
 /// ```
-/// use kalloc::slab::{Options, RcuCache, RcuLink, RcuRef, Typesafe};
+/// use kalloc::slab::{Options, RcuCache, RcuLink, RcuRef, TypesafeByRcu};
 /// use kernel::sync::{
 ///     atomic::{Atomic, Relaxed},
 ///     rcu,
 /// };
 ///
 /// kalloc::sites! {
-///     Conns: cache(Typesafe<Atomic<u64>, u32>), "doc_rcu_ptr";
+///     Conns: cache(TypesafeByRcu<Atomic<u64>, u32>), "doc_rcu_ptr";
 /// }
 ///
 /// /// Returns what is linked, if it is `number`.
@@ -288,7 +288,7 @@ impl<'g, S: RcuSite> RcuPtr<'g, S> {
     #[inline]
     pub fn key(&self) -> &'g Key<S> {
         // SAFETY: By the invariants, the slab stays during `'g`.
-        unsafe { Typesafe::key(self.cell) }
+        unsafe { TypesafeByRcu::key(self.cell) }
     }
 
     /// Takes a reference to the value, if there is one, and it `is` the one looked for. It may not be
@@ -297,7 +297,9 @@ impl<'g, S: RcuSite> RcuPtr<'g, S> {
     #[inline]
     pub fn get(self, is: impl FnOnce(&RcuRef<S>) -> bool) -> Option<RcuRef<S>> {
         // SAFETY: By the invariants, the slab stays during `'g`.
-        let refs = unsafe { Typesafe::refs(self.cell) }.as_atomic().as_ptr();
+        let refs = unsafe { TypesafeByRcu::refs(self.cell) }
+            .as_atomic()
+            .as_ptr();
         // SAFETY: The number is that of a `refcount_t`, which is an atomic and nothing else.
         if !unsafe { bindings::kalloc_helper_refcount_inc_not_zero_acquire(refs.cast()) } {
             return None;

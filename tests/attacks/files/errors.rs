@@ -9,8 +9,8 @@ use kalloc::fs::{
         SeqFile, //
     },
     procfs::{
+        Mode, //
         ProcFile,
-        Readers, //
     },
     seq_file::{
         Output,
@@ -60,7 +60,7 @@ pub(super) fn records(attacker: &Attacker) -> Result {
         (c"attack_error_5", EPROBE_DEFER),
         (c"attack_error_6", ENOPARAM),
     ] {
-        let file = ProcFile::new(attacker.module, name, Readers::Everyone, Failing(error));
+        let file = ProcFile::new(attacker.module, name, Mode::AllRead, Failing(error));
         attacker.keep(KBox::pin_init(file, GFP_KERNEL)?)?;
     }
     Ok(())

@@ -15,8 +15,8 @@ use kalloc::{
             SeqFile, //
         },
         procfs::{
+            Mode, //
             ProcFile,
-            Readers, //
         },
         seq_file::{
             Output,
@@ -60,7 +60,7 @@ pub(super) fn atomic(attacker: &Attacker) -> Result {
     let debug = KBox::<SeqFile<Words>>::new_uninit(GFP_KERNEL)?;
     let guard = rcu::read_lock();
     let registered = kalloc::register(module, &[Boxes::site]);
-    let file = ProcFile::new(module, c"attack_atomic", Readers::Everyone, Words::new());
+    let file = ProcFile::new(module, c"attack_atomic", Mode::AllRead, Words::new());
     let proc = proc.write_pin_init(file).err();
     let debug = debug
         .write_pin_init(SeqFile::new(module, c"attack_atomic", Words::new()))
@@ -74,7 +74,7 @@ pub(super) fn atomic(attacker: &Attacker) -> Result {
 
 /// Files whose owners are forgotten go with the module, at the latest.
 pub(crate) fn forgotten(module: &'static ThisModule) -> Result {
-    let file = ProcFile::new(module, c"attack_forgotten", Readers::Everyone, Words::new());
+    let file = ProcFile::new(module, c"attack_forgotten", Mode::AllRead, Words::new());
     forget(KBox::pin_init(file, GFP_KERNEL)?);
     let file = SeqFile::new(module, c"attack_forgotten", Words::new());
     forget(KBox::pin_init(file, GFP_KERNEL)?);
@@ -93,7 +93,7 @@ pub(super) fn never_dropped(attacker: &Attacker) -> Result {
     let file = ProcFile::new(
         attacker.module,
         c"attack_never_dropped",
-        Readers::Everyone,
+        Mode::AllRead,
         Words::new(),
     );
     let file = KBox::pin_init(<MaybeUninit<_> as Wrapper<_>>::pin_init(file), GFP_KERNEL)?;

@@ -6,8 +6,8 @@ use crate::attack::Attacker;
 use kalloc::fs::{
     debugfs::SeqFile,
     procfs::{
+        Mode, //
         ProcFile,
-        Readers, //
     },
     seq_file::{
         Output,
@@ -37,7 +37,7 @@ const CONTROL: [&CStr; 3] = [c"a\nb", c"\x1b[2J", c"\xff"];
 /// In `/proc`.
 pub(super) fn proc(attacker: &Attacker) -> Result {
     let new = |name| {
-        let file = ProcFile::new(attacker.module, name, Readers::Everyone, Nothing);
+        let file = ProcFile::new(attacker.module, name, Mode::AllRead, Nothing);
         KBox::pin_init(file, GFP_KERNEL)
     };
     for name in IMPOSSIBLE {

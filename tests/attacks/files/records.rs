@@ -6,8 +6,8 @@ use crate::attack::Attacker;
 use kalloc::fs::{
     debugfs::SeqFile,
     procfs::{
+        Mode, //
         ProcFile,
-        Readers, //
     },
     seq_file::{
         Output,
@@ -24,7 +24,7 @@ use kernel::{
 
 /// Creates a file in `/proc` for everyone, and keeps it.
 fn proc<R: Records + 'static>(attacker: &Attacker, name: &'static CStr, records: R) -> Result {
-    let file = ProcFile::new(attacker.module, name, Readers::Everyone, records);
+    let file = ProcFile::new(attacker.module, name, Mode::AllRead, records);
     attacker.keep(KBox::pin_init(file, GFP_KERNEL)?)
 }
 

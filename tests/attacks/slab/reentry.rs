@@ -4,7 +4,7 @@
 
 use super::{
     Counts,
-    Readers,
+    Mode,
     Repeats,
     Triples, //
 };

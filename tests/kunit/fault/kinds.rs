@@ -5,7 +5,7 @@
 use kalloc::slab::{
     Construct,
     Reset,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::{
     prelude::*,
@@ -32,7 +32,7 @@ impl Reset for Mark {
 
 kalloc::sites! {
     pub(crate) Marks: cache(Mark), "kunit_fault_mark";
-    pub(crate) Numbers: cache(Typesafe<Atomic<u64>, KBox<u64>>), "kunit_fault_number";
+    pub(crate) Numbers: cache(TypesafeByRcu<Atomic<u64>, KBox<u64>>), "kunit_fault_number";
 }
 
 #[kunit_tests(kalloc_fault_kinds)]

@@ -5,7 +5,7 @@
 use kalloc::slab::{
     Construct,
     Reset,
-    Typesafe, //
+    TypesafeByRcu, //
 };
 use kernel::prelude::*;
 
@@ -40,7 +40,7 @@ kalloc::sites! {
     /// One with a constructor.
     pub Marks: cache(Mark), "owner_mark";
     /// One whose objects readers may look at.
-    pub Conns: cache(Typesafe<(), u64>), "owner_conn";
+    pub Conns: cache(TypesafeByRcu<(), u64>), "owner_conn";
 }
 
 /// Sites that nobody has registered.

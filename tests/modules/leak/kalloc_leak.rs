@@ -7,8 +7,8 @@ use kalloc::{
     fs::{
         debugfs,
         procfs::{
+            Mode, //
             ProcFile,
-            Readers, //
         },
         seq_file::{
             Output,
@@ -16,7 +16,7 @@ use kalloc::{
         }, //
     },
     slab::Options,
-    sys::rcu_static::Global, //
+    sys::rcu_static::RcuStatic, //
     Array,
     KBox,
     KmemCache,
@@ -47,7 +47,7 @@ kalloc::sites! {
     Areas: vmalloc([u8]), "leak_area";
 }
 
-static NUMBER: Global<u64> = Global::new();
+static NUMBER: RcuStatic<u64> = RcuStatic::new();
 
 struct Leak;
 
@@ -74,7 +74,7 @@ impl kernel::Module for Leak {
         let reading = rcu::read_lock();
         drop(published);
         drop(reading);
-        let file = ProcFile::new(module, c"leak_file", Readers::Root, Nothing);
+        let file = ProcFile::new(module, c"leak_file", Mode::OwnerRead, Nothing);
         core::mem::forget(kernel::alloc::KBox::pin_init(file, GFP_KERNEL)?);
         core::mem::forget(debugfs::dir());
         core::mem::forget(debugfs::dir().map(|dir| dir.subdir(c"leak")));

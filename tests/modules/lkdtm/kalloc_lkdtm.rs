@@ -13,8 +13,8 @@ use kalloc::{
         Options, //
     },
     sys::rcu_static::{
-        Global,
-        Published, //
+        RcuStatic,
+        RcuStaticGuard, //
     }, //
     KBox,
     KmemCache,
@@ -109,7 +109,7 @@ struct State {
     cache: Mutex<Option<Arc<KmemCache<Objects>>>>,
 }
 
-static STATE: Global<State> = Global::new();
+static STATE: RcuStatic<State> = RcuStatic::new();
 
 /// A cache of objects that are not for user space.
 fn new_cache() -> Result<Arc<KmemCache<Objects>>> {
@@ -205,7 +205,7 @@ extern "C" fn planted_read_only(using: extern "C" fn(*mut u8)) {
 }
 
 struct Module {
-    _state: Published<State>,
+    _state: RcuStaticGuard<State>,
 }
 
 impl kernel::Module for Module {

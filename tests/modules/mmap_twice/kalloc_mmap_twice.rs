@@ -15,7 +15,7 @@
 use kalloc::{
     mm::mmap::{
         self,
-        Frame, //
+        PageBytes, //
     }, //
     KBox,
 };
@@ -48,9 +48,9 @@ module! {
 
 kalloc::sites! {
     /// What is mapped.
-    Ones: kmalloc(Frame), "twice_ones";
+    Ones: kmalloc(PageBytes), "twice_ones";
     /// What is not.
-    Twos: kmalloc(Frame), "twice_twos";
+    Twos: kmalloc(PageBytes), "twice_twos";
 }
 
 #[pin_data]
@@ -74,8 +74,8 @@ impl kernel::InPlaceModule for Twice {
 
 /// An open file.
 struct Both {
-    ones: Arc<KBox<Frame, Ones>>,
-    twos: Arc<KBox<Frame, Twos>>,
+    ones: Arc<KBox<PageBytes, Ones>>,
+    twos: Arc<KBox<PageBytes, Twos>>,
     told: SetOnce<&'static [u8]>,
 }
 
@@ -84,8 +84,8 @@ impl MiscDevice for Both {
     type Ptr = kernel::alloc::KBox<Self>;
 
     fn open(_file: &File, _device: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
-        let mut ones = KBox::<Frame, Ones>::zeroed(GFP_KERNEL)?;
-        let mut twos = KBox::<Frame, Twos>::zeroed(GFP_KERNEL)?;
+        let mut ones = KBox::<PageBytes, Ones>::zeroed(GFP_KERNEL)?;
+        let mut twos = KBox::<PageBytes, Twos>::zeroed(GFP_KERNEL)?;
         ones.fill(1);
         twos.fill(2);
         let both = Both {

@@ -3,15 +3,15 @@
 //! Generates the manual page and the shell completions of kalloctop in a directory.
 
 use clap_complete::{
-    Shell, //
     generate,
+    Shell, //
 };
 use clap_mangen::{
-    Man, //
     roff::{
-        Roff, //
         roman,
+        Roff, //
     },
+    Man, //
 };
 use std::{
     env,
