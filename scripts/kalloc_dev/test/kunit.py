@@ -264,8 +264,9 @@ def _offending(log: str) -> Iterator[str]:
     """What each section of the guest's should not have in the log, and what it should have and has not."""
     boot, *sections = log.split(MARK)
     yield from dmesg.offending(boot)
-    allowed = {SUITES: SUITES_SAY, FOLDER: FOLDER_SAYS, LEAK: tuple(map(re.escape, SAID)), FORGOTTEN: (re.escape(FORGOTTEN_SAYS),),
-               verdict.SECTION: verdict.SAID, verdict.CASES: verdict.SAID, fuzz.SECTION: fuzz.SAID}
+    allowed = {SUITES: SUITES_SAY, FOLDER: FOLDER_SAYS, LEAK: tuple(map(re.escape, SAID)),
+               FORGOTTEN: (re.escape(FORGOTTEN_SAYS),), verdict.SECTION: verdict.SAID, verdict.CASES: verdict.SAID,
+               fuzz.SECTION: fuzz.SAID}
     for section in sections:
         name = section.splitlines()[0]
         if name != RACE:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bugs that kernels for users stop, or make harmless, without the checkers of bugs.c. What a bug
+ * Bugs that kernels for users stop, or make harmless, without the checkers of heap.c. What a bug
  * finds in memory is said in the log.
  */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The bugs, by their names: owned_blocks.h declares them, core.c finds them. */
 
-/* bugs.c: what kernels for debugging notice. */
+/* heap.c: what kernels for debugging notice. */
 PLANTED(nothing);
 PLANTED(overread);
 PLANTED(overrun);
@@ -27,7 +27,7 @@ PLANTED(unseen_overrun);
 PLANTED(unseen_object_write);
 PLANTED(unseen_page_write);
 
-/* fenced.c: what KFENCE does. */
+/* kfence.c: what KFENCE does. */
 PLANTED(fenced_read);
 PLANTED(fenced_overread);
 PLANTED(fenced_overrun);

@@ -79,8 +79,8 @@ def caught(signs: Signs) -> dict[str, Report]:
         "unseen_object_write object": ((r"^\[Poison overwritten\] .* First byte 0x0 instead of 0x6b$",
                                         r"^BUG planted_object .*: Object corrupt$", r"^WARNING: "), ""),
         "unseen_page_write page": ((r"^pagealloc: memory corruption$",), r"^ planted_unseen_page_write\+"),
-        "index box": ((r"^UBSAN: array-index-out-of-bounds in .*\bbugs\.c:",), r"^index 4 is out of range for type "),
-        "shift box": ((r"^UBSAN: shift-out-of-bounds in .*\bbugs\.c:",), r"^shift exponent 32 is too large"),
+        "index box": ((r"^UBSAN: array-index-out-of-bounds in .*\bheap\.c:",), r"^index 4 is out of range for type "),
+        "shift box": ((r"^UBSAN: shift-out-of-bounds in .*\bheap\.c:",), r"^shift exponent 32 is too large"),
         # The module says it twice: a modprobe of busybox loads it in two ways, one after the other.
         "miscount": ((r"^kalloc_stress: stress_word (with blocks live|at rest): (allocs|frees) is \d+, not \d+$",) * 8,
                      r"^kalloc_stress: 200 operations by 2 workers, \d+ interrupts: 4 numbers wrong$"),
