@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The text of `/sys/kernel/debug/kalloc/sites` and `sites.json`: all that is counted, a line for
-//! each site. The first is to be read, and has a header line and columns of one word each; the
-//! second has a JSON object a line.
+//! The text of `/sys/kernel/debug/kalloc/sites` and `sites.json`: all counters, one
+//! line per site. The first has a header line, and columns of one word each; the second has a JSON object
+//! per line.
 
 use crate::{
     accounting::registry::{
@@ -20,7 +20,48 @@ use kernel::fmt::{
     Write, //
 };
 
-/// The file to be read.
+/// A number of a site: its column in the text, which is also its key in the JSON, and its value.
+type Field = (&'static str, fn(&Record<'_>) -> u64);
+
+/// The numbers of a site, in the order of both files. A group with a name is an object of that key in the
+/// JSON; the text has columns only.
+const GROUPS: [(Option<&str>, &[Field]); 3] = [
+    (
+        None,
+        &[
+            // CAST: `usize` has 64 bits.
+            ("unit", |r| r.site.unit() as u64),
+            ("live", |r| r.totals.live()),
+            ("allocs", |r| r.totals.allocs),
+            ("frees", |r| r.totals.frees),
+        ],
+    ),
+    (
+        Some("failures"),
+        &[
+            ("no_memory", |r| r.totals.failures.no_memory),
+            ("no_wait", |r| r.totals.failures.no_wait),
+            ("invalid", |r| r.totals.failures.invalid),
+        ],
+    ),
+    (
+        None,
+        &[
+            ("live_bytes", |r| r.totals.live_bytes),
+            ("live_allocated", |r| r.totals.live_allocated),
+            ("peak", |r| r.peak.live),
+            ("peak_bytes", |r| r.peak.bytes),
+            ("peak_allocated", |r| r.peak.allocated),
+        ],
+    ),
+];
+
+/// Returns the numbers of all groups.
+fn fields() -> impl Iterator<Item = &'static Field> {
+    GROUPS.iter().flat_map(|(_, fields)| *fields)
+}
+
+/// The file for people.
 pub(crate) struct Text;
 
 impl Records for Text {
@@ -29,13 +70,10 @@ impl Records for Text {
     }
 
     fn show(&self, pos: u64, out: &mut Output) {
+        // Writing to an `Output` does not fail.
         if pos == HEADER {
-            out.write(
-                b"# name family unit live allocs frees no_memory no_wait invalid live_bytes \
-                  live_allocated peak peak_bytes peak_allocated sizes module location type\n",
-            );
+            header(out).unwrap_or(());
         } else {
-            // An output takes what it is given.
             registry::with(pos, |record| line(record, out).unwrap_or(()));
         }
     }
@@ -54,36 +92,30 @@ impl Records for Json {
     }
 }
 
+/// Writes the names of the columns.
+fn header(f: &mut Output) -> fmt::Result {
+    f.write_str("# name family")?;
+    for (name, _) in fields() {
+        write!(f, " {name}")?;
+    }
+    f.write_str(" sizes module location type\n")
+}
+
+/// Writes a site as a line of columns.
 fn line(record: &Record<'_>, f: &mut Output) -> fmt::Result {
-    let Record {
-        site, totals, peak, ..
-    } = record;
-    write!(
-        f,
-        "{} {} {} {} {} {} {} {} {} {} {} {} {} {} ",
-        site.name(),
-        site.family(),
-        site.unit(),
-        totals.live(),
-        totals.allocs,
-        totals.frees,
-        totals.failures.no_memory,
-        totals.failures.no_wait,
-        totals.failures.invalid,
-        totals.live_bytes,
-        totals.live_allocated,
-        peak.live,
-        peak.bytes,
-        peak.allocated,
-    )?;
-    let mut separator = "";
+    let site = record.site;
+    write!(f, "{} {}", site.name(), site.family())?;
+    for (_, value) in fields() {
+        write!(f, " {}", value(record))?;
+    }
+    let mut separator = " ";
     for sizes in site.sizes() {
         let live = sizes.allocs - sizes.frees;
         write!(f, "{separator}{}:{live}/{}", sizes.up_to, sizes.allocs)?;
         separator = ",";
     }
-    if separator.is_empty() {
-        f.write_char('-')?;
+    if separator == " " {
+        f.write_str(" -")?;
     }
     let location = site.location();
     write!(
@@ -93,44 +125,42 @@ fn line(record: &Record<'_>, f: &mut Output) -> fmt::Result {
         location.file(),
         location.line()
     )?;
-    // Types such as `[u8; 4]` have blanks.
+    // Types such as `[u8; 4]` contain blanks.
     for word in site.type_name().split_ascii_whitespace() {
         f.write_str(word)?;
     }
     f.write_char('\n')
 }
 
+/// Writes a site as a JSON object.
 fn object(record: &Record<'_>, f: &mut Output) -> fmt::Result {
-    let Record {
-        site, totals, peak, ..
-    } = record;
+    let site = record.site;
     let location = site.location();
     write!(
         f,
-        "{{\"name\":{},\"family\":{},\"type\":{},\"module\":\"{}\",\"file\":{},\"line\":{},\
-         \"unit\":{},\"live\":{},\"allocs\":{},\"frees\":{},\
-         \"failures\":{{\"no_memory\":{},\"no_wait\":{},\"invalid\":{}}},\
-         \"live_bytes\":{},\"live_allocated\":{},\
-         \"peak\":{},\"peak_bytes\":{},\"peak_allocated\":{},\"sizes\":[",
+        "{{\"name\":{},\"family\":{},\"type\":{},\"module\":\"{}\",\"file\":{},\"line\":{}",
         Quoted(site.name()),
         Quoted(site.family()),
         Quoted(site.type_name()),
         record.module,
         Quoted(location.file()),
         location.line(),
-        site.unit(),
-        totals.live(),
-        totals.allocs,
-        totals.frees,
-        totals.failures.no_memory,
-        totals.failures.no_wait,
-        totals.failures.invalid,
-        totals.live_bytes,
-        totals.live_allocated,
-        peak.live,
-        peak.bytes,
-        peak.allocated,
     )?;
+    for (group, fields) in GROUPS {
+        let mut separator = ",";
+        if let Some(group) = group {
+            write!(f, ",\"{group}\":{{")?;
+            separator = "";
+        }
+        for (name, value) in fields {
+            write!(f, "{separator}\"{name}\":{}", value(record))?;
+            separator = ",";
+        }
+        if group.is_some() {
+            f.write_char('}')?;
+        }
+    }
+    f.write_str(",\"sizes\":[")?;
     let mut separator = "";
     for sizes in site.sizes() {
         write!(
