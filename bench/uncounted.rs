@@ -9,6 +9,7 @@ use core::{
 use kalloc::{
     accounting::family,
     alloc::allocator::{
+        Request,
         Source,
         Token, //
     }, //
@@ -38,8 +39,15 @@ unsafe impl Allocator for Uncounted {
             return Err(AllocError);
         }
         // SAFETY: Just padded, and not 0.
-        let ptr = unsafe { family::Kmalloc::alloc(layout, flags.into(), node, Token::NONE) }
-            .ok_or(AllocError)?;
+        let ptr = unsafe {
+            family::Kmalloc::alloc(Request {
+                layout,
+                gfp: flags.into(),
+                node,
+                token: Token::NONE,
+            })
+        }
+        .ok_or(AllocError)?;
         Ok(NonNull::slice_from_raw_parts(ptr, layout.size()))
     }
 

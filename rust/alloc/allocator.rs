@@ -57,6 +57,19 @@ impl Token {
     }
 }
 
+/// The parameters of an allocation.
+#[derive(Clone, Copy)]
+pub struct Request {
+    /// The size, which is not 0 and a multiple of the alignment, and the alignment.
+    pub layout: Layout,
+    /// The allocation flags.
+    pub gfp: Gfp,
+    /// The NUMA node.
+    pub node: NumaNode,
+    /// The site's token.
+    pub token: Token,
+}
+
 /// The C functions behind an allocator: what differs between kmalloc, kvmalloc and vmalloc.
 ///
 /// # Safety
@@ -68,28 +81,21 @@ pub unsafe trait Source: Family {
     /// The alignment that every block has.
     const MIN_ALIGN: usize;
 
-    /// Allocates a block for `layout`.
+    /// Allocates a block.
     ///
     /// # Safety
     ///
-    /// The size of `layout` must not be 0, and be a multiple of its alignment.
-    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode, token: Token) -> Option<NonNull<u8>>;
+    /// The size of the layout must not be 0, and must be a multiple of its alignment.
+    unsafe fn alloc(request: Request) -> Option<NonNull<u8>>;
 
-    /// Resizes a block to `layout`.
+    /// Resizes a block to the layout of `request`.
     ///
     /// # Safety
     ///
-    /// - The size of `layout` must not be 0, and be a multiple of its alignment.
+    /// - The size of the layout must not be 0, and must be a multiple of its alignment.
     /// - `ptr` must be a live block of this source, for `old_size` bytes. It is still, if this fails,
     ///   else it is replaced.
-    unsafe fn realloc(
-        ptr: NonNull<u8>,
-        old_size: usize,
-        layout: Layout,
-        gfp: Gfp,
-        node: NumaNode,
-        token: Token,
-    ) -> Option<NonNull<u8>>;
+    unsafe fn realloc(ptr: NonNull<u8>, old_size: usize, request: Request) -> Option<NonNull<u8>>;
 
     /// Frees a block.
     ///
@@ -116,17 +122,14 @@ pub unsafe trait Source: Family {
 pub(crate) unsafe fn relocate<F: Source>(
     ptr: NonNull<u8>,
     old_size: usize,
-    layout: Layout,
-    gfp: Gfp,
-    node: NumaNode,
-    token: Token,
+    request: Request,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: The size of `layout` is not 0, and a multiple of its alignment.
-    let new = unsafe { F::alloc(layout, gfp, node, token)? };
-    // SAFETY: `ptr` is a live block of `old_size` bytes, `new` one of `layout.size()` bytes that
-    // nothing else refers to. The old block is not used after this.
+    // SAFETY: The size of the layout is not 0, and a multiple of its alignment.
+    let new = unsafe { F::alloc(request)? };
+    // SAFETY: `ptr` is a live block of `old_size` bytes, `new` one of the
+    // size of the layout that nothing else refers to. The old block is not used after this.
     unsafe {
-        ptr.copy_to_nonoverlapping(new, layout.size().min(old_size));
+        ptr.copy_to_nonoverlapping(new, request.layout.size().min(old_size));
         F::free(ptr);
     }
     Some(new)
@@ -201,7 +204,7 @@ impl<F: Source, S: Tag<Family = F>> Counted<F, S> {
             return Ok(dangling::<F>(layout));
         }
         // SAFETY: Just padded, and not 0.
-        let Some(ptr) = (unsafe { F::alloc(layout, gfp, node, Token::of::<S>()) }) else {
+        let Some(ptr) = (unsafe { F::alloc(Self::request(layout, gfp, node)) }) else {
             return Err(Self::failure(layout, gfp, node));
         };
         site::count_alloc::<S>(layout.size(), F::footprint(ptr, layout.size()));
@@ -231,13 +234,24 @@ impl<F: Source, S: Tag<Family = F>> Counted<F, S> {
         let old_footprint = F::footprint(ptr, old_size);
         // SAFETY: `ptr` is a live block of this allocator, and so of its source. The layout is padded, and
         // its size not 0.
-        let new = unsafe { F::realloc(ptr, old_size, layout, gfp, node, Token::of::<S>()) };
+        let new = unsafe { F::realloc(ptr, old_size, Self::request(layout, gfp, node)) };
         let Some(new) = new else {
             return Err(Self::failure(layout, gfp, node));
         };
         site::count_alloc::<S>(layout.size(), F::footprint(new, layout.size()));
         site::count_free::<S>(old_size, old_footprint);
         Ok(NonNull::slice_from_raw_parts(new, layout.size()))
+    }
+
+    /// Returns the parameters of an allocation for the site.
+    #[inline(always)]
+    fn request(layout: Layout, gfp: Gfp, node: NumaNode) -> Request {
+        Request {
+            layout,
+            gfp,
+            node,
+            token: Token::of::<S>(),
+        }
     }
 
     /// Counts a failure.

@@ -16,8 +16,8 @@ use crate::{
         allocator::{
             relocate, //
             Counted,
+            Request,
             Source,
-            Token,
             PARTITIONED,
         },
         kmalloc::{
@@ -117,43 +117,36 @@ unsafe impl Source for family::KVmalloc {
     const MIN_ALIGN: usize = bindings::ARCH_KMALLOC_MINALIGN;
 
     #[inline]
-    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode, token: Token) -> Option<NonNull<u8>> {
-        if vmalloc::is_rounded_up(layout.size()) {
+    unsafe fn alloc(request: Request) -> Option<NonNull<u8>> {
+        if vmalloc::is_rounded_up(request.layout.size()) {
             // SAFETY: By the requirement of this function.
-            return unsafe { exact(layout, gfp, node, token) };
+            return unsafe { exact(request) };
         }
         // SAFETY: By the requirement of this function. NULL asks for a new block.
-        unsafe { kvrealloc(core::ptr::null(), layout, gfp, node, token) }
+        unsafe { kvrealloc(core::ptr::null(), request) }
     }
 
     #[inline]
-    unsafe fn realloc(
-        ptr: NonNull<u8>,
-        old_size: usize,
-        layout: Layout,
-        gfp: Gfp,
-        node: NumaNode,
-        token: Token,
-    ) -> Option<NonNull<u8>> {
-        let size = layout.size();
+    unsafe fn realloc(ptr: NonNull<u8>, old_size: usize, request: Request) -> Option<NonNull<u8>> {
+        let size = request.layout.size();
         // C would leave a block that is mapped by larger pages all its memory.
         let keeps_huge = vmalloc::whole_pages(size) < vmalloc::whole_pages(old_size)
             && vmalloc::may_be_huge(old_size);
         if is_vmalloc(ptr) && !keeps_huge && size <= max_kvmalloc_size() {
             // SAFETY: By the requirements of this function; such a block is a vmalloc block.
-            return unsafe { family::Vmalloc::realloc(ptr, old_size, layout, gfp, node, token) };
+            return unsafe { family::Vmalloc::realloc(ptr, old_size, request) };
         }
         if !is_vmalloc(ptr) && size < old_size {
             // SAFETY: By the requirements of this function; a kvmalloc block outside of the
             // vmalloc area is a kmalloc block, and a smaller kmalloc block is a kvmalloc block.
-            return unsafe { family::Kmalloc::realloc(ptr, old_size, layout, gfp, node, token) };
+            return unsafe { family::Kmalloc::realloc(ptr, old_size, request) };
         }
         if !is_vmalloc(ptr) && !vmalloc::is_rounded_up(size) {
             // SAFETY: By the requirements of this function.
-            return unsafe { kvrealloc(ptr.as_ptr().cast_const(), layout, gfp, node, token) };
+            return unsafe { kvrealloc(ptr.as_ptr().cast_const(), request) };
         }
         // SAFETY: By the requirements of this function.
-        unsafe { relocate::<Self>(ptr, old_size, layout, gfp, node, token) }
+        unsafe { relocate::<Self>(ptr, old_size, request) }
     }
 
     #[inline]
@@ -193,18 +186,24 @@ unsafe impl Source for family::KVmalloc {
 ///
 /// As for [`Source::alloc`].
 #[inline(never)]
-unsafe fn exact(layout: Layout, gfp: Gfp, node: NumaNode, token: Token) -> Option<NonNull<u8>> {
-    if layout.size() > max_kvmalloc_size() || !vmalloc::may_be_asked(gfp) {
+unsafe fn exact(request: Request) -> Option<NonNull<u8>> {
+    let size = request.layout.size();
+    if size > max_kvmalloc_size() || !vmalloc::may_be_asked(request.gfp) {
         return None;
     }
-    let contiguous = if layout.size() <= MAX_SIZE {
+    let contiguous = if size <= MAX_SIZE {
         // SAFETY: By the requirements of this function.
-        unsafe { family::Kmalloc::alloc(layout, gfp.replaceable(), node, token) }
+        unsafe {
+            family::Kmalloc::alloc(Request {
+                gfp: request.gfp.replaceable(),
+                ..request
+            })
+        }
     } else {
         None
     };
     // SAFETY: By the requirements of this function.
-    contiguous.or_else(|| unsafe { family::Vmalloc::alloc(layout, gfp, node, token) })
+    contiguous.or_else(|| unsafe { family::Vmalloc::alloc(request) })
 }
 
 /// The largest block that kvmalloc has.
@@ -224,13 +223,13 @@ fn is_vmalloc(ptr: NonNull<u8>) -> bool {
 /// - `ptr` must be NULL or a live kvmalloc block, which is aligned to `layout.align()`.
 /// - The size of `layout` must not be 0, and a multiple of its alignment.
 #[inline]
-unsafe fn kvrealloc(
-    ptr: *const u8,
-    layout: Layout,
-    gfp: Gfp,
-    node: NumaNode,
-    token: Token,
-) -> Option<NonNull<u8>> {
+unsafe fn kvrealloc(ptr: *const u8, request: Request) -> Option<NonNull<u8>> {
+    let Request {
+        layout,
+        gfp,
+        node,
+        token,
+    } = request;
     let size = layout.size();
     // C warns where this fails.
     if size > max_kvmalloc_size() {

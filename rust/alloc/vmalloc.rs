@@ -39,8 +39,8 @@ use crate::{
     alloc::allocator::{
         relocate, //
         Counted,
+        Request,
         Source,
-        Token,
     },
     sys::{
         bindings,
@@ -160,7 +160,10 @@ unsafe impl Source for family::Vmalloc {
     const MIN_ALIGN: usize = PAGE_SIZE;
 
     #[inline]
-    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode, _: Token) -> Option<NonNull<u8>> {
+    unsafe fn alloc(request: Request) -> Option<NonNull<u8>> {
+        let Request {
+            layout, gfp, node, ..
+        } = request;
         if layout.align() > PAGE_SIZE || node != NumaNode::NO_NODE {
             // SAFETY: By the requirement of this function. NULL asks for a new block.
             return unsafe { vrealloc(core::ptr::null(), layout, gfp, node) };
@@ -181,20 +184,16 @@ unsafe impl Source for family::Vmalloc {
     }
 
     #[inline]
-    unsafe fn realloc(
-        ptr: NonNull<u8>,
-        old_size: usize,
-        layout: Layout,
-        gfp: Gfp,
-        node: NumaNode,
-        token: Token,
-    ) -> Option<NonNull<u8>> {
+    unsafe fn realloc(ptr: NonNull<u8>, old_size: usize, request: Request) -> Option<NonNull<u8>> {
+        let Request {
+            layout, gfp, node, ..
+        } = request;
         // Were the block to move, C would free the old one at once.
         let grows = layout.size() > old_size && !context::known_sleepable();
         let shrinks = whole_pages(layout.size()) < whole_pages(old_size) && !frees_tails(gfp);
         if grows || shrinks {
             // SAFETY: By the requirements of this function.
-            return unsafe { relocate::<Self>(ptr, old_size, layout, gfp, node, token) };
+            return unsafe { relocate::<Self>(ptr, old_size, request) };
         }
         // SAFETY: By the requirements of this function.
         unsafe { vrealloc(ptr.as_ptr().cast_const(), layout, gfp, node) }

@@ -6,7 +6,7 @@
 //!
 //! ```no_run
 //! use kalloc::fs::{
-//!     procfs::{ProcFile, Readers},
+//!     procfs::{Mode, ProcFile},
 //!     seq_file::{Output, Records},
 //! };
 //!
@@ -84,10 +84,10 @@ use kernel::{
 /// # Examples
 ///
 /// ```
-/// use kalloc::fs::procfs::Readers;
+/// use kalloc::fs::procfs::Mode;
 ///
 /// /// Addresses are for root only.
-/// fn readers(shows_addresses: bool) -> Readers {
+/// fn readers(shows_addresses: bool) -> Mode {
 ///     if shows_addresses {
 ///         Mode::OwnerRead
 ///     } else {
@@ -100,9 +100,9 @@ use kernel::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Root: mode 0400.
-    Root,
+    OwnerRead,
     /// Everyone: mode 0444.
-    Everyone,
+    AllRead,
 }
 
 impl Mode {
@@ -120,7 +120,7 @@ impl Mode {
 ///
 /// ```
 /// use kalloc::fs::{
-///     procfs::{ProcFile, Readers},
+///     procfs::{Mode, ProcFile},
 ///     seq_file::{Output, Records},
 /// };
 ///

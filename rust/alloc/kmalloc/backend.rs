@@ -20,6 +20,7 @@ use crate::{
     },
     alloc::allocator::{
         relocate, //
+        Request,
         Source,
         Token,
         PARTITIONED,
@@ -32,7 +33,6 @@ use crate::{
     }, //
 };
 use core::{
-    alloc::Layout,
     ptr::NonNull, //
 };
 use kernel::{
@@ -130,28 +130,28 @@ unsafe impl Source for family::Kmalloc {
     const MIN_ALIGN: usize = bindings::ARCH_KMALLOC_MINALIGN;
 
     #[inline(always)]
-    unsafe fn alloc(layout: Layout, gfp: Gfp, node: NumaNode, token: Token) -> Option<NonNull<u8>> {
+    unsafe fn alloc(request: Request) -> Option<NonNull<u8>> {
         // SAFETY: By the requirement of this function.
-        unsafe { kmalloc(layout.size(), gfp, node, token) }
+        unsafe {
+            kmalloc(
+                request.layout.size(),
+                request.gfp,
+                request.node,
+                request.token,
+            )
+        }
     }
 
     #[inline]
-    unsafe fn realloc(
-        ptr: NonNull<u8>,
-        old_size: usize,
-        layout: Layout,
-        gfp: Gfp,
-        node: NumaNode,
-        token: Token,
-    ) -> Option<NonNull<u8>> {
-        let size = layout.size();
+    unsafe fn realloc(ptr: NonNull<u8>, old_size: usize, request: Request) -> Option<NonNull<u8>> {
+        let size = request.layout.size();
         if Class::of(size) == Class::of(old_size) {
             // SAFETY: By the requirements of this function.
-            return unsafe { krealloc(ptr, layout, gfp, node, token) };
+            return unsafe { krealloc(ptr, request) };
         }
         // krealloc would look up how large the block is, and leave a smaller one all its memory.
         // SAFETY: By the requirements of this function.
-        unsafe { relocate::<Self>(ptr, old_size, layout, gfp, node, token) }
+        unsafe { relocate::<Self>(ptr, old_size, request) }
     }
 
     #[inline(always)]
@@ -171,14 +171,14 @@ unsafe impl Source for family::Kmalloc {
 /// # Safety
 ///
 /// `ptr` must be a live kmalloc block; the size of `layout` must not be 0.
-unsafe fn krealloc(
-    ptr: NonNull<u8>,
-    layout: Layout,
-    gfp: Gfp,
-    node: NumaNode,
-    token: Token,
-) -> Option<NonNull<u8>> {
+unsafe fn krealloc(ptr: NonNull<u8>, request: Request) -> Option<NonNull<u8>> {
     // Such a size has no class, whatever its bucket looks like.
+    let Request {
+        layout,
+        gfp,
+        node,
+        token,
+    } = request;
     if layout.size() > MAX_SIZE {
         return None;
     }

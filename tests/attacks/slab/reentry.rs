@@ -4,7 +4,7 @@
 
 use super::{
     Counts,
-    Mode,
+    Readers,
     Repeats,
     Triples, //
 };
