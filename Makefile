@@ -19,7 +19,8 @@ help:
 	@echo 'make shell                   an interactive guest with the modules in it'
 	@echo 'make tools                   kalloctop, a static program, with manual page and completions, in build/'
 	@echo 'make deb                     Debian packages of the modules and of kalloctop, in build/'
-	@echo 'make doc                     the documentation, with that of the crate and the manual pages, in build/doc'
+	@echo 'make doc                     the pages and the manual pages, in build/doc; CRATE=1: with the documentation of the crate,'
+	@echo '                             which needs the modules of the debug kernel'
 	@echo 'make modules                 the modules, for the kernel build tree KDIR (default: the stock kernel),'
 	@echo '                             or with M=FOLDER a driver of your own that uses them'
 	@echo 'make modules_install         the same, installed under INSTALL_MOD_PATH'
@@ -41,7 +42,7 @@ soak fuzz:
 	@scripts/kalloc $@ $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KERNEL),--kernel $(KERNEL))
 
 doc:
-	@scripts/kalloc check rustdoc documents
+	@scripts/kalloc check $(if $(CRATE),rustdoc) documents
 
 modules modules_install rust-analyzer compile_commands.json:
 	@scripts/kalloc modules $@

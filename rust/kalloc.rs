@@ -37,7 +37,7 @@
 //! side, nor the right side the left side.
 //!
 //! A driver imports [`prelude`]. The [pages beside this](../index.html) start with a
-//! [tutorial](../tutorial.html), and tell [which allocator to use](../allocators.html).
+//! [tutorial](../tutorial/first-driver.html), and tell [which allocator to use](../reference/allocators.html).
 
 use kernel::prelude::*;
 

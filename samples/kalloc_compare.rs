@@ -8,7 +8,7 @@
 //!   whether that holds. Everything is measured when the file is read.
 //! * `layout`: the kernel's address space.
 //!
-//! Documentation/compare.rst says what each property means and how it is measured. All of it is
+//! Documentation/reference/compare.rst says what each property means and how it is measured. All of it is
 //! done through kalloc's public API; nothing is left allocated after a read.
 
 use compare::{

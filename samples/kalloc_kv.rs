@@ -12,7 +12,7 @@
 //! * `/proc/kalloc_kv` lists the keys, with a line about what was done.
 //!
 //! A value never changes. A key may get a new one, or go; who reads, or has mapped, the old one, keeps it
-//! as it was. Documentation/userspace.rst says what programs can rely on.
+//! as it was. Documentation/reference/samples.rst says what programs can rely on.
 
 #![deny(unsafe_code)]
 

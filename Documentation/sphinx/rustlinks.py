@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Names of the crate's items link to the crate's own documentation, beside these pages.
+"""Links from the pages to the crate's documentation, which rustdoc writes beside them.
 
-As in the kernel's documentation nobody writes these links: a literal that is the name of an item
-becomes one. A literal that names a member which its type does not have is an error, so that pages
-and code cannot drift apart.
+A literal that is the name of an item becomes a link, as in the kernel's documentation. A literal that
+names a member which its type does not have is an error, so that pages and code cannot drift apart. If
+the crate's documentation has not been built, its names and its links are plain text.
 """
 
 import os
@@ -18,9 +18,9 @@ from sphinx.util import logging
 CRATE = "kalloc"
 ITEM = re.compile(r'<a href="([\w/]+\.[\w.]+\.html)">([\w:]+)</a>')
 NAME = re.compile(r"(?:kalloc::)?((?:[a-z_]\w*::)*)(\w+)(?:::(\w+))?!?(?:\(\))?")
-# What rustdoc calls the parts of an item.
-PARTS = ("method", "tymethod", "associatedconstant", "associatedtype", "variant", "structfield")
-# An alias of another crate's type has the members of that.
+# The prefixes of the anchors that rustdoc gives to the members of an item.
+MEMBERS = ("method", "tymethod", "associatedconstant", "associatedtype", "variant", "structfield")
+# An alias has the members of its target, which may be in another crate.
 ALIAS = "type."
 
 logger = logging.getLogger(__name__)
@@ -29,50 +29,51 @@ logger = logging.getLogger(__name__)
 class Crate:
     """The items that rustdoc has pages of, by name."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        index = folder / CRATE / "all.html"
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        index = directory / CRATE / "all.html"
+        self.built = index.exists()
         self.pages: dict[str, str] = {}
         names: dict[str, set[str]] = {}
-        for href, path in ITEM.findall(index.read_text() if index.exists() else ""):
+        for href, path in ITEM.findall(index.read_text() if self.built else ""):
             self.pages[path] = href
             names.setdefault(path.rpartition("::")[2], set()).add(href)
-        # Users write the last word, wherever the item is defined; it must be one item's only.
+        # Pages use the last component of a path; it is linked if only one item has that name.
         self.short = {name: hrefs.pop() for name, hrefs in names.items() if len(hrefs) == 1}
 
     def find(self, text: str) -> str | None:
-        """The page and place of a name; None if it is none of this crate. ValueError for a part that is not there."""
+        """Returns the address of an item; None if the crate has none of that name. ValueError for an unknown member."""
         found = NAME.fullmatch(re.sub(r"<.*>", "", text))
         if not found:
             return None
-        path, name, part = found.groups()
-        whole = self.pages.get(f"{path}{name}") or self.pages.get(f"{path}{name}::{part}")
-        # A lower-case word alone is a word of the language, or of C, more often than a function of ours.
+        path, name, member = found.groups()
+        whole = self.pages.get(f"{path}{name}") or self.pages.get(f"{path}{name}::{member}")
+        # A lower-case word without a path is more often a word of English or of C than a function of the crate.
         if not whole and not path and name[0].isupper():
             whole = self.short.get(name)
-        if not whole and part and f"{path}{name}::{part}".rpartition("::")[2][0].isupper():
-            return self.short.get(part)
-        if not whole or not (part or path or name[0].isupper()):
+        if not whole and member and f"{path}{name}::{member}".rpartition("::")[2][0].isupper():
+            return self.short.get(member)
+        if not whole or not (member or path or name[0].isupper()):
             return None
-        if not part or whole == self.pages.get(f"{path}{name}::{part}"):
+        if not member or whole == self.pages.get(f"{path}{name}::{member}"):
             return f"{CRATE}/{whole}"
-        page = (self.folder / CRATE / whole).read_text()
-        for kind in PARTS:
-            if f'id="{kind}.{part}"' in page:
-                return f"{CRATE}/{whole}#{kind}.{part}"
+        page = (self.directory / CRATE / whole).read_text()
+        for kind in MEMBERS:
+            if f'id="{kind}.{member}"' in page:
+                return f"{CRATE}/{whole}#{kind}.{member}"
         if Path(whole).name.startswith(ALIAS):
             return f"{CRATE}/{whole}"
-        raise ValueError(f"{name} has no {part}")
+        raise ValueError(f"{name} has no {member}")
 
 
 class RustLinks(SphinxPostTransform):
-    """Makes the links."""
+    """Adds the links to a page."""
 
     default_priority = 500
     formats = ("html",)
 
     def run(self, **_: object) -> None:
-        """Does it for one page."""
+        """Replaces the literals of the page that name an item by links."""
         crate = self.app.rust_crate  # type: ignore[attr-defined]
         up = os.path.relpath(".", os.path.dirname(self.env.docname) or ".")
         for literal in list(self.document.findall(nodes.literal)):
@@ -87,10 +88,14 @@ class RustLinks(SphinxPostTransform):
                 link = nodes.reference("", "", internal=True, refuri=os.path.normpath(f"{up}/{target}"))
                 literal.replace_self(link)
                 link += literal
+        if not crate.built:
+            for link in list(self.document.findall(nodes.reference)):
+                if link.get("refuri", "").removeprefix("../").startswith(f"{CRATE}/"):
+                    link.replace_self(nodes.inline("", "", *link.children))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """What Sphinx calls."""
+    """Registers the extension."""
     app.rust_crate = Crate(Path(app.outdir))  # type: ignore[attr-defined]
     app.add_post_transform(RustLinks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

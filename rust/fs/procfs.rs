@@ -44,7 +44,7 @@
 //!
 //! A read includes the copy to the reader's memory, which may be long in coming if another process serves it (FUSE,
 //! userfaultfd), or never come: the module then waits until the reader is killed. Files in
-//! [debugfs](crate::fs::debugfs) do not wait for that. The page on [security](../../security.html) has more.
+//! [debugfs](crate::fs::debugfs) do not wait for that. The page on [security](../../../explanation/security.html) has more.
 //!
 //! Those that share an open file and read it at the same time may be shown the same records, as with a device.
 //! One that waits for another one's read is killed at once.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * What programs need to know of /dev/kalloc_kv; Documentation/userspace.rst tells the rest.
+ * What programs need to know of /dev/kalloc_kv; Documentation/reference/samples.rst tells the rest.
  */
 
 #ifndef KALLOC_KV_H

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Who may open which file, which addresses are shown, and what a locked-down kernel leaves: on the stock kernel.
 
-The assertions of Documentation/security.rst, in its order.
+The assertions of Documentation/explanation/security.rst, in its order.
 """
 
 import re

@@ -10,7 +10,7 @@ from kalloc_dev.test import slabinfo_readers
 from kalloc_dev.test.session import Session, in_guest, require_devices
 from kalloc_dev.toolchain.crates import Unreachable
 
-TROUBLES = TREE / "Documentation/troubleshooting.rst"
+TROUBLES = TREE / "Documentation/howto/troubleshooting.rst"
 # What the kernel's log has of modules that are not to load.
 REFUSED = (
     r"^kalloc: version magic '6\.[^']*' should be '7\.[^']*'$",
@@ -42,7 +42,7 @@ def session(built: list[str]) -> Session:
 
 
 def test_troubleshooting() -> None:
-    """Documentation/troubleshooting.rst has each message of a module that does not load."""
+    """Documentation/howto/troubleshooting.rst has each message of a module that does not load."""
     unexplained = [text for text in loading.SAID if f"``{text}``" not in TROUBLES.read_text()]
     assert not unexplained, f"{TROUBLES} has nothing on {unexplained}"
 

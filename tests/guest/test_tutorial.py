@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The tutorial is followed, from an empty directory: its files, its commands, what they print."""
+"""The tutorial works in an empty directory: its files, its commands, and their output."""
 
 import tempfile
 from pathlib import Path
@@ -10,11 +10,11 @@ from kalloc_dev.doc import tutorial
 
 def test_tutorial() -> None:
     """Each command prints what the page shows."""
-    # A directory beside a link to the tree, as the page says.
+    # A directory beside a link to the tree, as the page requires.
     with tempfile.TemporaryDirectory() as top:
-        folder = Path(top) / "parcels"
-        folder.mkdir()
+        directory = Path(top) / "parcels"
+        directory.mkdir()
         (Path(top) / "kalloc").symlink_to(TREE)
-        wrong = list(tutorial.run(TREE / "Documentation/tutorial.rst", folder))
+        wrong = list(tutorial.run(TREE / "Documentation/tutorial/first-driver.rst", directory))
     print("\n".join(wrong))
     assert not wrong

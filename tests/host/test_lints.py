@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Checks of sources and of objects refuse exactly their faults: lost flags, large stack frames, imports of upper layers."""
+"""Checks refuse exactly their defects: lost flags, large frames, imports that go up, wrapped tables, hazards, dead links."""
 
 from pathlib import Path
 
 import pytest
 
-from kalloc_dev.lint import frames, gfp_flags, layers
+from kalloc_dev.core.paths import TREE
+from kalloc_dev.doc import sphinx
+from kalloc_dev.lint import frames, gfp_flags, hazards, layers, tables
 
 RUST = """
 // SPDX-License-Identifier: GPL-2.0
@@ -60,6 +62,22 @@ LISTING = """
 """
 
 
+# A simple table; each line between the rules is a row to docutils.
+TABLE = """
+Text
+
+=====  ======
+You    Use
+=====  ======
+one    ``A``
+\\      ``B``
+{row}
+=====  ======
+"""
+HAZARD = {"id": "H01", "group": "Slab caches", "hazard": "A hazard", "how": "type", "mechanism": "A mechanism",
+          "tests": ["compile_fail/wrong_family"]}
+
+
 def flags(name: str, text: str) -> list[str]:
     """What is said of a file, without where."""
     return [complaint.split(": ", 1)[1] for complaint in gfp_flags.lost(Path(name), text, name)]
@@ -68,6 +86,11 @@ def flags(name: str, text: str) -> list[str]:
 def rust(given: str = "gfp.into()", chosen: str = "gfp", reason: str = "", name: str = "rust/a.rs") -> list[str]:
     """What is said of a Rust file."""
     return flags(name, RUST.format(given=given, chosen=chosen, reason=reason))
+
+
+def wrong(**changed: object) -> list[str]:
+    """Returns the complaints about a hazard, without the file and the number."""
+    return [complaint.split(": ", 2)[-1] for complaint in hazards.wrong(TREE, [HAZARD | changed])]
 
 
 def test_no_flags() -> None:
@@ -132,3 +155,55 @@ def test_layers_below(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("//! See crate::fs::procfs.\nuse crate::{\n    page::PageArray,\n    sys::bindings, //\n};\n")
     assert not list(layers.wrong(tmp_path / "rust"))
+
+
+@pytest.mark.parametrize("row", ["two    ``C``", "two,", "two"])
+def test_continued_row(row: str) -> None:
+    """A line of a simple table without its second cell continues the row above."""
+    refused = [] if "``" in row else [row]
+    assert [line for _, line in tables.wrapped(TABLE.format(row=row))] == refused
+
+
+def test_wrapped_cells() -> None:
+    """A cell may not continue in the next line of a simple table."""
+    assert list(tables.wrapped(TABLE.format(row="       ``C``"))) == [(9, "``C``")]
+    assert list(tables.wrapped(TABLE.format(row="one,   ``C``\nor two ``D``"))) == [(10, "or two ``D``")]
+
+
+@pytest.mark.parametrize("test", ["kmalloc.box_drops_its_value_once", "guest.a_leak_is_said", "test/module_lifecycle",
+                                  "model/shared-owner-gone", "fault/pages.lists_of_pages_have_the_callers_flags"])
+def test_evidence(test: str) -> None:
+    """A hazard names tests that exist."""
+    assert wrong(tests=[test]) == []
+    assert wrong(tests=[f"{test}_not"]) == [f"no test {test}_not"]
+
+
+def test_hazards() -> None:
+    """A hazard has a test or an argument, and the keys that it needs."""
+    assert wrong() == []
+    assert wrong(tests=[], argument="A reason") == []
+    assert wrong(tests=[]) == ["neither a test nor an argument"]
+    assert wrong(how="doc") == ["how is none of type, error"]
+    assert wrong(mechanism="") == ["no mechanism"]
+    assert wrong(test="kmalloc.box") == ["unknown key test"]
+    assert [*hazards.wrong(TREE, [HAZARD, HAZARD])][0].endswith("H01 occurs 2 times")
+
+
+def test_evidence_of_pages() -> None:
+    """The tables of the pages name tests that exist."""
+    assert list(hazards.unknown(TREE, "``kmalloc.no_such_case``")) == ["no test kmalloc no_such_case"]
+    assert list(hazards.unknown(TREE, "test ``module_lifecycle``, ``no_such_module``")) == ["no test test no_such_module"]
+
+
+@pytest.mark.parametrize(("page", "crate", "complaints"), [
+    ('<a href="../index.html#place">', '<a href="../../howto/a.html"><a href="../index.html">', []),
+    ('<a href="../b.html">', "", ["howto/a.html: ../b.html: no such file"]),
+    ('<a href="../index.html#nowhere">', "", ["howto/a.html: ../index.html#nowhere: no such place"]),
+    ("", '<a href="../../a.html">', ["kalloc/b/index.html: ../../a.html: no such file"])])
+def test_links(page: str, crate: str, complaints: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The links of the pages, and those of the crate that lead to pages, lead to places that exist."""
+    monkeypatch.setattr(sphinx, "OUT", tmp_path)
+    for name, text in (("howto/a.html", page), ("kalloc/b/index.html", crate), ("index.html", '<p id="place">')):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert list(sphinx.broken_links()) == complaints

@@ -9,7 +9,7 @@ import exercise
 
 FOLDER = Path("/lib/modules", os.uname().release, "extra")
 ENFORCED = Path("/sys/module/module/parameters/sig_enforce")
-# What the message ends in; Documentation/troubleshooting.rst has each.
+# What the message ends in; Documentation/howto/troubleshooting.rst has each.
 ANOTHER_KERNEL, FORMAT, SYMBOL, KEY, TAKEN, INVALID, IN_USE = SAID = (
     "Exec format error", "Invalid module format", "Unknown symbol in module", "Key was rejected by service", "File exists",
     "Invalid argument",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs in a guest: a session of kalloctop while kalloc_exercise works; prints it as an SVG."""
+"""Runs in a guest: records a session of kalloctop while kalloc_exercise works, and prints it as an SVG."""
 
 import os
 import random
@@ -14,6 +14,9 @@ from terminal import Terminal
 
 PICTURE = "/run/kalloctop.svg"
 SIZE = (22, 118)
+# The age of the session, in seconds, at which the film starts: every rate is known, and trends have a shape.
+START = 4
+AGE = f"for {START}s"
 # What each workload keeps: it moves by so much at most, and grows by so much each time.
 MOVES = {"kvec": (40, 0), "cache": (90, 8), "pages": (6, 0), "vbox": (1, 1), "kbox": (30, 2)}
 
@@ -58,6 +61,9 @@ def main() -> None:
     while lines and not lines[-1]:
         lines.pop()
     assert film.last(text) == lines, (film.last(text), lines)
+    text = film.starting_at(text, START)
+    first = film.pictures(text)[0]
+    assert AGE in first[0] and film.last(text) == lines, first
     sys.stdout.write(text)
 
 

@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--times", action="store_true",
                         help="nanoseconds and cycles as well (default: where guests run under KVM)")
     parser.add_argument("--record", action="store_true",
-                        help="make the table of Documentation/allocators.rst of what is measured")
+                        help="make the table of Documentation/reference/allocators.rst of what is measured")
 
 
 def main(options: argparse.Namespace) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The numbers by which Documentation/allocators.rst says which allocator to use.
+"""The numbers by which Documentation/reference/allocators.rst says which allocator to use.
 
 `scripts/kalloc bench --record` writes down what it has measured, with what it was measured on, and the page's table and
 sentences are made of that: no number in them is typed. `make check` holds the page against the record,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kalloc_dev.bench.measure import Result
 
 RECORD = TREE / "Documentation/measured.json"
-PAGE = TREE / "Documentation/allocators.rst"
+PAGE = TREE / "Documentation/reference/allocators.rst"
 BEGIN, END = ".. What follows is made by scripts/kalloc bench --record.\n\n", "\n.. Up to here.\n"
 # How far a cost may be from the recorded one. Where a block is placed changes some of vmalloc's.
 TOLERANCE = 0.05
@@ -124,7 +124,7 @@ def section(data: dict[str, Any]) -> str:
                  for number, (owner, cost) in enumerate(sorted(by_owner.items(), key=lambda item: item[1]))]
     rustc = data["rustc"].split(" (")[0]
     return (f"Instructions to allocate and free, on the *{data['kernel']}* kernel, Linux {data['release']}, {rustc}:\n\n"
-            + grid(["You need", "Owner", "Instructions", "To the least"], body) + "\n"
+            + grid(["You need", "Owner", "Instructions", "Ratio"], body) + "\n"
             + "".join(f"* {sentence}\n" for sentence in advice(costs)))
 
 
@@ -132,18 +132,20 @@ def advice(costs: dict[str, dict[str, float]]) -> Iterator[str]:
     """What follows for the choice. Failure if something else does, by now."""
     one, many = costs["an object of 256 bytes"], costs["32 of them together, for each"]
     cache, batch = one["KmemCache"] / one["KBox"], many["Batch"] / many["KmemCache"]
-    yield follows(0.8 < cache < 1.2, f"An object of a slab cache takes {cache:.2f} times what a box does. The reason to "
-                  "make a cache is what else it offers:\n  objects that stay constructed, RCU, copies to user space, "
-                  "a row of its own, and a size that no class rounds up.")
-    yield follows(batch < 0.8, f"Objects that come and go together are a ``Batch``: {batch:.2f} times what they take one by one.")
+    yield follows(0.8 < cache < 1.2, f"An object of a slab cache takes {cache:.2f} times the instructions of a box. "
+                  "Make a cache for its other properties:\n  objects that stay constructed, RCU, copies to user space, "
+                  "a row of its own, and a size that no size class rounds up.")
+    yield follows(batch < 0.8, f"Use a ``Batch`` for objects that are allocated and freed together: {batch:.2f} times the "
+                  "instructions of single objects.")
     for need in ("a page", "4 pages"):
         ways = costs[need]
         pages, mapped = ways["FreePages"] / ways["KBox"], ways["VBox"] / ways["KBox"]
-        yield follows(pages < mapped, f"Of {need}, page blocks take {pages:.2f} times what a box does, "
+        yield follows(pages < mapped, f"For {need}, page blocks take {pages:.2f} times the instructions of a box, "
                                       f"``VBox`` {mapped:.2f} times.")
     small, large = (costs[need]["VBox"] / costs[need]["Pages"] for need in ("16 pages", "256 pages"))
-    yield follows(min(small, large) > 1, "Memory that need not be in one piece is a matter of getting it, not of speed: "
-                  "``VBox`` takes " f"{small:.2f} times what\n  ``Pages`` does for 16 pages, and {large:.2f} times for 256.")
+    yield follows(min(small, large) > 1, "Memory that is not physically contiguous is easier to get, but not faster: "
+                  f"``VBox`` takes {small:.2f} times the\n  instructions of ``Pages`` for 16 pages, "
+                  f"and {large:.2f} times for 256.")
 
 
 def follows(true: bool, sentence: str) -> str:

@@ -70,7 +70,7 @@ def grid(header: list[str], body: list[list[str]]) -> str:
 
 
 def rst(results: list[Result], verdicts: list[Verdict]) -> str:
-    """For Documentation/performance.rst."""
+    """For Documentation/explanation/performance.rst."""
     bounds = [[v.what, f"{v.limit:.2f}", f"{v.measured:.3f} {v.unit}", "yes" if v.ok else "no"] for v in verdicts]
     # Columns that every result has; the test's own name may have a number and a period in front.
     costs = [["\\" + scenario if scenario[0].isdigit() else scenario, param, *cells]

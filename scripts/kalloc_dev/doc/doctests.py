@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The examples in the crate's documentation, made a KUnit suite. Kbuild runs this.
+"""Makes a KUnit suite of the examples in the crate's documentation. Kbuild runs this.
 
-What rustdoc would compile is taken: fenced code in doc comments that is not marked as something
-else, with the lines that readers do not see. `ignore` and `compile_fail` are left out.
+The examples are those that rustdoc would compile: fenced code in doc comments without another mark,
+with the hidden lines. `ignore` and `compile_fail` exclude an example.
 """
 
 import re
@@ -16,13 +16,13 @@ ITEM = re.compile(r"\s*(?:pub(?:\([^)]*\))? )?(?:(?:const|unsafe|async) )*"
                   r"(?:fn|struct|enum|union|trait|type|const|static|mod|macro_rules!) (\w+)")
 OWNER = re.compile(r"\s*(?:pub(?:\([^)]*\))? )?(?:unsafe )?(?:impl|trait)\b")
 HIDDEN = re.compile(r"\s*#(\s|$)")
-# What may follow the fence of an example; the rest is text, or not to be compiled.
+# The words that may follow the fence of an example; other blocks are text, or are not compiled.
 WORDS = {"", "rust", "no_run"}
 
 
 @dataclass(frozen=True)
 class Example:
-    """An example: where its code begins, what it is an example of, and whether it is to be run."""
+    """An example: the place of its code, its item, and whether it runs."""
 
     file: str
     line: int
@@ -32,23 +32,23 @@ class Example:
 
     @property
     def code(self) -> list[str]:
-        """What the compiler sees of it."""
+        """The code for the compiler, with the hidden lines."""
         return [without_mark(line) for line in self.text]
 
     @property
     def declares(self) -> bool:
-        """Whether it has sites, and leaves it to us to register them."""
+        """Whether it declares sites and does not register them itself."""
         code = "\n".join(self.code)
         return "sites!" in code and "register(" not in code
 
     @property
     def shown(self) -> list[str]:
-        """What readers see of it."""
+        """The code for readers, without the hidden lines."""
         return [line for line in self.text if not HIDDEN.match(line)]
 
     @property
     def name(self) -> str:
-        """The case's name: the file, and the item in it."""
+        """The name of its case: the file and the item."""
         words = [*Path(self.file).with_suffix("").parts[1:], *self.item.split("::")]
         return "_".join(word for word in words if word)
 
@@ -77,12 +77,12 @@ def examples(root: Path, path: Path) -> Iterator[Example]:
 
 
 def without_mark(line: str) -> str:
-    """A line without the mark that hides it; two of them are one that is shown."""
+    """Returns a line without the mark that hides it. A doubled mark stands for a visible one."""
     return line.replace("#", "", 1) if HIDDEN.match(line) or line.lstrip().startswith("##") else line
 
 
 def item_after(lines: list[str], number: int) -> str:
-    """The item that comes after a line, with the type or trait that it is part of."""
+    """Returns the item after a line, with its type or trait."""
     for at in range(number, len(lines)):
         if item := ITEM.match(lines[at]):
             return f"{owner(lines, at)}::{item[1]}".removeprefix("::")
@@ -90,7 +90,7 @@ def item_after(lines: list[str], number: int) -> str:
 
 
 def owner(lines: list[str], at: int) -> str:
-    """The type or trait that the item on a line is part of."""
+    """Returns the type or trait of the item on a line."""
     indent = len(lines[at]) - len(lines[at].lstrip())
     for start in range(at, -1, -1):
         line = lines[start]
@@ -103,8 +103,8 @@ def owner(lines: list[str], at: int) -> str:
     return ""
 
 
-# What comes before an example's code: its name and place in what is asserted, and its sites, which are
-# registered before and empty afterwards.
+# The code before an example: assertions with its name and place, and its sites, which are registered before
+# it runs and must be empty afterwards.
 HEAD = """
 // {file}:{first}
 {test}#[allow(non_snake_case, unreachable_pub, unused, clippy::disallowed_names)]
@@ -119,7 +119,7 @@ fn {name}() {{
         ($left:expr, $right:expr $(,)?) => {{{{ assert!($left != $right); }}}};
     }}
 
-    // Of the whole example, the first line is named.
+    // Names the first line of the example.
     macro_rules! check {{
         ($condition:expr) => {{{{
             ::kernel::kunit_assert!("{name}", c"{file}", ::core::line!() as i32 - {first}, $condition);
@@ -134,12 +134,12 @@ fn {name}() {{
     fn example(declared: &mut crate::Sites) -> ::core::result::Result<(), impl ::core::fmt::Debug> {{
         check!({register});
 """
-# What makes it a function that may fail, if it has no such line itself.
+# The result of an example that has no such line itself.
 END = "Ok::<(), ::core::convert::Infallible>(())"
 
 
 def case(example: Example, name: str, line: int) -> list[str]:
-    """The case of an example, to be put at a line."""
+    """Returns the case of an example that begins at a line of the suite."""
     offset = line + HEAD.count("\n") - example.line
     code = "\n".join(example.code)
     head = HEAD.format(name=name, file=example.file, first=example.line, test="#[test] " if example.runs else "",
@@ -150,7 +150,7 @@ def case(example: Example, name: str, line: int) -> list[str]:
 
 
 def suite(found: list[Example]) -> str:
-    """The suite of these examples."""
+    """Returns the suite of these examples."""
     lines = ["// SPDX-License-Identifier: GPL-2.0", "#[kunit_tests(kalloc_doctests)]", "mod doctests {",
              "use kernel::prelude::*;"]
     for name, example in named(found):
@@ -159,7 +159,7 @@ def suite(found: list[Example]) -> str:
 
 
 def named(found: list[Example]) -> Iterator[tuple[str, Example]]:
-    """The examples with the names of their cases, of which no two are alike."""
+    """Returns the examples with the unique names of their cases."""
     names: dict[str, int] = {}
     for example in found:
         count = names[example.name] = names.get(example.name, 0) + 1
@@ -167,7 +167,7 @@ def named(found: list[Example]) -> Iterator[tuple[str, Example]]:
 
 
 def main() -> None:
-    """Prints the suite of the files that are given after the root of their tree."""
+    """Prints the suite of the files that follow the root of their tree on the command line."""
     root, *files = map(Path, sys.argv[1:])
     print(suite([example for file in files for example in examples(root, file)]), end="")
 

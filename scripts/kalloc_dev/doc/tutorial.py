@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A page that is run: its files are made, its commands called, and what they print is compared.
+"""Follows a page: creates its files, runs its commands, and compares their output.
 
-A block with a caption is a file of that name, or goes on with it; a console block has commands, each
-after a `$`, with what they print. `…` stands for anything on a line, and alone on a line for any lines.
+A block with a caption is a file of that name, or continues the file. A console block has commands, each
+after a `$`, with their output. `…` matches any text on a line, and alone on a line any number of lines.
 """
 
 import os
@@ -19,23 +19,23 @@ NOISE = re.compile(r"==> | .*: done in \d+ s$| *waiting for another run | *kerne
                    r"make(\[\d+\])?: (Entering|Leaving) directory ")
 
 
-def run(page: Path, folder: Path) -> Iterator[str]:
-    """Follows the page in `folder`: makes its files, calls its commands; says what is not as it says."""
+def run(page: Path, directory: Path) -> Iterator[str]:
+    """Follows the page in an empty directory; returns the differences from its text."""
     for language, name, text in blocks(page):
         if name:
-            with (folder / name).open("a") as file:
+            with (directory / name).open("a") as file:
                 file.write(text)
         elif language == "console":
-            yield from session(text, folder)
+            yield from session(text, directory)
 
 
 def file(page: Path, name: str) -> str:
-    """The text of a file of the page."""
+    """Returns the text of a file of the page."""
     return "".join(text for _, of, text in blocks(page) if of == name)
 
 
 def blocks(page: Path) -> Iterator[tuple[str, str, str]]:
-    """The page's blocks: each one's language, the file that it is of, if it is of one, and its text."""
+    """Returns each block of the page: its language, the name of its file or an empty string, and its text."""
     for language, options, body in BLOCK.findall(page.read_text()):
         text = dedent(body).strip("\n") + "\n"
         caption = CAPTION.search(options)
@@ -43,7 +43,7 @@ def blocks(page: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def session(text: str, cwd: Path) -> Iterator[str]:
-    """Calls the commands of a block."""
+    """Runs the commands of a block; returns the differences from its text."""
     for part in re.split(rf"^{re.escape(COMMAND)}", text, flags=re.M)[1:]:
         command, _, wanted = part.partition("\n")
         done = subprocess.run(command, shell=True, cwd=cwd, env=os.environ | {"PWD": str(cwd)},
@@ -54,11 +54,11 @@ def session(text: str, cwd: Path) -> Iterator[str]:
 
 
 def pattern(wanted: str) -> re.Pattern[str]:
-    """What a text with `…` matches."""
+    """Returns the pattern for a text with `…`."""
     lines = ("(?:.*\n)*" if line == "…" else re.escape(line).replace("…", ".*") + " *\n" for line in wanted.splitlines())
     return re.compile("".join(lines))
 
 
 def shown(text: str) -> str:
-    """What a reader cares for: not what is prepared on the way, nor where a log is."""
+    """Returns the output without the lines about steps and logs."""
     return "".join(line + "\n" for line in text.splitlines() if not NOISE.match(line))

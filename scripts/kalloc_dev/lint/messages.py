@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Every message by which a script or a module says that something is wrong, and whether the page has it.
 
-A message is told by what its text always has; what varies is "…". Documentation/troubleshooting.rst has
+A message is told by what its text always has; what varies is "…". Documentation/howto/troubleshooting.rst has
 each of them, in a glossary that says why it comes and what to do.
 """
 
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-PAGE = "Documentation/troubleshooting.rst"
+PAGE = "Documentation/howto/troubleshooting.rst"
 VARIES = "…"
 # What raises a message besides Failure and the classes derived from it, and which argument has it.
 RAISING = {"ArgumentTypeError": 0, "ValueError": 0, "error": 0, "demand": 1}

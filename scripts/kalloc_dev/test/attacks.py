@@ -28,8 +28,7 @@ from rust_kbuild.console import Failure
 
 STOCK, DEBUG = "stock", "debug"
 BOTH = (STOCK, DEBUG)
-# Where Documentation/soundness.rst lists them, and the titles of the tables there.
-HEADING = "What was tried"
+# The titles of the tables in Documentation/explanation/attacks.rst.
 AREAS = {
     "files": "Files: records, commands, names, removal",
     "pages": "Pages, areas, per-CPU memory",
@@ -89,7 +88,7 @@ class Attack:
 
     area: str
     name: str
-    # For the list in Documentation/soundness.rst.
+    # For the list in Documentation/explanation/attacks.rst.
     what: str
     # The guest's commands, which must succeed. None are those of a module's attack of that name, or, of area
     # `compile`, the compiler's.
@@ -337,7 +336,7 @@ ROW = re.compile(r"^   \* - ``(\w+)``\n     - (.*\n(?:       .*\n)*)", re.M)
 
 
 def unlisted(page: str) -> Iterator[str]:
-    """Returns how the tables of attacks in Documentation/soundness.rst differ from what is run."""
+    """Returns how the tables of attacks in Documentation/explanation/attacks.rst differ from what is run."""
     listed = {name: " ".join(what.split()) for name, what in ROW.findall(page)}
     known = {attack.name: attack.what for attack in ATTACKS}
     yield from (f"{name} is no attack" for name in listed if name not in known)

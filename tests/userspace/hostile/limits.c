@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a command may have live, keep and take, as Documentation/security.rst says. Most of it is
+ * What a command may have live, keep and take, as Documentation/explanation/security.rst says. Most of it is
  * seen on a machine that has little memory, or is slow.
  */
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who may open the files and devices, as Documentation/security.rst says.
+ * Who may open the files and devices, as Documentation/explanation/security.rst says.
  */
 
 #include <sys/stat.h>

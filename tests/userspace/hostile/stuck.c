@@ -212,6 +212,6 @@ void stuck(void)
 	goes(EXERCISE, false, "kalloc_exercise", false);
 	goes(EXERCISE, true, "kalloc_exercise", false);
 	goes(DEBUG "layout", false, "kalloc_compare", false);
-	/* As Documentation/security.rst has it. */
+	/* As Documentation/explanation/security.rst has it. */
 	goes("/proc/kalloc_kv", false, "kalloc_kv", true);
 }
