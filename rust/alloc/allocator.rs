@@ -137,7 +137,7 @@ pub(crate) unsafe fn relocate<F: Source>(
 
 /// The allocator of family `F` that counts at site `S`.
 ///
-/// Known by the names [`Kmalloc`](crate::alloc::kmalloc::Kmalloc), [`KVmalloc`](crate::alloc::kmalloc::KVmalloc)
+/// Known by the names [`Kmalloc`](crate::alloc::kmalloc::Kmalloc), [`KVmalloc`](crate::alloc::kvmalloc::KVmalloc)
 /// and [`Vmalloc`](crate::alloc::vmalloc::Vmalloc).
 ///
 /// # Examples
