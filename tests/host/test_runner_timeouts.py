@@ -24,7 +24,6 @@ RUNNER = """
 import sys
 from pathlib import Path
 from kalloc_dev.core import process
-from kalloc_dev.core.paths import TREE
 from rust_kbuild.console import main
 def body(words):
     folder, *argv = words
@@ -57,8 +56,9 @@ def test_status(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     """Whoever is told to end ends what its threads wait for, and starts no more."""
+    nap = f"{NAP}{number:d}"
     # A test in the background of a shell has Ctrl-C ignored, and its children inherit that.
-    runner = subprocess.Popen([sys.executable, "-c", RUNNER, tmp_path, *WAITS, NAP],
+    runner = subprocess.Popen([sys.executable, "-c", RUNNER, tmp_path, *WAITS, nap],
                               env=os.environ | {"PYTHONPATH": str(TREE / "scripts")},
                               stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     while sum(log.read_text() == "begun\n" for log in tmp_path.glob("[0-9]")) < 2:
@@ -66,11 +66,11 @@ def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
         time.sleep(0.02)
     # A child has begun, but may still have the shell's command line: it is a moment until it becomes `sleep`.
     deadline = time.monotonic() + 10
-    while process.gone(f"sleep {NAP}", 0.0):
+    while process.gone(f"sleep {nap}", 0.0):
         assert time.monotonic() < deadline, "no child runs"
         time.sleep(0.02)
     runner.send_signal(number)
-    _, said = runner.communicate(timeout=5)
+    _, said = runner.communicate(timeout=30)
     assert runner.returncode == 130 and "error: interrupted" in said, (runner.returncode, said)
-    assert process.gone(f"sleep {NAP}"), "a child lives on"
+    assert process.gone(f"sleep {nap}"), "a child lives on"
     assert sorted(log.name for log in tmp_path.iterdir()) == ["0", "1"], "one more was started"
