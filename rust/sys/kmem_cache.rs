@@ -223,7 +223,7 @@ unsafe fn create(name: &CStr, spec: Spec) -> Result<NonNull<bindings::kmem_cache
 unsafe fn fits(name: &CStr, spec: &Spec) -> Result<bool> {
     // Below, there is room for a page of metadata and twice the alignment, which is at most the size, or
     // a page.
-    const ALWAYS: u32 = bindings::KMALLOC_MAX_SIZE as u32 / 4;
+    const ALWAYS: u32 = bindings::KMALLOC_MAX_SIZE / 4;
     // CAST: A page has fewer than 2^32 bytes.
     const PAGE: u32 = PAGE_SIZE as u32;
     // KASAN makes no difference between sizes from 64 KiB on. No power of two is near, where C might

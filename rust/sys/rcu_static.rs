@@ -8,7 +8,7 @@
 //! from the beginning, and is filled and emptied by the module:
 //!
 //! ```
-//! use kalloc::sys::rcu_static::{Published, RcuStatic};
+//! use kalloc::sys::rcu_static::{RcuStatic, RcuStaticGuard};
 //! use kernel::sync::Arc;
 //!
 //! struct Store {
@@ -142,7 +142,7 @@ impl<T: Send + Sync> RcuStatic<T> {
 /// # Examples
 ///
 /// ```
-/// use kalloc::sys::rcu_static::{Published, RcuStatic};
+/// use kalloc::sys::rcu_static::{RcuStatic, RcuStaticGuard};
 /// use kernel::sync::Arc;
 ///
 /// static LIMIT: RcuStatic<u64> = RcuStatic::new();

@@ -446,7 +446,7 @@ mod tests {
     /// Those who read a table. Once they are dropped, nobody does, and nothing is linked there.
     struct Readers(Option<Reader>);
 
-    impl Mode {
+    impl Readers {
         fn start(table: &Arc<Table>, number: usize) -> Result<Self> {
             let readers = Readers(Some(Reader::of(table)));
             for _ in 0..number {

@@ -115,8 +115,8 @@ fn sleeping_calls_fail() -> bool {
         // kmalloc would not sleep for it, but then comes vmalloc.
         && Array::<u8, KVmalloc<Either>>::zeroed(PAGE_SIZE + 1, GFP_KERNEL).is_err()
         && KmemCache::<Words>::new(Options::new()).err() == Some(EAGAIN)
-        && Gfp::KERNEL.here() == Err(EAGAIN)
-        && Gfp::ATOMIC.here().is_ok() == context::can_allocate()
+        && Gfp::KERNEL.checked_for_context() == Err(EAGAIN)
+        && Gfp::ATOMIC.checked_for_context().is_ok() == context::can_allocate()
 }
 
 /// Whether what does not sleep works: pages, and kmalloc.
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn a_thread_may_sleep() {
         assert!(context::known_sleepable() && !context::known_atomic());
-        assert!(Gfp::KERNEL.here() == Ok(Gfp::KERNEL));
+        assert!(Gfp::KERNEL.checked_for_context() == Ok(Gfp::KERNEL));
     }
 
     #[test]
@@ -381,7 +381,7 @@ mod tests {
         let guard = local_interrupt_disable();
         // vmalloc nowhere: its locks are those of code that interrupts may come into.
         let right = context::can_allocate() != cfg!(CONFIG_PREEMPT_RT)
-            && Gfp::ATOMIC.here().is_ok() == context::can_allocate()
+            && Gfp::ATOMIC.checked_for_context().is_ok() == context::can_allocate()
             && PerCpu::<u64>::zeroed(GFP_ATOMIC).is_ok() == context::can_allocate()
             && vmalloc_works().is_err()
             && Array::<u8, KVmalloc<Either>>::zeroed(2 * PAGE_SIZE, GFP_ATOMIC).is_err();

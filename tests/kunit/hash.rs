@@ -198,7 +198,7 @@ mod tests {
     /// Those who search a table. Once they are dropped, nobody does.
     struct Readers(Option<Reader>);
 
-    impl Mode {
+    impl Readers {
         fn start(shared: &Arc<Shared>, number: usize) -> Result<Self> {
             let readers = Readers(Some(Reader::of(shared)));
             for _ in 0..number {
