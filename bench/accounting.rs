@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What counting costs: the same code with and without it.
+//! The cost of counting: the same code with and without it.
 
 use crate::{
     c,
@@ -29,13 +29,13 @@ type Fixed = [u8; 64];
 kalloc::sites! {
     /// Blocks of one size.
     Boxes: kmalloc(Fixed), "bench_fixed";
-    /// The same, counted in static per-CPU memory.
+    /// Blocks of one size, counted in static per-CPU memory.
     Frequent: kmalloc(Fixed), "bench_percpu", percpu;
     /// Blocks of any size.
     Buffers: kmalloc([u8]), "bench_sized";
 }
 
-/// Allocates and frees a buffer whose size the compiler does not know, `n` times.
+/// Allocates and frees a buffer `n` times, with a size that the compiler does not know.
 #[inline(never)]
 fn sized<A: Allocator>(_: &Fixture, n: usize, size: usize) -> Result {
     for _ in 0..n {
@@ -45,7 +45,7 @@ fn sized<A: Allocator>(_: &Fixture, n: usize, size: usize) -> Result {
     Ok(())
 }
 
-/// As [`sized`], but the compiler knows it.
+/// Allocates and frees a buffer `n` times, with a size that the compiler knows.
 #[inline(never)]
 fn sized_const<const SIZE: usize, A: Allocator>(n: usize) -> Result {
     for _ in 0..n {
@@ -62,7 +62,7 @@ const KNOWN: &str = "accounting, any size, known";
 
 macro_rules! sizes {
     ($($size:literal)*) => {
-        /// The cases.
+        /// The cases of counting, by size.
         pub(crate) const CASES: &[Case] = &[
             Case::new(FIXED, Side::C, 64, c::kmalloc),
             Case::new(FIXED, Side::Uncounted, 64, |_, n, _| pairs::<Fixed, Uncounted>(n)),

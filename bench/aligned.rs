@@ -27,7 +27,7 @@ use kernel::{
 const FIXED: &str = "fix_align_alloc_test";
 const RANDOM: &str = "random_size_align_alloc_test";
 
-/// Twice what the stacks of the smallest kernel are aligned to.
+/// Twice the alignment of the stacks of the smallest kernel.
 const STACKS: usize = 32 << 10;
 
 /// A block that is aligned to its size.
@@ -41,7 +41,7 @@ kalloc::sites! {
     Random: vmalloc([u8]), "bench_aligned_any";
 }
 
-/// Allocates and frees a block of `size` bytes or a little more, aligned as `T`.
+/// Allocates and frees a block of at least `size` bytes, with the alignment of `T`.
 #[inline(always)]
 fn pair<T, A: Allocator>(size: usize) -> Result {
     let count = size.div_ceil(size_of::<T>());
@@ -52,7 +52,7 @@ fn pair<T, A: Allocator>(size: usize) -> Result {
     Ok(())
 }
 
-/// Up to 10 pages at up to 4 MiB, the same sequence on each side.
+/// Defines the loop for up to 10 pages, aligned to up to 4 MiB, in the same sequence on each side.
 macro_rules! random {
     ($($shift:literal $align:literal)*) => {
         #[inline(never)]
@@ -90,7 +90,7 @@ random! {
     22 0x400000
 }
 
-/// The cases.
+/// The cases of vmalloc with an alignment.
 pub(crate) const CASES: &[Case] = &[
     Case::new(FIXED, Side::C, STACKS, c::vmalloc_aligned).times(100),
     Case::new(FIXED, Side::Kalloc, STACKS, |_, n, _| {

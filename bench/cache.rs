@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Slab caches: one by one, and by the batch.
+//! Slab caches: allocations one by one, and in batches.
 
 use crate::{
     c,
@@ -18,15 +18,15 @@ use kalloc::{
 };
 use kernel::prelude::*;
 
-/// As large as a `struct sk_buff`.
+/// An object of the size of a `struct sk_buff`.
 type Payload = MaybeUninit<[u64; 32]>;
 
 kalloc::sites! {
-    /// The cache's objects.
+    /// The objects of the cache.
     pub(crate) Objects: cache(Payload), "bench_cache";
 }
 
-/// A cache as that of the C side.
+/// Creates a cache like that of the C side.
 pub(crate) fn create() -> Result<KmemCache<Objects>> {
     KmemCache::new(Options::new().hwcache_align())
 }
@@ -40,7 +40,7 @@ fn pairs(cache: &KmemCache<Objects>, n: usize) -> Result {
     Ok(())
 }
 
-/// Allocates `N` objects, then frees them, one by one.
+/// Allocates `N` objects one by one, then frees them.
 #[inline(never)]
 fn one_by_one<const N: usize>(cache: &KmemCache<Objects>, n: usize) -> Result {
     for _ in 0..n {
@@ -54,7 +54,7 @@ fn one_by_one<const N: usize>(cache: &KmemCache<Objects>, n: usize) -> Result {
     Ok(())
 }
 
-/// Allocates as many objects as do not fit on the stack with their caches, then frees them, one by one.
+/// Allocates more objects than fit on the stack one by one, then frees them.
 #[inline(never)]
 fn one_by_one_in_memory(fixture: &Fixture, n: usize, count: usize) -> Result {
     let mut objects = KVVec::with_capacity(count, GFP_KERNEL)?;
@@ -72,7 +72,7 @@ fn one_by_one_in_memory(fixture: &Fixture, n: usize, count: usize) -> Result {
     Ok(())
 }
 
-/// Fills a batch of `N`, uses all of its slots in place, and drops it.
+/// Fills a batch of `N`, uses all of its slots in place, and drops the batch.
 #[inline(never)]
 fn batch<const N: usize>(cache: &KmemCache<Objects>, n: usize) -> Result {
     for _ in 0..n {
@@ -83,7 +83,7 @@ fn batch<const N: usize>(cache: &KmemCache<Objects>, n: usize) -> Result {
     Ok(())
 }
 
-/// Fills a batch of `N`, takes all objects out, puts them back, and drops it.
+/// Fills a batch of `N`, takes all objects out, puts them back, and drops the batch.
 #[inline(never)]
 fn take<const N: usize>(cache: &KmemCache<Objects>, n: usize) -> Result {
     for _ in 0..n {
@@ -109,7 +109,7 @@ const TAKEN: &str = "batch, taken out and put back";
 
 macro_rules! counts {
     ($($count:literal)* ; $($large:literal)*) => {
-        /// By the number of objects in a batch.
+        /// The cases of slab caches, by the number of objects in a batch.
         pub(crate) const CASES: &[Case] = &[
             Case::new(FASTPATH, Side::C, 1, c::cache),
             Case::new(FASTPATH, Side::Kalloc, 1, |f, n, _| pairs(&f.cache, n)),
@@ -138,5 +138,5 @@ macro_rules! counts {
     };
 }
 
-// Brouer's. As many objects as the last ones, one by one, do not fit on the stack with their caches.
+// The numbers are Brouer's. The objects of the large ones do not fit on the stack.
 counts! { 1 2 3 4 8 16 30 32 34 48 64; 128 158 250 }

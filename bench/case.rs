@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What there is to measure.
+//! The cases to measure.
 
 use crate::{
     accounting,
@@ -24,21 +24,21 @@ use crate::{
 use core::mem::MaybeUninit;
 use kernel::prelude::*;
 
-/// Whose way of doing it.
+/// The implementation that a case measures.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     /// Plain C.
     C,
-    /// kalloc, counting.
+    /// kalloc, with counting.
     Kalloc,
-    /// What kalloc does, without counting.
+    /// The calls of kalloc, without counting.
     Uncounted,
     /// The kernel crate.
     Upstream,
 }
 
 impl Side {
-    /// As it is written in results.
+    /// Returns the name in the results.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Side::C => "c",
@@ -48,7 +48,7 @@ impl Side {
         }
     }
 
-    /// A loop that does nothing but touch a byte, compiled by this side's compiler.
+    /// Runs a loop that only writes a byte, compiled by this side's compiler.
     pub(crate) fn empty_loop(self, fixture: &Fixture, n: usize) -> Result {
         match self {
             Side::C => c::empty_loop(fixture, n, 0),
@@ -68,35 +68,36 @@ fn rust_loop(n: usize) {
     }
 }
 
-/// One scenario on one side with one parameter.
+/// A scenario on one side with one parameter.
 pub(crate) struct Case {
     pub(crate) scenario: &'static str,
     pub(crate) side: Side,
-    /// Bytes, an order, pages, or how many: as the scenario has it.
+    /// The parameter of the scenario: bytes, an order, or a number of pages or objects.
     pub(crate) param: usize,
-    /// How often a round does it.
+    /// The number of iterations per round.
     pub(crate) n: usize,
-    /// How many blocks it allocates and frees each time.
+    /// The number of blocks that an iteration allocates and frees.
     pub(crate) blocks: usize,
-    /// Whether every CPU does it.
+    /// A flag: every CPU runs the case.
     pub(crate) on_cpus: bool,
-    /// What is there all the time.
+    /// The allocations that are live during the case.
     pub(crate) held: Held,
-    /// How it is done and timed.
+    /// The function that runs the case.
     pub(crate) run: Run,
 }
 
-/// How a case is done.
+/// A function that runs a case.
 #[derive(Clone, Copy)]
 pub(crate) enum Run {
-    /// Does it `n` times, with the parameter; all of it counts.
+    /// A function that runs `n` iterations with the parameter, and is timed as a whole.
     Whole(fn(&Fixture, usize, usize) -> Result),
-    /// Does it once, with the parameter, and says how many nanoseconds the part took that counts.
+    /// A function that runs once with the parameter, and returns the nanoseconds of the relevant
+    /// part.
     Part(fn(usize) -> Result<i64>),
 }
 
 impl Case {
-    /// A case that does it a thousand times a round, and allocates one block each time.
+    /// Returns a case with a thousand iterations per round, each of which allocates one block.
     pub(crate) const fn new(
         scenario: &'static str,
         side: Side,
@@ -115,7 +116,7 @@ impl Case {
         }
     }
 
-    /// A case of kalloc's that is done once a round, and of which it times a part itself.
+    /// Returns a case of kalloc that runs once per round, and times a part of the run itself.
     pub(crate) const fn timed(
         scenario: &'static str,
         param: usize,
@@ -133,17 +134,17 @@ impl Case {
         }
     }
 
-    /// Does it `n` times a round.
+    /// Sets the number of iterations per round.
     pub(crate) const fn times(self, n: usize) -> Self {
         Case { n, ..self }
     }
 
-    /// Allocates `blocks` blocks each time.
+    /// Sets the number of blocks per iteration.
     pub(crate) const fn of(self, blocks: usize) -> Self {
         Case { blocks, ..self }
     }
 
-    /// Does it on every CPU at the same time.
+    /// Makes the case run on every CPU at the same time.
     pub(crate) const fn on_cpus(self) -> Self {
         Case {
             on_cpus: true,
@@ -151,18 +152,18 @@ impl Case {
         }
     }
 
-    /// Does it while this is there.
+    /// Sets the allocations that are live during the case.
     pub(crate) const fn holding(self, held: Held) -> Self {
         Case { held, ..self }
     }
 
-    /// How many blocks a round allocates and frees.
+    /// Returns the number of blocks that a round allocates and frees.
     pub(crate) fn all_blocks(&self) -> usize {
         let cpus = if self.on_cpus { c::cpus() } else { 1 };
         self.n * self.blocks * cpus
     }
 
-    /// What of a round is no allocation.
+    /// Runs the part of a round that is not an allocation.
     pub(crate) fn empty(&self, fixture: &Fixture) -> Result {
         if self.on_cpus {
             c::crew(fixture, 0, 0)
@@ -172,7 +173,7 @@ impl Case {
     }
 }
 
-/// The groups by name.
+/// The groups of cases, by name.
 const GROUPS: &[(&str, &[&[Case]])] = &[
     ("kmalloc", &[kmalloc::CASES]),
     ("vec", &[vec::CASES]),
@@ -197,7 +198,7 @@ const GROUPS: &[(&str, &[&[Case]])] = &[
     ("concurrent-ring", &[ring::CASES]),
 ];
 
-/// The cases of a group.
+/// Returns the cases of a group.
 pub(crate) fn group(name: &str) -> Option<impl Iterator<Item = &'static Case>> {
     GROUPS
         .iter()
@@ -205,7 +206,7 @@ pub(crate) fn group(name: &str) -> Option<impl Iterator<Item = &'static Case>> {
         .map(|(_, cases)| cases.iter().copied().flatten())
 }
 
-/// The names of all groups.
+/// Returns the names of all groups.
 pub(crate) fn groups() -> impl Iterator<Item = &'static str> {
     GROUPS.iter().map(|(name, _)| *name)
 }

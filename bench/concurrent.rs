@@ -31,16 +31,16 @@ use kernel::{
     prelude::*, //
 };
 
-/// Who does something.
+/// The CPUs that run a phase.
 #[derive(Clone, Copy)]
 enum Who {
-    /// Each CPU its own part.
+    /// Each CPU runs its own part.
     Each,
-    /// The first CPU everybody's.
+    /// The first CPU runs all parts.
     One,
 }
 
-/// Does `part` for each CPU's number.
+/// Runs `part` for each CPU's number.
 fn share(who: Who, part: impl Fn(usize) -> Result + Sync) -> Result {
     c::on_cpus(&|nth| match (who, nth) {
         (Who::Each, _) => part(nth),
@@ -49,13 +49,13 @@ fn share(who: Who, part: impl Fn(usize) -> Result + Sync) -> Result {
     })
 }
 
-/// Each CPU does so many pairs.
+/// Runs the pairs on each CPU.
 fn all_pairs(pairs: impl Fn() -> Result + Sync) -> Result {
     share(Who::Each, |_| pairs())?;
     share(Who::Each, |_| Ok(()))
 }
 
-/// `n` blocks for each CPU are made, and then freed.
+/// Allocates `n` blocks for each CPU, then frees them.
 #[inline(always)]
 fn alloc_then_free<B: Send>(
     n: usize,
@@ -109,10 +109,10 @@ const PAGES_FREE: &str = "pages, N*alloc N*free";
 const PAGES_REMOTE: &str = "pages, N*remote free";
 const PAGES_ONE: &str = "pages, 1 alloc N free";
 
-/// 32 pages each on 8 CPUs are 100 MiB.
+/// The number of blocks per CPU: 100 blocks of 32 pages on each of 8 CPUs are 100 MiB.
 const MANY_PAGES: usize = 100;
 
-/// The two Rust sides of a scenario in which all blocks are allocated before one is freed.
+/// Defines the three sides of a scenario in which all blocks are allocated before one is freed.
 macro_rules! sides {
     ($name:ident, $size:literal, $site:ident, $c:path, $allocates:ident, $frees:ident) => {
         [
@@ -140,7 +140,7 @@ macro_rules! sizes {
             Blocks: pages, "bench_all_pages";
         }
 
-        /// Boxes, by size.
+        /// The cases of boxes, by size.
         pub(crate) const BOXES: &[&[Case]] = &[
             $(
                 &[
@@ -177,7 +177,7 @@ sizes! {
 
 macro_rules! orders {
     ($($order:literal)*) => {
-        /// Pages, by order; fewer of them, as there is not the memory for as many.
+        /// The cases of pages, by order. They allocate fewer blocks, for which the memory suffices.
         pub(crate) const PAGES: &[&[Case]] = &[
             $(
                 &[

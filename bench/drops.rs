@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Owners that are dropped with interrupts disabled, where what they own decides for how long.
+//! Owners that are dropped with interrupts disabled, where the size of their memory determines the
+//! latency.
 //!
-//! Only the drop is measured. What it leaves to the worker is freed before the next one.
+//! Only the drop is measured. The worker frees its deferred frees before the next drop.
 
 use crate::case::Case;
 
 #[cfg(LINUX_7_2)]
-/// Linux 7.2 has nothing in Rust to disable interrupts with.
+/// The cases: none, because Linux 7.2 has no Rust function that disables interrupts.
 pub(crate) const CASES: &[Case] = &[];
 
 kalloc::sites! {
-    /// Pages, in all kinds of owners.
+    /// Pages in all kinds of owners.
     Dropped: pages, "bench_dropped";
-    /// Memory of vmalloc.
+    /// Memory from vmalloc.
     Buffers: vmalloc([u8]), "bench_dropped_vmalloc";
 }
 
@@ -51,14 +52,15 @@ mod with_interrupts_disabled {
         }, //
     };
 
-    /// The nanoseconds that a drop takes: instructions, where one takes a nanosecond.
+    /// Returns the nanoseconds that a drop takes. They are instructions where an instruction takes
+    /// a nanosecond.
     fn dropped<T>(owner: T) -> i64 {
         let guard = local_interrupt_disable();
         let start = Instant::<Monotonic>::now();
         drop(owner);
         let took = start.elapsed().as_nanos();
         drop(guard);
-        // The worker frees what is left.
+        // The worker completes the deferred frees in this time.
         fsleep(Delta::from_millis(20));
         took
     }
@@ -115,7 +117,7 @@ mod with_interrupts_disabled {
         Ok(dropped(PerCpu::<[u64; 512]>::zeroed(GFP_KERNEL)?))
     }
 
-    /// By number of pages.
+    /// The cases of drops, by number of pages.
     pub(crate) const CASES: &[Case] = &[
         Case::timed("atomic drop of a page array", 1, array),
         Case::timed("atomic drop of a page array", 16, array),

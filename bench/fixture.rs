@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What exists while anything is measured.
+//! State that exists during all measurements.
 
 use crate::{
     c::Caches,
@@ -19,7 +19,7 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    /// Creates them; called once.
+    /// Creates both caches; called once.
     pub(crate) fn new() -> Result<Self> {
         Ok(Fixture {
             cache: cache::create()?,

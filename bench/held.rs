@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is there while a case is measured.
+//! Allocations that are live while a case is measured.
 
 use kalloc::{
     KBox,
@@ -11,38 +11,38 @@ use kernel::{
     prelude::*, //
 };
 
-/// A small object, as it is held and as it is allocated meanwhile.
+/// A small object, which is both held and allocated meanwhile.
 pub(crate) type Object = [u8; 64];
 
 kalloc::sites! {
-    /// Objects.
+    /// The small objects.
     pub(crate) Objects: kmalloc(Object), "bench_held", percpu;
     /// Pages in vmalloc memory.
     Pages: vmalloc([u8; PAGE_SIZE]), "bench_held_pages";
 }
 
-/// What is to be there.
+/// The allocations to hold.
 #[derive(Clone, Copy)]
 pub(crate) enum Held {
-    /// So many small objects.
+    /// A number of small objects.
     Objects(usize),
-    /// So many pages in vmalloc memory.
+    /// A number of pages in vmalloc memory.
     Pages(usize),
-    /// So many pages in vmalloc memory, with a gap of one page before each.
+    /// A number of pages in vmalloc memory, with a gap of one page before each.
     EveryOther(usize),
 }
 
-/// What is there.
+/// The live allocations.
 pub(crate) struct Live {
     _objects: KVVec<KBox<Object, Objects>>,
     _pages: KVVec<Option<VBox<[u8; PAGE_SIZE], Pages>>>,
 }
 
 impl Held {
-    /// Nothing.
+    /// No allocations.
     pub(crate) const NOTHING: Held = Held::Objects(0);
 
-    /// Allocates it.
+    /// Makes the allocations.
     pub(crate) fn allocate(self) -> Result<Live> {
         let (objects, pages, every) = match self {
             Held::Objects(count) => (count, 0, 1),

@@ -2,8 +2,8 @@
 
 //! Measures kalloc against plain C and against the kernel crate.
 //!
-//! Nothing is measured on load. `/sys/kernel/debug/kalloc/bench` takes the name of a group of
-//! scenarios, runs it, and then has its result:
+//! Nothing is measured on load. Writing the name of a group of scenarios to
+//! `/sys/kernel/debug/kalloc/bench` runs the group; reading the file shows the results:
 //!
 //! ```text
 //! # cd /sys/kernel/debug/kalloc
@@ -58,7 +58,7 @@ module! {
     license: "GPL",
 }
 
-/// The module: a file in debugfs.
+/// The module with its file in debugfs.
 #[pin_data]
 struct Bench {
     #[pin]
@@ -89,7 +89,7 @@ impl kernel::InPlaceModule for Bench {
     }
 }
 
-/// The file: takes the name of a group, and has the result.
+/// The file, which runs a group and shows the results.
 struct File(Pin<KBox<Mutex<State>>>);
 
 impl Records for File {
@@ -98,7 +98,7 @@ impl Records for File {
     }
 
     fn show(&self, _pos: u64, out: &mut Output) {
-        // An output takes what it is given.
+        // Writing to an output does not fail.
         let _ = self.0.lock().show(out);
     }
 }

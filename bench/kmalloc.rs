@@ -21,7 +21,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// Allocates and frees a box `n` times: the same code for every allocator.
+/// Allocates and frees a box `n` times, with the same code for every allocator.
 #[inline(never)]
 pub(crate) fn pairs<T, A: Allocator>(n: usize) -> Result {
     for _ in 0..n {
@@ -31,7 +31,7 @@ pub(crate) fn pairs<T, A: Allocator>(n: usize) -> Result {
     Ok(())
 }
 
-/// Live objects of the first of Lameter's tests.
+/// The number of live objects of the first of Lameter's tests.
 const MANY: usize = 10_000;
 
 /// Allocates many boxes and then frees them, `n` times.
@@ -61,7 +61,7 @@ macro_rules! sizes {
             )*
         }
 
-        /// By size.
+        /// The cases of boxes, by size.
         pub(crate) const CASES: &[Case] = &[
             $(
                 Case::new(PAIRS, Side::C, $size, c::kmalloc),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Boxes while many others are there.
+//! Boxes while many other boxes are live.
 
 use crate::{
     c,
@@ -30,9 +30,9 @@ macro_rules! both {
     };
 }
 
-/// By the number of live objects.
+/// The cases, by the number of live objects.
 pub(crate) const CASES: &[Case] =
     both! { "pairs with live objects"; 1 10 100 1_000 10_000 100_000 1_000_000 };
 
-/// One scenario, to be run when something else varies.
+/// A single scenario, to be run while another factor varies.
 pub(crate) const PAIRS: &[Case] = both! { "pairs"; 0 };

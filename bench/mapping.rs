@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pages that are there already, mapped side by side.
+//! Contiguous mappings of existing pages.
 //!
-//! kalloc maps by `vmap()`, since a mapping may live long. C has `vm_map_ram()` as well, for those
-//! that do not; what that saves is to be seen here.
+//! kalloc maps with `vmap()`, since a mapping may be long-lived. C also has `vm_map_ram()` for
+//! short-lived mappings; this file measures the difference.
 
 use crate::{
     c,
@@ -20,7 +20,7 @@ use kalloc::{
 use kernel::prelude::*;
 
 kalloc::sites! {
-    /// What is mapped.
+    /// The mapped pages.
     Mapped: pages, "bench_mapped";
 }
 
@@ -29,7 +29,7 @@ fn map(_: &Fixture, n: usize, count: usize) -> Result {
     let mut pages = PageArray::<Mapped>::zeroed(count, GFP_KERNEL)?;
     for _ in 0..n {
         if let Some(first) = Mapping::new(&mut pages)?.first_mut() {
-            // SAFETY: A byte that is borrowed mutably.
+            // SAFETY: The byte is borrowed mutably.
             unsafe { core::ptr::from_mut(first).write_volatile(0) };
         }
     }
@@ -41,7 +41,7 @@ const RAM: &str = "vm_map_ram_test";
 
 macro_rules! counts {
     ($($count:literal)*) => {
-        /// By number of pages.
+        /// The cases of mappings, by number of pages.
         pub(crate) const CASES: &[Case] = &[
             $(
                 Case::new(VMAP, Side::C, $count, c::vmap).times(100),

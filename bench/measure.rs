@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Measuring one case.
+//! The measurement of one case.
 
 use crate::{
     c,
@@ -18,19 +18,19 @@ use kernel::{
     },
 };
 
-/// Rounds that are timed, an odd number.
+/// The number of timed rounds, which is odd.
 pub(crate) const ROUNDS: usize = 15;
 
-/// What a block takes, in hundredths.
+/// The cost of a block, in hundredths.
 #[derive(Clone, Copy)]
 pub(crate) struct Figures {
-    /// Nanoseconds: instructions, where one takes a nanosecond.
+    /// Nanoseconds; these are instructions where an instruction takes a nanosecond.
     pub(crate) ns: Spread,
     /// Cycles of the processor's clock.
     pub(crate) cycles: Spread,
 }
 
-/// Of all rounds.
+/// The spread of a value over all rounds.
 #[derive(Clone, Copy)]
 pub(crate) struct Spread {
     pub(crate) least: i64,
@@ -39,11 +39,11 @@ pub(crate) struct Spread {
 }
 
 impl Figures {
-    /// Measures a case, less what its loop costs by itself.
+    /// Measures a case, and subtracts the cost of an empty loop.
     ///
     /// # Errors
     ///
-    /// The case's own: there is not the memory for it.
+    /// The case's error: there is not enough memory.
     pub(crate) fn of(fixture: &Fixture, case: &Case) -> Result<Self> {
         let _live = case.held.allocate()?;
         let run = match case.run {
@@ -59,7 +59,7 @@ impl Figures {
         })
     }
 
-    /// Of what times itself, in nanoseconds only.
+    /// Measures a function that times itself, in nanoseconds only.
     fn of_part(run: impl Fn() -> Result<i64>) -> Result<Self> {
         let mut ns = [0; ROUNDS];
         run()?;
@@ -74,19 +74,19 @@ impl Figures {
 }
 
 impl Spread {
-    /// Of the values of `ROUNDS` rounds.
+    /// Returns the spread of the values of `ROUNDS` rounds.
     fn of(mut rounds: [i64; ROUNDS]) -> Self {
         rounds.sort_unstable();
         let [least, .., most] = rounds;
         Spread {
             least,
-            // PANICS: Half of the length is within it.
+            // PANICS: Half of the length is inside the array.
             median: rounds[ROUNDS / 2],
             most,
         }
     }
 
-    /// Less what the loop costs, which is steadier.
+    /// Subtracts the cost of the loop, which varies less.
     fn less(self, empty: Spread) -> Self {
         Spread {
             least: self.least - empty.least,
@@ -95,7 +95,7 @@ impl Spread {
         }
     }
 
-    /// For each of so many blocks, in hundredths.
+    /// Divides by the number of blocks, in hundredths.
     fn each(self, blocks: i64) -> Self {
         let each = |all: i64| (all * 100).checked_div(blocks).unwrap_or(all);
         Spread {
@@ -106,7 +106,7 @@ impl Spread {
     }
 }
 
-/// The time that a call of `f` takes, in nanoseconds and in cycles.
+/// Measures the time of a call of `f`, in nanoseconds and in cycles.
 fn time(f: impl Fn() -> Result) -> Result<(Spread, Spread)> {
     let mut ns = [0; ROUNDS];
     let mut cycles = [0; ROUNDS];

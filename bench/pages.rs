@@ -28,11 +28,11 @@ use kernel::{
 };
 
 kalloc::sites! {
-    /// The blocks.
+    /// The blocks of pages.
     Blocks: pages, "bench_pages";
 }
 
-/// Allocates and frees a block of an order that the compiler knows, `n` times.
+/// Allocates and frees a block `n` times, with an order that the compiler knows.
 #[inline(never)]
 fn pairs<H: Handle, const ORDER: u32>(n: usize) -> Result {
     for _ in 0..n {
@@ -44,7 +44,7 @@ fn pairs<H: Handle, const ORDER: u32>(n: usize) -> Result {
     Ok(())
 }
 
-/// The same with an order that it does not know.
+/// Allocates and frees a block `n` times, with an order that the compiler does not know.
 #[inline(never)]
 pub(crate) fn pairs_any<H: Handle>(_: &Fixture, n: usize, order: usize) -> Result {
     let order = Order::new(u32::try_from(order)?)?;
@@ -54,7 +54,7 @@ pub(crate) fn pairs_any<H: Handle>(_: &Fixture, n: usize, order: usize) -> Resul
     Ok(())
 }
 
-/// The kernel crate has pages of order 0 only.
+/// Measures the kernel crate, which only has pages of order 0.
 #[inline(never)]
 fn upstream(_: &Fixture, n: usize, _: usize) -> Result {
     for _ in 0..n {
@@ -63,7 +63,7 @@ fn upstream(_: &Fixture, n: usize, _: usize) -> Result {
     Ok(())
 }
 
-/// Live blocks of the first of Lameter's tests.
+/// The number of live blocks of the first of Lameter's tests.
 const MANY: usize = 100;
 
 #[inline(never)]
@@ -97,7 +97,7 @@ const REPEATEDLY: &str = "1. Alloc pages: Repeatedly allocate then free test";
 
 macro_rules! orders {
     (const $($order:literal)* ; $($step:literal)* ; bulk $($count:literal)*) => {
-        /// By order.
+        /// The cases of page blocks, by order.
         pub(crate) const CASES: &[Case] = &[
             $(
                 Case::new(BY_PAGE, Side::C, $order, c::pages),

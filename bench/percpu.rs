@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Per-CPU memory, as in the kernel's own test_vmalloc. It has no sites: what it takes is in the
-//! kernel's own statistics.
+//! Per-CPU memory, as in the kernel's own test_vmalloc. It has no sites: the kernel's own
+//! statistics contain its bytes.
 
 use crate::{
     c,
@@ -13,7 +13,7 @@ use crate::{
 use kalloc::sys::percpu::PerCpu;
 use kernel::prelude::*;
 
-/// Allocates many, then frees them.
+/// Allocates `n` blocks, then frees them.
 #[inline(never)]
 fn many<const WORDS: usize>(n: usize) -> Result {
     let mut live = KVVec::with_capacity(n, GFP_KERNEL)?;
@@ -27,7 +27,7 @@ const PCPU: &str = "pcpu_alloc_test";
 
 macro_rules! sizes {
     ($($size:literal)*) => {
-        /// By size in bytes.
+        /// The cases of per-CPU memory, by size in bytes.
         pub(crate) const CASES: &[Case] = &[
             $(
                 Case::new(PCPU, Side::C, $size, c::percpu),

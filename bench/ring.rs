@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pages that go from one CPU to another through a ring: Brouer's page_bench05.
+//! Pages that one CPU passes to another through a ring: Brouer's page_bench05.
 //!
-//! C has the kernel's ring of pointers. A ring of owners is one of places here, with a lock that is taken
-//! for each of them as well.
+//! The C side uses the kernel's ring of pointers. The Rust side uses a ring of owners, whose lock
+//! is taken for each block as well.
 
 use crate::{
     c,
@@ -26,11 +26,11 @@ use kernel::{
 };
 
 kalloc::sites! {
-    /// What is in the rings.
+    /// The blocks in the rings.
     Blocks: pages, "bench_ring";
 }
 
-/// A block whose bytes nobody reads.
+/// A block whose bytes are never read.
 type Uninit = Pages<Blocks, MaybeUninit<u8>>;
 
 struct Ring {
@@ -53,7 +53,7 @@ impl Ring {
         KBox::pin_init(new_spinlock!(ring), GFP_KERNEL)
     }
 
-    /// Puts a block in; a full ring drops it.
+    /// Puts a block into the ring; a full ring drops it.
     fn produce(&mut self, block: Uninit) {
         if let Some(place) = self.places.get_mut(self.produced) {
             *place = Some(block);
@@ -61,7 +61,7 @@ impl Ring {
         }
     }
 
-    /// Takes the next block out.
+    /// Takes the next block out of the ring.
     fn consume(&mut self) -> Option<Uninit> {
         let block = self.places.get_mut(self.consumed)?.take();
         self.consumed += 1;
@@ -69,7 +69,7 @@ impl Ring {
     }
 }
 
-/// Each CPU makes `n` blocks; then each frees those of the next one.
+/// Allocates `n` blocks on each CPU; then each CPU frees those of the next one.
 #[inline(never)]
 fn ring(_: &Fixture, n: usize, order: usize) -> Result {
     let order = Order::new(u32::try_from(order)?)?;
@@ -99,7 +99,7 @@ const RING: &str = "page_bench05";
 
 macro_rules! orders {
     ($($order:literal)*) => {
-        /// By order.
+        /// The cases of rings, by order.
         pub(crate) const CASES: &[Case] = &[
             $(
                 Case::new(RING, Side::C, $order, c::pages_ring).on_cpus().times(100),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the file remembers between a write and a read.
+//! The state of the file between a write and a read.
 
 use crate::{
     case::{
@@ -26,7 +26,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// No results.
+    /// Returns a state without results.
     pub(crate) fn new(fixture: Fixture) -> Self {
         State {
             fixture,
@@ -34,12 +34,12 @@ impl State {
         }
     }
 
-    /// Runs the group that was written.
+    /// Runs the group of a write.
     ///
     /// # Errors
     ///
     /// - [`EINVAL`] if there is no group of that name.
-    /// - A case's own.
+    /// - The error of a case.
     pub(crate) fn command(&mut self, text: &[u8]) -> Result {
         let name = core::str::from_utf8(text).map_err(|_| EINVAL)?.trim();
 
@@ -59,7 +59,7 @@ impl State {
         Ok(())
     }
 
-    /// Writes the results, one a line, or the names of the groups.
+    /// Writes the results, one per line, or the names of the groups.
     pub(crate) fn show(&self, f: &mut Output) -> fmt::Result {
         if self.results.is_empty() {
             f.write_str("# write one of:")?;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Using what was allocated.
+//! Writes to allocated memory.
 
 use core::mem::MaybeUninit;
 
-/// Writes the first byte of `place`, which the compiler must let happen.
+/// Writes the first byte of `place`. The compiler cannot remove this write.
 #[inline(always)]
 pub(crate) fn touch<T>(place: &mut MaybeUninit<T>) {
     const { assert!(size_of::<T>() > 0) };
-    // SAFETY: The place is borrowed, has that byte, and takes any bytes.
+    // SAFETY: The place is borrowed mutably, is not empty, and may hold any bytes.
     unsafe { place.as_mut_ptr().cast::<u8>().write_volatile(0) };
 }
 

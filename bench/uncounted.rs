@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The calls that kalloc makes, without the counting: the difference is what counting costs.
+//! The calls of kalloc without counting: the difference is the cost of counting.
 
 use core::{
     alloc::Layout,
@@ -24,11 +24,12 @@ use kernel::{
     prelude::*, //
 };
 
-/// kmalloc as kalloc has it.
+/// The kmalloc allocator of kalloc, without counting.
 pub(crate) struct Uncounted;
 
-// SAFETY: By the guarantees of the source, whose blocks these are, with sizes padded to a multiple of
-// the alignment. There is no `realloc` of a block: it fails and leaves the block alone.
+// SAFETY: The blocks are those of the source, which guarantees their validity. Sizes are padded to
+// a multiple of the alignment, so that blocks satisfy their layout. `realloc` of a block fails and
+// leaves the block unchanged.
 unsafe impl Allocator for Uncounted {
     const MIN_ALIGN: usize = <family::Kmalloc as Source>::MIN_ALIGN;
 
@@ -38,7 +39,7 @@ unsafe impl Allocator for Uncounted {
         if layout.size() == 0 {
             return Err(AllocError);
         }
-        // SAFETY: Just padded, and not 0.
+        // SAFETY: The layout is padded, and its size is not 0.
         let ptr = unsafe {
             family::Kmalloc::alloc(Request {
                 layout,
@@ -68,7 +69,8 @@ unsafe impl Allocator for Uncounted {
     #[inline(always)]
     unsafe fn free(ptr: NonNull<u8>, layout: Layout) {
         if layout.size() != 0 {
-            // SAFETY: A live block of the source, by the requirements of this function.
+            // SAFETY: The caller guarantees that `ptr` is a live block of the source, which is not
+            // used afterwards.
             unsafe { family::Kmalloc::free(ptr) };
         }
     }

@@ -21,7 +21,7 @@ use kernel::{
 };
 
 kalloc::sites! {
-    /// What grows.
+    /// The growing arrays.
     Words: kmalloc([u64]), "bench_words";
 }
 
@@ -39,7 +39,7 @@ fn push<A: Allocator>(_: &Fixture, n: usize, len: usize) -> Result {
 
 const PUSH: &str = "push";
 
-/// The cases.
+/// The cases of growing arrays.
 pub(crate) const CASES: &[Case] = &[
     Case::new(PUSH, Side::C, 1024, c::push).times(20).of(1024),
     Case::new(PUSH, Side::Kalloc, 1024, push::<Kmalloc<Words>>)

@@ -38,7 +38,7 @@ const NO_BLOCK: &str = "no_block_alloc_test";
 const RANDOM: &str = "random_size_alloc_test";
 const RESIZED: &str = "vrealloc_test";
 
-/// What test_vmalloc has live in its longest list.
+/// The number of live blocks in the longest list of test_vmalloc.
 const LONG: usize = 15_000;
 
 type Page = [u8; PAGE_SIZE];
@@ -51,7 +51,7 @@ fn nowait<A: Allocator>(_: &Fixture, n: usize, _: usize) -> Result {
     Ok(())
 }
 
-/// From 1 to 100 pages, the same sequence on each side.
+/// Allocates and frees 1 to 100 pages, in the same sequence on each side.
 #[inline(never)]
 fn random<A: Allocator>(_: &Fixture, n: usize, seed: usize) -> Result {
     // CAST: The seed is a small number.
@@ -65,7 +65,7 @@ fn random<A: Allocator>(_: &Fixture, n: usize, seed: usize) -> Result {
     Ok(())
 }
 
-/// One page, four, one, half of one, one.
+/// Resizes a block to one page, four, one, half a page, and one.
 #[inline(never)]
 fn resized(_: &Fixture, n: usize, page: usize) -> Result {
     for _ in 0..n {
@@ -88,7 +88,7 @@ macro_rules! sizes {
             Buffers: vmalloc([u8]), "bench_vmalloc_any";
         }
 
-        /// By size in pages.
+        /// The cases of vmalloc, by size in pages.
         pub(crate) const CASES: &[Case] = &[
             $(
                 Case::new(FIXED, Side::C, $pages, c::vmalloc).times($n),
@@ -103,7 +103,7 @@ macro_rules! sizes {
     };
 }
 
-// Fewer of the large ones: no round frees so much that ranges are given up within it.
+// Large sizes have fewer iterations, so that no round frees enough to purge ranges within it.
 sizes! {
     Pages1 1 x 400 "bench_vmalloc_1"
     Pages4 4 x 200 "bench_vmalloc_4"
@@ -113,7 +113,7 @@ sizes! {
     Pages1024 1024 x 4 "bench_vmalloc_1024"
 }
 
-/// The others of test_vmalloc that modules can do; the parameter is theirs.
+/// The other cases of test_vmalloc that a module can run, with test_vmalloc's parameters.
 pub(crate) const OTHERS: &[Case] = &[
     Case::new(FULL_FIT, Side::C, 1, c::vmalloc)
         .times(400)

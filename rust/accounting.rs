@@ -8,8 +8,8 @@
 //! | [`site`] | a named allocation site; [`sites!`](crate::sites) declares it |
 //! | [`stats`] | the counters of a site, and their sums over all CPUs |
 //!
-//! An owner type counts at its site and does not use the registry. A file reads the registry and does not
-//! use the owner types.
+//! An owner type counts at its site, and does not use the registry. A file reads the registry, and
+//! does not use the owner types.
 
 #[doc(hidden)]
 pub mod call_site;

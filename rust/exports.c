@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Exports the crate's symbols and the C helpers to other modules. Rust cannot
- * say EXPORT_SYMBOL(); the list is generated from the objects, see Kbuild.
+ * Exports the crate's symbols and the C helpers to other modules. Rust has no
+ * EXPORT_SYMBOL(); the list is generated from the objects, see Kbuild.
  */
 
 #include <linux/export.h>

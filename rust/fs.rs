@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files in `/proc` and debugfs: the abstractions for drivers, and the files of kalloc itself.
+//! Files in `/proc` and debugfs: the abstractions for drivers, and kalloc's own files.
 //!
 //! | module | contents |
 //! |---|---|

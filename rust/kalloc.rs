@@ -10,9 +10,9 @@
 //! | slab caches | [`KmemCache`] with [`Object`](slab::Object) and [`Batch`](slab::Batch), [`ConstructedCache`](slab::ConstructedCache), [`RcuCache`](slab::RcuCache) | [`slab`] |
 //! | page blocks | [`Pages`], [`FreePages`], [`ExactPages`], [`CompoundPages`], [`SharedPages`], [`PageArray`], [`Mapping`] | [`page`], [`mm::vmap`] |
 //!
-//! Each owner type frees its memory on drop. A type parameter names the allocation *site* that counts the
-//! memory. A driver declares its sites with [`sites!`] and [`register`]s them; each site is then a row of
-//! `/proc/kallocinfo`, in the format of `/proc/slabinfo`.
+//! Each owner type frees its memory on drop. A type parameter names the allocation *site* that
+//! counts the memory. A driver declares its sites with [`sites!`], and [`register`]s them. Each
+//! site is then a row of `/proc/kallocinfo`, in the format of `/proc/slabinfo`.
 //!
 //! # Layers
 //!
@@ -32,12 +32,13 @@
 //!                 sys              bindings, contexts, flags, per-CPU values, work items
 //! ```
 //!
-//! An allocation goes down on the left: a driver's call, the owner type, the site's counters, C. A read goes
-//! down on the right: the file, the registry, the site's counters. The left side does not use the right
-//! side, nor the right side the left side.
+//! An allocation runs down the left side: the driver's call, the owner type, the site's counters,
+//! C. A read runs down the right side: the file, the registry, the site's counters. Neither side
+//! uses the other.
 //!
-//! A driver imports [`prelude`]. The [pages beside this](../index.html) start with a
-//! [tutorial](../tutorial/first-driver.html), and tell [which allocator to use](../reference/allocators.html).
+//! A driver imports [`prelude`]. The [documentation](../index.html) has a
+//! [tutorial](../tutorial/first-driver.html) and a guide to [choosing an
+//! allocator](../reference/allocators.html).
 
 use kernel::prelude::*;
 
@@ -105,7 +106,7 @@ module! {
     params: {
         sample_ms: u32 {
             default: 1000,
-            description: "How often to look for high-water marks, in ms; 0: only when a file is read",
+            description: "Interval between samples of the high watermarks, in ms; 0: only when a file is read",
         },
     },
 }

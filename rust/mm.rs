@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Mappings of memory, and the properties of its pages.
+//! Mappings of memory, and properties of its pages.
 //!
 //! | module | contents |
 //! |---|---|

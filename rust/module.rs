@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module kalloc.ko: the order in which its parts start and end, and the notifier that tells them
-//! when another module is unloaded.
+//! The module kalloc.ko: the order of initialization and cleanup of its parts, and the notifier for
+//! the unload of other modules.
 //!
 //! C header: [`include/linux/module.h`](srctree/include/linux/module.h)
 
@@ -60,7 +60,8 @@ impl kernel::InPlaceModule for KallocModule {
         try_pin_init!(Self {
             // SAFETY: A module is initialized once, and this comes first.
             layers <- unsafe { Layers::new() },
-            // SAFETY: A module is initialized once. No other module can call a function of this one yet.
+            // SAFETY: A module is initialized once. No other module can call a function of this one
+            // yet.
             _debugfs: unsafe { debugfs::Root::new() },
             sites <- debugfs::SeqFile::new(module, c"sites", sites::Text),
             sites_json <- debugfs::SeqFile::new(module, c"sites.json", sites::Json),
@@ -82,9 +83,9 @@ struct Layers {
     notifier: Opaque<bindings::notifier_block>,
 }
 
-// SAFETY: The notifier block is not touched between registration and drop.
+// SAFETY: Only the module loader accesses the notifier block between registration and drop.
 unsafe impl Send for Layers {}
-// SAFETY: The notifier block is not touched between registration and drop.
+// SAFETY: Only the module loader accesses the notifier block between registration and drop.
 unsafe impl Sync for Layers {}
 
 impl Layers {
@@ -92,10 +93,10 @@ impl Layers {
     ///
     /// # Safety
     ///
-    /// Must be called once, before any other part of the module is used.
+    /// The caller must call this once, before it uses any other part of the module.
     unsafe fn new() -> impl PinInit<Self, Error> {
-        // SAFETY: By the requirement of this function, each is called once and before anything else of
-        // its file.
+        // SAFETY: By the requirement of this function, each `init` is called once, and before any
+        // other function of its file.
         unsafe {
             deferred_free::init();
             registry::init();
@@ -121,10 +122,10 @@ impl Layers {
 #[pinned_drop]
 impl PinnedDrop for Layers {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: Registered in `new`.
+        // SAFETY: `new` has registered the notifier.
         unsafe { bindings::unregister_module_notifier(self.notifier.get()) };
-        // Each module with sites or files depends on this one, so that none is left. Their memory and
-        // the work items are.
+        // Each module with sites or files depends on this one, so none of them is loaded any more.
+        // Only the memory of the lists and the work items are left.
         deferred_free::exit();
         watermark::exit();
         registry::exit();
@@ -134,13 +135,13 @@ impl PinnedDrop for Layers {
 
 /// Removes the files and sites of a module that is unloaded.
 ///
-/// The module loader calls this when a module changes its state. `MODULE_STATE_GOING` comes after the
-/// module's exit function has returned, or its init function has failed: by the kernel's own rules, none
-/// of its code runs any more, and all of its memory is still there.
+/// The module loader calls this on each state change of a module. `MODULE_STATE_GOING` follows the
+/// return of the module's exit function, or the failure of its init function. By the kernel's
+/// rules, none of the module's code runs any more, and all of its memory still exists.
 ///
 /// # Safety
 ///
-/// For the module loader only, with the module in question.
+/// Only the module loader may call this, with the module whose state changes.
 unsafe extern "C" fn on_module_state(
     _: *mut bindings::notifier_block,
     state: c_ulong,

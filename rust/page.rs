@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Blocks of pages straight from the page allocator.
+//! Blocks of pages from the page allocator.
 //!
-//! A block of order `n` is `2^n` physically contiguous pages. [`Pages`] holds one by its
-//! `struct page`, [`FreePages`] by its address; they differ in what C calls them through, and in
-//! what is at hand without a conversion. [`ExactPages`] is any number of contiguous pages.
-//! [`CompoundPages`] can be [`share`](CompoundPages::share)d, by any number of [`SharedPages`].
-//! [`PageArray`] holds single pages, allocated in bulk, anywhere in memory.
+//! A block of order `n` is `2^n` physically contiguous pages. [`Pages`] holds a block by its
+//! `struct page`, [`FreePages`] by its address. The two differ in the C functions that they call,
+//! and in the value that needs no conversion. [`ExactPages`] is any number of contiguous pages.
+//! [`CompoundPages`] can be [`share`](CompoundPages::share)d by any number of [`SharedPages`].
+//! [`PageArray`] holds single pages, allocated in bulk from anywhere in memory.
 //!
 //! | C | here |
 //! |---|---|
@@ -15,19 +15,20 @@
 //! | `alloc_pages_exact`, `free_pages_exact` | [`ExactPages::zeroed`], [`ExactPages::uninit`], drop |
 //! | `split_page` | [`split_pages`](Block::split_pages) |
 //! | `__GFP_COMP`, `get_page`, `put_page` | [`CompoundPages`], [`SharedPages`], [`PageRef`] |
-//! | `copy_from_user` | [`read_from`](Block::read_from); any slice, once it is initialised |
+//! | `copy_from_user` | [`read_from`](Block::read_from); any slice, once it is initialized |
 //! | `alloc_pages_bulk` | [`PageArray::zeroed`] |
 //! | `kmap_local_page`, `kunmap_local` | [`PageArray::read`], [`PageArray::write`] and others |
 //!
-//! Blocks come from the direct mapping: `__GFP_HIGHMEM` is ignored for them. Only a [`PageArray`] may
-//! have pages that are not in it.
+//! Blocks come from the direct map: `__GFP_HIGHMEM` is ignored for them. Only a [`PageArray`] can
+//! have pages outside it.
 //!
 //! # Context
 //!
-//! Allocating may sleep unless the flags say otherwise. Freeing never sleeps, and where the caller may not
-//! sleep it is bounded: a worker frees what C would free page by page ([`PageArray`], [`ExactPages`],
-//! [`Split`]), and compound pages of the largest order. With `CONFIG_PREEMPT_RT` other blocks are freed where
-//! they [may be allocated](crate::sys::context::can_allocate).
+//! Allocating may sleep unless the flags forbid it. Freeing never sleeps, and its latency is
+//! bounded in atomic context: a worker frees the blocks that C would free page by page
+//! ([`PageArray`], [`ExactPages`], [`Split`]), and compound pages of the largest order. With
+//! `CONFIG_PREEMPT_RT`, other blocks must be freed in a context that [may
+//! allocate](crate::sys::context::can_allocate).
 //!
 //! C header: [`include/linux/gfp.h`](srctree/include/linux/gfp.h)
 
@@ -115,7 +116,7 @@ impl Family for family::PageAlloc {
     }
 }
 
-/// A site of page blocks: short for the bound on the [`Tag`].
+/// A site of page blocks: an abbreviation of the bound on the [`Tag`].
 ///
 /// # Examples
 ///
@@ -137,7 +138,7 @@ pub trait PageSite: Tag<Family = family::PageAlloc> {}
 
 impl<S: Tag<Family = family::PageAlloc>> PageSite for S {}
 
-/// What a block's bytes are: `u8`, or `MaybeUninit<u8>` until they are written.
+/// The type of a block's bytes: `u8`, or `MaybeUninit<u8>` until they are written.
 ///
 /// # Examples
 ///
@@ -147,7 +148,7 @@ impl<S: Tag<Family = family::PageAlloc>> PageSite for S {}
 ///     Order, Pages,
 /// };
 ///
-/// /// Says where a block is, be it initialised or not.
+/// /// Returns the page frame number of a block, initialized or not.
 /// fn pfn<S: PageSite, T: Byte>(block: &Pages<S, T>) -> usize {
 ///     block.pfn()
 /// }
@@ -165,7 +166,7 @@ pub trait Byte: sealed::Byte {}
 
 impl<T: sealed::Byte> Byte for T {}
 
-/// What only this module may implement.
+/// Traits that only this module can implement.
 mod sealed {
     use super::MaybeUninit;
 
@@ -175,9 +176,9 @@ mod sealed {
     impl Byte for MaybeUninit<u8> {}
 }
 
-/// A block of pages by its `struct page`, counted at site `S`.
+/// A block of pages, held by its `struct page` and counted at site `S`.
 ///
-/// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+/// `T` is `u8` for initialized memory, else `MaybeUninit<u8>`.
 ///
 /// # Examples
 ///
@@ -197,9 +198,9 @@ mod sealed {
 /// ```
 pub type Pages<S, T = u8> = Block<ByPage, S, T>;
 
-/// A block of pages by its address, counted at site `S`.
+/// A block of pages, held by its address and counted at site `S`.
 ///
-/// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+/// `T` is `u8` for initialized memory, else `MaybeUninit<u8>`.
 ///
 /// # Examples
 ///
@@ -219,9 +220,9 @@ pub type Pages<S, T = u8> = Block<ByPage, S, T>;
 /// ```
 pub type FreePages<S, T = u8> = Block<ByAddress, S, T>;
 
-/// Any number of contiguous pages, up to those of [`Order::MAX`], counted at site `S`.
+/// Any number of contiguous pages, at most those of [`Order::MAX`], counted at site `S`.
 ///
-/// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+/// `T` is `u8` for initialized memory, else `MaybeUninit<u8>`.
 ///
 /// # Examples
 ///
@@ -240,10 +241,12 @@ pub type FreePages<S, T = u8> = Block<ByAddress, S, T>;
 /// ```
 pub type ExactPages<S, T = u8> = Block<ByCount, S, T>;
 
-/// A compound page, counted at site `S`: a block that has a single count of references, so that it
-/// can be [`share`](Block::share)d once it is initialised.
+/// A compound page, counted at site `S`.
 ///
-/// `T` is `u8` for memory that is initialised, else `MaybeUninit<u8>`.
+/// All pages of the block have one reference count, so that the block can be
+/// [`share`](Block::share)d once it is initialized.
+///
+/// `T` is `u8` for initialized memory, else `MaybeUninit<u8>`.
 ///
 /// # Examples
 ///
@@ -264,9 +267,9 @@ pub type CompoundPages<S, T = u8> = Block<ByFolio, S, T>;
 
 /// An owned block of contiguous pages: a slice of bytes, freed on drop.
 ///
-/// Initialised bytes can be copied to user space as from any slice
-/// ([`UserSliceWriter::write_slice`](kernel::uaccess::UserSliceWriter::write_slice)); others do not
-/// compile there.
+/// Initialized bytes can be copied to user space like any slice
+/// ([`UserSliceWriter::write_slice`](kernel::uaccess::UserSliceWriter::write_slice)). Copying
+/// uninitialized bytes does not compile.
 ///
 /// # Examples
 ///
@@ -278,10 +281,10 @@ pub type CompoundPages<S, T = u8> = Block<ByFolio, S, T>;
 ///     Rings: pages, "doc_block";
 /// }
 ///
-/// // Not zeroed first, as all of it is written.
+/// // The block is not zeroed first, because all of it is written.
 /// let ring = Pages::<Rings, _>::uninit(Order::of::<1>(), GFP_KERNEL)?.fill(0xff);
 /// assert_eq!((ring.order().pages(), ring.len()), (2, 2 * PAGE_SIZE));
-/// // What a device is told of it.
+/// // The address that a driver passes to a device.
 /// assert_eq!(ring.phys(), ring.pfn() as u64 * PAGE_SIZE as u64);
 /// pr_info!(
 ///     "ring on node {}, in zone {}\n",
@@ -297,7 +300,7 @@ pub type CompoundPages<S, T = u8> = Block<ByFolio, S, T>;
 /// # Invariants
 ///
 /// - `handle` holds a live block of `size` that nothing else owns.
-/// - Its bytes are valid as `T`s.
+/// - The bytes of the block are valid as `T`s.
 pub struct Block<H: AnyHandle, S: PageSite, T: Byte = u8> {
     handle: H,
     size: H::Size,
@@ -313,16 +316,16 @@ impl<H: AnyHandle, S: PageSite> Block<H, S> {
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no such block.
+    /// [`AllocError`] if the allocation fails.
     #[inline]
     pub fn zeroed(size: H::Size, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
-        // SAFETY: The block comes zeroed.
+        // SAFETY: `Gfp::ZERO` has the page allocator zero the block, so all bytes are initialized.
         Ok(unsafe { Block::uninit(size, gfp.into() | Gfp::ZERO)?.assume_init() })
     }
 }
 
 impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
-    /// Allocates a block and leaves in it whatever was there.
+    /// Allocates a block without initializing it.
     ///
     /// # Context
     ///
@@ -330,11 +333,11 @@ impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no such block.
+    /// [`AllocError`] if the allocation fails.
     #[inline(always)]
     pub fn uninit(size: H::Size, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
         let gfp = gfp.into();
-        // SAFETY: What comes of it is counted.
+        // SAFETY: This crate calls it, and counts the block below.
         let Some(handle) = (unsafe { H::alloc(size, gfp) }) else {
             site::count_failure::<S>(gfp, false);
             return Err(AllocError);
@@ -348,14 +351,14 @@ impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
         })
     }
 
-    /// Sets every byte.
+    /// Sets every byte to `byte`.
     pub fn fill(mut self, byte: u8) -> Block<H, S> {
         (*self).fill(MaybeUninit::new(byte));
-        // SAFETY: Just done.
+        // SAFETY: `fill` wrote every byte.
         unsafe { self.assume_init() }
     }
 
-    /// Fills the block from user space, and with zeroes from where `reader` ends.
+    /// Fills the block from user space, and the rest with zeroes if `reader` is shorter.
     ///
     /// # Context
     ///
@@ -363,7 +366,7 @@ impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
     ///
     /// # Errors
     ///
-    /// Gives the block back with [`EFAULT`] if there is no such memory in user space.
+    /// Returns the block with [`EFAULT`] if the user memory is not readable.
     ///
     /// # Examples
     ///
@@ -375,7 +378,7 @@ impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
     ///     Writes: pages, "doc_read_from";
     /// }
     ///
-    /// /// What a driver's `write` does with the bytes of a process.
+    /// /// Copies the bytes of a process into a block, like a driver's `write`.
     /// fn take(reader: &mut UserSliceReader) -> Result<Pages<Writes>> {
     ///     let block = Pages::uninit(Order::for_bytes(reader.len())?, GFP_KERNEL)?;
     ///     block.read_from(reader).map_err(|(_, error)| error)
@@ -392,11 +395,12 @@ impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
             return Err((self, error));
         }
         rest.fill(MaybeUninit::new(0));
-        // SAFETY: All bytes were written: these by `read_raw`, which guarantees it, those just now.
+        // SAFETY: All bytes are written: `read_raw` guarantees that it wrote `copied`, and `fill`
+        // wrote `rest`.
         Ok(unsafe { self.assume_init() })
     }
 
-    /// Takes the block as initialised.
+    /// Converts the block into an initialized one.
     ///
     /// # Safety
     ///
@@ -423,8 +427,8 @@ impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
     #[inline]
     pub unsafe fn assume_init(self) -> Block<H, S> {
         let this = ManuallyDrop::new(self);
-        // INVARIANT: The block is moved out of `self`; the bytes are initialised by the
-        // requirement of this function.
+        // INVARIANT: The block is moved out of `self`. The caller guarantees that all bytes are
+        // initialized.
         Block {
             handle: this.handle,
             size: this.size,
@@ -434,7 +438,7 @@ impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
 }
 
 impl<H: Handle, S: PageSite, T: Byte> Block<H, S, T> {
-    /// The block's order.
+    /// Returns the block's order.
     #[inline]
     pub fn order(&self) -> Order {
         self.size
@@ -442,27 +446,27 @@ impl<H: Handle, S: PageSite, T: Byte> Block<H, S, T> {
 }
 
 impl<H: AnyHandle, S: PageSite, T: Byte> Block<H, S, T> {
-    /// The page frame number of the first page. The others follow it.
+    /// Returns the page frame number of the first page. The other pages follow it.
     pub fn pfn(&self) -> usize {
-        // SAFETY: By the invariants, the page is live.
+        // SAFETY: By the type invariants, the page is live.
         unsafe { bindings::kalloc_helper_page_to_pfn(self.handle.page().as_ptr()) as usize }
     }
 
-    /// The physical address of the first byte.
+    /// Returns the physical address of the first byte.
     pub fn phys(&self) -> u64 {
         // CAST: Both are 64 bits wide at most.
         self.pfn() as u64 * PAGE_SIZE as u64
     }
 
-    /// The id of the NUMA node that the block is on.
+    /// Returns the ID of the NUMA node that the block is on.
     pub fn node(&self) -> i32 {
-        // SAFETY: By the invariants, the page is live.
+        // SAFETY: By the type invariants, the page is live.
         unsafe { bindings::page_to_nid(self.handle.page().as_ptr()) }
     }
 
-    /// The zone that the block is in.
+    /// Returns the zone that the block is in.
     pub fn zone(&self) -> Zone {
-        // SAFETY: By the invariants, the page is live.
+        // SAFETY: By the type invariants, the page is live.
         unsafe { Zone::of(self.handle.page().as_ptr()) }
     }
 }
@@ -473,8 +477,8 @@ impl<H: AnyHandle, S: PageSite, T: Byte> Deref for Block<H, S, T> {
     #[inline]
     fn deref(&self) -> &[T] {
         let start = self.handle.address().cast::<T>().as_ptr();
-        // SAFETY: By the invariants, the block is mapped there, valid as `T`s, which are bytes,
-        // and borrowed.
+        // SAFETY: By the type invariants, the block is mapped at `start` and valid as `T`s, which
+        // are bytes. The borrow of `self` keeps it alive and unwritten.
         unsafe { core::slice::from_raw_parts(start, self.size.bytes()) }
     }
 }
@@ -483,7 +487,8 @@ impl<H: AnyHandle, S: PageSite, T: Byte> DerefMut for Block<H, S, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         let start = self.handle.address().cast::<T>().as_ptr();
-        // SAFETY: As for `deref`; `self` is borrowed mutably.
+        // SAFETY: By the type invariants, the block is mapped at `start` and valid as `T`s, which
+        // are bytes. The mutable borrow of `self` keeps it alive and excludes other accesses.
         unsafe { core::slice::from_raw_parts_mut(start, self.size.bytes()) }
     }
 }
@@ -492,7 +497,7 @@ impl<H: AnyHandle, S: PageSite, T: Byte> Drop for Block<H, S, T> {
     #[inline(always)]
     fn drop(&mut self) {
         site::count_free::<S>(self.size.bytes(), self.size.bytes());
-        // SAFETY: By the invariants, the block is live, ours, and of that size.
+        // SAFETY: By the type invariants, the block is live, owned by `self`, and of this size.
         unsafe { self.handle.free(self.size) };
     }
 }

@@ -2,9 +2,9 @@
 
 //! The imports of a driver, in one line.
 //!
-//! It contains the kernel crate's prelude, but [`KBox`] and the other owner types are those of this crate,
-//! which name an allocation site. A driver that also uses uncounted ones names them by path
-//! (`kernel::alloc::KBox`).
+//! The module contains the kernel crate's prelude, with one difference: [`KBox`] and the other
+//! owner types are those of this crate, which name an allocation site. A driver that also needs the
+//! uncounted types names them by path (`kernel::alloc::KBox`).
 //!
 //! # Examples
 //!

@@ -15,23 +15,27 @@
 //! | `kmem_cache_destroy` | drop of the [`KmemCache`] |
 //!
 //! The site gives a cache its name and its type, and has at most one cache at a time. Caches are
-//! never merged with others, so that `/proc/slabinfo` has a row of that name, too.
+//! never merged, so that `/proc/slabinfo` has a row of that name, too.
 //!
-//! An object holds its cache, and goes back to it when dropped: it cannot be freed into another,
-//! nor outlive its own. An [`Object`] borrows the cache, which costs nothing; an [`ArcObject`]
-//! shares it, and may be kept anywhere.
+//! An object holds its cache, and is given back to it on drop. It can neither be freed into another
+//! cache nor outlive its own. An [`Object`] borrows the cache, which costs nothing; an
+//! [`ArcObject`] shares it, and can be kept anywhere.
 //!
-//! There are three kinds of caches. The objects of a [`KmemCache`] are made when they are allocated
-//! and dropped when they are freed. Those of a [`ConstructedCache`] are made when their slab is, and
-//! stay made: there, locks and lists need not be initialised again and again. Those of an
-//! [`RcuCache`] may be looked at by readers who hold nothing but the RCU read lock, while they are
-//! freed and become other ones.
+//! There are three kinds of caches:
+//!
+//! - The objects of a [`KmemCache`] are initialized when they are allocated, and dropped when they
+//!   are freed.
+//! - The objects of a [`ConstructedCache`] are initialized with their slab, and stay initialized.
+//!   Locks and lists need not be initialized again for each allocation.
+//! - The objects of an [`RcuCache`] may be read under the RCU read lock alone, while they are freed
+//!   and become other objects.
 //!
 //! # Context
 //!
-//! Creating and shrinking a cache sleeps. Allocating may sleep unless the flags say otherwise.
-//! Freeing never sleeps, nor does dropping a cache: it is destroyed by a worker. With `CONFIG_PREEMPT_RT` objects
-//! are freed where [memory may be had](crate::sys::context::can_allocate).
+//! Creating and shrinking a cache sleeps. Allocating may sleep unless the flags forbid it. Freeing
+//! never sleeps. Dropping a cache does not sleep either, because a worker destroys it. With
+//! `CONFIG_PREEMPT_RT`, objects must be freed in a context that [may
+//! allocate](crate::sys::context::can_allocate).
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
@@ -117,7 +121,7 @@ impl Family for family::SlabCache {
     }
 }
 
-/// A site of a slab cache: short for the bounds on the [`Tag`].
+/// A site of a slab cache: an abbreviation of the bounds on the [`Tag`].
 ///
 /// # Examples
 ///
@@ -127,7 +131,7 @@ impl Family for family::SlabCache {
 ///     KmemCache,
 /// };
 ///
-/// /// A cache whose objects start at a cache line.
+/// /// Creates a cache whose objects start at a cache line.
 /// fn aligned<S: SlabSite>() -> Result<KmemCache<S>> {
 ///     KmemCache::new(Options::new().hwcache_align())
 /// }
@@ -145,7 +149,7 @@ pub trait SlabSite: Tag<Family = family::SlabCache, Object: Sized> {}
 
 impl<S: Tag<Family = family::SlabCache, Object: Sized>> SlabSite for S {}
 
-/// A slab cache of `S::Object`s, counted at site `S` and named after it.
+/// A slab cache of `S::Object`s (`struct kmem_cache`), counted at site `S` and named after it.
 ///
 /// # Examples
 ///
@@ -163,9 +167,9 @@ impl<S: Tag<Family = family::SlabCache, Object: Sized>> SlabSite for S {}
 ///
 /// let cache = Arc::new(KmemCache::<Sessions>::new(Options::new())?, GFP_KERNEL)?;
 /// let first = cache.alloc(Session { id: 1 }, GFP_KERNEL)?;
-/// // The memory first, so that nothing fails once the session is made.
+/// // The memory is reserved first, so that nothing fails once the session is initialized.
 /// let second = cache.reserve(GFP_KERNEL)?.write(Session { id: 2 });
-/// // One that may be kept anywhere, since it shares the cache.
+/// // This object can be kept anywhere, since it shares the cache.
 /// let third = cache.reserve_arc(GFP_KERNEL)?.write(Session { id: 3 });
 /// assert_eq!(first.id + second.id + third.id, 6);
 ///
@@ -179,22 +183,23 @@ impl<S: Tag<Family = family::SlabCache, Object: Sized>> SlabSite for S {}
 ///
 /// # Invariants
 ///
-/// `ptr` is a live cache for objects of `S::Object`'s layout, which no other `KmemCache` has, and
-/// whose objects are freed into it only.
+/// `ptr` is a live cache for objects of `S::Object`'s layout. No other `KmemCache` has it, and its
+/// objects are freed into it only.
 pub struct KmemCache<S: SlabSite> {
     ptr: NonNull<bindings::kmem_cache>,
-    /// Where the cache was opened: `S::site()`.
+    /// The site that opened the cache: `S::site()`.
     site: &'static Site,
-    /// The site's counters, at hand where the cache is: a loop that uses the cache loads them once.
+    /// The site's counters. A copy in the cache lets a loop load the pointer once.
     percpu: PerCpuPtr,
-    /// What of an object may be copied to and from user space.
+    /// The bytes of an object that may be copied to and from user space.
     usercopy: Range<u32>,
     _site: PhantomData<fn() -> S>,
 }
 
-// SAFETY: The cache does its own locking.
+// SAFETY: The C functions of a cache do their own locking, and may be called by any thread.
 unsafe impl<S: SlabSite> Send for KmemCache<S> {}
-// SAFETY: As above.
+// SAFETY: The C functions of a cache do their own locking, and may be called by several threads at
+// once.
 unsafe impl<S: SlabSite> Sync for KmemCache<S> {}
 
 impl<S: SlabSite> KmemCache<S> {
@@ -206,27 +211,27 @@ impl<S: SlabSite> KmemCache<S> {
     ///
     /// # Errors
     ///
-    /// - [`EAGAIN`] where sleeping is known not to be allowed.
-    /// - [`EINVAL`] if the site is not [registered](crate::register), or an option out of range; if the
-    ///   site is named `.` or `..`, which sysfs cannot have; if an object does not fit into the largest
-    ///   slab with all that this kernel keeps with it, for KASAN or `slab_debug=` perhaps.
+    /// - [`EAGAIN`] if the caller is known to be in atomic context.
+    /// - [`EINVAL`] if the site is not [registered](crate::register), or an option is out of range;
+    ///   if the site is named `.` or `..`, which sysfs does not allow; if the largest slab has no
+    ///   room for an object and the metadata of this kernel, for example of KASAN or `slab_debug=`.
     /// - [`EEXIST`] if the site has a cache already, or the kernel has one of that name.
-    /// - [`ENOMEM`] if there is no memory, or another reason the kernel gives.
+    /// - [`ENOMEM`] if there is not enough memory, or the kernel fails for another reason.
     pub fn new(options: Options) -> Result<Self> {
         Self::of(options.spec::<S::Object>()?)
     }
 
-    /// As [`new`](Self::new); of an object, `field` may be copied to and from user space, and nothing
-    /// else: see [`field`].
+    /// Creates the cache of site `S`, with `field` as the usercopy region: only its bytes may be
+    /// copied to and from user space. See [`field!`](crate::field).
     ///
     /// # Context
     ///
-    /// As for `new`.
+    /// Process context; sleeps.
     ///
     /// # Errors
     ///
-    /// As for `new`; and [`EINVAL`] if the offset of `field`, which [`field!`](crate::field) computes, is
-    /// not that of a field within the object.
+    /// The errors of [`new`](Self::new), and [`EINVAL`] if the offset of `field`, which
+    /// [`field!`](crate::field) computes, is not that of a field inside the object.
     pub fn with_usercopy<F: AsBytes>(options: Options, field: Field<S::Object, F>) -> Result<Self> {
         Self::of(Spec {
             usercopy: field.range()?,
@@ -234,14 +239,14 @@ impl<S: SlabSite> KmemCache<S> {
         })
     }
 
-    /// Creates the cache; `spec` is for `S::Object`, and has no constructor.
+    /// Creates the cache. `spec` must be for `S::Object`, without a constructor.
     fn of(spec: Spec) -> Result<Self> {
         let usercopy = spec.usercopy.clone();
         let site = S::site();
-        // SAFETY: A spec made of options is as required; there is no constructor.
+        // SAFETY: A spec from `Options` fits `S::Object`, and has no constructor.
         let ptr = unsafe { create(site, spec)? };
-        // INVARIANT: The cache is new, for that layout, and the site has no other. `Owned`s and
-        // `Slot`s free into the cache that they hold.
+        // INVARIANT: The cache is new and for this layout, and the site has no other one. An
+        // `Owned` and a `Slot` free into the cache that they hold.
         Ok(KmemCache {
             ptr,
             site,
@@ -251,7 +256,7 @@ impl<S: SlabSite> KmemCache<S> {
         })
     }
 
-    /// Takes an object's memory out of the cache, to be [written](Slot::write).
+    /// Reserves the memory of an object, to be [written](Slot::write).
     ///
     /// # Context
     ///
@@ -259,21 +264,21 @@ impl<S: SlabSite> KmemCache<S> {
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no memory.
+    /// [`AllocError`] if the allocation fails.
     #[inline(always)]
     pub fn reserve(&self, gfp: impl Into<Gfp>) -> Result<Slot<S, &Self>, AllocError> {
         Slot::reserve(self, gfp.into())
     }
 
-    /// As [`reserve`](Self::reserve); the slot, and the object made of it, share the cache.
+    /// Reserves the memory of an object. The slot, and the object made in it, share the cache.
     ///
     /// # Context
     ///
-    /// As for `reserve`.
+    /// May sleep, if `gfp` allows it.
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no memory.
+    /// [`AllocError`] if the allocation fails.
     #[inline]
     pub fn reserve_arc(
         self: &Arc<Self>,
@@ -282,7 +287,7 @@ impl<S: SlabSite> KmemCache<S> {
         Slot::reserve(self.clone(), gfp.into())
     }
 
-    /// Allocates an object and moves `value` into it. The value has at most 2 KiB, as for
+    /// Allocates an object and moves `value` into it. The value has at most 2 KiB, like that of
     /// [`Slot::write`].
     ///
     /// # Context
@@ -291,7 +296,7 @@ impl<S: SlabSite> KmemCache<S> {
     ///
     /// # Errors
     ///
-    /// [`Rejected`], with `value` in it, if there is no memory.
+    /// [`Rejected`], with `value` in it, if the allocation fails.
     #[inline]
     pub fn alloc(
         &self,
@@ -308,34 +313,34 @@ impl<S: SlabSite> KmemCache<S> {
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no memory.
+    /// [`AllocError`] if the allocation fails.
     #[inline]
     pub fn zeroed(&self, gfp: impl Into<Gfp>) -> Result<Object<'_, S>, AllocError>
     where
         S::Object: Zeroable,
     {
         let slot = self.reserve(gfp.into() | Gfp::ZERO)?;
-        // SAFETY: All zeroes is a valid `Zeroable`.
+        // SAFETY: All bytes are zero, which is a valid `S::Object`, since it is `Zeroable`.
         Ok(unsafe { slot.assume_init() })
     }
 
-    /// Counts an object, at `COUNTER`, one of [`counter`](crate::accounting::stats::counter)'s.
+    /// Counts an object at `COUNTER`, one of the constants in
+    /// [`counter`](crate::accounting::stats::counter).
     ///
     /// # Safety
     ///
-    /// To be called once for each object that is allocated, and once for each that is freed.
+    /// The caller must count each allocated object once, and each freed object once.
     #[inline(always)]
     unsafe fn count<const COUNTER: usize>(&self) {
         if S::PERCPU {
-            // SAFETY: By the requirement of this function.
+            // SAFETY: The caller counts each allocation and each free once.
             unsafe { S::count_object::<COUNTER>() };
         } else {
             self.percpu.count::<COUNTER>();
         }
     }
 
-    /// Gives slabs without objects back to the page allocator, and those that each CPU keeps at
-    /// hand.
+    /// Gives empty slabs back to the page allocator, including those that each CPU keeps.
     ///
     /// # Context
     ///
@@ -343,46 +348,47 @@ impl<S: SlabSite> KmemCache<S> {
     ///
     /// # Errors
     ///
-    /// [`EAGAIN`] where sleeping is known not to be allowed.
+    /// [`EAGAIN`] if the caller is known to be in atomic context.
     pub fn shrink(&self) -> Result {
-        // SAFETY: By the invariants.
+        // SAFETY: By the type invariants, the cache is live.
         unsafe { shrink(self.ptr) }
     }
 }
 
 impl<S: SlabSite> Drop for KmemCache<S> {
-    /// Gives the cache up. It is destroyed a little later, in a context that may sleep, but before
-    /// the site gets another one, and before its module is gone.
+    /// Gives up the cache. A worker destroys it soon after, in any case before the site gets
+    /// another cache and before the module is unloaded.
     fn drop(&mut self) {
         let leaked = self.site.totals().live();
         if leaked > 0 {
-            // Objects were forgotten, which is safe: they stay valid, and so must the cache. Its
-            // name stays taken.
+            // Objects were forgotten, which is safe: they stay valid, and therefore the cache and
+            // its name stay, too.
             pr_warn!(
                 "cache {}: not destroyed, {leaked} objects were leaked\n",
                 self.site.name()
             );
             return;
         }
-        // No object is left: each holds the cache, and none was forgotten.
+        // No object is left: each one holds the cache, and none was forgotten.
         registry::orphan_cache(self.site);
     }
 }
 
-/// Creates the slab cache of a site. It is to be given up by [`registry::orphan_cache`].
+/// Creates the slab cache of a site, to be given up by [`registry::orphan_cache`].
 ///
 /// # Safety
 ///
-/// As for [`CacheSlot::open`](crate::sys::kmem_cache::CacheSlot::open).
+/// The requirements of [`CacheSlot::open`](crate::sys::kmem_cache::CacheSlot::open).
 ///
 /// # Errors
 ///
-/// As [`KmemCache::new`], but for the options.
+/// The errors of [`KmemCache::new`], except those of the options.
 unsafe fn create(site: &'static Site, spec: Spec) -> Result<NonNull<bindings::kmem_cache>> {
     if context::known_atomic() {
         return Err(EAGAIN);
     }
-    // SAFETY: By the requirements of this function.
+    // SAFETY: The caller fulfills the requirements of `CacheSlot::open`, to which `open_cache`
+    // passes `spec`.
     unsafe { registry::open_cache(site, spec) }
 }
 
@@ -394,17 +400,18 @@ unsafe fn create(site: &'static Site, spec: Spec) -> Result<NonNull<bindings::km
 ///
 /// # Errors
 ///
-/// As [`KmemCache::shrink`].
+/// [`EAGAIN`] if the caller is known to be in atomic context.
 unsafe fn shrink(cache: NonNull<bindings::kmem_cache>) -> Result {
     if context::known_atomic() {
         return Err(EAGAIN);
     }
-    // SAFETY: By the requirement of this function. The result says whether any slab is left.
+    // SAFETY: The caller guarantees that the cache is live. The result only indicates whether any
+    // slab is left.
     unsafe { bindings::kmem_cache_shrink(cache.as_ptr()) };
     Ok(())
 }
 
-/// A value that no memory was there for.
+/// A value that could not be stored, because its allocation failed.
 ///
 /// # Examples
 ///
@@ -419,7 +426,7 @@ unsafe fn shrink(cache: NonNull<bindings::kmem_cache>) -> Result {
 /// }
 ///
 /// let cache = KmemCache::<Nodes>::new(Options::new())?;
-/// // Without memory, the value is not lost.
+/// // If the allocation fails, the value is not lost.
 /// let value = match cache.alloc(7, GFP_NOWAIT) {
 ///     Ok(node) => node.into_inner(),
 ///     Err(Rejected(value)) => value,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Abstractions of the kernel that the kernel crate lacks. Nothing here depends on kalloc's accounting.
+//! Abstractions of the kernel that the kernel crate lacks. This module does not use kalloc's
+//! accounting.
 //!
 //! | module | abstraction |
 //! |---|---|

@@ -4,12 +4,12 @@
 //!
 //! Two files in `/sys/kernel/debug/kalloc/`, for root only:
 //!
-//! * `compare`: what each allocator does here, next to what the textbook says that it does, and
-//!   whether that holds. Everything is measured when the file is read.
+//! * `compare`: the properties of each allocator next to the textbook's claims, and whether these
+//!   hold. Reading the file measures all properties.
 //! * `layout`: the kernel's address space.
 //!
-//! Documentation/reference/compare.rst says what each property means and how it is measured. All of it is
-//! done through kalloc's public API; nothing is left allocated after a read.
+//! Documentation/reference/compare.rst describes each property and its measurement. The module only uses
+//! kalloc's public API, and nothing stays allocated after a read.
 
 use compare::{
     show,
@@ -41,7 +41,7 @@ module! {
     license: "GPL",
 }
 
-/// The module: its two files.
+/// The module with its two files.
 #[pin_data]
 struct Compare {
     #[pin]

@@ -2,10 +2,10 @@
 
 //! Runs workloads through every wrapper of kalloc, on load and on demand.
 //!
-//! It uses nothing but the public API, and is meant to be read as an example of it.
+//! The module only uses kalloc's public API, and serves as an example of it.
 //!
-//! On load, the workloads chosen by the module's parameters run, and leave a few blocks live, so
-//! that `/proc/kallocinfo` has something to show. More on demand:
+//! On load, the module runs the workloads that its parameters select. A few blocks stay live, so
+//! that `/proc/kallocinfo` has something to show. Further workloads run on demand:
 //!
 //! ```text
 //! # cd /sys/kernel/debug/kalloc
@@ -65,7 +65,7 @@ module! {
         },
         size: u32 {
             default: 256,
-            description: "Bytes of a block, where it is not given by a type, 1 to 4194304 (default: 256)",
+            description: "Bytes of a block, unless its type has a fixed size, 1 to 4194304 (default: 256)",
         },
         keep: u32 {
             default: 4,
@@ -74,7 +74,7 @@ module! {
     },
 }
 
-/// The module: a file in debugfs.
+/// The module with its file in debugfs.
 #[pin_data]
 struct Exercise {
     #[pin]
@@ -94,7 +94,7 @@ impl kernel::InPlaceModule for Exercise {
     }
 }
 
-/// The file: shows what came of the last command, and takes another.
+/// The file, which shows the reports of the last command, and takes another one.
 struct File(Arc<State>);
 
 impl Records for File {
@@ -103,13 +103,13 @@ impl Records for File {
     }
 
     fn show(&self, _pos: u64, out: &mut Output) {
-        // An output takes what it is given.
+        // Writing to an output does not fail.
         let _ = self.0.show(out);
     }
 }
 
 impl Commands for File {
-    /// Who was only stopped, and goes on, begins it anew.
+    /// Executes a command. A task that was only stopped restarts the command.
     fn command(&self, text: &[u8]) -> Result {
         let interrupted = |error| if error == EINTR { ERESTARTSYS } else { error };
         self.0.command(text).map_err(interrupted)
@@ -120,8 +120,8 @@ impl Commands for File {
     }
 }
 
-/// Runs what the parameters ask for. Returns what is kept of it, and what to tell.
-#[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
+/// Runs the workloads that the parameters select. Returns the kept blocks and the reports.
+#[expect(clippy::clone_on_copy)] // Linux 7.2 passes a reference to the parameter.
 fn on_load() -> Result<(Kept, Reports)> {
     let plan = Plan::new(
         module_parameters::count.value().clone() as usize,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A resizable hash table that readers search under RCU, to be read as an example of a type-safe cache.
+//! A resizable hash table that readers search under RCU: an example of a type-safe cache.
 //!
 //! The table maps numbers to numbers. A file in debugfs shows and changes it:
 //!
@@ -14,8 +14,8 @@
 //! 45 7=49
 //! ```
 //!
-//! A line shows a bucket and its chain. To find or remove a number that the table does not have fails with
-//! `ENOENT`.
+//! Each line shows a bucket and its chain. `find` and `remove` fail with `ENOENT` if the table does
+//! not have the number.
 
 use kalloc::fs::{
     debugfs::{
@@ -45,9 +45,9 @@ mod hash {
     };
 
     kalloc::sites! {
-        /// Entries, of which readers need a reference to see anything: there is no key.
+        /// Entries. They have no key: readers need a reference to read any part of an entry.
         pub(crate) Entries: cache(TypesafeByRcu<(), table::Entry>), "hash_entry";
-        /// The table that is replaced by a resize.
+        /// Tables, of which a resize replaces the current one.
         pub(crate) Tables: cache(TypesafeByRcu<(), table::Chains>), "hash_table";
         /// The heads of the chains.
         pub(crate) Heads: kvmalloc([RcuLink<Entries>]), "hash_heads";
@@ -62,7 +62,7 @@ module! {
     license: "GPL",
 }
 
-/// The module: a file in debugfs.
+/// The module with its file in debugfs.
 #[pin_data]
 struct Hash {
     #[pin]
@@ -81,7 +81,7 @@ impl kernel::InPlaceModule for Hash {
     }
 }
 
-/// The file. Its first record is a header; others are buckets, counted from 1.
+/// The file. Its first record is a header; the other records are buckets, counted from 1.
 struct File(Arc<Table>);
 
 impl Records for File {

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/kalloc_kv`: keys and values, in memory, for programs that share them.
+//! `/dev/kalloc_kv`: keys and values in memory, for programs that share them.
 //!
-//! A driver as one would write it with kalloc: all memory is counted at sites of its own, user space
-//! is given no more than it may have, and there is no `unsafe` in it.
+//! The module is an example of a driver that uses kalloc. All its memory is counted at its own
+//! sites, user space reads only what it is allowed to, and the code contains no `unsafe`.
 //!
-//! * Keys with their values are objects of a slab cache (`kv/table.rs`), the index is vmalloc memory,
-//!   values are pages (`kv/value.rs`).
-//! * `ioctl()` sets, gets and deletes, by the structure in `kv/kalloc_kv.h`. An open file can be made to
-//!   show one value, which is then read and mapped.
-//! * `/proc/kalloc_kv` lists the keys, with a line about what was done.
+//! * Keys with their values are objects of a slab cache (`kv/table.rs`), the index is vmalloc
+//!   memory, and values are pages (`kv/value.rs`).
+//! * `ioctl()` sets, gets and deletes, with the structure in `kv/kalloc_kv.h`. It can also select
+//!   the value that an open file shows through `read()` and `mmap()`.
+//! * `/proc/kalloc_kv` lists the keys, with a line of statistics.
 //!
-//! A value never changes. A key may get a new one, or go; who reads, or has mapped, the old one, keeps it
-//! as it was. Documentation/reference/samples.rst says what programs can rely on.
+//! A value never changes. A key may get a new value or be deleted; a program that is reading the
+//! old value, or has mapped it, keeps that value unchanged. Documentation/reference/samples.rst describes
+//! the guarantees for programs.
 
 #![deny(unsafe_code)]
 
@@ -81,10 +82,10 @@ module! {
     license: "GPL",
 }
 
-/// Where `open` finds the store.
+/// The store, for `open`.
 static STORE: RcuStatic<Store> = RcuStatic::new();
 
-/// The module. What user space reaches goes first.
+/// The module. The interfaces to user space are dropped first.
 #[pin_data]
 struct KvModule {
     #[pin]
@@ -103,8 +104,8 @@ impl kernel::InPlaceModule for KvModule {
             let store = Store::new()?;
             let listing = Listing(store.clone());
             Ok(try_pin_init!(Self {
-                // Fields are initialised in the order in which they stand here: the store is there
-                // before the first program can open the device.
+                // Fields are initialized in the order in which they are written here. The store is
+                // published before any program can open the device.
                 _store: STORE.publish(store)?,
                 _listing <- ProcFile::new(module, c"kalloc_kv", Mode::OwnerRead, listing),
                 _device <- MiscDeviceRegistration::register(MiscDeviceOptions {
@@ -118,13 +119,13 @@ impl kernel::InPlaceModule for KvModule {
 /// An open file.
 struct Session {
     store: Arc<Store>,
-    /// What it shows.
+    /// The value that the file shows.
     value: SetOnce<Value>,
 }
 
 impl Session {
     fn value(&self) -> Result<&Value> {
-        // ENODATA, as asm-generic/errno.h has it: Linux 7.2 has no name for it in Rust.
+        // `ENODATA`, from asm-generic/errno.h. Linux 7.2 has no name for it in Rust.
         self.value.as_ref().ok_or(Error::from_errno(-61))
     }
 }
@@ -161,7 +162,7 @@ impl MiscDevice for Session {
                     }
                     room.write_slice(bytes)?;
                 }
-                // CAST: At most 64 KiB.
+                // CAST: A value has at most 64 KiB.
                 Ok(bytes.len() as isize)
             }
             request::DELETE => {
@@ -192,11 +193,11 @@ impl MiscDevice for Session {
     }
 }
 
-/// `/proc/kalloc_kv`: a line about the whole, and one for each key.
+/// The file `/proc/kalloc_kv`: a line of statistics, and a line for each key.
 struct Listing(Arc<Store>);
 
 impl Listing {
-    /// The position of the first line. The key at place `n` is at `n + 1`.
+    /// The position of the first line. The key at place `n` has position `n + 1`.
     const HEADER: u64 = 0;
 }
 
@@ -205,7 +206,7 @@ impl Records for Listing {
         if pos == Self::HEADER {
             return Some(pos);
         }
-        // CAST: Both have 64 bits.
+        // CAST: Both types have 64 bits.
         let place = self.0.place_from((pos - 1) as usize)?;
         Some(place as u64 + 1)
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/kalloc_map`: memory of each allocator family, for user space to map and to read.
+//! `/dev/kalloc_map`: memory of each allocator family, for user space to map and read.
 //!
-//! Whoever opens the device gets a block of each family, filled with words that tell where they
-//! are. Reading the file lists the blocks and the page frames that they are in; `mmap()` at a block's
-//! offset shows it, read-only:
+//! Opening the device allocates a block of each family, filled with words that depend on their
+//! offset. Reading the file lists the blocks and their page frames. `mmap()` at a block's offset
+//! maps the block read-only:
 //!
 //! ```text
 //! # exec 3<>/dev/kalloc_map
@@ -16,11 +16,13 @@
 //! …
 //! ```
 //!
-//! The word at each offset of a block is its first one and the offset, added. Writing `renew` gives
-//! up all blocks for new ones, whose words differ: what was mapped before stays as it is, until it
-//! is unmapped. All of it together takes about four MiB at most; then `renew` is `ENOSPC`.
+//! The word at each offset of a block is the sum of its first word and the offset. Writing `renew`
+//! replaces all blocks with new ones, whose words differ. Mappings of the old blocks stay unchanged
+//! until they are unmapped. All blocks together take about four MiB at most; then `renew` fails
+//! with `ENOSPC`.
 //!
-//! The device is root's, since page frame numbers are, and has one user at a time.
+//! Only root can open the device, since page frame numbers are confidential. It has one user at a
+//! time.
 
 use kalloc::{
     mm::{
@@ -81,19 +83,20 @@ module! {
     license: "GPL",
 }
 
-/// Pages of the blocks from slabs, where larger ones come from the page allocator.
+/// The pages of the blocks from slabs. Larger blocks come from the page allocator.
 const SLAB_PAGES: usize = 2;
-/// Pages of the other blocks.
+/// The pages of the other blocks.
 const PAGES: usize = 4;
-/// Pages of the vmalloc block: not a power of two, so that it takes several blocks of pages.
+/// The pages of the vmalloc block. The number is not a power of two, so that the block needs
+/// several blocks of pages.
 const VMALLOC_PAGES: usize = 13;
-/// Bytes that all blocks may take, those that are given up but still mapped included.
+/// The maximum bytes of all blocks, including those that were replaced but are still mapped.
 const LIVE_BYTES: u64 = 4 << 20;
-/// Pages from the beginning of a block to that of the next one, in the file.
+/// The distance in pages between two blocks in the file.
 const SPAN: usize = 16;
 
 kalloc::sites! {
-    /// The block of kmalloc.
+    /// The block from kmalloc.
     Kmallocs: kmalloc([u8]), "map_kmalloc";
     /// The object of a slab cache.
     Objects: cache([PageBytes; SLAB_PAGES]), "map_cache";
@@ -101,11 +104,11 @@ kalloc::sites! {
     PageBlocks: pages, "map_pages";
     /// The block of pages by address.
     FreeBlocks: pages, "map_fpages";
-    /// The block of vmalloc.
+    /// The block from vmalloc.
     Vmallocs: vmalloc([u8]), "map_vmalloc";
 }
 
-/// The module: its device.
+/// The module with its device.
 #[pin_data]
 struct MapModule {
     #[pin]
@@ -125,9 +128,9 @@ impl kernel::InPlaceModule for MapModule {
     }
 }
 
-/// A block of each family.
+/// One block of each family.
 struct Blocks {
-    /// How often the blocks were renewed.
+    /// The number of times that the blocks were renewed.
     age: u64,
     kmalloc: Arc<Array<u8, Kmalloc<Kmallocs>>>,
     cache: Arc<ArcObject<Objects>>,
@@ -144,8 +147,8 @@ impl Blocks {
     ///
     /// # Errors
     ///
-    /// - [`ENOSPC`] if too many that were given up are still mapped.
-    /// - [`ENOMEM`].
+    /// - [`ENOSPC`] if too many replaced blocks are still mapped.
+    /// - [`ENOMEM`] if there is not enough memory.
     fn new(cache: &Arc<KmemCache<Objects>>, age: u64) -> Result<Self> {
         let sites = [
             Kmallocs::site(),
@@ -154,7 +157,7 @@ impl Blocks {
             FreeBlocks::site(),
             Vmallocs::site(),
         ];
-        // Nobody else allocates meanwhile: the device has one user, who holds its lock.
+        // No other task allocates at the same time: the device has one user, which holds its lock.
         if sites
             .iter()
             .map(|site| site.totals().live_bytes)
@@ -192,7 +195,7 @@ impl Blocks {
         })
     }
 
-    /// All blocks, in the order of the file.
+    /// Returns all blocks, in the order of the file.
     fn all(&self) -> [&dyn Mappable; 5] {
         [
             &*self.kmalloc,
@@ -203,7 +206,7 @@ impl Blocks {
         ]
     }
 
-    /// Prepares the mapping of the block that the process asks for.
+    /// Prepares a mapping of the block at the offset of the area.
     fn map<'a>(&self, vma: &'a VmaNew) -> Result<Prepared<'a>> {
         let at = mmap::first_page(vma);
         let first = at % SPAN;
@@ -218,7 +221,7 @@ impl Blocks {
     }
 }
 
-/// The first word of a block: its family's name, and its age.
+/// Returns the first word of a block: the name of its family, and its age.
 fn first_word(index: usize, age: u64) -> u64 {
     let name = Blocks::NAMES
         .get(index)
@@ -230,7 +233,7 @@ fn first_word(index: usize, age: u64) -> u64 {
     name << 32 | (age & 0xfff) << 20
 }
 
-/// The text of a device: blocks, and whether their page frame numbers are shown.
+/// The text of the device: the blocks, and whether it includes their page frame numbers.
 struct Listing<'a>(&'a Blocks, bool);
 
 impl kernel::fmt::Display for Listing<'_> {
@@ -240,7 +243,7 @@ impl kernel::fmt::Display for Listing<'_> {
         for (index, (name, block)) in Blocks::NAMES.iter().zip(blocks.all()).enumerate() {
             let pages = block.pages().unwrap_or(0);
             for (page, pfn) in (0..pages).filter_map(|page| Some((page, block.pfn(page)?))) {
-                // As in `/proc/PID/pagemap`, a hidden number is 0.
+                // Like in `/proc/PID/pagemap`, a hidden number is shown as 0.
                 let pfn = if shows_frames { pfn } else { 0 };
                 writeln!(
                     f,
@@ -261,7 +264,7 @@ struct Map {
     #[pin]
     blocks: Mutex<Blocks>,
     cache: Arc<KmemCache<Objects>>,
-    /// Whether the process that opened the file may see page frame numbers.
+    /// A flag: the process that opened the file may read page frame numbers.
     shows_frames: bool,
 }
 
@@ -297,7 +300,7 @@ impl MiscDevice for Map {
         read::read(kiocb.ki_pos_mut(), iov, text.to_bytes())
     }
 
-    /// Takes `renew`, and nothing else. The new blocks are read from the beginning.
+    /// Accepts only `renew`. The new blocks are read from the beginning.
     fn write_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
         let mut line = [0; 8];
         let length = iov.copy_from_iter(&mut line);

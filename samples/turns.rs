@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What one has at a time, for as long as it takes, while those who wait for it can be interrupted.
+//! A mutual-exclusion slot with interruptible waiting.
 //!
-//! A mutex cannot be given up waiting for: who wants it is not even killed before it is free.
+//! `kernel::sync::Mutex` has no interruptible or killable lock operation, so that a signal could
+//! not end a task's wait for it.
 
 #![deny(unsafe_code)]
 
@@ -16,10 +17,10 @@ use kernel::{
     }, //
 };
 
-/// A value that is lent out.
+/// A value that is lent to one caller at a time.
 #[pin_data]
 pub(crate) struct InterruptibleSlot<T> {
-    /// The value, unless somebody has it.
+    /// The value, or `None` while a caller has it.
     #[pin]
     idle: Mutex<Option<T>>,
     #[pin]
@@ -34,11 +35,13 @@ impl<T: Unpin> InterruptibleSlot<T> {
         })
     }
 
-    /// Calls `f` with the value when nobody else has it. Who waits for it asks `should_continue` whether to.
+    /// Calls `f` with the value once no other caller has it. A waiter calls `should_continue` each
+    /// time it wakes up.
     ///
     /// # Errors
     ///
-    /// [`EINTR`] if there is a signal first; what `should_continue` and `f` return.
+    /// - [`EINTR`] if a signal arrives first.
+    /// - The errors of `should_continue` and `f`.
     pub(crate) fn take(
         &self,
         should_continue: impl Fn() -> Result,
@@ -60,11 +63,12 @@ impl<T: Unpin> InterruptibleSlot<T> {
         result
     }
 
-    /// Has those who wait ask again.
+    /// Makes all waiters call `should_continue` again.
     pub(crate) fn wake(&self) {
-        // Who has asked is waiting then.
+        // After the lock was taken, each task that has called `should_continue` waits for the
+        // notification.
         drop(self.idle.lock());
-        // All of them: a single one might be about to leave for its signal.
+        // All waiters are woken, because a single one might be about to return due to a signal.
         self.returned.notify_all();
     }
 }

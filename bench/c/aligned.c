@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vmalloc with an alignment. A module that has no __vmalloc_node() resizes nothing.
+ * vmalloc with an alignment. Modules cannot call __vmalloc_node(), so that
+ * vrealloc_node_align() allocates a new block here.
  */
 
 #include <linux/align.h>
@@ -24,7 +25,7 @@ static int pair(unsigned long size, unsigned long align)
 	return 0;
 }
 
-/* A block that is aligned to its size. */
+/* Measures a block that is aligned to its size. */
 int kalloc_bench_vmalloc_aligned(unsigned long n, unsigned long size)
 {
 	int ret = 0;
@@ -34,7 +35,10 @@ int kalloc_bench_vmalloc_aligned(unsigned long n, unsigned long size)
 	return ret;
 }
 
-/* Up to 10 pages at up to 4 MiB, the same on each side; a size is a multiple of its alignment. */
+/*
+ * Up to 10 pages, aligned to up to 4 MiB, in the same sequence on each side;
+ * sizes are multiples of it.
+ */
 int kalloc_bench_vmalloc_random_aligned(unsigned long n, unsigned long seed)
 {
 	u32 state = seed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The C side of the benchmarks: plain C as a driver would write it. Rust calls
- * each function by this one signature: do it @n times, with that parameter.
+ * each function by the same signature: run @n iterations, with a parameter.
  */
 #ifndef KALLOC_BENCH_H
 #define KALLOC_BENCH_H
@@ -9,7 +9,7 @@
 #include <linux/compiler.h>
 #include <linux/types.h>
 
-/* What is allocated is used: a byte is written, as on the Rust side. */
+/* Writes a byte of an allocation, as the Rust side does. */
 static __always_inline void touch(void *block)
 {
 	WRITE_ONCE(*(u8 *)block, 0);
@@ -22,7 +22,7 @@ int kalloc_bench_kmalloc_many(unsigned long n, unsigned long size);
 int kalloc_bench_kmalloc_sized(unsigned long n, unsigned long size);
 int kalloc_bench_push(unsigned long n, unsigned long len);
 
-/* What one CPU does, the @nth of those that are online. */
+/* A job of one CPU, the @nth of the online ones. */
 typedef int (*kalloc_bench_job)(void *arg, unsigned int nth);
 
 int kalloc_bench_on_cpus(kalloc_bench_job job, void *arg);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A slab cache of its own, like that of the Rust side.
+ * A slab cache like that of the Rust side.
  */
 
 #include <linux/slab.h>
 
 #include "bench.h"
 
-/* The size of a struct sk_buff, which such benchmarks take for an example. */
+/* The size of a struct sk_buff, the usual example of such benchmarks. */
 #define OBJECT_SIZE	256
 #define MOST		250
 
@@ -40,11 +40,11 @@ int kalloc_bench_cache(unsigned long n, unsigned long param)
 	return 0;
 }
 
-/* How many is known when compiling, as it is on the Rust side. */
+/* The count is known at compile time, as on the Rust side. */
 static __always_inline int one_by_one(unsigned long n, unsigned long count)
 {
 	struct kmem_cache *s = cache;
-	/* Too many for the stack; one case runs at a time. */
+	/* Too large for the stack; only one case runs at a time. */
 	static void *objects[MOST];
 
 	while (n--) {
@@ -106,7 +106,7 @@ int kalloc_bench_cache_one_by_one(unsigned long n, unsigned long count)
 static __always_inline int bulk(unsigned long n, unsigned long count)
 {
 	struct kmem_cache *s = cache;
-	/* Too many for the stack; one case runs at a time. */
+	/* Too large for the stack; only one case runs at a time. */
 	static void *objects[MOST];
 
 	while (n--) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many CPUs at once: Lameter's concurrent tests, and what runs them on both sides.
+ * Lameter's concurrent tests on many CPUs, and the code that runs them for both
+ * sides.
  */
 
 #include <linux/cpu.h>
@@ -27,7 +28,7 @@ static void run(struct work_struct *work)
 	member->ret = member->job(member->arg, member->nth);
 }
 
-/* Does the job on every CPU that is online, at the same time; the first error, if there is one. */
+/* Runs the job on every online CPU at the same time. Returns the first error, or 0. */
 int kalloc_bench_on_cpus(kalloc_bench_job job, void *arg)
 {
 	struct member *members = kcalloc(nr_cpu_ids, sizeof(*members), GFP_KERNEL);
@@ -52,7 +53,7 @@ int kalloc_bench_on_cpus(kalloc_bench_job job, void *arg)
 	return ret;
 }
 
-/* CPUs come and go in no benchmark. */
+/* No CPU goes online or offline during a benchmark. */
 unsigned int kalloc_bench_cpus(void)
 {
 	return num_online_cpus();
@@ -165,7 +166,7 @@ static int pages_free_own(void *arg, unsigned int nth)
 	return 0;
 }
 
-/* The first CPU does what is each one's. */
+/* The first CPU runs the parts of all CPUs. */
 static int by_one(void *arg, unsigned int nth)
 {
 	struct plan *plan = arg;
@@ -236,7 +237,7 @@ static int nothing(void *arg, unsigned int nth)
 	return 0;
 }
 
-/* What it takes to get all CPUs to work, twice. */
+/* Starts an empty job on all CPUs, twice. */
 int kalloc_bench_crew(unsigned long n, unsigned long param)
 {
 	int ret = kalloc_bench_on_cpus(nothing, NULL);
@@ -261,7 +262,7 @@ static int alloc_then_free(struct plan *plan, kalloc_bench_job alloc, bool one_a
 		return -ENOMEM;
 	plan->each = alloc;
 	ret = kalloc_bench_on_cpus(one_allocates ? by_one : alloc, plan);
-	/* What is not there is NULL. */
+	/* The slot of a failed allocation is NULL. */
 	plan->each = free;
 	ret = kalloc_bench_on_cpus(one_frees ? by_one : free, plan) ?: ret;
 	kvfree(plan->blocks);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kmalloc, with sizes that the compiler knows and with those that it does not.
+ * kmalloc, with sizes that the compiler knows and sizes that it does not know.
  */
 
 #include <linux/slab.h>
@@ -60,7 +60,7 @@ int kalloc_bench_kmalloc(unsigned long n, unsigned long size)
 	return -EINVAL;
 }
 
-/* The size comes from elsewhere. */
+/* Hides the size from the compiler. */
 int kalloc_bench_kmalloc_sized(unsigned long n, unsigned long size)
 {
 	while (n--) {
@@ -136,7 +136,7 @@ int kalloc_bench_kmalloc_many(unsigned long n, unsigned long size)
 	return -EINVAL;
 }
 
-/* An array that doubles when it is full. */
+/* Grows an array, which doubles when it is full. */
 int kalloc_bench_push(unsigned long n, unsigned long len)
 {
 	while (n--) {

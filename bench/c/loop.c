@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a loop of the C side costs by itself, with the byte that it writes.
+ * The cost of an empty loop on the C side, including the byte that it writes.
  */
 
 #include <linux/timex.h>
@@ -16,7 +16,7 @@ int kalloc_bench_loop(unsigned long n, unsigned long param)
 	return 0;
 }
 
-/* The processor's clock; 0 where it has none that can be read. */
+/* Returns the processor's clock, or 0 if it has no readable clock. */
 u64 kalloc_bench_cycles(void)
 {
 	return get_cycles();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages that are there already, mapped side by side.
+ * Contiguous mappings of existing pages.
  */
 
 #include <linux/gfp.h>

@@ -8,7 +8,7 @@
 
 #include "bench.h"
 
-/* Many, then as many frees. */
+/* Allocates many, then frees them. */
 int kalloc_bench_percpu(unsigned long n, unsigned long size)
 {
 	void __percpu **live = kvmalloc_array(n, sizeof(*live), GFP_KERNEL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages that go from one CPU to another through a ring.
+ * Pages that one CPU passes to another through a ring.
  */
 
 #include <linux/gfp.h>
@@ -35,7 +35,7 @@ static int produce(void *arg, unsigned int nth)
 	return 0;
 }
 
-/* What the next CPU has made. */
+/* Frees the blocks of the next CPU. */
 static int consume(void *arg, unsigned int nth)
 {
 	struct plan *plan = arg;

@@ -21,7 +21,7 @@ int kalloc_bench_vmalloc(unsigned long n, unsigned long pages)
 	return 0;
 }
 
-/* Without sleeping. */
+/* Allocates without sleeping. */
 int kalloc_bench_vmalloc_nowait(unsigned long n, unsigned long pages)
 {
 	while (n--) {
@@ -35,7 +35,7 @@ int kalloc_bench_vmalloc_nowait(unsigned long n, unsigned long pages)
 	return 0;
 }
 
-/* From 1 to 100 pages, the same sequence on each side. */
+/* 1 to 100 pages, in the same sequence on each side. */
 int kalloc_bench_vmalloc_random(unsigned long n, unsigned long seed)
 {
 	u32 state = seed;
@@ -53,7 +53,7 @@ int kalloc_bench_vmalloc_random(unsigned long n, unsigned long seed)
 	return 0;
 }
 
-/* One page, four, one, half of one, one. */
+/* Resizes to one page, four, one, half a page, and one. */
 int kalloc_bench_vrealloc(unsigned long n, unsigned long page)
 {
 	const size_t sizes[] = { page, 4 * page, page, page / 2, page };
@@ -78,8 +78,8 @@ int kalloc_bench_vrealloc(unsigned long n, unsigned long page)
 }
 
 /*
- * Freed ranges are gathered and given up together, later: do it now, so that no
- * side pays for the one that was measured before.
+ * The kernel collects freed ranges and purges them together, later. This purges
+ * them now, so that no side pays for the one that was measured before.
  */
 void kalloc_bench_vmalloc_settle(void)
 {

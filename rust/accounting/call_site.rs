@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The line on which a site is declared.
+//! The source line that declares a site.
 //!
-//! All that a macro makes is on the line of its call, says the compiler: `line!()` is the same for
-//! each site of a [`sites!`](crate::sites) block. What the caller wrote keeps its own place,
-//! though, if it stands alone. So the word for the allocator family is evaluated: it names a
-//! [`LocationToken`] here, whose dereferencing, written by nobody, is a call from where the word is.
+//! The compiler gives all tokens of a macro's expansion the line of its call: `line!()` is equal
+//! for all sites of one [`sites!`](crate::sites) block. A token that the caller wrote keeps its own
+//! location. The macro therefore evaluates the word for the allocator family: it names a
+//! [`LocationToken`] here. The compiler inserts a dereference of the token, and this implicit call
+//! has the location of the word.
 
 use core::{
     ops::Deref,
     panic::Location, //
 };
 
-/// What knows where it was written.
+/// A type that returns the location of its declaration.
 pub trait SiteLocation {
-    /// The place.
+    /// Returns the location of the declaration.
     fn location() -> &'static Location<'static>;
 }
 
-/// The value of a word for a family.
+/// The value of a word for an allocator family.
 pub struct LocationToken(());
 
 impl Deref for LocationToken {
@@ -31,13 +32,13 @@ impl Deref for LocationToken {
     }
 }
 
-/// Where a [`LocationToken`] is given, it is dereferenced to its place.
+/// Coerces a [`LocationToken`] to its location, by an implicit dereference of the argument.
 #[inline(always)]
 pub fn coerce(location: &'static Location<'static>) -> &'static Location<'static> {
     location
 }
 
-/// The tokens, as in [`family`](crate::accounting::family).
+/// The tokens: one for each word of [`family`](crate::accounting::family).
 #[allow(non_upper_case_globals)]
 pub mod tokens {
     use super::LocationToken;

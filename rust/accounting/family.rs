@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The allocator families, as types.
+//! The allocator families as types.
 //!
-//! The module of each allocator implements [`Family`](crate::accounting::site::Family) for its type.
-//! [`sites!`](crate::sites) knows a family by the word in its row of the table:
+//! The module of each allocator implements [`Family`](crate::accounting::site::Family) for its
+//! type. [`sites!`](crate::sites) identifies a family by the word in its row of the table:
 //!
 //! | type | word | memory |
 //! |---|---|---|
@@ -20,7 +20,7 @@
 /// ```
 /// use kalloc::{accounting::family, Array, Kmalloc, Tag};
 ///
-/// // The site of a caller's choice.
+/// // The caller selects the site.
 /// fn table<S: Tag<Family = family::Kmalloc>>(len: usize) -> Result<Array<u64, Kmalloc<S>>> {
 ///     Ok(Array::zeroed(len, GFP_KERNEL)?)
 /// }
@@ -41,7 +41,7 @@ pub struct Kmalloc;
 /// ```
 /// use kalloc::{accounting::family, Array, KVmalloc, Tag};
 ///
-/// // The site of a caller's choice.
+/// // The caller selects the site.
 /// fn table<S: Tag<Family = family::KVmalloc>>(len: usize) -> Result<Array<u64, KVmalloc<S>>> {
 ///     Ok(Array::zeroed(len, GFP_KERNEL)?)
 /// }
@@ -62,7 +62,7 @@ pub struct KVmalloc;
 /// ```
 /// use kalloc::{accounting::family, Array, Tag, Vmalloc};
 ///
-/// // The site of a caller's choice.
+/// // The caller selects the site.
 /// fn table<S: Tag<Family = family::Vmalloc>>(len: usize) -> Result<Array<u64, Vmalloc<S>>> {
 ///     Ok(Array::zeroed(len, GFP_KERNEL)?)
 /// }
@@ -83,7 +83,7 @@ pub struct Vmalloc;
 /// ```
 /// use kalloc::{accounting::family, Order, Pages, Tag};
 ///
-/// // The site of a caller's choice.
+/// // The caller selects the site.
 /// fn ring<S: Tag<Family = family::PageAlloc>>() -> Result<Pages<S>> {
 ///     Ok(Pages::zeroed(Order::of::<1>(), GFP_KERNEL)?)
 /// }
@@ -104,7 +104,7 @@ pub struct PageAlloc;
 /// ```
 /// use kalloc::{accounting::family, slab::Options, KmemCache, Tag};
 ///
-/// /// A cache for a site of the caller's choice, whose objects start at a cache line.
+/// /// Creates a cache at a site of the caller's choice, with objects aligned to cache lines.
 /// fn aligned<S: Tag<Family = family::SlabCache, Object: Sized>>() -> Result<KmemCache<S>> {
 ///     KmemCache::new(Options::new().hwcache_align())
 /// }

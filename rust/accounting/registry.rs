@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The list of registered sites.
+//! The registry: the list of registered sites.
 //!
-//! A site is on the list from [`register`] until its module is gone: the kernel tells when, so
-//! that nobody has to remember. The list's mutex is never needed to allocate or free.
+//! A site is on the list from [`register`] until its module is unloaded. The module loader's
+//! notifier removes it, so a driver does not unregister sites. Allocating and freeing never take
+//! the list's mutex.
 //!
 //! C header: [`include/linux/module.h`](srctree/include/linux/module.h)
 
@@ -39,20 +40,22 @@ use kernel::{
 };
 
 kernel::sync::global_lock! {
-    // SAFETY: `init`, which the module calls first, initializes it.
+    // SAFETY: The module calls `init`, which initializes the lock, before any other function uses
+    // it.
     unsafe(uninit) static LIST: Mutex<List> = List { entries: KVVec::new(), last_id: 0 };
 }
 
-/// The list, sorted by id.
+/// The list of sites, sorted by id.
 struct List {
     entries: KVVec<Entry>,
     last_id: u64,
 }
 
 impl List {
-    /// Returns where the first entry at or after `id` is, or would be.
+    /// Returns the index of the first entry at or after `id`, or the index at which it would be
+    /// inserted.
     fn position(&self, id: u64) -> usize {
-        // Where no module has gone yet, ids count the entries.
+        // Ids are consecutive as long as no module with sites was unloaded.
         let first = self.entries.first().map_or(0, |e| e.id);
         let guess = id.saturating_sub(first) as usize;
         match self.entries.get(guess) {
@@ -62,9 +65,9 @@ impl List {
     }
 }
 
-/// A site on the list.
+/// A registered site.
 struct Entry {
-    /// Grows with every registration. Never 0.
+    /// The id, which grows with each registration and is never 0.
     id: u64,
     site: &'static Site,
     module: *mut bindings::module,
@@ -72,19 +75,20 @@ struct Entry {
     peak: Peak,
 }
 
-// SAFETY: `module` is compared and, while the module exists, read; it belongs to no thread.
+// SAFETY: `module` is compared, and read only while the module exists; a module is not bound to a
+// thread.
 unsafe impl Send for Entry {}
 
 /// The memory of a site's counters.
 enum CounterMem {
-    /// Of a site that has a unit.
+    /// The counters of a site with a unit.
     Fixed(PerCpu<Counters>),
-    /// Of one that has none.
+    /// The counters of a site without a unit.
     Sized(PerCpu<SizedCounters>),
 }
 
-/// The high watermarks: the most that was live whenever a reader of a file or the worker of
-/// [`watermark`](super::watermark) sampled the site.
+/// High watermarks of a site: the largest live values that were sampled, by a reader of a file or
+/// by the worker of [`watermark`](super::watermark).
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Peak {
     pub(crate) live: u64,
@@ -92,22 +96,22 @@ pub(crate) struct Peak {
     pub(crate) allocated: u64,
 }
 
-/// A site on the list, as it is now.
+/// A snapshot of a registered site.
 pub(crate) struct Record<'a> {
     pub(crate) site: &'a Site,
-    /// The name of its module.
+    /// The name of the site's module.
     pub(crate) module: &'a str,
     pub(crate) totals: Totals,
     pub(crate) peak: Peak,
 }
 
-/// Puts sites on the list, until the module that they are part of is unloaded.
+/// Registers sites until the module that contains them is unloaded.
 ///
-/// To be called first thing in the module's `init`: what is allocated for a site before is not
-/// counted as the site's, but if it is freed afterwards, that is.
+/// Call this first in the module's `init`. Allocations before the registration are not counted at
+/// the site, but their frees afterwards are.
 ///
-/// As everything of a module, its use of the sites must have ended when its `exit` returns: callbacks
-/// are waited for, work items flushed.
+/// The module's use of its sites must have ended when its `exit` returns: it waits for its
+/// callbacks and flushes its work items, as for all of its memory.
 ///
 /// # Context
 ///
@@ -116,11 +120,11 @@ pub(crate) struct Record<'a> {
 /// # Errors
 ///
 /// - [`EINVAL`] if a site is not part of `module`.
-/// - [`EEXIST`] if a site is registered already, or another one has its name.
-/// - [`EAGAIN`] where sleeping is known not to be allowed.
+/// - [`EEXIST`] if a site is already registered, or another site has its name.
+/// - [`EAGAIN`] in a context known to be atomic.
 /// - [`ENOMEM`] if there is no memory for the counters.
 ///
-/// No site is registered then.
+/// After an error, no site is registered.
 ///
 /// # Examples
 ///
@@ -148,9 +152,9 @@ pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) ->
     if context::known_atomic() {
         return Err(EAGAIN);
     }
-    // GFP: There is no caller's choice: a module registers its sites once, where it may sleep.
-    // All that can fail comes first. Once a site has counters, they must stay: code of the module
-    // may be adding to them on another CPU.
+    // GFP: The caller selects no flags: a module registers its sites once, in process context. All
+    // steps that can fail come first. Once a site has its own counters, they must stay: code of the
+    // module may be adding to them on another CPU.
     let mut new = KVVec::with_capacity(sites.len(), GFP_KERNEL)?;
     for site in sites {
         new.push(Entry::new(site(), module)?, GFP_KERNEL)?;
@@ -173,13 +177,13 @@ pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) ->
     list.entries.reserve(new.len(), GFP_KERNEL)?;
 
     for mut entry in new {
-        // OVERFLOW: A registration for each nanosecond since the universe began fits.
+        // OVERFLOW: 2^64 registrations do not happen.
         list.last_id += 1;
         entry.id = list.last_id;
         let (site, percpu) = (entry.site, entry.percpu_ptr());
         list.entries.push(entry, GFP_KERNEL)?;
-        // SAFETY: The entry owns the counters, and stays on the list until the module's code can
-        // no longer run, see `module_goes`.
+        // SAFETY: The entry owns the counters. It stays on the list until the module's code no
+        // longer runs, see `module_goes`.
         unsafe { site.set_counters(percpu) };
     }
     Ok(())
@@ -189,11 +193,11 @@ impl Entry {
     fn new(site: &'static Site, module: &'static ThisModule) -> Result<Self> {
         let module = module.as_ptr();
         let addr = ptr::from_ref(site) as c_ulong;
-        // SAFETY: `module` is NULL or the caller's, which exists.
+        // SAFETY: `module` is NULL or the caller's module, which is loaded.
         if !unsafe { bindings::kalloc_helper_within_module_core(addr, module) } {
             return Err(EINVAL);
         }
-        // GFP: As in `register`.
+        // GFP: The caller selects no flags, see `register`.
         Ok(Entry {
             id: 0,
             site,
@@ -206,23 +210,23 @@ impl Entry {
         })
     }
 
-    /// The per-CPU pointer of the counters.
+    /// Returns the per-CPU pointer to the counters.
     fn percpu_ptr(&self) -> *mut Counters {
         match &self.counters {
             CounterMem::Fixed(counters) => counters.as_ptr(),
-            // These begin with those.
+            // `SizedCounters` begins with `Counters`.
             CounterMem::Sized(counters) => counters.as_ptr().cast(),
         }
     }
 
-    /// The name of the site's module.
+    /// Returns the name of the site's module.
     fn module(&self) -> &str {
-        // SAFETY: A module's memory is there until the entry has left the list.
+        // SAFETY: The module's memory exists until the entry has left the list.
         let name = unsafe { CStr::from_char_ptr(bindings::kalloc_helper_module_name(self.module)) };
         name.to_str().unwrap_or("?")
     }
 
-    /// Reads the counters, and raises the peak.
+    /// Reads the counters, and raises the high watermarks.
     fn sample(&mut self) -> Totals {
         let totals = self.site.totals();
         let Peak {
@@ -237,10 +241,11 @@ impl Entry {
     }
 }
 
-/// Where the header of a table of sites is; sites have positions above it.
+/// The position of the header in a table of sites. The sites have larger positions.
 pub(crate) const HEADER: u64 = 0;
 
-/// As [`seek`], in a table with a header.
+/// Returns the position of the first row at or after `pos`, in a table with a header, or `None`.
+/// See [`seek`].
 pub(crate) fn seek_row(pos: u64) -> Option<u64> {
     match pos {
         HEADER => Some(HEADER),
@@ -248,14 +253,15 @@ pub(crate) fn seek_row(pos: u64) -> Option<u64> {
     }
 }
 
-/// Returns the position of the first entry at or after `id`, if there is one.
+/// Returns the id of the first entry at or after `id`, or `None`.
 pub(crate) fn seek(id: u64) -> Option<u64> {
     let list = LIST.lock();
     let at = list.position(id);
     list.entries.get(at).map(|e| e.id)
 }
 
-/// Calls `f` on the site with this id, if it is still there. It cannot go away meanwhile.
+/// Calls `f` with the record of the site `id`, and returns its result. Returns `None` if the site
+/// is not registered. The site stays registered during the call.
 pub(crate) fn with<R>(id: u64, f: impl FnOnce(&Record<'_>) -> R) -> Option<R> {
     let mut list = LIST.lock();
     let at = list.position(id);
@@ -269,8 +275,8 @@ pub(crate) fn with<R>(id: u64, f: impl FnOnce(&Record<'_>) -> R) -> Option<R> {
     }))
 }
 
-/// Samples at most `count` of the sites that come after `id`. Returns the last one's id, if
-/// there are more.
+/// Samples at most `count` of the sites after `id`. Returns the id of the last sampled site if
+/// there are more, else `None`.
 pub(crate) fn sample(id: u64, count: usize) -> Option<u64> {
     let mut list = LIST.lock();
     let from = list.position(id + 1);
@@ -286,11 +292,12 @@ pub(crate) fn sample(id: u64, count: usize) -> Option<u64> {
 ///
 /// # Safety
 ///
-/// As for [`CacheSlot::open`](crate::sys::kmem_cache::CacheSlot::open).
+/// The requirements of [`CacheSlot::open`](crate::sys::kmem_cache::CacheSlot::open) apply.
 ///
 /// # Errors
 ///
-/// As [`KmemCache::new`](crate::KmemCache::new).
+/// - [`EINVAL`] if the site is not registered, or the constructor is not part of the site's module.
+/// - The errors of [`KmemCache::new`](crate::KmemCache::new).
 pub(crate) unsafe fn open_cache(
     site: &'static Site,
     spec: Spec,
@@ -298,31 +305,38 @@ pub(crate) unsafe fn open_cache(
     let list = LIST.lock();
     let mut entries = list.entries.iter();
     let entry = entries.find(|e| ptr::eq(e.site, site)).ok_or(EINVAL)?;
-    // A constructor must be there as long as the cache may be used, and so be of the module that the
-    // site goes with. One that a module instantiates for another's site is its own.
+    // A constructor must exist as long as its cache, and must therefore be in the module that
+    // contains the site. A constructor that another module instantiates for this site is in that
+    // other module.
     if let Some(constructor) = spec.constructor {
-        // SAFETY: The module exists, having sites on the list.
+        // SAFETY: The module is loaded, because it has sites on the list.
         if !unsafe {
             bindings::kalloc_helper_within_module_core(constructor as c_ulong, entry.module)
         } {
             return Err(EINVAL);
         }
     }
-    // SAFETY: By the requirements of this function.
+    // SAFETY: The parameters in `spec` are valid by the requirements of this function. The caller
+    // of `open_cache` holds the lock of the list.
     unsafe { site.open_cache(spec) }
 }
 
-/// Destroys the slab caches that have lost their owners, and frees the objects that were left to a worker:
-/// a driver may give them up in atomic context.
+/// The worker that destroys orphaned slab caches and completes deferred frees of their objects. A
+/// driver may drop a cache or free an object in atomic context.
 static REAPER: StaticWork = StaticWork::new(reap_caches);
 
-/// Schedules the destruction of a site's slab cache, which has lost its owner, after its last object.
+/// Schedules the destruction of a site's orphaned slab cache, which follows the free of its last
+/// object.
 pub(crate) fn orphan_cache(site: &'static Site) {
     site.cache().orphan();
     schedule_reaper();
 }
 
-/// Schedules the worker. For any context but NMI.
+/// Schedules the worker.
+///
+/// # Context
+///
+/// Any but NMI.
 pub(crate) fn schedule_reaper() {
     REAPER.schedule();
 }
@@ -339,16 +353,16 @@ fn reap_caches() {
 ///
 /// # Safety
 ///
-/// Must be called once, before any other function here.
+/// The caller must call this once, before any other function of this module.
 pub(crate) unsafe fn init() {
-    // SAFETY: By the requirement of this function, both are unused.
+    // SAFETY: By the requirement that this function is called once and first, neither is in use.
     unsafe {
         LIST.init();
         REAPER.init();
     }
 }
 
-/// Waits for the worker, and frees the list, on which no site is left.
+/// Cancels the worker, and frees the list, on which no site is left.
 pub(crate) fn exit() {
     REAPER.cancel();
     let mut list = LIST.lock();
@@ -356,22 +370,23 @@ pub(crate) fn exit() {
     list.entries = KVVec::new();
 }
 
-/// Takes the sites of `module` off the list, after its code ran for the last time.
+/// Removes the sites of `module` from the list, after the last run of its code.
 pub(crate) fn module_goes(module: *mut bindings::module) {
     LIST.lock().entries.retain(|entry| {
         if entry.module != module {
             return true;
         }
-        // Nobody can allocate any more: a cache that was forgotten can go, if it is empty.
+        // The module's code no longer runs, so nothing can allocate from a leaked cache. It is
+        // destroyed if it is empty.
         entry.site.close_cache();
         report_leak(entry);
-        // SAFETY: The counters of unregistered sites live as long as this crate.
+        // SAFETY: The counters of unregistered sites exist as long as this crate's module.
         unsafe { entry.site.set_counters(stats::unregistered()) };
         false
     });
 }
 
-/// Says in the log what a site leaves behind.
+/// Logs the live objects of a site whose module is unloaded.
 fn report_leak(entry: &Entry) {
     let totals: Totals = entry.site.totals();
     if totals.live() == 0 {

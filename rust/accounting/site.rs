@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Allocation sites: who holds the memory.
+//! Allocation sites: the names under which memory is counted.
 //!
 //! A *site* is a static with a name, an allocator family and the Rust type that it allocates. Each
-//! owner type of this crate names its site as a type parameter (a [`Tag`]), so that the site of an
-//! allocation is known when compiling, and again when it is freed: nothing is looked up.
+//! owner type of this crate names its site as a type parameter (a [`Tag`]). The compiler therefore
+//! knows the site of each allocation and of each free; there is no lookup at run time.
 //!
 //! ```
 //! use kalloc::Tag;
@@ -14,9 +14,9 @@
 //! }
 //!
 //! kalloc::sites! {
-//!     /// One for each open file.
+//!     /// Sessions: one for each open file.
 //!     Sessions: cache(Session), "doc_session";
-//!     /// Names, of any length.
+//!     /// Names of any length.
 //!     Names: kmalloc([u8]), "doc_name";
 //! }
 //!
@@ -35,7 +35,7 @@
 //! ```
 //!
 //! A site whose objects all have one size (`kmalloc(T)`, `cache(T)`) has that size as its *unit*,
-//! and counts with one instruction; the others (`[T]`, pages) count bytes and sizes as well.
+//! and counts with one instruction. Other sites (`[T]`, pages) also count bytes and sizes.
 
 mod geometry;
 mod record;
@@ -81,8 +81,10 @@ use core::{
 };
 use kernel::error::Error;
 
-/// An allocator family, as a type: what a [`Tag`] is bound to, so that memory of one family cannot
-/// be counted as another's. This crate has them all.
+/// An allocator family, as a type.
+///
+/// A [`Tag`] is bound to a family, so that memory of one family cannot be counted as another's.
+/// Only this crate implements families.
 ///
 /// # Examples
 ///
@@ -98,42 +100,44 @@ use kernel::error::Error;
 ///
 /// let site = Nodes::site();
 /// assert_eq!(site.family(), family::Kmalloc::NAME);
-/// // An object of 40 bytes takes 64, as every block of 40 bytes does.
+/// // An object of 40 bytes takes 64 bytes, the size class of every block of 40 bytes.
 /// assert_eq!(family::Kmalloc::unit_footprint(site), 64);
 /// assert_eq!(
 ///     family::Kmalloc::CLASS_SIZE.map(|class_size| class_size(40)),
 ///     Some(64)
 /// );
-/// // What comes from one of two allocators may take more.
+/// // A block of an allocator that falls back to another may take more.
 /// assert!(family::KVmalloc::VARIES);
 /// assert_eq!(family::PageAlloc::MAX_SIZE, Order::MAX.bytes());
 /// ```
 pub trait Family: Sealed + Send + Sync + 'static {
-    /// The family's name.
+    /// The name of the family.
     const NAME: &'static str;
 
-    /// No block is larger.
+    /// The size of the largest block.
     const MAX_SIZE: usize;
 
-    /// Returns how many bytes a block takes, where that follows from its size alone, and is the same
-    /// for all sizes of a bucket; then, blocks of various sizes are counted by bucket only.
+    /// Returns the bytes that a block of a size takes.
+    ///
+    /// It is `Some` only if they follow from the size alone, and are equal for all sizes of a
+    /// bucket. Blocks of various sizes are then counted only by bucket.
     const CLASS_SIZE: Option<fn(usize) -> usize> = None;
 
-    /// Whether two blocks of one size may take different numbers of bytes.
+    /// True if two blocks of one size may take different numbers of bytes.
     const VARIES: bool = false;
 
-    /// How many bytes an object of the site's unit takes, unless that varies.
+    /// Returns the bytes that an object of the site's unit takes, unless they vary.
     fn unit_footprint(site: &Site) -> usize;
 
-    /// Says what the memory of `site` looks like, given what is live.
+    /// Returns the geometry of the memory of `site`, given its live counts.
     fn shape(site: &Site, live: &Totals) -> Shape;
 }
 
-/// Keeps [`Family`] and [`Object`] to this crate.
+/// Seals [`Family`] and [`Object`]: only this crate implements them.
 mod sealed {
     use crate::accounting::family;
 
-    /// Implemented for the families.
+    /// Implemented for the families only.
     pub trait Sealed {}
 
     impl Sealed for family::Kmalloc {}
@@ -142,7 +146,8 @@ mod sealed {
     impl Sealed for family::SlabCache {}
     impl Sealed for family::Vmalloc {}
 
-    /// Implemented for what has a size, and for slices: a driver's `dyn Trait` has no size of its choice.
+    /// Implemented for sized types and slices only. The size of a driver's `dyn Trait` depends on
+    /// the value.
     pub trait Object {}
 
     impl<T> Object for T {}
@@ -151,7 +156,7 @@ mod sealed {
 }
 use sealed::Sealed;
 
-/// What a site may allocate: a type, or any number of them.
+/// The type of a site's objects: a sized type, or a slice of any length.
 ///
 /// # Examples
 ///
@@ -174,23 +179,24 @@ impl<T> Object for [T] {
     const UNIT: usize = 0;
 }
 
-/// Names a site at compile time. Made by [`sites!`](crate::sites), and by nothing else: how large an area
-/// a site's counters are in follows from its own tag, and whether a slab cache is destroyed from what is
-/// counted.
+/// The compile-time name of a site.
+///
+/// Only [`sites!`](crate::sites) defines tags. The tag determines the size of the site's counters,
+/// and the counts determine when a slab cache is destroyed.
 ///
 /// # Safety
 ///
-/// - [`site`](Self::site) must always return the same site, which was made by `Site::new` for this very
+/// - [`site`](Self::site) must always return the same site, which `Site::new` created for this
 ///   type.
-/// - What is not documented must be as it is here, or as [`sites!`](crate::sites) makes it for a `percpu`
-///   site.
+/// - The hidden items must keep their defaults, or be as [`sites!`](crate::sites) defines them for
+///   a `percpu` site.
 ///
 /// # Examples
 ///
 /// ```
 /// use kalloc::{accounting::family, KBox, Tag};
 ///
-/// /// A word, counted at a site of the caller's choice.
+/// /// Allocates a word, counted at a site of the caller's choice.
 /// fn word<S>(value: u64) -> Result<KBox<u64, S>>
 /// where
 ///     S: Tag<Family = family::Kmalloc, Object = u64>,
@@ -210,35 +216,36 @@ pub unsafe trait Tag: Send + Sync + 'static {
     /// The allocator family.
     type Family: Family;
 
-    /// What is allocated: `T`, or `[T]` if the length varies.
+    /// The type of the objects: `T`, or `[T]` if the length varies.
     type Object: Object + ?Sized;
 
-    /// The site itself.
+    /// Returns the site.
     fn site() -> &'static Site;
 
-    /// Whether units are counted in static per-CPU memory.
+    /// True if units are counted in static per-CPU memory.
     #[doc(hidden)]
     const PERCPU: bool = false;
 
-    /// Counts an object of the site's unit, at `COUNTER`, one of `stats::counter`'s.
+    /// Counts an object of the site's unit at `COUNTER`, an offset of `stats::counter`.
     ///
     /// # Safety
     ///
-    /// To be called once for each such object that is allocated, and once for each that is freed.
+    /// The caller must call this once for each allocated object of that size, and once for each
+    /// freed one.
     #[doc(hidden)]
     #[inline(always)]
     unsafe fn count_object<const COUNTER: usize>() {
         Self::site().counters().count::<COUNTER>();
     }
 
-    /// Where units are counted if not where everything else is.
+    /// Returns the separate counters of units, or `None` if they are with the other counters.
     #[doc(hidden)]
     fn static_counters() -> Option<&'static StaticCounters> {
         None
     }
 }
 
-/// The size of every object of `S` in bytes, or 0 if it varies.
+/// Returns the size of every object of `S` in bytes, or 0 if it varies.
 pub(crate) const fn unit<S: Tag>() -> usize {
     <S::Object as Object>::UNIT
 }
@@ -273,8 +280,9 @@ pub(crate) const fn unit<S: Tag>() -> usize {
 ///
 /// # Invariants
 ///
-/// `counters` is always a per-CPU pointer as `stats::PerCpuPtr` needs it, valid for as long as code of the
-/// site's module may run: that of the unregistered sites, or the site's own while registered.
+/// `counters` is always a per-CPU pointer that satisfies the invariants of `stats::PerCpuPtr`. It
+/// is valid as long as code of the site's module may run: it points to the counters of unregistered
+/// sites, or to the site's own while it is registered.
 pub struct Site {
     counters: AtomicPtr<Counters>,
     name: &'static str,
@@ -290,16 +298,17 @@ pub struct Site {
 }
 
 impl Site {
-    /// Names a site.
+    /// Creates a site.
     ///
     /// # Safety
     ///
-    /// To be called by [`sites!`](crate::sites) only, for the one site of the tag `S`; `location` takes no locks.
+    /// - Only [`sites!`](crate::sites) may call this, for the one site of the tag `S`.
+    /// - `location` must not take locks.
     ///
     /// # Panics
     ///
-    /// When compiling, if `name` would break a line of slabinfo: it must have 1 to 63 printable
-    /// ASCII characters, not all of them digits, and no space, `:`, `#`, `/`, `<`, `>` or `"`.
+    /// At compile time, if `name` would break a line of slabinfo. It must have 1 to 63 printable
+    /// ASCII characters, not only digits, and no space, `:`, `#`, `/`, `<`, `>` or `"`.
     #[doc(hidden)]
     pub const unsafe fn new<S: Tag>(
         name: &'static str,
@@ -310,8 +319,8 @@ impl Site {
             "a site's name: 1 to 63 printable characters, no space or any of :#/<>\", not a number"
         );
         Site {
-            // INVARIANT: `unregistered()` lives in this crate's module, which a module that has
-            // sites depends on.
+            // INVARIANT: `unregistered()` is in this crate's module, on which every module with
+            // sites depends.
             counters: AtomicPtr::new(stats::unregistered()),
             name,
             family: S::Family::NAME,
@@ -326,45 +335,48 @@ impl Site {
         }
     }
 
-    /// The name, as in `/proc/kallocinfo`.
+    /// Returns the name, as shown in `/proc/kallocinfo`.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The allocator family's name.
+    /// Returns the name of the allocator family.
     pub fn family(&self) -> &'static str {
         self.family
     }
 
-    /// The name of the Rust type that is allocated.
+    /// Returns the name of the Rust type that is allocated.
     pub fn type_name(&self) -> &'static str {
         (self.type_name)()
     }
 
-    /// The size of every object in bytes, or 0 if it varies.
+    /// Returns the size of every object in bytes, or 0 if it varies.
     pub fn unit(&self) -> usize {
         self.unit
     }
 
-    /// Where the site is declared.
+    /// Returns the source location of the site's declaration.
     pub fn location(&self) -> &'static Location<'static> {
         (self.location)()
     }
 
-    /// Returns whether the site is registered, and so has counters of its own.
+    /// Returns true if the site is registered, and therefore has counters of its own.
     pub fn is_registered(&self) -> bool {
         self.counters.load(Ordering::Relaxed) != stats::unregistered()
     }
 
     /// Reads the site's counters.
     pub fn totals(&self) -> Totals {
-        // SAFETY: By the invariants; the caller is not running past the end of the site's module.
+        // SAFETY: By the type invariants, the counters are valid while code of the site's module
+        // may run. The caller has a reference to the site, which is in that module.
         unsafe { Totals::read(self.counters.load(Ordering::Acquire), &self.scheme()) }
     }
 
-    /// Reads what each CPU allocated and freed; those that did neither are left out.
+    /// Returns an iterator over the allocations and frees of each CPU, without CPUs that did
+    /// neither.
     pub fn cpus(&self) -> impl Iterator<Item = OnCpu> + '_ {
-        // SAFETY: By the invariants, as above.
+        // SAFETY: By the type invariants, the counters are valid while code of the site's module
+        // may run. The iterator borrows the site, which is in that module.
         unsafe { stats::on_cpus(self.counters.load(Ordering::Acquire), self.scheme()) }
     }
 
@@ -378,75 +390,79 @@ impl Site {
         }
     }
 
-    /// Reads how many blocks there were of which size, by powers of two. A site that has a unit
-    /// does not count that.
+    /// Returns an iterator over the numbers of blocks by size, by powers of two. A site with a unit
+    /// does not count sizes.
     pub fn sizes(&self) -> impl Iterator<Item = Sizes> + '_ {
         let counters = (self.unit == 0).then(|| self.counters.load(Ordering::Acquire));
         counters.into_iter().flat_map(|counters| {
-            // SAFETY: By the invariants, as above; the site has no unit.
+            // SAFETY: By the type invariants, the counters are valid while code of the site's
+            // module may run. The iterator borrows the site, which has no unit.
             unsafe { stats::sizes(counters) }
         })
     }
 
-    /// What the site's memory looks like while `live` is live.
+    /// Returns the geometry of the site's memory, given its live counts.
     pub(crate) fn shape(&self, live: &Totals) -> Shape {
         (self.shape)(self, live)
     }
 
-    /// Gives the site counters of its own, or takes them away.
+    /// Replaces the counters: by the site's own, or by those of unregistered sites.
     ///
     /// # Safety
     ///
     /// `counters` must satisfy the type invariants.
     pub(crate) unsafe fn set_counters(&self, counters: *mut Counters) {
-        // INVARIANT: By the requirement of this function.
+        // INVARIANT: `counters` satisfies the invariants by the requirement of this function.
         self.counters.store(counters, Ordering::Release);
     }
 
-    /// The site's slab cache, if it has one.
+    /// Returns the slot of the site's slab cache.
     pub(crate) fn cache(&self) -> &CacheSlot {
         &self.cache
     }
 
-    /// Creates the site's slab cache. The caller holds the lock of the registry.
+    /// Creates the site's slab cache. The caller must hold the lock of the registry.
     ///
     /// # Safety
     ///
-    /// As for [`CacheSlot::open`].
+    /// The requirements of [`CacheSlot::open`] apply.
     ///
     /// # Errors
     ///
-    /// As [`KmemCache::new`](crate::KmemCache::new).
+    /// The errors of [`KmemCache::new`](crate::KmemCache::new).
     pub(crate) unsafe fn open_cache(
         &self,
         spec: Spec,
     ) -> Result<NonNull<bindings::kmem_cache>, Error> {
-        // SAFETY: By the requirements of this function.
+        // SAFETY: The parameters in `spec` are valid by the requirements of this function.
         unsafe { self.cache.open(self.name, || self.totals().live(), spec) }
     }
 
-    /// Destroys the site's slab cache if it has lost its owner and its last object. The caller holds the
-    /// lock of the registry.
+    /// Destroys the site's slab cache if it is orphaned and has no live objects. The caller must
+    /// hold the lock of the registry.
     pub(crate) fn reap_cache(&self) {
         self.cache.reap(|| self.totals().live());
     }
 
-    /// Destroys the site's slab cache if it has no object. The caller holds the lock of the registry, and
-    /// the code of the site's module no longer runs.
+    /// Destroys the site's slab cache if it has no live objects.
+    ///
+    /// The caller must hold the lock of the registry. The code of the site's module must no longer
+    /// run.
     pub(crate) fn close_cache(&self) {
         self.cache.close(|| self.totals().live());
     }
 
-    /// The site's counters now: its own, once it is registered.
+    /// Returns the site's current counters: its own after registration.
     #[inline(always)]
     pub(crate) fn counters(&self) -> PerCpuPtr {
-        // SAFETY: By the invariants. A pointer loaded before the site was registered is that of the
-        // unregistered sites, which stays valid.
+        // SAFETY: By the type invariants, the counters satisfy the invariants of `PerCpuPtr`. A
+        // pointer loaded before the registration is to the counters of unregistered sites, which
+        // stay valid.
         unsafe { PerCpuPtr::new(self.counters.load(Ordering::Relaxed)) }
     }
 }
 
-/// Whether slabinfo's readers can take `name` as the first column.
+/// Returns true if readers of slabinfo accept `name` in the first column.
 const fn name_is_valid(name: &str) -> bool {
     let bytes = name.as_bytes();
     let mut digits = 0;
@@ -461,18 +477,20 @@ const fn name_is_valid(name: &str) -> bool {
         }
         i += 1;
     }
-    // More characters than digits: neither empty nor a number.
+    // The name has more characters than digits: it is neither empty nor a number.
     digits < bytes.len() && bytes.len() < 64
 }
 
-/// Declares allocation sites, and `SITES`, the list of them for [`register`](crate::register).
+/// Declares allocation sites, and `SITES`, their list for [`register`](crate::register).
 ///
-/// Each line is `[pub] Tag: family(Type), "name";`. The family is `kmalloc`, `kvmalloc`, `vmalloc`
-/// (the type may be `[T]`, for any number of them), `cache` (one sized type) or `pages` (no type).
+/// Each line is `[pub] Tag: family(Type), "name";`. The family is `kmalloc`, `kvmalloc` or
+/// `vmalloc` (the type may be `[T]`, for any length), `cache` (one sized type) or `pages` (no
+/// type).
 ///
-/// A site whose objects come and go all the time may be `…, "name", percpu;`: they are then counted
-/// in static per-CPU memory, by half the instructions. Of that, the kernel has 8 KiB for all modules
-/// together, and does not load a module without room for it; 16 bytes a site.
+/// A site with frequent allocations may be declared as `…, "name", percpu;`. It then counts units
+/// in static per-CPU memory, with half of the instructions. The kernel has 8 KiB of that memory for
+/// all modules together, and does not load a module for which it is too small. Each site takes 16
+/// bytes.
 ///
 /// # Examples
 ///
@@ -486,7 +504,7 @@ const fn name_is_valid(name: &str) -> bool {
 /// kalloc::sites! {
 ///     /// Nodes of the tree.
 ///     Nodes: cache(Node), "doc_tree_node", percpu;
-///     /// The log's blocks.
+///     /// Blocks of the log.
 ///     pub(crate) Blocks: pages, "doc_tree_log";
 /// }
 ///
@@ -520,13 +538,13 @@ macro_rules! sites {
             }
 
             const _: () = {
-                // SAFETY: The tag's one site.
+                // SAFETY: This is the only site of the tag.
                 static SITE: $crate::Site = unsafe {
                     $crate::Site::new::<$tag>($name, <$tag as $crate::accounting::call_site::SiteLocation>::location)
                 };
                 $($crate::static_counters! { @static $percpu })?
 
-                // SAFETY: The site is one static, made for this tag.
+                // SAFETY: `site` always returns the one static that is created for this tag.
                 unsafe impl $crate::Tag for $tag {
                     type Family = $crate::sites!(@family $family);
                     type Object = $crate::sites!(@object $($($object)+)?);
@@ -541,7 +559,7 @@ macro_rules! sites {
             };
         )+
 
-        /// The sites declared here.
+        /// The sites that this block declares.
         #[allow(unreachable_pub)]
         pub static SITES: &[fn() -> &'static $crate::Site] =
             &[$(<$tag as $crate::Tag>::site),+];

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Counters in a module's static per-CPU memory.
+//! Counters in the static per-CPU memory of a module.
 //!
 //! A site finds its counters through a pointer, so that a module may have any number of sites. The
-//! address of a static per-CPU variable is part of the instruction instead: that is one instruction
-//! for an allocation and one for a free, half of what it is otherwise. The kernel has 8 KiB of such
-//! memory for all modules together, though (`PERCPU_MODULE_RESERVE`), and does not load a module that
-//! finds no room in it. So only a site that asks for it, by the word `percpu` in
-//! [`sites!`](crate::sites), has its units counted there, in 16 bytes.
+//! address of a static per-CPU variable is part of the instruction instead. An allocation and a
+//! free then take one counting instruction each, half of the usual number. The kernel has 8 KiB of
+//! that memory for all modules together (`PERCPU_MODULE_RESERVE`), and does not load a module for
+//! which it is too small. Therefore only sites with the word `percpu` in [`sites!`](crate::sites)
+//! count their units there, in 16 bytes each.
 //!
 //! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
 
@@ -23,41 +23,42 @@ use crate::accounting::{
 };
 use core::cell::UnsafeCell;
 
-/// For [`static_counters!`](crate::static_counters): what `::core` is, the driver says.
+/// The `asm!` macro for [`static_counters!`](crate::static_counters), independent of the meaning of
+/// `::core` in the driver.
 #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
 #[doc(hidden)]
 pub use core::arch::asm;
 
-/// Units allocated and freed, at the offsets at which `Counters` has them.
+/// Units allocated and freed, at the offsets of these counters in `Counters`.
 #[repr(C)]
 pub struct StaticCounters([UnsafeCell<u64>; 2]);
 
-// SAFETY: What Rust sees as a static is a template, which nobody accesses; each CPU has an instance.
+// SAFETY: The Rust static is only the template of the per-CPU instances; no code accesses it.
 unsafe impl Sync for StaticCounters {}
 
 impl StaticCounters {
-    /// Nothing counted.
+    /// Creates counters that are 0.
     ///
     /// # Safety
     ///
-    /// Must be the value of a static in a module's section of per-CPU variables.
+    /// The value must be that of a static in a module's section of per-CPU variables.
     pub const unsafe fn new() -> Self {
         StaticCounters([const { UnsafeCell::new(0) }; 2])
     }
 
-    /// The per-CPU pointer; only what [`Counters`] begins with is there.
+    /// Returns the per-CPU pointer. Only the first two counters of [`Counters`] exist there.
     pub(crate) fn percpu_ptr(&'static self) -> *mut Counters {
         core::ptr::from_ref(self).cast_mut().cast()
     }
 }
 
-/// Defines the counters of a site that asks for them, and the methods of its [`Tag`](crate::Tag).
+/// Defines the counters of a `percpu` site, and the methods of its [`Tag`](crate::Tag).
 #[doc(hidden)]
 #[macro_export]
 macro_rules! static_counters {
     (@static percpu) => {
-        // The kernel gives every CPU a copy of what is in this section.
-        // SAFETY: In that section.
+        // The kernel gives each CPU a copy of this section.
+        // SAFETY: The static is in the section of per-CPU variables.
         #[link_section = ".data..percpu"]
         static COUNTERS: $crate::accounting::static_counters::StaticCounters = unsafe { $crate::accounting::static_counters::StaticCounters::new() };
     };
@@ -68,8 +69,8 @@ macro_rules! static_counters {
         unsafe fn count_object<const COUNTER: usize>() {
             const { $crate::accounting::static_counters::assert_counter::<COUNTER>() };
             #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
-            // SAFETY: On x86_64, GS addresses this CPU's instance of a static per-CPU variable. There
-            // is a counter at the offset, which nothing else writes.
+            // SAFETY: On x86_64, GS addresses this CPU's instance of a static per-CPU variable.
+            // There is a counter at the offset, which only this code writes.
             unsafe {
                 $crate::accounting::static_counters::asm!(
                     "inc qword ptr gs:[rip + {counters} + {offset}]",
@@ -79,7 +80,7 @@ macro_rules! static_counters {
                 )
             };
             #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
-            // SAFETY: By the requirement of this function.
+            // SAFETY: The caller counts one object, by the requirement of this function.
             unsafe {
                 $crate::accounting::static_counters::count::<COUNTER>(&COUNTERS)
             };
@@ -96,24 +97,24 @@ macro_rules! static_counters {
 ///
 /// # Safety
 ///
-/// As for [`Tag::count_object`].
+/// The requirements of [`Tag::count_object`] apply.
 #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
 #[doc(hidden)]
 #[inline(always)]
 pub unsafe fn count<const COUNTER: usize>(counters: &'static StaticCounters) {
     const { assert_counter::<COUNTER>() };
-    // SAFETY: The counters are in a module's per-CPU section, with one at the offset, which nothing
-    // else writes.
+    // SAFETY: The counters are in a module's per-CPU section. There is a counter at the offset,
+    // which only this code writes.
     unsafe { crate::sys::percpu::this_cpu_inc::<_, COUNTER>(counters.percpu_ptr()) };
 }
 
-/// Checks that there is such a counter.
+/// Checks at compile time that there is a counter at `COUNTER`.
 #[doc(hidden)]
 pub const fn assert_counter<const COUNTER: usize>() {
     const { assert!(is_counter::<StaticCounters>(COUNTER)) };
 }
 
-/// Checks that a site has units to count.
+/// Checks at compile time that a site has a unit.
 #[doc(hidden)]
 pub const fn assert_sized<S: Tag>() {
     const {

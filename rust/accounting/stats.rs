@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a site counts, per CPU, and what a reader makes of it.
+//! The counters of a site: one set per CPU, and the sums that a reader computes.
 //!
-//! The counters only ever grow; what is live is a difference. Each CPU adds to its own instance
-//! in one step that cannot be split (an instruction on x86_64), so no lock, no shared cache line and
-//! on x86_64 no atomic read-modify-write is on the allocation path, and nothing is lost to
-//! preemption, interrupts or CPU hotplug. A block may be freed on another CPU than it was allocated on: one CPU's
-//! difference means nothing, only the sum does.
+//! The counters only grow; the number of live objects is a difference. Each CPU adds to its own
+//! instance in one indivisible step (one instruction on x86_64). The allocation path therefore
+//! takes no lock and writes no shared cache line. On x86_64, it needs no atomic read-modify-write.
+//! Preemption, interrupts and CPU hotplug lose no count. A block may be freed on another CPU than
+//! the one that allocated it, so only the sum over all CPUs has a meaning.
 //!
-//! # What a reader sees
+//! # Consistency
 //!
-//! When nobody allocates: exactly what is. While others do, the sums over all CPUs take a moment to
-//! add up. [`Totals`] then has all frees from before and from after that moment's allocations were
-//! read, and takes them as of the middle, unless they agree, as they mostly do after a few tries. So
-//! `live` is off by at most half of what was freed during the read, and never negative: a free is
-//! never taken to be more than the allocations. A machine that may show one CPU's writes to others in
-//! another order (arm64) can show a free before its allocation; such a free is not taken yet.
+//! While no CPU allocates or frees, a read is exact. Otherwise the sums change while it adds them
+//! up. A read of [`Totals`] adds up the frees, then the allocations, then the frees again. If both
+//! sums of frees are equal, it uses that sum; otherwise it retries. After `Totals::TRIES` attempts,
+//! it uses the midpoint of the two sums. `live` is therefore off by at most half of the frees
+//! during the read. It is never negative, because the sum of frees is limited to that of the
+//! allocations. Where a CPU's writes may become visible to other CPUs in another order (arm64), a
+//! reader can see a free before its allocation; the limit excludes such a free.
 //!
-//! A counter holds 64 bits: at a thousand million events a second it wraps after 584 years. One of bytes
-//! wraps sooner, at a million blocks of 4 MiB a second after 51 days. Of bytes only differences are told,
-//! which stay right.
+//! A counter has 64 bits: at 10^9 events per second it wraps after 584 years. A byte counter wraps
+//! sooner: at 10^6 blocks of 4 MiB per second after 51 days. Byte counters are exposed only as
+//! differences, which remain correct when they wrap.
 
 mod counters;
 mod on_cpu;
@@ -56,20 +57,20 @@ use core::sync::atomic::{
 };
 use kernel::prelude::*;
 
-/// What a site's counters are to be read as.
+/// The interpretation of a site's counters.
 #[derive(Clone, Copy)]
 pub(crate) struct Scheme {
     /// The size of every object, or 0 if it varies.
     pub(crate) unit: usize,
-    /// How many bytes an object of that size takes.
+    /// The bytes that an object of that size takes.
     pub(crate) unit_footprint: u64,
-    /// How many bytes a block of a size takes, where that is the same for all sizes of a bucket.
+    /// The bytes that a block of a size takes, if they are equal for all sizes of a bucket.
     pub(crate) class_size: Option<fn(usize) -> usize>,
-    /// More counters of units.
+    /// Additional counters of units.
     pub(crate) static_counters: Option<&'static StaticCounters>,
 }
 
-/// The sums over all CPUs.
+/// The sums of a site's counters over all CPUs.
 ///
 /// # Examples
 ///
@@ -89,19 +90,19 @@ pub(crate) struct Scheme {
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
-    /// Allocations that succeeded.
+    /// Successful allocations.
     pub allocs: u64,
     /// Blocks freed.
     pub frees: u64,
-    /// Allocations that failed.
+    /// Failed allocations.
     pub failures: Failures,
-    /// Bytes requested for the blocks that are live.
+    /// Requested bytes of the live blocks.
     pub live_bytes: u64,
-    /// Bytes that those blocks take: with the rest of a size class, of a slab's slot, of a page.
+    /// Bytes that the live blocks take: whole size classes, slots of slabs, or pages.
     pub live_allocated: u64,
 }
 
-/// Allocations that failed, by reason.
+/// Failed allocations, by reason.
 ///
 /// # Examples
 ///
@@ -114,7 +115,7 @@ pub struct Totals {
 ///
 /// assert!(Array::<u8, Kmalloc<Names>>::zeroed(MAX_SIZE + 1, GFP_KERNEL).is_err());
 /// let failures = Names::site().totals().failures;
-/// // Not for want of memory.
+/// // The reason is not a lack of memory.
 /// assert_eq!(
 ///     (failures.invalid, failures.no_memory, failures.no_wait),
 ///     (1, 0, 0)
@@ -123,30 +124,31 @@ pub struct Totals {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Failures {
-    /// There was no memory, although the caller might sleep (`ENOMEM`).
+    /// No memory was available, although the caller allowed sleeping (`ENOMEM`).
     pub no_memory: u64,
-    /// There was none at hand, and the caller could not wait (`ENOMEM`).
+    /// No memory was available at once, and the caller did not allow sleeping (`ENOMEM`).
     pub no_wait: u64,
-    /// No such block can be: too large, on a node that is not there, not from this context. The
-    /// kernel's allocator was not asked.
+    /// The request cannot be satisfied: the size is too large, the node does not exist, or the
+    /// context does not allow it. The kernel's allocator was not called.
     pub invalid: u64,
 }
 
 impl Failures {
-    /// Adds one CPU's counters, which may be growing.
+    /// Adds the counters of one CPU, which may be counting concurrently.
     ///
     /// # Safety
     ///
     /// `at` must point to a site's counters.
     unsafe fn add(&mut self, at: *const Counters) {
-        // SAFETY: By the requirements of this function; for volatile, see `Sums::add`.
+        // SAFETY: The counters are valid and aligned by the requirements of this function. Their
+        // CPU may be writing them: the read is volatile, and an aligned word is not torn.
         let read = |offset: usize| unsafe { at.byte_add(offset).cast::<u64>().read_volatile() };
         self.no_memory += read(counter::NO_MEMORY);
         self.no_wait += read(counter::NO_WAIT);
         self.invalid += read(counter::INVALID);
     }
 
-    /// Returns the sum of all reasons, or `u64::MAX` if it has more than 64 bits.
+    /// Returns the sum over all reasons, or `u64::MAX` if it exceeds 64 bits.
     pub fn total(&self) -> u64 {
         self.no_memory
             .saturating_add(self.no_wait)
@@ -154,7 +156,7 @@ impl Failures {
     }
 }
 
-/// The sums of one direction: allocations or frees. Those of bytes may have wrapped.
+/// The sums of one direction: allocations or frees. Sums of bytes may have wrapped.
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Sums {
     units: u64,
@@ -164,16 +166,17 @@ struct Sums {
 }
 
 impl Sums {
-    /// Adds one CPU's counters of allocations, or if `OUT` of frees. They may be growing.
+    /// Adds one CPU's counters: of frees if `OUT`, else of allocations. The CPU may be counting
+    /// concurrently.
     ///
     /// # Safety
     ///
-    /// `at` must point to counters of a site with that scheme.
+    /// `at` must point to the counters of a site with that scheme.
     #[inline(always)]
     unsafe fn add<const OUT: bool>(&mut self, at: *const Counters, scheme: &Scheme) {
         let pick = |ins, outs| if OUT { outs } else { ins };
-        // SAFETY: The counters are valid and aligned. Their CPU may be writing them: the read is
-        // volatile, and an aligned word is not torn.
+        // SAFETY: The counters are valid and aligned by the requirements of this function. Their
+        // CPU may be writing them: the read is volatile, and an aligned word is not torn.
         let read = |offset: usize| unsafe { at.byte_add(offset).cast::<u64>().read_volatile() };
 
         let bytes = read(pick(counter::BYTES_IN, counter::BYTES_OUT));
@@ -201,7 +204,7 @@ impl Sums {
         }
     }
 
-    /// Adds one CPU's instance of more counters of units, likewise.
+    /// Adds one CPU's instance of the additional counters of units, in the same way.
     #[inline(always)]
     fn add_units<const OUT: bool>(&mut self, counters: &'static StaticCounters, cpu: i32) {
         let counter = if OUT {
@@ -209,8 +212,9 @@ impl Sums {
         } else {
             counter::UNIT_ALLOCS
         };
-        // SAFETY: The counters are in a module's static per-CPU memory, and the module is there. The
-        // CPU is possible. For volatile, see above.
+        // SAFETY: The counters are in the static per-CPU memory of a module that is loaded. The CPU
+        // is possible, and may be writing them: the read is volatile, and an aligned word is not
+        // torn.
         self.units += unsafe {
             percpu::instance(counters.percpu_ptr(), cpu)
                 .byte_add(counter)
@@ -219,12 +223,12 @@ impl Sums {
         };
     }
 
-    /// The middle between two sums, of which `self` is the earlier one, but at most `limit`.
+    /// Returns the midpoint of two sums, of which `self` is the earlier one, limited to `limit`.
     fn middle(self, later: Sums, limit: Sums) -> Sums {
         let middle = |a: u64, b: u64, limit: u64| {
-            // CAST: Negative where more is freed than allocated, see above.
+            // CAST: The difference is negative if the reader saw more frees than allocations.
             let (half, most) = (b.wrapping_sub(a) / 2, limit.wrapping_sub(a) as i64);
-            // CAST: Half of what is freed meanwhile is not that much.
+            // CAST: Half of the frees during the read fit into 63 bits.
             a.wrapping_add_signed((half as i64).min(most))
         };
         Sums {
@@ -237,19 +241,21 @@ impl Sums {
 }
 
 impl Totals {
-    /// How often a read is repeated to find a moment at which nothing was freed.
+    /// The number of attempts to read at a moment without frees.
     const TRIES: usize = 8;
 
     /// Adds up the counters of all CPUs.
     ///
     /// # Safety
     ///
-    /// `counters` must be as for [`PerCpuPtr`], valid during the call, and of a site with that scheme.
+    /// `counters` must satisfy the invariants of [`PerCpuPtr`] for a site with that scheme, and be
+    /// valid during the call.
     pub(crate) unsafe fn read(counters: *mut Counters, scheme: &Scheme) -> Totals {
         let frees = || {
             let mut sums = Sums::default();
             for cpu in percpu::possible_cpus() {
-                // SAFETY: `cpu` is possible; the rest is by the requirements of this function.
+                // SAFETY: `cpu` is possible. `counters` are valid and suit `scheme` by the
+                // requirements of this function.
                 unsafe { sums.add::<true>(percpu::instance(counters, cpu), scheme) };
                 if let Some(units) = scheme.static_counters {
                     sums.add_units::<true>(units, cpu);
@@ -261,7 +267,8 @@ impl Totals {
         let allocs = || {
             let (mut sums, mut failures) = (Sums::default(), Failures::default());
             for cpu in percpu::possible_cpus() {
-                // SAFETY: As above.
+                // SAFETY: `cpu` is possible. `counters` are valid and suit `scheme` by the
+                // requirements of this function.
                 unsafe {
                     let at = percpu::instance(counters, cpu);
                     sums.add::<false>(at, scheme);
@@ -287,10 +294,11 @@ impl Totals {
             before = after;
         };
 
-        // OVERFLOW: Counters of events do not wrap.
+        // OVERFLOW: Event counters do not wrap, and `middle` limits the frees to the allocations.
         let units = ins.units - outs.units;
-        // CAST: `usize` is at most 64 bits. It may wrap at a site that is not registered, which has the
-        // counters of all those, and makes of others' objects its own; else live bytes fit into memory.
+        // CAST: `usize` has at most 64 bits. The result may wrap for an unregistered site: all such
+        // sites share one set of counters, and each applies its own unit to the objects of all.
+        // Otherwise live bytes fit into memory.
         let bytes = |unit: u64, ins: u64, outs: u64| {
             units
                 .wrapping_mul(unit)
@@ -304,19 +312,24 @@ impl Totals {
             frees: outs.units + outs.blocks,
             failures,
             live_bytes,
-            // They are counted one after the other.
+            // The two counters are updated one after the other.
             live_allocated: live_allocated.max(live_bytes),
         }
     }
 
-    /// Returns what the live blocks take beyond what was requested for them: internal fragmentation.
-    /// 0 if [`live_bytes`](Self::live_bytes) is the larger number, which a site never reads.
+    /// Returns the bytes that the live blocks take beyond the requested bytes: internal
+    /// fragmentation.
+    ///
+    /// Returns 0 if [`live_bytes`](Self::live_bytes) is larger than
+    /// [`live_allocated`](Self::live_allocated), which no read of a site returns.
     pub fn live_slack(&self) -> u64 {
         self.live_allocated.saturating_sub(self.live_bytes)
     }
 
-    /// Returns how many blocks are allocated and not freed. 0 if [`frees`](Self::frees) is the larger
-    /// number, which a site never reads.
+    /// Returns the number of live blocks: allocated and not freed.
+    ///
+    /// Returns 0 if [`frees`](Self::frees) is larger than [`allocs`](Self::allocs), which no read
+    /// of a site returns.
     pub fn live(&self) -> u64 {
         self.allocs.saturating_sub(self.frees)
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A worker that samples all sites periodically, for their high watermarks.
+//! A worker that periodically samples the high watermarks of all sites.
 //!
-//! For an exact watermark, each allocation would have to compare it with the live bytes of all CPUs: a
-//! cache line that every CPU writes. So a watermark is the highest value that a reader or this worker
-//! saw. The worker misses no value that lasts for longer than its period.
+//! For an exact watermark, each allocation would have to compare it with the sum over all CPUs, and
+//! all CPUs would write one cache line. A watermark is therefore the largest value that a reader or
+//! this worker has sampled. The worker misses no value that lasts longer than its period.
 
 use crate::{
     accounting::registry,
@@ -20,19 +20,21 @@ const BATCH: usize = 64;
 ///
 /// # Safety
 ///
-/// Must be called once, before any other function here.
+/// The caller must call this once, before any other function of this module.
 pub(crate) unsafe fn init() {
-    // SAFETY: By the requirement of this function, this is the first use of the item.
+    // SAFETY: By the requirement that this function is called once and first, the item is not in
+    // use.
     unsafe { SAMPLER.init() };
 }
 
-/// Samples all sites every `period` milliseconds from now on, or never if `period` is 0. Wakes no idle
-/// CPU, which allocates nothing.
+/// Samples all sites every `period` milliseconds from now on, or never if `period` is 0.
+///
+/// The worker wakes no idle CPU, which allocates nothing.
 pub(crate) fn start(period: u32) {
     SAMPLER.start(period);
 }
 
-/// Stops the worker for good.
+/// Stops the worker permanently.
 pub(crate) fn exit() {
     SAMPLER.cancel();
 }

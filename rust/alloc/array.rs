@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Zeroed arrays that can be resized in any allocator.
+//! Zeroed arrays that can be resized, in memory of any allocator.
 
 use core::{
     alloc::Layout,
@@ -21,10 +21,10 @@ use kernel::{
     prelude::*, //
 };
 
-/// An array of `T`s in memory of allocator `A`: `kcalloc()`, `krealloc_array()` and their likes.
+/// An array of `T`s in memory of allocator `A`: `kcalloc()`, `krealloc_array()` and similar.
 ///
-/// New elements are zeroed. Resizing works both ways; when it fails, the array is what it was. So
-/// that this can be promised, `T` must need no [`Drop`]; that is checked when compiling.
+/// New elements are zeroed. The array can grow and shrink; a failed resize leaves it unchanged.
+/// This guarantee requires that `T` needs no [`Drop`], which is checked at compile time.
 ///
 /// # Examples
 ///
@@ -44,16 +44,17 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `ptr` is a block of `A` for `[T; len]`, dangling if that has no bytes, with `len` valid `T`s.
+/// `ptr` is a block of `A` for `[T; len]` that holds `len` valid `T`s. It is dangling if the array
+/// has no bytes.
 pub struct Array<T: Zeroable, A: Allocator> {
     ptr: NonNull<T>,
     len: usize,
     _owned: PhantomData<(T, A)>,
 }
 
-// SAFETY: The array owns its elements.
+// SAFETY: The array owns its elements, which are `Send`.
 unsafe impl<T: Zeroable + Send, A: Allocator> Send for Array<T, A> {}
-// SAFETY: As above.
+// SAFETY: A shared array only gives shared access to its elements, which are `Sync`.
 unsafe impl<T: Zeroable + Sync, A: Allocator> Sync for Array<T, A> {}
 
 impl<T: Zeroable, A: Allocator> Array<T, A> {
@@ -61,11 +62,11 @@ impl<T: Zeroable, A: Allocator> Array<T, A> {
     ///
     /// # Context
     ///
-    /// As the allocator's, with these flags.
+    /// The allocator's, with these flags.
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no memory, or `len` elements overflow an address.
+    /// [`AllocError`] if the allocation fails, or the size of `len` elements overflows.
     pub fn zeroed(len: usize, flags: Flags) -> Result<Self, AllocError> {
         Self::zeroed_on(len, flags, NumaNode::NO_NODE)
     }
@@ -74,7 +75,7 @@ impl<T: Zeroable, A: Allocator> Array<T, A> {
     ///
     /// # Errors
     ///
-    /// As [`Array::zeroed`].
+    /// The errors of [`Array::zeroed`], and [`AllocError`] if `node` does not exist.
     ///
     /// # Examples
     ///
@@ -99,7 +100,7 @@ impl<T: Zeroable, A: Allocator> Array<T, A> {
         };
         let layout = Layout::array::<T>(len).map_err(|_| AllocError)?;
         let ptr = A::alloc(layout, flags | __GFP_ZERO, node)?.cast();
-        // INVARIANT: A block for `len` elements; zeroes are valid for `T: Zeroable`.
+        // INVARIANT: The block has room for `len` elements, and zeroes are valid for `T: Zeroable`.
         Ok(Array {
             ptr,
             len,
@@ -107,22 +108,22 @@ impl<T: Zeroable, A: Allocator> Array<T, A> {
         })
     }
 
-    /// Makes the array `len` elements long. What is new is zeroed.
+    /// Changes the length to `len` elements. New elements are zeroed.
     ///
-    /// A shorter array gives back the memory that it no longer needs. For that it may have to move,
-    /// as a longer one.
+    /// A shorter array gives back the memory that it no longer needs, and may therefore move, like
+    /// a longer one.
     ///
     /// # Context
     ///
-    /// As the allocator's, with these flags.
+    /// The allocator's, with these flags.
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no memory, or `len` elements overflow an address. The array is
-    /// unchanged then.
+    /// [`AllocError`] if the allocation fails, or the size of `len` elements overflows. The array
+    /// is unchanged in that case.
     pub fn resize(&mut self, len: usize, flags: Flags) -> Result<(), AllocError> {
         let layout = Layout::array::<T>(len).map_err(|_| AllocError)?;
-        // SAFETY: By the invariants, `ptr` is a block of `A` with this layout.
+        // SAFETY: By the type invariants, `ptr` is a block of `A` with this layout.
         let ptr: NonNull<T> = unsafe {
             A::realloc(
                 Some(self.ptr.cast()),
@@ -134,11 +135,12 @@ impl<T: Zeroable, A: Allocator> Array<T, A> {
         }?
         .cast();
         if len > self.len {
-            // The allocators' own zeroing of a tail depends on how the block was made: do it here.
+            // The array zeroes the tail itself, because the allocators' own zeroing of a tail
+            // depends on the flags of earlier calls.
             // SAFETY: The block has room for `len` elements.
             unsafe { ptr.add(self.len).write_bytes(0, len - self.len) };
         }
-        // INVARIANT: A block for `len` elements, the new ones zeroed.
+        // INVARIANT: The block has room for `len` elements, and the new ones are zeroed.
         self.ptr = ptr;
         self.len = len;
         Ok(())
@@ -153,21 +155,23 @@ impl<T: Zeroable, A: Allocator> Deref for Array<T, A> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        // SAFETY: By the invariants.
+        // SAFETY: By the type invariants, `ptr` holds `len` valid elements, which `self` owns.
         unsafe { core::slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
     }
 }
 
 impl<T: Zeroable, A: Allocator> DerefMut for Array<T, A> {
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: By the invariants.
+        // SAFETY: By the type invariants, `ptr` holds `len` valid elements, which `self` owns. The
+        // mutable borrow excludes other accesses.
         unsafe { core::slice::from_raw_parts_mut(self.ptr.as_ptr(), self.len) }
     }
 }
 
 impl<T: Zeroable, A: Allocator> Drop for Array<T, A> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants, the block is of `A`, with that layout.
+        // SAFETY: By the type invariants, the block is of `A`, with this layout. It is not used
+        // afterwards.
         unsafe { A::free(self.ptr.cast(), self.layout()) };
     }
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! kmalloc: physically contiguous memory from the size classes, and kvmalloc.
+//! kmalloc: physically contiguous memory from the size classes.
 //!
-//! [`Kmalloc<S>`] and [`KVmalloc<S>`] are allocators in the sense of [`kernel::alloc`], so that
-//! the kernel crate's own `Box` and `Vec` work with them: [`KBox`], [`KVec`], [`KVBox`],
-//! [`KVVec`]. For plain arrays that come zeroed and can be resized there is
-//! [`Array`](crate::Array).
+//! [`Kmalloc<S>`] and [`KVmalloc<S>`] are allocators in the sense of [`kernel::alloc`], so that the
+//! kernel crate's own `Box` and `Vec` work with them: [`KBox`], [`KVec`], [`KVBox`], [`KVVec`].
+//! [`Array`](crate::Array) is a zeroed array that can be resized.
 //!
 //! | C | here |
 //! |---|---|
@@ -13,20 +12,25 @@
 //! | `kzalloc` | [`KBox::zeroed`](Box::zeroed), or with `__GFP_ZERO` |
 //! | `kmalloc_array`, growing | [`KVec`] |
 //! | `kcalloc`, `krealloc_array` | [`Array::zeroed`](crate::Array::zeroed), [`Array::resize`](crate::Array::resize) |
-//! | `ksize` | [`block_size`]; [`usable_size`], which promises only what `kmalloc_size_roundup` does |
+//! | `ksize` | [`block_size`]; [`usable_size`], which guarantees only the result of `kmalloc_size_roundup` |
 //! | `kvmalloc`, `kvfree` | [`KVBox`], [`KVVec`] |
 //!
-//! Memory has the alignment of its type. A size of 0 allocates nothing; one above [`MAX_SIZE`]
-//! fails (kmalloc) or is mapped from pages (kvmalloc): from huge ones if its size is a multiple of
-//! those, else from single ones, so that no block takes more than the pages that hold it. A node
-//! that the machine does not have fails.
+//! Memory has the alignment of its type. A size of 0 allocates nothing. A size above [`MAX_SIZE`]
+//! fails (kmalloc) or is mapped from pages (kvmalloc). kvmalloc uses huge pages if the size is a
+//! multiple of theirs, else single pages. No block takes more than the pages that hold it. An
+//! allocation on a node that does not exist fails.
 //!
 //! # Context
 //!
-//! Allocating may sleep unless the flags say otherwise (`GFP_ATOMIC`, `GFP_NOWAIT`). Dropping is allowed
-//! everywhere but in NMI; with `CONFIG_PREEMPT_RT`, where
-//! [memory may be had](crate::sys::context::can_allocate). In interrupts, and where they or bottom halves are
-//! disabled, kvmalloc has no blocks of more than a page, nor anywhere atomic if the flags allow it to sleep.
+//! Allocating may sleep unless the flags forbid it (`GFP_ATOMIC`, `GFP_NOWAIT`). Dropping is
+//! allowed in any context but NMI. With `CONFIG_PREEMPT_RT`, it is allowed in a context that [may
+//! allocate](crate::sys::context::can_allocate). kvmalloc has no blocks of more than a page in
+//! interrupts, or where interrupts or bottom halves are disabled. In other atomic context it has
+//! none if the flags allow it to sleep.
+//!
+//! [`KVmalloc<S>`]: crate::alloc::kvmalloc::KVmalloc
+//! [`KVBox`]: crate::alloc::kvmalloc::KVBox
+//! [`KVVec`]: crate::alloc::kvmalloc::KVVec
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 //!
@@ -55,27 +59,30 @@ use kernel::{
     prelude::Zeroable, //
 };
 
-/// The largest block that kmalloc has (`KMALLOC_MAX_SIZE`).
+/// The largest size of kmalloc (`KMALLOC_MAX_SIZE`).
 pub const MAX_SIZE: usize = bindings::KMALLOC_MAX_SIZE as usize;
 
-/// The largest block that comes from a slab; above it are whole pages (`KMALLOC_MAX_CACHE_SIZE`).
+/// The largest size that kmalloc serves from a slab (`KMALLOC_MAX_CACHE_SIZE`). Larger blocks are
+/// whole pages.
 pub const MAX_SLAB_SIZE: usize = bindings::KMALLOC_MAX_CACHE_SIZE as usize;
 
-/// The smallest block that comes from a slab (`KMALLOC_MIN_SIZE`).
+/// The smallest block of a slab (`KMALLOC_MIN_SIZE`).
 pub const MIN_SIZE: usize = bindings::KMALLOC_MIN_SIZE as usize;
 
-/// Returns how many bytes of a block for `size` bytes may be used: the size of its class, or of its
-/// pages (`kmalloc_size_roundup()`). A size that kmalloc has no block for is returned as it is.
+/// Returns the usable bytes of a block for `size` bytes (`kmalloc_size_roundup()`).
+///
+/// This is the size of its class, or of its pages. A size of 0 or above [`MAX_SIZE`] is returned
+/// unchanged.
 ///
 /// # Examples
 ///
 /// ```
 /// use kalloc::alloc::kmalloc::{usable_size, MAX_SIZE, MAX_SLAB_SIZE, MIN_SIZE};
 ///
-/// // Some machines have no classes as small, or none between two powers of two.
+/// // Some machines lack small classes, or classes between two powers of two.
 /// assert!(usable_size(1) >= MIN_SIZE);
 /// assert!(usable_size(65) == 96 || usable_size(65) == 128);
-/// // Above the largest class there are whole pages.
+/// // Above the largest class, blocks are whole pages.
 /// assert_eq!(usable_size(MAX_SLAB_SIZE + 1), 2 * MAX_SLAB_SIZE);
 /// assert_eq!(usable_size(MAX_SIZE), MAX_SIZE);
 /// ```
@@ -87,10 +94,11 @@ pub fn usable_size(size: usize) -> usize {
     Class::of(size).size()
 }
 
-/// Returns how many bytes the allocator has set aside for the block of an array (`ksize()`): as it
-/// tells when asked about the block, not as it follows from a size. Bytes beyond what
-/// [`usable_size`] says are not to be used, and may not be there: a block that KFENCE guards ends
-/// where the array does. An array without bytes has no block, and so 0.
+/// Returns the bytes that the allocator has reserved for the block of an array (`ksize()`).
+///
+/// The result comes from the block itself, not from its size. Bytes beyond [`usable_size`] must not
+/// be used, and may not exist: a block that KFENCE guards ends with the array. Returns 0 for an
+/// array without bytes, which has no block.
 ///
 /// # Examples
 ///
@@ -111,7 +119,7 @@ pub fn block_size<T: Zeroable, S: Tag<Family = family::Kmalloc>>(
     if size_of_val::<[T]>(array) == 0 {
         return 0;
     }
-    // SAFETY: An array that has bytes is a live kmalloc block, and starts where that does.
+    // SAFETY: An array with bytes is a live kmalloc block, and starts at the start of the block.
     unsafe { bindings::ksize(array.as_ptr().cast()) }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! kvmalloc: kmalloc if there is a block, else vmalloc.
+//! kvmalloc: kmalloc if it has a block, else vmalloc.
 
 use crate::{
     accounting::{
@@ -44,7 +44,7 @@ use kernel::{
     page::PAGE_SIZE, //
 };
 
-/// The kvmalloc allocator, counting at site `S`: kmalloc if there is a block, else vmalloc.
+/// The kvmalloc allocator, counting at site `S`: kmalloc if it has a block, else vmalloc.
 ///
 /// # Examples
 ///
@@ -55,7 +55,7 @@ use kernel::{
 ///     Tables: kvmalloc([u8]), "doc_kvmalloc";
 /// }
 ///
-/// // More than kmalloc has.
+/// // This is more than the limit of kmalloc.
 /// let table = Array::<u8, KVmalloc<Tables>>::zeroed(MAX_SIZE + 1, GFP_KERNEL)?;
 /// assert_eq!(table.last(), Some(&0));
 /// # Ok::<(), Error>(())
@@ -73,7 +73,7 @@ pub type KVmalloc<S> = Counted<family::KVmalloc, S>;
 ///     Bitmaps: kvmalloc([u64; 1 << 16]), "doc_kvbox";
 /// }
 ///
-/// // Zeroed where it is: half a megabyte would not fit on the stack.
+/// // It is zeroed in place: half a megabyte would not fit on the stack.
 /// let bitmap = KVBox::<[u64; 1 << 16], Bitmaps>::zeroed(GFP_KERNEL)?;
 /// assert_eq!(bitmap.last(), Some(&0));
 /// # Ok::<(), Error>(())
@@ -112,58 +112,67 @@ impl Family for family::KVmalloc {
     }
 }
 
-// SAFETY: kvmalloc memory stays until it is freed, and is aligned as asked.
+// SAFETY: kvmalloc memory stays valid until it is freed, and has the requested alignment.
 unsafe impl Source for family::KVmalloc {
     const MIN_ALIGN: usize = bindings::ARCH_KMALLOC_MINALIGN;
 
     #[inline]
     unsafe fn alloc(request: Request) -> Option<NonNull<u8>> {
         if vmalloc::is_rounded_up(request.layout.size()) {
-            // SAFETY: By the requirement of this function.
+            // SAFETY: The caller guarantees that the size is not 0, and a multiple of the
+            // alignment.
             return unsafe { exact(request) };
         }
-        // SAFETY: By the requirement of this function. NULL asks for a new block.
+        // SAFETY: The caller guarantees that the size is not 0, and a multiple of the alignment.
+        // NULL requests a new block.
         unsafe { kvrealloc(core::ptr::null(), request) }
     }
 
     #[inline]
     unsafe fn realloc(ptr: NonNull<u8>, old_size: usize, request: Request) -> Option<NonNull<u8>> {
         let size = request.layout.size();
-        // C would leave a block that is mapped by larger pages all its memory.
+        // C would leave all its memory to a block that is mapped with larger pages.
         let keeps_huge = vmalloc::whole_pages(size) < vmalloc::whole_pages(old_size)
             && vmalloc::may_be_huge(old_size);
         if is_vmalloc(ptr) && !keeps_huge && size <= max_kvmalloc_size() {
-            // SAFETY: By the requirements of this function; such a block is a vmalloc block.
+            // SAFETY: `ptr` is in the vmalloc area, so it is a vmalloc block. The caller guarantees
+            // that it is live and of `old_size` bytes, and that the new size is not 0 and a
+            // multiple of the alignment.
             return unsafe { family::Vmalloc::realloc(ptr, old_size, request) };
         }
         if !is_vmalloc(ptr) && size < old_size {
-            // SAFETY: By the requirements of this function; a kvmalloc block outside of the
-            // vmalloc area is a kmalloc block, and a smaller kmalloc block is a kvmalloc block.
+            // SAFETY: A kvmalloc block outside the vmalloc area is a kmalloc block, and a smaller
+            // kmalloc block is a valid kvmalloc block. The caller guarantees that it is live and of
+            // `old_size` bytes, and that the new size is not 0 and a multiple of the alignment.
             return unsafe { family::Kmalloc::realloc(ptr, old_size, request) };
         }
         if !is_vmalloc(ptr) && !vmalloc::is_rounded_up(size) {
-            // SAFETY: By the requirements of this function.
+            // SAFETY: The caller guarantees that `ptr` is a live kvmalloc block, and that the size
+            // is not 0 and a multiple of the alignment.
             return unsafe { kvrealloc(ptr.as_ptr().cast_const(), request) };
         }
-        // SAFETY: By the requirements of this function.
+        // SAFETY: The caller guarantees that `ptr` is a live kvmalloc block of `old_size` bytes,
+        // and that the new size is not 0 and a multiple of the alignment.
         unsafe { relocate::<Self>(ptr, old_size, request) }
     }
 
     #[inline]
     unsafe fn free(ptr: NonNull<u8>) {
         if is_vmalloc(ptr) {
-            // SAFETY: By the requirements of this function; such a block is a vmalloc block, of more
-            // than a page, or resized as one.
+            // SAFETY: The caller guarantees that the block is live and not used afterwards. In the
+            // vmalloc area it is a vmalloc block, of more than a page, or resized as one.
             unsafe { vmalloc::free(ptr) };
         } else {
-            // SAFETY: By the requirements of this function; other blocks are kmalloc's.
+            // SAFETY: The caller guarantees that the block is live and not used afterwards. Outside
+            // the vmalloc area it is a kmalloc block.
             unsafe { bindings::kfree(ptr.as_ptr().cast()) };
         }
     }
 
     fn refuses(layout: Layout, gfp: Gfp, node: NumaNode) -> bool {
         let interrupt = layout.size() > PAGE_SIZE && !context::can_vmalloc();
-        // What may come from vmalloc, or is there; of smaller blocks, to ask in this way is a mistake.
+        // Sleeping flags in atomic context are a caller's error, even for a small block that
+        // vmalloc never serves.
         let sleeps = gfp.may_sleep() && context::known_atomic();
         let misplaced = interrupt || sleeps;
         layout.size() > max_kvmalloc_size() || misplaced || node::node_id(node).is_none()
@@ -179,12 +188,12 @@ unsafe impl Source for family::KVmalloc {
     }
 }
 
-/// Allocates a block that vmalloc, asked by kvmalloc, might round up to whole larger pages. It
+/// Allocates a block that vmalloc, if kvmalloc called it, might round up to whole larger pages. It
 /// comes from kmalloc, or from vmalloc as single pages.
 ///
 /// # Safety
 ///
-/// As for [`Source::alloc`].
+/// The size of the layout must not be 0, and must be a multiple of its alignment.
 #[inline(never)]
 unsafe fn exact(request: Request) -> Option<NonNull<u8>> {
     let size = request.layout.size();
@@ -192,7 +201,7 @@ unsafe fn exact(request: Request) -> Option<NonNull<u8>> {
         return None;
     }
     let contiguous = if size <= MAX_SIZE {
-        // SAFETY: By the requirements of this function.
+        // SAFETY: The caller guarantees that the size is not 0, and a multiple of the alignment.
         unsafe {
             family::Kmalloc::alloc(Request {
                 gfp: request.gfp.replaceable(),
@@ -202,11 +211,11 @@ unsafe fn exact(request: Request) -> Option<NonNull<u8>> {
     } else {
         None
     };
-    // SAFETY: By the requirements of this function.
+    // SAFETY: The caller guarantees that the size is not 0, and a multiple of the alignment.
     contiguous.or_else(|| unsafe { family::Vmalloc::alloc(request) })
 }
 
-/// The largest block that kvmalloc has.
+/// Returns the largest size of kvmalloc.
 #[inline]
 fn max_kvmalloc_size() -> usize {
     family::KVmalloc::MAX_SIZE.min(vmalloc::max_size())
@@ -214,14 +223,16 @@ fn max_kvmalloc_size() -> usize {
 
 #[inline]
 fn is_vmalloc(ptr: NonNull<u8>) -> bool {
-    // SAFETY: Takes any address.
+    // SAFETY: `is_vmalloc_addr()` accepts any address.
     unsafe { bindings::is_vmalloc_addr(ptr.as_ptr().cast()) }
 }
 
+/// Allocates a block, or resizes one, by `kvrealloc_node_align()`.
+///
 /// # Safety
 ///
 /// - `ptr` must be NULL or a live kvmalloc block, which is aligned to `layout.align()`.
-/// - The size of `layout` must not be 0, and a multiple of its alignment.
+/// - The size of the layout must not be 0, and must be a multiple of its alignment.
 #[inline]
 unsafe fn kvrealloc(ptr: *const u8, request: Request) -> Option<NonNull<u8>> {
     let Request {
@@ -231,18 +242,18 @@ unsafe fn kvrealloc(ptr: *const u8, request: Request) -> Option<NonNull<u8>> {
         token,
     } = request;
     let size = layout.size();
-    // C warns where this fails.
+    // C warns about such a size before it fails.
     if size > max_kvmalloc_size() {
         return None;
     }
-    // Where kmalloc has no memory, which it is asked for in a way that does not sleep, C would go on to
-    // vmalloc.
+    // kvmalloc tries kmalloc first, without sleeping. If that fails, C would go on to vmalloc.
     if size > PAGE_SIZE && !vmalloc::may_be_asked(gfp) {
         return None;
     }
     let node = node::node_id(node)?;
     let (align, gfp) = (layout.align() as c_ulong, gfp.without_zone().as_raw());
-    // SAFETY: By the requirements of this function; the node is online.
+    // SAFETY: The caller guarantees that `ptr` is NULL or a live, aligned kvmalloc block, and that
+    // the size is not 0. The node is online.
     let new = unsafe {
         if PARTITIONED {
             bindings::kalloc_helper_kvrealloc(ptr.cast(), size, align, gfp, node, token.as_raw())

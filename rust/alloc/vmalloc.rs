@@ -2,27 +2,31 @@
 
 //! vmalloc: virtually contiguous memory made of single pages, and vmap.
 //!
-//! [`Vmalloc<S>`] is an allocator in the sense of [`kernel::alloc`]: [`VBox`] and [`VVec`] are
-//! the kernel crate's own `Box` and `Vec` with it, and [`Array`](crate::Array) is a zeroed array
-//! that can be resized. [`Mapping`] maps pages that are there already.
+//! [`Vmalloc<S>`] is an allocator in the sense of [`kernel::alloc`]: [`VBox`] and [`VVec`] are the
+//! kernel crate's own `Box` and `Vec` with it. [`Array`](crate::Array) is a zeroed array that can
+//! be resized. [`Mapping`] maps existing pages.
 //!
 //! | C | here |
 //! |---|---|
 //! | `vmalloc(sizeof(T))`, `vfree` | [`VBox::new`](Box::new), drop |
 //! | `vzalloc`, `vrealloc` | [`Array::zeroed`](crate::Array::zeroed), [`Array::resize`](crate::Array::resize) |
 //! | `vmap`, `vunmap` | [`Mapping::new`], [`Mapping::read_only`], drop |
-//! | `vfree_atomic` | drop, where it could not sleep |
-//! | `vmalloc_to_page` | [`page_iter`](kernel::page::AsPageIter::page_iter) of the upstream types; [`memory::pfn_of`](crate::mm::page_info::pfn_of), [`memory::pfns`](crate::mm::page_info::pfns) |
+//! | `vfree_atomic` | drop in atomic context |
+//! | `vmalloc_to_page` | [`page_iter`](kernel::page::AsPageIter::page_iter) of the upstream types; [`page_info::pfn_of`](crate::mm::page_info::pfn_of), [`page_info::pfns`](crate::mm::page_info::pfns) |
 //! | `vmalloc_user` | [`Array::zeroed`](crate::Array::zeroed) of whole pages, which can be [mapped](crate::mm::mmap) |
 //!
 //! # Context
 //!
-//! Allocating with flags that sleep, and mapping, is for process context, and fails where sleeping is
-//! known not to be allowed. With flags that do not sleep (`GFP_ATOMIC`, `GFP_NOWAIT`), allocating works
-//! under spinlocks too, and fails in interrupts, hard and soft ones, and where either are disabled.
+//! With flags that sleep, allocating and mapping need process context, and fail in a context that
+//! is known to be atomic. With flags that do not sleep (`GFP_ATOMIC`, `GFP_NOWAIT`), allocating
+//! also works under spinlocks. It fails in hard and soft interrupts, and where either are disabled.
 //!
-//! Dropping is allowed everywhere but in NMI. Where it could not sleep, the memory is counted as freed,
-//! and is so soon after, by a worker.
+//! Dropping is allowed in any context but NMI. In atomic context, the memory is counted as freed at
+//! once, and a worker frees it soon after.
+//!
+//! [`Mapping`]: crate::Mapping
+//! [`Mapping::new`]: crate::Mapping::new
+//! [`Mapping::read_only`]: crate::Mapping::read_only
 //!
 //! C header: [`include/linux/vmalloc.h`](srctree/include/linux/vmalloc.h)
 
@@ -110,7 +114,7 @@ pub type Vmalloc<S> = Counted<family::Vmalloc, S>;
 ///     Bitmaps: vmalloc([u64; 1 << 16]), "doc_vbox";
 /// }
 ///
-/// // Zeroed where it is: half a megabyte would not fit on the stack.
+/// // It is zeroed in place: half a megabyte would not fit on the stack.
 /// let bitmap = VBox::<[u64; 1 << 16], Bitmaps>::zeroed(GFP_KERNEL)?;
 /// assert_eq!(bitmap.last(), Some(&0));
 /// # Ok::<(), Error>(())
@@ -134,7 +138,8 @@ pub type VBox<T, S> = Box<T, Vmalloc<S>>;
 /// ```
 pub type VVec<T, S> = Vec<T, Vmalloc<S>>;
 
-/// The largest block that can be had at all: the machine's memory. vmalloc would only warn.
+/// Returns the largest possible size: the machine's memory. vmalloc would only warn about a larger
+/// one.
 ///
 /// # Examples
 ///
@@ -149,13 +154,13 @@ pub type VVec<T, S> = Vec<T, Vmalloc<S>>;
 /// assert!(much.is_err());
 /// ```
 pub fn max_size() -> usize {
-    // SAFETY: Reads a counter.
+    // SAFETY: The helper only reads a counter.
     let pages = unsafe { bindings::kalloc_helper_totalram_pages() } as usize;
     pages.saturating_mul(PAGE_SIZE)
 }
 
-// SAFETY: vmalloc memory stays until it is freed, and is aligned as asked; vrealloc keeps the
-// contents.
+// SAFETY: vmalloc memory stays valid until it is freed, and has the requested alignment. vrealloc
+// keeps the contents.
 unsafe impl Source for family::Vmalloc {
     const MIN_ALIGN: usize = PAGE_SIZE;
 
@@ -165,14 +170,16 @@ unsafe impl Source for family::Vmalloc {
             layout, gfp, node, ..
         } = request;
         if layout.align() > PAGE_SIZE || node != NumaNode::NO_NODE {
-            // SAFETY: By the requirement of this function. NULL asks for a new block.
+            // SAFETY: The caller guarantees that the size is not 0, and a multiple of the
+            // alignment. NULL requests a new block.
             return unsafe { vrealloc(core::ptr::null(), layout, gfp, node) };
         }
         if !fits(layout) {
             return None;
         }
         let (size, flags) = (padded(layout), gfp.without_zone().as_raw());
-        // SAFETY: Not above the machine's memory; both look where they are called.
+        // SAFETY: The size is not above the machine's memory. Both functions check the context
+        // themselves.
         let ptr = unsafe {
             if gfp.may_sleep() {
                 bindings::kalloc_helper_vmalloc(size, flags)
@@ -188,20 +195,23 @@ unsafe impl Source for family::Vmalloc {
         let Request {
             layout, gfp, node, ..
         } = request;
-        // Were the block to move, C would free the old one at once.
+        // If the block moved, C would free the old one at once, which may sleep.
         let grows = layout.size() > old_size && !context::known_sleepable();
         let shrinks = whole_pages(layout.size()) < whole_pages(old_size) && !frees_tails(gfp);
         if grows || shrinks {
-            // SAFETY: By the requirements of this function.
+            // SAFETY: The caller guarantees that `ptr` is a live vmalloc block of `old_size` bytes,
+            // and that the new size is not 0 and a multiple of the alignment.
             return unsafe { relocate::<Self>(ptr, old_size, request) };
         }
-        // SAFETY: By the requirements of this function.
+        // SAFETY: The caller guarantees that `ptr` is a live vmalloc block, and that the size is
+        // not 0 and a multiple of the alignment.
         unsafe { vrealloc(ptr.as_ptr().cast_const(), layout, gfp, node) }
     }
 
     #[inline]
     unsafe fn free(ptr: NonNull<u8>) {
-        // SAFETY: By the requirements of this function.
+        // SAFETY: The caller guarantees that `ptr` is a live vmalloc block that nothing uses
+        // afterwards.
         unsafe { free(ptr) };
     }
 
@@ -215,23 +225,28 @@ unsafe impl Source for family::Vmalloc {
     }
 }
 
-/// Returns the bytes of the pages that hold `size` bytes. A block takes no more: what C would round
-/// up to larger pages is not left to it, nor is a smaller size if the block would keep its pages.
+/// Returns the bytes of the pages that hold `size` bytes.
+///
+/// A block takes no more. C is not called for a size that it would round up to larger pages, or for
+/// a smaller size if the block would keep its pages.
 #[inline]
 pub(crate) fn whole_pages(size: usize) -> usize {
     size.next_multiple_of(PAGE_SIZE)
 }
 
 /// Returns whether C frees the pages that a block of single pages no longer needs when it shrinks
-/// in place. For kmemleak it allocates meanwhile, and so keeps them if the flags forbid what that
-/// needs.
+/// in place.
+///
+/// C allocates memory for kmemleak in the process, and therefore keeps the pages if the flags
+/// forbid I/O or file-system calls.
 #[inline]
 fn frees_tails(gfp: Gfp) -> bool {
     cfg!(not(LINUX_7_2)) && gfp.has_io_fs()
 }
 
-/// The size of the pages that C may map a kvmalloc block of `size` bytes by. The block then takes a
-/// whole number of them, and keeps them all when it shrinks in place.
+/// Returns the size of the pages with which C may map a kvmalloc block of `size` bytes.
+///
+/// The block then takes a whole number of these pages, and keeps them all when it shrinks in place.
 #[inline]
 const fn page_size_for(size: usize) -> usize {
     // CAST: The constants are sizes.
@@ -246,47 +261,51 @@ const fn page_size_for(size: usize) -> usize {
     }
 }
 
-/// Returns whether a kvmalloc block of `size` bytes takes more than the pages that hold it if C
-/// maps it by larger ones.
+/// Returns whether a kvmalloc block of `size` bytes takes more than the pages that hold it, if C
+/// maps it with larger pages.
 #[inline]
 pub(crate) fn is_rounded_up(size: usize) -> bool {
     whole_pages(size) % page_size_for(size) != 0
 }
 
-/// Returns whether C may have mapped a kvmalloc block of `size` bytes by larger pages, given that
-/// it takes no more than the pages that hold it.
+/// Returns whether C may have mapped a kvmalloc block of `size` bytes with larger pages. The block
+/// must take no more than the pages that hold it.
 #[inline]
 pub(crate) fn may_be_huge(size: usize) -> bool {
     let size = whole_pages(size);
     page_size_for(size) > PAGE_SIZE && size % page_size_for(size) == 0
 }
 
-/// Whether the machine has so much memory.
+/// Returns whether the machine has enough memory for the layout.
 #[inline]
 fn fits(layout: Layout) -> bool {
-    // Every machine has a megabyte; most sizes are known when compiling.
+    // Every machine has a megabyte, and most sizes are known at compile time.
     layout.size() <= 1 << 20 || layout.size() <= max_size()
 }
 
-/// The size to ask C for: KASAN watches the rest of the page, and a block must have room for what
-/// [`deferred`] writes there.
+/// Returns the size to request from C. KASAN checks accesses to the rest of the page, and a block
+/// must have room for an entry of [`deferred_free`].
 #[inline(always)]
 fn padded(layout: Layout) -> usize {
     layout.size().max(size_of::<deferred_free::Entry>())
 }
 
-/// Frees a block, here or by the worker.
+/// Frees a block, immediately or by the worker.
 ///
 /// # Safety
 ///
-/// `ptr` must be a live vmalloc block of this module's, which has room for an entry of [`deferred`].
+/// - `ptr` must be a live vmalloc block from this module, which has room for an entry of
+///   [`deferred_free`].
+/// - Nothing may use it afterwards.
 #[inline]
 pub(crate) unsafe fn free(ptr: NonNull<u8>) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller guarantees that `ptr` is a live vmalloc block with room for an entry, and
+    // not used afterwards.
     unsafe { bindings::kalloc_helper_vfree(ptr.as_ptr().cast()) };
 }
 
-/// Whether C may be asked here: it is not for interrupts, and sleeps where it must not.
+/// Returns whether C may be called in this context: vmalloc must not be called in interrupts, and
+/// must not sleep in atomic context.
 #[inline]
 pub(crate) fn may_be_asked(gfp: Gfp) -> bool {
     if gfp.may_sleep() {
@@ -296,16 +315,19 @@ pub(crate) fn may_be_asked(gfp: Gfp) -> bool {
     }
 }
 
-/// Whether C may be asked for so much, of which it only warns if it is too much.
+/// Returns whether C may be called for this layout. C would only warn about a size that is too
+/// large.
 #[inline]
 fn possible(layout: Layout, gfp: Gfp) -> bool {
     fits(layout) && may_be_asked(gfp)
 }
 
+/// Allocates a block, or resizes one, by `vrealloc_node_align()`.
+///
 /// # Safety
 ///
 /// - `ptr` must be NULL or a live vmalloc block, which is aligned to `layout.align()`.
-/// - The size of `layout` must not be 0, and a multiple of its alignment.
+/// - The size of the layout must not be 0, and must be a multiple of its alignment.
 #[inline]
 unsafe fn vrealloc(
     ptr: *const u8,
@@ -317,8 +339,9 @@ unsafe fn vrealloc(
         return None;
     }
     let node = node::node_id(node)?;
-    // SAFETY: By the requirements of this function; the size is neither 0, which would free the
-    // block, nor above the machine's memory; this is no interrupt; the node is online.
+    // SAFETY: The caller guarantees that `ptr` is NULL or a live, aligned vmalloc block. The size
+    // is neither 0, which would free the block, nor above the machine's memory. This is not an
+    // interrupt, and the node is online.
     NonNull::new(unsafe {
         bindings::vrealloc_node_align(
             ptr.cast(),

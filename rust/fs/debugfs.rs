@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/sys/kernel/debug/kalloc/`, where this module and those that use it have their files.
+//! `/sys/kernel/debug/kalloc/`, the directory for the files of kalloc.ko and of the modules that
+//! use it.
 //!
-//! A [`SeqFile`] shows [`Records`], and so any number of lines, of which a reader sees as many as it
-//! likes. It may take [`Commands`].
+//! A [`SeqFile`] shows [`Records`], any number of lines, of which each reader reads as many as it
+//! needs. It may accept [`Commands`].
 //!
-//! An open file keeps kalloc.ko loaded, but no other module: the module of its records goes, and the file
-//! with it, as soon as none of their functions is being called; a call after that is `EIO`. No memory of a
-//! process is waited for meanwhile: a command is copied before [`Commands::command`] is called, and records
-//! are copied after they were shown.
+//! An open file keeps kalloc.ko loaded, but not the module of its records. That module can be
+//! unloaded, and the file removed, as soon as none of its functions is running; a later call
+//! returns `EIO`. The removal never waits for a process's memory: a command is copied before the
+//! call of [`Commands::command`], and records are copied to the reader after they were shown.
 //!
-//! Those that share an open file and read it at the same time may be shown the same records, as with a
-//! device. One that waits for another one's read is killed at once.
+//! Concurrent readers of one open file may get the same records, as for a device. A reader that
+//! waits for another one's read can be killed at once.
 //!
-//! The directory is locked while a file of it goes: what a file calls must neither create nor drop one.
+//! The directory is locked while one of its files is removed. The functions of a file must
+//! therefore neither create nor drop a file.
 //!
 //! # The kernel crate's own files
 //!
-//! They can be created in [`dir`], but not by what may be unloaded: their table of functions is in the
-//! module that creates them, which an open one does not keep loaded, and debugfs looks into the table once
-//! more when the file is closed (Linux 7.3). That of a [`SeqFile`] is in kalloc.ko.
+//! Files of the kernel crate can be created in [`dir`], but not by modules that can be unloaded.
+//! Their table of functions is in the module that creates them, which an open file does not keep
+//! loaded. debugfs reads the table again when the file is closed (Linux 7.3). The table of a
+//! [`SeqFile`] is in kalloc.ko.
 
 use crate::{
     fs::{
@@ -56,31 +59,31 @@ use kernel::{
     prelude::*, //
 };
 
-/// The most bytes of a command: a page.
+/// The size limit of a command in bytes: one page.
 pub const MAX_COMMAND: usize = PAGE_SIZE;
 
-/// The directory's name.
+/// The name of the directory.
 const NAME: &CStr = c"kalloc";
 
-/// What the directory has, and no other one, while it is created.
+/// The name of a temporary entry that identifies the directory while it is created.
 const PROBE: &CStr = c".kalloc.ko";
 
 kernel::sync::global_lock! {
-    // SAFETY: `Root::new` initialises it, before any other module can be loaded that asks for it.
+    // SAFETY: `Root::new` initializes the lock before any other module that uses it can be loaded.
     unsafe(uninit) static ROOT: Mutex<Option<Dir>> = None;
 }
 
-/// Keeps the directory.
+/// Owner of the directory (`struct dentry`).
 ///
 /// # Invariants
 ///
-/// The entry is that of the directory in [`ROOT`], with a reference to it. There is none if the directory
-/// is another module's, or there is no debugfs.
+/// The entry is that of the directory in [`ROOT`], with a reference. There is no entry if another
+/// module created the directory, or there is no debugfs.
 pub(crate) struct Root(Option<NonNull<bindings::dentry>>);
 
-// SAFETY: An entry belongs to no thread.
+// SAFETY: A dentry is not bound to a thread.
 unsafe impl Send for Root {}
-// SAFETY: A shared reference gives access to nothing.
+// SAFETY: A shared reference gives no access.
 unsafe impl Sync for Root {}
 
 impl Root {
@@ -88,26 +91,28 @@ impl Root {
     ///
     /// # Safety
     ///
-    /// Must be called once, before [`dir`].
+    /// The caller must call this once, before [`dir`].
     pub(crate) unsafe fn new() -> Self {
-        // SAFETY: This is called once, before anything else uses the lock.
+        // SAFETY: By the requirement of this function, this is the first use of the lock.
         unsafe { ROOT.init() };
         let dir = Dir::new(NAME);
-        // The kernel crate does not return whether it created the directory. There may be one of another module.
+        // The kernel crate does not return whether it created the directory, which may be another
+        // module's.
         let probe = dir.subdir(PROBE);
         let entry = find().ok().filter(|entry| {
-            // SAFETY: The entry is a directory, and there is a reference to it.
+            // SAFETY: The entry is a directory, with a reference.
             let is_it =
                 unsafe { bindings::kalloc_helper_debugfs_has(PROBE.as_char_ptr(), entry.as_ptr()) };
             if !is_it {
-                // SAFETY: The reference is not used any more.
+                // SAFETY: The reference is owned, and is not used again.
                 unsafe { bindings::dput(entry.as_ptr()) };
             }
             is_it
         });
         drop(probe);
         *ROOT.lock() = Some(dir);
-        // INVARIANT: What was created in the directory is in that of this entry.
+        // INVARIANT: The probe, created in the directory of `ROOT`, was found in the directory of
+        // this entry.
         Root(entry)
     }
 }
@@ -116,44 +121,46 @@ impl Drop for Root {
     fn drop(&mut self) {
         *ROOT.lock() = None;
         let Some(entry) = self.0 else { return };
-        // SAFETY: By the invariants, there is a reference to the entry.
+        // SAFETY: By the type invariants, there is a reference to the entry.
         if !unsafe { bindings::kalloc_helper_debugfs_is_gone(entry.as_ptr()) } {
-            // All modules that use this one have gone. The directory would be in this one's way when it is
-            // loaded again.
+            // All modules that use this one are unloaded. If the directory stayed, this module
+            // could not create it when it is loaded again.
             pr_warn!("{NAME}: removed, an owner of the directory was forgotten\n");
-            // SAFETY: By the invariants, the entry is the directory that this module created.
+            // SAFETY: By the type invariants, the entry is the directory that this module created.
             unsafe { bindings::kalloc_helper_debugfs_remove_owned(entry.as_ptr()) };
         }
-        // SAFETY: By the invariants, there is a reference, which is not used any more.
+        // SAFETY: By the type invariants, the reference is owned. It is not used again.
         unsafe { bindings::dput(entry.as_ptr()) };
     }
 }
 
-/// Returns the directory of that name, which may be another module's, with a reference to it.
+/// Returns the directory of that name, with a reference. It may be another module's.
 ///
 /// # Errors
 ///
-/// [`ENODEV`] if there is none.
+/// [`ENODEV`] if there is no such directory.
 fn find() -> Result<NonNull<bindings::dentry>> {
-    // SAFETY: The name is a string that ends with NUL.
-    let entry = unsafe { bindings::kalloc_helper_debugfs_folder(NAME.as_char_ptr()) };
+    // SAFETY: The name is a NUL-terminated string.
+    let entry = unsafe { bindings::kalloc_helper_debugfs_dir(NAME.as_char_ptr()) };
     from_err_ptr(entry)
         .ok()
         .and_then(NonNull::new)
         .ok_or(ENODEV)
 }
 
-/// Returns the directory, to create files in.
+/// Returns the directory, as the parent of new files.
 ///
-/// An owner that is forgotten keeps the directory until kalloc.ko is unloaded, which removes all that is
-/// left in it.
+/// Returns `None` before kalloc.ko has created it.
+///
+/// A leaked clone keeps the directory until kalloc.ko is unloaded, which removes the directory with
+/// its contents.
 ///
 /// # Examples
 ///
 /// ```
 /// use kalloc::fs::debugfs;
 ///
-/// // With what is created in it, it is there until it is dropped.
+/// // The subdirectory and its contents exist until it is dropped.
 /// let mine = debugfs::dir().map(|dir| dir.subdir(c"doc_debugfs"));
 /// assert!(mine.is_some());
 /// ```
@@ -161,11 +168,11 @@ pub fn dir() -> Option<Dir> {
     ROOT.lock().clone()
 }
 
-/// What a file takes besides: commands, one with each write.
+/// Commands that a file accepts: one with each write.
 ///
 /// # Context
 ///
-/// As that of [`Records`]; any number of writers may call at a time.
+/// The context of [`Records`]. Any number of writers may call concurrently.
 ///
 /// # Examples
 ///
@@ -208,33 +215,37 @@ pub fn dir() -> Option<Dir> {
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Commands: Records {
-    /// Does what `text`, the whole of a write, asks for. It was copied before: nothing waits for the writer's
-    /// memory any more, and the writer cannot change it. One of more than [`MAX_COMMAND`] bytes is refused
-    /// with [`E2BIG`].
+    /// Executes the command `text`, the contents of one write.
+    ///
+    /// The text was copied before the call: nothing waits for the writer's memory, and the writer
+    /// cannot change it. A write of more than [`MAX_COMMAND`] bytes fails with [`E2BIG`].
     ///
     /// # Errors
     ///
-    /// The writer gets the error that is returned, unless C code would act on it: see
+    /// The writer gets the returned error, unless C code would act on it: see
     /// [`failure`](crate::sys::failure) for the list. `EAGAIN` becomes `EBUSY`.
     fn command(&self, text: &[u8]) -> Result;
 
-    /// Tells that the file goes, once for each command that is under way. What removes it, the module's
-    /// unloading perhaps, waits until they have returned: those that take long are to end early.
+    /// Requests an early end of a running command, once for each, when the file is being removed.
+    ///
+    /// The removal (for example on module unload) waits for running commands. A long command should
+    /// therefore return early.
     fn cancel(&self) {}
 }
 
-/// Hands a write on.
+/// Forwards a write to [`Commands::command`].
 ///
 /// # Safety
 ///
-/// `records` must point to an `R`, and `text` to `len` bytes, which are valid until this returns.
+/// - `records` must point to an `R` that is valid until this returns.
+/// - `text` must point to `len` bytes that are valid and not written until this returns.
 unsafe extern "C" fn write<R: Commands>(
     records: *mut c_void,
     text: *const c_void,
     len: usize,
 ) -> isize {
-    // SAFETY: `records` points to an `R`, and `text` to `len` bytes, which C does not write until this returns; it
-    // is not NULL, even if `len` is 0.
+    // SAFETY: By the requirements of this function, `records` points to an `R`, and `text` to `len`
+    // bytes that C does not write until this returns. `text` is not NULL, even if `len` is 0.
     let (records, text) = unsafe {
         (
             &*records.cast::<R>(),
@@ -242,24 +253,26 @@ unsafe extern "C" fn write<R: Commands>(
         )
     };
     match records.command(text) {
-        // CAST: It is a page at most.
+        // CAST: The length is at most a page.
         Ok(()) => len as isize,
         Err(error) => Failure::from(error).to_errno() as isize,
     }
 }
 
-/// Tells that the file goes.
+/// Forwards the removal of the file to [`Commands::cancel`].
 ///
 /// # Safety
 ///
 /// `records` must point to an `R`, which is valid until this returns.
 unsafe extern "C" fn cancel<R: Commands>(records: *mut c_void) {
-    // SAFETY: `records` points to an `R`, which is valid until this returns.
+    // SAFETY: By the requirement of this function, `records` points to an `R` that is valid until
+    // this returns.
     unsafe { &*records.cast::<R>() }.cancel();
 }
 
-/// A file in the directory that shows records, for root; read-only, unless it takes commands. It is there
-/// until this is dropped.
+/// A file in the directory that shows records to root, which exists until this is dropped.
+///
+/// It is read-only unless it accepts commands.
 ///
 /// # Examples
 ///
@@ -290,8 +303,8 @@ unsafe extern "C" fn cancel<R: Commands>(records: *mut c_void) {
 ///
 /// # Invariants
 ///
-/// `id`, if there is one, is that of a file whose source is that of `shown`, until `files` removes it, or somebody
-/// the directory.
+/// `id`, if present, is that of a file whose source is that of `shown`, until `owner` removes the
+/// file, or the directory is removed.
 #[pin_data(PinnedDrop)]
 pub struct SeqFile<R: Records + 'static> {
     id: Option<Id>,
@@ -300,29 +313,32 @@ pub struct SeqFile<R: Records + 'static> {
     _pin: PhantomPinned,
 }
 
-// SAFETY: The entry belongs to no thread; the records are `Send`.
+// SAFETY: A file is not bound to a thread, and the records are `Send`.
 unsafe impl<R: Records> Send for SeqFile<R> {}
-// SAFETY: A shared reference gives access to the records, which are `Sync`, as readers do.
+// SAFETY: A shared reference gives access only to the records, which are `Sync`.
 unsafe impl<R: Records> Sync for SeqFile<R> {}
 
 impl<R: Records + 'static> SeqFile<R> {
-    /// Creates the file `name`, a file of `module`, if there is debugfs. The records have at most 2 KiB, as
-    /// those of a [`ProcFile`](crate::fs::procfs::ProcFile::new).
+    /// Creates the file `name`, a file of `module`, if there is debugfs.
+    ///
+    /// The records must have at most 2 KiB, as for a
+    /// [`ProcFile`](crate::fs::procfs::ProcFile::new).
     ///
     /// # Context
     ///
-    /// As [`ProcFile::new`](crate::fs::procfs::ProcFile::new).
+    /// The context of [`ProcFile::new`](crate::fs::procfs::ProcFile::new).
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`] if `name` is empty, a number, longer than 255 bytes, `.`, `..`, not UTF-8, or has a `/`
-    ///   or a control character; or if this is not called by `module`.
+    /// - [`EINVAL`] if `name` is empty, a number, longer than 255 bytes, `.`, `..`, not UTF-8, or
+    ///   contains a `/` or a control character.
+    /// - [`EINVAL`] if the caller is not `module`.
     /// - [`EEXIST`] if the directory has a file or directory of this name.
-    /// - [`EAGAIN`] if the caller may not sleep.
+    /// - [`EAGAIN`] in a context known to be atomic.
     /// - [`ENOMEM`] if there is no memory.
     ///
-    /// That there is no debugfs is no error, nor that it does not take the file: nothing may depend on
-    /// it.
+    /// Returns success without a file if there is no debugfs, or debugfs does not accept the file:
+    /// no driver may depend on debugfs.
     pub fn new(
         module: &'static ThisModule,
         name: &'static CStr,
@@ -331,15 +347,15 @@ impl<R: Records + 'static> SeqFile<R> {
         Self::create(module, name, records, None)
     }
 
-    /// As [`new`](Self::new), for a file that takes commands as well.
+    /// Creates a file that also accepts commands. See [`new`](Self::new).
     ///
     /// # Context
     ///
-    /// As [`new`](Self::new).
+    /// The context of [`new`](Self::new).
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     pub fn with_commands(
         module: &'static ThisModule,
         name: &'static CStr,
@@ -351,7 +367,7 @@ impl<R: Records + 'static> SeqFile<R> {
         Self::create(module, name, records, Some((write::<R>, cancel::<R>)))
     }
 
-    /// Puts the records in place, and creates the file.
+    /// Stores the records, and creates the file.
     fn create(
         module: &'static ThisModule,
         name: &'static CStr,
@@ -359,8 +375,8 @@ impl<R: Records + 'static> SeqFile<R> {
         commands: Option<(WriteFn, CancelFn)>,
     ) -> impl PinInit<Self, Error> {
         const { crate::sys::in_place::assert_movable::<R>() };
-        // SAFETY: On success the closure initialises all fields, on error none; nothing in it moves
-        // the slot.
+        // SAFETY: On success the closure initializes all fields; on an error it initializes none.
+        // It does not move the slot.
         unsafe {
             pin_init::pin_init_from_closure(move |slot: *mut Self| {
                 let shown = Shown::new(records, |records| Source {
@@ -370,10 +386,10 @@ impl<R: Records + 'static> SeqFile<R> {
                     cancel: commands.map(|(_, cancel)| cancel),
                 })?;
                 let source = shown.source();
-                // The records are in place before the first reader can come.
+                // The records are in place before the first reader can open the file.
                 let id = owner::add(module, source, Place::Debug, name, &|| {
                     let parent = find()?;
-                    // debugfs logs an error for a name that is taken.
+                    // debugfs logs an error for a name that is in use.
                     let taken =
                         bindings::kalloc_helper_debugfs_has(name.as_char_ptr(), parent.as_ptr());
                     let entry = match taken {
@@ -394,7 +410,7 @@ impl<R: Records + 'static> SeqFile<R> {
                     Err(error) if error == ENODEV => None,
                     Err(error) => return Err(error),
                 };
-                // INVARIANT: Just created, with that source.
+                // INVARIANT: The file was just created, with that source.
                 (&raw mut (*slot).id).write(id);
                 (&raw mut (*slot).shown).write(shown);
                 Ok(())
@@ -402,7 +418,7 @@ impl<R: Records + 'static> SeqFile<R> {
         }
     }
 
-    /// What the file shows.
+    /// Returns the records that the file shows.
     pub fn records(&self) -> &R {
         self.shown.records()
     }
@@ -411,8 +427,8 @@ impl<R: Records + 'static> SeqFile<R> {
 #[pinned_drop]
 impl<R: Records> PinnedDrop for SeqFile<R> {
     fn drop(self: Pin<&mut Self>) {
-        // By the type invariants, the file is ours. This waits for readers inside a callback, and lets
-        // none in again, before the records go.
+        // By the type invariants, this value owns the file. The removal waits for readers inside a
+        // callback, and admits no new ones, before the records are dropped.
         if let Some(id) = self.id {
             owner::remove(id);
         }

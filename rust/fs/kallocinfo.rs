@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The text of `/proc/kallocinfo`: slabinfo 2.1, a row for each site.
+//! The text of `/proc/kallocinfo`: slabinfo 2.1, one row per site.
 //!
-//! Programs that read `/proc/slabinfo` read this as well, so that the format is theirs to the
-//! letter: two header lines, then rows of sixteen fields.
+//! Programs that parse `/proc/slabinfo` can parse this file as well. It therefore has exactly that
+//! format: two header lines, then rows of sixteen fields.
 //!
 //! Reference: `slabinfo(5)`
 
@@ -50,7 +50,7 @@ fn row(record: &Record<'_>, out: &mut Output) {
 
     out.left(17, record.site.name());
     out.column(6, live.live());
-    // While blocks come and go, their number and their bytes are of two moments.
+    // While blocks are allocated and freed, their number and their bytes are read at two moments.
     out.column(6, capacity.max(live.live()));
     out.column(6, u64::from(shape.object_size));
     out.column(4, u64::from(shape.objects_per_slab));

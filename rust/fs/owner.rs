@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which module's code the files call.
+//! The owner of each file: the module whose code the file calls.
 //!
-//! A file in `/proc` or debugfs does not keep the module loaded whose functions it calls: removing it
-//! waits for those that are being called, and lets no more in. So it has to be removed before the
-//! module's code goes. Owners do that when they are dropped; but an owner may be forgotten, which is
-//! safe. Its file is then removed when its module goes, which the module loader tells: none of
-//! the module's own code runs any more, and all of it is still there.
+//! A file in `/proc` or debugfs does not keep the module loaded whose functions it calls. Removing
+//! the file waits for running calls and admits no new ones, so it must be removed before the
+//! module's code is freed. An owner type removes its file on drop; but safe code may leak the
+//! owner. The notifier of the module loader then removes the file when the module is unloaded: none
+//! of the module's code runs any more, and all of it still exists.
 
 use crate::sys::{
     bindings,
@@ -33,45 +33,46 @@ use kernel::{
 };
 
 kernel::sync::global_lock! {
-    // SAFETY: `init`, which is called before any file is created, initialises it.
+    // SAFETY: The module calls `init`, which initializes the lock, before any file is created.
     unsafe(uninit) static FILES: Mutex<Files> = Files::new();
 }
 
-/// The files that there are.
+/// The list of files.
 struct Files {
     entries: KVec<Entry>,
-    /// The next one's number.
+    /// The id of the next file.
     next: u64,
 }
 
-/// A file's number. No other file ever has the same, while what the kernel knows a file by is soon
-/// another's.
+/// The id of a file, which is never used again. The kernel's own handle of a removed file may be
+/// reused soon.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Id(u64);
 
-/// Does what a write, which has been copied, asks for.
+/// Function that executes a command, given a copy of the write.
 pub(crate) type WriteFn = unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> isize;
-/// Ends a write early.
+/// Function that requests an early end of a running command.
 pub(crate) type CancelFn = unsafe extern "C" fn(*mut c_void);
 
-/// The records of a file, and the functions that C calls with them until the file is removed;
-/// `struct kalloc_seq_source` there.
+/// The records of a file, and the functions that C calls with them until the file is removed. In C,
+/// this is `struct kalloc_seq_source`.
 #[repr(C)]
 pub(crate) struct Source {
-    /// Shows the records.
+    /// The functions that show the records.
     pub(crate) table: &'static bindings::seq_operations,
     /// The records.
     pub(crate) records: *mut c_void,
-    /// Both are there if the file takes commands.
+    /// Functions for commands; both are present if the file accepts commands.
     pub(crate) write: Option<WriteFn>,
     pub(crate) cancel: Option<CancelFn>,
 }
 
-/// What a file shows, where C finds it, in memory of its own.
+/// The records of a file and their source, in separate memory, where C finds them.
 ///
-/// The owner of a file is initialized in place, but its memory may be freed without a drop: in safe code, the
-/// kernel crate puts anything into a `MaybeUninit` ([`Wrapper`](pin_init::Wrapper)). What C points to is leaked
-/// then, and the file removed with its module, as if the owner had been forgotten.
+/// The owner of a file is initialized in place, but its memory may be freed without a drop. Safe
+/// code can put any value into a `MaybeUninit` through the kernel crate's
+/// [`Wrapper`](pin_init::Wrapper). The memory that C points to is then leaked, and the file is
+/// removed when its module is unloaded.
 pub(crate) struct Shown<R> {
     source: Source,
     records: R,
@@ -79,15 +80,15 @@ pub(crate) struct Shown<R> {
 
 // SAFETY: The pointers of the source are to the records, which are `Send`.
 unsafe impl<R: Send> Send for Shown<R> {}
-// SAFETY: A shared reference gives access to the records, which are `Sync`.
+// SAFETY: A shared reference gives access only to the records, which are `Sync`.
 unsafe impl<R: Sync> Sync for Shown<R> {}
 
 impl<R> Shown<R> {
-    /// Puts `records` there, and makes their source by `source`.
+    /// Stores `records`, and calls `source` to create their source.
     ///
     /// # Errors
     ///
-    /// - [`EAGAIN`] if the caller may not sleep.
+    /// - [`EAGAIN`] in a context known to be atomic.
     /// - [`ENOMEM`] if there is no memory.
     pub(crate) fn new(
         records: R,
@@ -96,10 +97,11 @@ impl<R> Shown<R> {
         if crate::sys::context::known_atomic() {
             return Err(EAGAIN);
         }
-        // GFP: There is no caller's choice: creating a file sleeps.
+        // GFP: The caller selects no flags: creating a file sleeps.
         let mut shown = KBox::<Self>::new_uninit(GFP_KERNEL)?;
         let slot = shown.as_mut_ptr();
-        // SAFETY: The memory is for a `Self`, whose two fields are initialized.
+        // SAFETY: The memory is for a `Self`, whose two fields are initialized before
+        // `assume_init`.
         unsafe {
             let data = &raw mut (*slot).records;
             data.write(records);
@@ -108,34 +110,35 @@ impl<R> Shown<R> {
         }
     }
 
-    /// Where C finds it all.
+    /// Returns the source, for C.
     pub(crate) fn source(&self) -> *mut Source {
         ptr::from_ref(&self.source).cast_mut()
     }
 
-    /// What is shown.
+    /// Returns the records.
     pub(crate) fn records(&self) -> &R {
         &self.records
     }
 }
 
-/// What the kernel knows a file by.
+/// The kernel's handle of a file.
 pub(crate) enum Handle {
     /// A file in `/proc`.
     Proc(NonNull<bindings::proc_dir_entry>),
-    /// A file in debugfs, and a reference to it.
+    /// A file in debugfs, with a reference to its entry.
     Debug(NonNull<bindings::dentry>),
 }
 
 impl Handle {
-    /// Removes the file. Waits for its callbacks, and lets none in again.
+    /// Removes the file. Waits for its running callbacks, and admits no new ones.
     ///
     /// # Safety
     ///
-    /// Must be the handle that the file was created with.
+    /// This must be the handle with which the file was created.
     unsafe fn remove(self) {
-        // SAFETY: By the requirement of this function, and as there is one handle, which is gone now,
-        // the file in `/proc` is there still, and the reference to the one in debugfs is ours.
+        // SAFETY: By the requirement of this function, this is the only handle of the file, and it
+        // is consumed. The file in `/proc` therefore still exists, or the reference to the entry in
+        // debugfs is owned.
         unsafe {
             match self {
                 Handle::Proc(entry) => bindings::proc_remove(entry.as_ptr()),
@@ -145,48 +148,49 @@ impl Handle {
     }
 }
 
-/// Where a file is to be.
+/// The location of a file.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Place {
     /// In `/proc`.
     Proc,
-    /// In our folder of debugfs.
+    /// In the directory of kalloc in debugfs.
     Debug,
 }
 
-/// A file. Its name is taken from before it is there until after it has gone.
+/// A file. Its name is reserved from before its creation until after its removal.
 struct Entry {
     id: Id,
     place: Place,
     name: CString,
-    /// Whose functions it calls.
+    /// The module whose functions the file calls.
     module: *mut bindings::module,
-    /// Where it finds the functions.
+    /// The source from which the file gets the functions.
     source: *const Source,
     state: State,
 }
 
-/// Whether a file is there. Creating and removing one waits for others, so it is done without the list's
-/// lock.
+/// The state of a file. Creating and removing a file waits for other threads, so it happens without
+/// the lock of the list.
 enum State {
     Coming,
     There(Handle),
     Going,
 }
 
-// SAFETY: Files and modules belong to no thread; the other pointers are compared.
+// SAFETY: Files and modules are not bound to a thread; the other pointers are only compared.
 unsafe impl Send for Entry {}
 
 impl Entry {
-    /// Whether it has to go with `module`: whose functions it calls, or in whose memory it finds them.
+    /// Returns true if the file must be removed with `module`: it calls the module's functions, or
+    /// its source is in the module's memory.
     fn needs(&self, module: *mut bindings::module) -> bool {
         self.module == module || is_in(self.source as c_ulong, module)
     }
 }
 
-/// Whether `address` is in `module`, in what stays when it has been initialised.
+/// Returns true if `address` is in the memory that `module` keeps after its initialization.
 fn is_in(address: c_ulong, module: *mut bindings::module) -> bool {
-    // SAFETY: `module` is NULL, or the caller knows that it is there.
+    // SAFETY: `module` is NULL, or is loaded, as the callers ensure.
     unsafe { bindings::kalloc_helper_within_module_core(address, module) }
 }
 
@@ -199,22 +203,23 @@ impl Files {
     }
 }
 
-/// Prepares the list.
+/// Initializes the list.
 ///
 /// # Safety
 ///
-/// Must be called once, before anything else in this file.
+/// The caller must call this once, before any other function of this file.
 pub(crate) unsafe fn init() {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: By the requirement of this function, this is the first use of the lock.
     unsafe { FILES.init() };
 }
 
-/// Gives the list's memory back. No file is left.
+/// Frees the memory of the list, which is empty.
 pub(crate) fn exit() {
     FILES.lock().entries = KVec::new();
 }
 
-/// Puts the file that `create` makes on the list, with `source`, whose functions are `module`'s.
+/// Adds the file that `create` creates to the list, with `source`, whose functions are those of
+/// `module`.
 ///
 /// # Safety
 ///
@@ -222,10 +227,11 @@ pub(crate) fn exit() {
 ///
 /// # Errors
 ///
-/// - [`EAGAIN`] if the caller may not sleep.
-/// - [`EINVAL`] if the table is not `module`'s, or `name` cannot be a file's.
-/// - [`EEXIST`] if there is such a file on the list.
-/// - [`ENOMEM`] if there is no memory, and what `create` returns.
+/// - [`EAGAIN`] in a context known to be atomic.
+/// - [`EINVAL`] if the table is not in `module`, or `name` is not valid for a file.
+/// - [`EEXIST`] if the list has a file with this name in this place.
+/// - [`ENOMEM`] if there is no memory.
+/// - The errors of `create`.
 pub(crate) unsafe fn add(
     module: &'static ThisModule,
     source: *const Source,
@@ -237,9 +243,9 @@ pub(crate) unsafe fn add(
         return Err(EAGAIN);
     }
     let module = module.as_ptr();
-    // SAFETY: `source` is valid until the file, which is not created yet, is removed.
+    // SAFETY: `source` is valid until the file is removed, which is not yet created.
     let table = unsafe { (*source).table };
-    // The module is the caller's, and there.
+    // The module is the caller's, and is therefore loaded.
     if !is_in(ptr::from_ref(table) as c_ulong, module) {
         return Err(EINVAL);
     }
@@ -262,7 +268,7 @@ pub(crate) unsafe fn add(
         source,
         state: State::Coming,
     };
-    // GFP: There is no caller's choice: creating a file sleeps.
+    // GFP: The caller selects no flags: creating a file sleeps.
     files.entries.push(entry, GFP_KERNEL)?;
     files.next += 1;
     drop(files);
@@ -271,7 +277,7 @@ pub(crate) unsafe fn add(
     let mut files = FILES.lock();
     match created {
         Ok(handle) => {
-            // Nobody takes an entry off that is coming.
+            // No thread removes an entry in the state `Coming`.
             if let Some(file) = files.entries.iter_mut().find(|file| file.id == id) {
                 file.state = State::There(handle);
             }
@@ -284,14 +290,14 @@ pub(crate) unsafe fn add(
     }
 }
 
-/// Returns whether C accepts `name` for a file without a warning, and a listing or the log shows it on one
-/// line.
+/// Returns true if C accepts `name` for a file without a warning, and a directory listing and the
+/// log show it on one line.
 fn is_name(name: &[u8]) -> bool {
     !name.is_empty()
         && name.len() <= bindings::NAME_MAX as usize
         && !matches!(name, b"." | b"..")
         && !name.contains(&b'/')
-        // These are processes.
+        // Numbers are the directories of processes.
         && !name.iter().all(u8::is_ascii_digit)
         && core::str::from_utf8(name).is_ok_and(|name| !name.contains(char::is_control))
 }
@@ -301,7 +307,7 @@ pub(crate) fn remove(id: Id) {
     remove_all(|entry| entry.id == id, |_| ());
 }
 
-/// Removes what `module` has forgotten.
+/// Removes the leaked files of a module that is unloaded.
 pub(crate) fn module_goes(module: *mut bindings::module) {
     remove_all(
         |entry| entry.needs(module),
@@ -309,8 +315,9 @@ pub(crate) fn module_goes(module: *mut bindings::module) {
     );
 }
 
-/// Removes all files that `which` is true of, having told their names. When it returns there are none, also
-/// of those that somebody else was creating or removing.
+/// Removes all files for which `which` returns true, and calls `tell` with the name of each. It
+/// also waits for the files that other threads create or remove, so no matching file remains on
+/// return.
 fn remove_all(which: impl Fn(&Entry) -> bool, tell: impl Fn(&CStr)) {
     let mut files = FILES.lock();
     while let Some(entry) = files.entries.iter_mut().find(|entry| which(entry)) {
@@ -319,7 +326,7 @@ fn remove_all(which: impl Fn(&Entry) -> bool, tell: impl Fn(&CStr)) {
             State::There(handle) => {
                 tell(&entry.name);
                 drop(files);
-                // SAFETY: `add` has put it there, with the entry.
+                // SAFETY: `add` has stored this handle with the entry at the creation of the file.
                 unsafe { handle.remove() };
                 files = FILES.lock();
                 files.entries.retain(|entry| entry.id != id);
@@ -327,7 +334,7 @@ fn remove_all(which: impl Fn(&Entry) -> bool, tell: impl Fn(&CStr)) {
             other => {
                 entry.state = other;
                 drop(files);
-                // Rare, and soon over: a reader is in the middle of a record.
+                // This is rare and short: a reader is inside a record.
                 fsleep(Delta::from_millis(1));
                 files = FILES.lock();
             }

@@ -2,7 +2,7 @@
 
 //! Files in `/proc` that show a sequence of records.
 //!
-//! A module keeps a [`ProcFile`] where it keeps all that it is, and what it shows behind it:
+//! A module stores a [`ProcFile`] in its module struct, before the state that the file shows:
 //!
 //! ```no_run
 //! use kalloc::fs::{
@@ -37,19 +37,21 @@
 //! }
 //! ```
 //!
-//! # Who waits for whom
+//! # Waiting, and module unload
 //!
-//! An open file does not keep the module loaded: somebody could sit on it for ever. The module goes, and
-//! the file with it, as soon as no read of it is under way; a read after that is `EIO`.
+//! An open file does not keep the module loaded, because a process could hold it open forever. The
+//! module can be unloaded, and the file removed, as soon as no read of it is running; a later read
+//! returns `EIO`.
 //!
-//! A read includes the copy to the reader's memory, which may be long in coming if another process serves it (FUSE,
-//! userfaultfd), or never come: the module then waits until the reader is killed. Files in
-//! [debugfs](crate::fs::debugfs) do not wait for that. The page on [security](../../../explanation/security.html) has more.
+//! A read includes the copy to the reader's memory. If another process serves that memory (FUSE,
+//! userfaultfd), the copy may take long or forever: the unload then waits until the reader is
+//! killed. Files in [debugfs](crate::fs::debugfs) do not wait for that copy. The page on
+//! [security](../../../explanation/security.html) has the details.
 //!
-//! Those that share an open file and read it at the same time may be shown the same records, as with a device.
-//! One that waits for another one's read is killed at once.
+//! Concurrent readers of one open file may get the same records, as for a device. A reader that
+//! waits for another one's read can be killed at once.
 //!
-//! A [`ProcFile`] that was forgotten is removed when its module has gone, with a line in the log.
+//! A leaked [`ProcFile`] is removed when its module is unloaded, and a warning is logged.
 //!
 //! C header: [`include/linux/proc_fs.h`](srctree/include/linux/proc_fs.h)
 
@@ -79,14 +81,14 @@ use kernel::{
     prelude::*, //
 };
 
-/// Who may read a file.
+/// Access mode of a file.
 ///
 /// # Examples
 ///
 /// ```
 /// use kalloc::fs::procfs::Mode;
 ///
-/// /// Addresses are for root only.
+/// /// Only root may read addresses.
 /// fn readers(shows_addresses: bool) -> Mode {
 ///     if shows_addresses {
 ///         Mode::OwnerRead
@@ -114,7 +116,7 @@ impl Mode {
     }
 }
 
-/// A file in `/proc`, read-only. It is there until this is dropped.
+/// A read-only file in `/proc` (`struct proc_dir_entry`), which exists until this is dropped.
 ///
 /// # Examples
 ///
@@ -146,8 +148,8 @@ impl Mode {
 ///
 /// # Invariants
 ///
-/// `id` is that of a file that shows what is in `shown`, and that nobody else removes but `files` when its
-/// module goes.
+/// `id` is that of a file whose source is that of `shown`. Besides this value, only `owner` removes
+/// the file, after the unload of its module.
 #[pin_data(PinnedDrop)]
 pub struct ProcFile<R: Records + 'static> {
     id: Id,
@@ -156,34 +158,36 @@ pub struct ProcFile<R: Records + 'static> {
     _pin: PhantomPinned,
 }
 
-// SAFETY: The entry belongs to no thread; the records are `Send`.
+// SAFETY: A file is not bound to a thread, and the records are `Send`.
 unsafe impl<R: Records> Send for ProcFile<R> {}
-// SAFETY: A shared reference gives access to the records, which are `Sync`, as readers do.
+// SAFETY: A shared reference gives access only to the records, which are `Sync`.
 unsafe impl<R: Records> Sync for ProcFile<R> {}
 
 impl<R: Records + 'static> ProcFile<R> {
     /// Creates `/proc/name`, a file of `module`.
     ///
-    /// The records move here over the stack, so that they have at most 2 KiB: larger state is behind a
-    /// `KBox` or an `Arc`.
+    /// The records are moved through the stack, and must have at most 2 KiB. Larger state must be
+    /// in a `KBox` or an `Arc`.
     ///
     /// # Context
     ///
-    /// Process context; may sleep. So does dropping it, which waits for readers: it must not be dropped
-    /// by its own records, nor holding a lock that they take.
+    /// Process context; may sleep. Dropping may sleep as well, because it waits for readers: the
+    /// records themselves must not drop the file, nor may a holder of a lock that they take.
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`] if `name` is empty, a number, longer than 255 bytes, `.`, `..`, not UTF-8, or has a `/`
-    ///   or a control character; or if this is not called by `module`.
-    /// - [`EEXIST`] if `/proc` has an entry of this name: a file that was created in this way, one of the
-    ///   kernel's or of another module's, `self` or `thread-self`.
-    /// - [`EAGAIN`] if the caller may not sleep.
+    /// - [`EINVAL`] if `name` is empty, a number, longer than 255 bytes, `.`, `..`, not UTF-8, or
+    ///   contains a `/` or a control character.
+    /// - [`EINVAL`] if the caller is not `module`.
+    /// - [`EEXIST`] if `/proc` has an entry of this name: a file of this crate, of the kernel or of
+    ///   another module, `self` or `thread-self`.
+    /// - [`EAGAIN`] in a context known to be atomic.
     /// - [`ENOMEM`] if there is no memory.
     ///
-    /// C code that creates an entry of the same name at this very moment is not seen. Then the kernel warns,
-    /// as it does if two C modules create one, and the second of the two gets [`ENOMEM`]: the table of
-    /// entries has a lock of its own, which modules cannot take.
+    /// The check cannot exclude C code that creates an entry of the same name concurrently. The
+    /// kernel then logs a warning, as for two C modules that create one entry, and the second
+    /// creator fails with [`ENOMEM`]. The table of entries has its own lock, which modules cannot
+    /// take.
     pub fn new(
         module: &'static ThisModule,
         name: &'static CStr,
@@ -191,8 +195,8 @@ impl<R: Records + 'static> ProcFile<R> {
         records: R,
     ) -> impl PinInit<Self, Error> {
         const { crate::sys::in_place::assert_movable::<R>() };
-        // SAFETY: On success the closure initialises all fields, on error none; nothing in it
-        // moves the slot.
+        // SAFETY: On success the closure initializes all fields; on an error it initializes none.
+        // It does not move the slot.
         unsafe {
             pin_init::pin_init_from_closure(move |slot: *mut Self| {
                 let shown = Shown::new(records, |records| Source {
@@ -202,8 +206,8 @@ impl<R: Records + 'static> ProcFile<R> {
                     cancel: None,
                 })?;
                 let source = shown.source();
-                // The records are in place before the first reader can come. They stay there until the file
-                // has been removed, or for ever.
+                // The records are in place before the first reader can open the file. They stay
+                // there until the file is removed, or are leaked with it.
                 let id = owner::add(module, source, Place::Proc, name, &|| {
                     to_result(bindings::kalloc_helper_proc_is_free(name.as_char_ptr()))?;
                     let entry = bindings::kalloc_helper_proc_create(
@@ -213,7 +217,7 @@ impl<R: Records + 'static> ProcFile<R> {
                     );
                     NonNull::new(entry).map(Handle::Proc).ok_or(ENOMEM)
                 })?;
-                // INVARIANT: Just created, with that source.
+                // INVARIANT: The file was just created, with that source.
                 (&raw mut (*slot).id).write(id);
                 (&raw mut (*slot).shown).write(shown);
                 Ok(())
@@ -221,7 +225,7 @@ impl<R: Records + 'static> ProcFile<R> {
         }
     }
 
-    /// What the file shows.
+    /// Returns the records that the file shows.
     pub fn records(&self) -> &R {
         self.shown.records()
     }
@@ -230,8 +234,8 @@ impl<R: Records + 'static> ProcFile<R> {
 #[pinned_drop]
 impl<R: Records> PinnedDrop for ProcFile<R> {
     fn drop(self: Pin<&mut Self>) {
-        // By the type invariants, the file is ours. This waits for readers inside a callback, and lets
-        // none in again, before the records go.
+        // By the type invariants, this value owns the file. The removal waits for readers inside a
+        // callback, and admits no new ones, before the records are dropped.
         owner::remove(self.id);
     }
 }

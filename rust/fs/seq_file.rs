@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sequences of records that a file shows.
+//! Sequences of records that a file shows (`struct seq_file`).
 //!
-//! What a driver has many of is [`Records`]: a file in [`/proc`](crate::fs::procfs) or
-//! [debugfs](crate::fs::debugfs) shows it a line for each, and asks for no more than its reader takes.
+//! A driver implements [`Records`]. A file in [`/proc`](crate::fs::procfs) or
+//! [debugfs](crate::fs::debugfs) shows one line per record, and requests only the records that its
+//! reader reads.
 //!
 //! ```no_run
 //! use kalloc::fs::seq_file::{Output, Records};
@@ -32,18 +33,19 @@
 //!
 //! # Positions
 //!
-//! A reader remembers nothing but a number: that of the record it wants next. So it can stop for an
-//! hour, seek back, or begin again, while records come and go. It sees each record that is there all
-//! the time, and none twice, if a record keeps its position, and none is given to another one
-//! behind a reader's back: ids that grow are best, places in a table will do.
+//! A reader stores only a number: the position of the next record. It may therefore pause for an
+//! hour, seek back, or start again while records are added and removed. A reader sees each record
+//! that exists all the time, and none twice, under two conditions. A record keeps its position, and
+//! no other record gets that position while a reader is active. Growing ids are best; indices of a
+//! table are sufficient.
 //!
 //! # Signals
 //!
-//! A pending signal ends a reader's call before the next record. The call returns the text so far, or, if
-//! there is none, restarts after the signal's handler, as `signal(7)` describes for `SA_RESTART`. So a
-//! signal ends a reader also where the records never end, or are all empty, or the reader asks for an
-//! offset that is far away. A call that reads on shows at least one record, however many signals there are;
-//! one that asks for an offset begins anew.
+//! A pending signal ends a reader's call before the next record. The call returns the text so far.
+//! Without any text, it restarts after the signal's handler, as `signal(7)` describes for
+//! `SA_RESTART`. A signal therefore ends a reader even if the records never end, or are all empty,
+//! or the reader requests a distant offset. A sequential read shows at least one record per call,
+//! however many signals arrive; a read at another offset starts again.
 //!
 //! C header: [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
 //!
@@ -67,22 +69,22 @@ use kernel::{
     prelude::*, //
 };
 
-/// What a file shows: records, each with a position.
+/// Records that a file shows, each with a position.
 ///
-/// A reader may stop anywhere, for as long as it likes, and go on, go back or close: no call holds
-/// on to anything for the next one. Records may come and go between calls, and any number of readers
-/// may call at a time.
+/// A reader may pause at any record, continue, seek back or close the file: no call keeps a lock or
+/// a reference for the next one. Records may be added and removed between calls. Any number of
+/// readers may call concurrently.
 ///
 /// # Context
 ///
-/// Process context; may sleep. The file's owner waits for these calls when it is dropped.
+/// Process context; may sleep. Dropping the file's owner waits for these calls.
 ///
 /// # Examples
 ///
 /// ```
 /// use kalloc::fs::seq_file::{Output, Records};
 ///
-/// /// The squares of the numbers below one.
+/// /// The squares of the numbers below a limit.
 /// struct Squares(u64);
 ///
 /// impl Records for Squares {
@@ -98,20 +100,20 @@ use kernel::{
 /// assert_eq!((Squares(3).seek(2), Squares(3).seek(3)), (Some(2), None));
 /// ```
 pub trait Records: Send + Sync {
-    /// Returns the position of the first record at or after `pos`, if there is one.
+    /// Returns the position of the first record at or after `pos`, or `None`.
     ///
-    /// A file is read from position 0. Positions are below `i64::MAX`; what is beyond, or before
-    /// `pos`, ends the file.
+    /// A file is read from position 0. Positions must be below `i64::MAX`; a larger position, or
+    /// one before `pos`, ends the file.
     fn seek(&self, pos: u64) -> Option<u64>;
 
-    /// Writes the record at `pos`; nothing, if it is gone.
+    /// Writes the record at `pos`, or nothing if it no longer exists.
     fn show(&self, pos: u64, out: &mut Output);
 }
 
-/// Largest record, in bytes. A reader of a larger one gets [`EFBIG`].
+/// The size limit of a record in bytes. The reader of a larger record gets [`EFBIG`].
 ///
-/// seq_file doubles its buffer until a record fits. Without this limit a record of unlimited length would
-/// take all memory that the kernel can give to one buffer.
+/// seq_file doubles its buffer until a record fits. Without this limit, a record of unlimited
+/// length would take all memory that the kernel can give to one buffer.
 ///
 /// # Examples
 ///
@@ -122,11 +124,13 @@ pub trait Records: Send + Sync {
 /// ```
 pub const MAX_RECORD: usize = MAX_BUFFER - 1;
 
-/// Largest buffer, of which seq_file leaves one byte unused.
+/// The size limit of the buffer, of which seq_file leaves one byte unused.
 const MAX_BUFFER: usize = 8 << 20;
 
-/// What a record is written to. What does not fit is not lost: the record is asked for again, with
-/// more room, up to [`MAX_RECORD`] bytes.
+/// The output of a record, in the buffer of a `struct seq_file`.
+///
+/// Text that does not fit is not lost: seq_file requests the record again with a larger buffer, up
+/// to [`MAX_RECORD`] bytes.
 ///
 /// # Examples
 ///
@@ -151,7 +155,7 @@ const MAX_BUFFER: usize = 8 << 20;
 ///             out.left(8, session.state);
 ///             out.column(12, session.bytes);
 ///             out.write(b" ");
-///             // A user has chosen it.
+///             // The user has chosen the name.
 ///             out.word(session.name);
 ///             out.print(fmt!(" #{pos}\n"));
 ///         }
@@ -163,7 +167,7 @@ const MAX_BUFFER: usize = 8 << 20;
 ///
 /// # Invariants
 ///
-/// `file` is a seq file that calls [`Records::show`] now.
+/// `file` is a seq file that is calling [`Records::show`].
 pub struct Output {
     file: *mut bindings::seq_file,
     failure: Option<Failure>,
@@ -175,32 +179,35 @@ impl Output {
         self.has_room_for(text);
     }
 
-    /// Writes `text`, and returns whether there was room. If not, seq_file knows itself, and asks for the
-    /// record again.
+    /// Writes `text`, and returns true if there was room. Otherwise seq_file requests the record
+    /// again.
     fn has_room_for(&mut self, text: &[u8]) -> bool {
-        // SAFETY: By the invariants.
+        // SAFETY: By the type invariants, the file is calling `show`, and its buffer may be
+        // written.
         unsafe { bindings::seq_write(self.file, text.as_ptr().cast(), text.len()) == 0 }
     }
 
-    /// Gives the record up, whatever was written of it. The reader's call fails with `failure`, unless it has
-    /// records from before: it gets these, and asks for this one again. A record that did not fit is asked
-    /// for again first, with more room.
+    /// Discards the record, including the text already written.
     ///
-    /// What takes long and was interrupted fails with [`ERESTARTSYS`]: the reader asks again once its signal
-    /// is handled, if it is to.
+    /// The reader's call fails with `failure`, unless it has earlier records: it returns these, and
+    /// requests this one again. A record that did not fit is first requested again with a larger
+    /// buffer.
+    ///
+    /// An interrupted long computation should fail with [`ERESTARTSYS`]: the reader's call restarts
+    /// after the signal's handler, where the handler allows it.
     ///
     /// # Errors
     ///
-    /// The reader gets the error that is given, unless C code would act on it: see [`failure`](crate::sys::failure)
-    /// for the list. `EAGAIN` becomes `EBUSY`: seq_file repeats a call that returns `EAGAIN`, without end, and
-    /// no signal stops it.
+    /// The reader gets the given error, unless C code would act on it: see
+    /// [`failure`](crate::sys::failure) for the list. `EAGAIN` becomes `EBUSY`: seq_file repeats a
+    /// call that returns `EAGAIN` without end, and no signal stops it.
     ///
     /// # Examples
     ///
     /// ```
     /// use kalloc::fs::seq_file::{Output, Records};
     ///
-    /// /// Shows what has been measured, if there is anything yet.
+    /// /// Shows a measured value, if there is one.
     /// struct Measured(Option<u64>);
     ///
     /// impl Records for Measured {
@@ -222,12 +229,13 @@ impl Output {
         self.failure = Some(failure.into());
     }
 
-    /// Returns what seq_file gets for the record: 0, or an error number, negative.
+    /// Returns the record's result for seq_file: 0, or a negative error number.
     fn result(&self) -> c_int {
-        // SAFETY: By the invariants, the file is in a call of ours, which holds its lock.
+        // SAFETY: By the type invariants, the file is calling `show`, and holds its lock during the
+        // call.
         let (used, size) = unsafe { ((*self.file).count, (*self.file).size) };
         match self.failure {
-            // It did not fit. seq_file doubles the buffer and asks again.
+            // The record did not fit. seq_file doubles the buffer and requests it again.
             _ if used == size && size < MAX_BUFFER => 0,
             Some(failure) => failure.to_errno(),
             None if used == size => EFBIG.to_errno(),
@@ -235,14 +243,16 @@ impl Output {
         }
     }
 
-    /// Writes what [`fmt!`](kernel::prelude::fmt) makes.
+    /// Writes formatted text from [`fmt!`](kernel::prelude::fmt).
     pub fn print(&mut self, text: fmt::Arguments<'_>) {
-        // An output takes what it is given; what a value cannot tell of itself is left out.
+        // Writing fails only if the buffer is full, and seq_file then requests the record again. A
+        // value whose formatting fails is left out.
         let _ = fmt::Write::write_fmt(self, text);
     }
 
-    /// Writes `text` so that it is one word, whatever is in it: `\xNN` for each byte that is a blank,
-    /// a backslash or none of ASCII's graphic characters.
+    /// Writes `text` as one word.
+    ///
+    /// Each blank, backslash or byte that is no graphic ASCII character is written as `\xNN`.
     pub fn word(&mut self, text: &[u8]) {
         for &byte in text {
             if byte.is_ascii_graphic() && byte != b'\\' {
@@ -254,13 +264,13 @@ impl Output {
     }
 }
 
-/// The process that has opened the file.
+/// Properties of the process that opened the file.
 impl Output {
-    /// Returns whether the kernel's addresses are to be hidden from the process that opened the file, as
-    /// [`address_space::hidden`](crate::mm::address_space::hidden) does of the one that runs.
+    /// Returns true if kernel addresses must be hidden from the process that opened the file, by
+    /// the rule of [`address_space::hidden`](crate::mm::address_space::hidden).
     ///
-    /// It was judged when it opened the file. The text may be for others: an open file can be handed on,
-    /// with text that one has asked for and another is given.
+    /// The rule was applied when the process opened the file. The text may be for another process,
+    /// because an open file can be passed on.
     ///
     /// # Examples
     ///
@@ -288,26 +298,29 @@ impl Output {
     /// assert_eq!(Start.seek(0), Some(0));
     /// ```
     pub fn hides_addresses(&self) -> bool {
-        // SAFETY: By the invariants.
+        // SAFETY: By the type invariants, the file is calling `show`, so its private data are
+        // valid.
         unsafe { bindings::kalloc_helper_seq_hides_addresses(self.file) }
     }
 }
 
-/// Columns of numbers. The general machinery for formatting takes several times as long for a number
-/// as it takes to find it out, and a table may have ten thousand rows.
+/// Columns of numbers.
+///
+/// The general formatting machinery takes several times as long for a number as reading the
+/// counters does, and a table may have ten thousand rows.
 impl Output {
-    /// How much is written at once: the largest number, which has 20 digits, in most columns that there are.
+    /// The size of one write: it holds the largest number, of 20 digits, in most columns.
     const ROOM: usize = 24;
 
-    /// Writes a blank and `number`, behind as many blanks as make it `width` wide, if it is not
-    /// wider.
+    /// Writes a blank and `number`, right-aligned in a column that is `width` wide. A longer number
+    /// makes the column wider.
     pub fn column(&mut self, width: usize, mut number: u64) {
-        // The blank is one of them.
+        // The blank before the number is part of the text below.
         self.blanks(width.saturating_sub(Self::ROOM - 1));
         let mut text = [b' '; Self::ROOM];
         let mut start = Self::ROOM;
         for digit in text.iter_mut().rev() {
-            // CAST: A digit.
+            // CAST: The value is a digit.
             *digit = b'0' + (number % 10) as u8;
             number /= 10;
             start -= 1;
@@ -319,13 +332,13 @@ impl Output {
         self.write(text.get(blank..).unwrap_or_default());
     }
 
-    /// Writes `text` in a column of `width`, on the left.
+    /// Writes `text`, left-aligned in a column that is `width` wide.
     pub fn left(&mut self, width: usize, text: &str) {
         self.write(text.as_bytes());
         self.blanks(width.saturating_sub(text.len()));
     }
 
-    /// Writes blanks, as far as there is room.
+    /// Writes blanks until the buffer is full.
     fn blanks(&mut self, mut count: usize) {
         while count > 0 {
             let some = count.min(Self::ROOM);
@@ -342,8 +355,8 @@ impl fmt::Write for Output {
     ///
     /// # Errors
     ///
-    /// [`fmt::Error`] if there is no room. The record is asked for again then, so the caller can ignore it.
-    /// It ends padding, which may be of any width.
+    /// [`fmt::Error`] if there is no room. seq_file then requests the record again, so the caller
+    /// can ignore the error. The error ends the padding, which may be of any width.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if self.has_room_for(text.as_bytes()) {
             Ok(())
@@ -353,11 +366,11 @@ impl fmt::Write for Output {
     }
 }
 
-/// seq_file's callbacks for records `R`.
+/// The callbacks of seq_file (`struct seq_operations`) for records `R`.
 pub(crate) struct Callbacks<R>(PhantomData<R>);
 
 impl<R: Records + 'static> Callbacks<R> {
-    /// The table, for files that are created with a pointer to an `R`.
+    /// The table of callbacks, for files created with a pointer to an `R`.
     pub(crate) const TABLE: &'static bindings::seq_operations = &bindings::seq_operations {
         start: Some(Self::start),
         next: Some(Self::next),
@@ -365,31 +378,34 @@ impl<R: Records + 'static> Callbacks<R> {
         show: Some(Self::show),
     };
 
-    /// Returns the records of the file behind `m`.
+    /// Returns the records of the file that `m` reads.
     ///
     /// # Safety
     ///
-    /// `m` must be the seq file of a file that was created with this table, in one of its callbacks.
+    /// - `m` must be the seq file of a file that was created with this table.
+    /// - The caller must be one of the callbacks of `m`.
     unsafe fn records<'a>(m: *mut bindings::seq_file) -> &'a R {
-        // SAFETY: The file was created with a pointer to an `R`, and cannot be removed during a callback.
+        // SAFETY: The file was created with a pointer to an `R`, and cannot be removed during a
+        // callback, by the requirements of this function.
         unsafe { &*bindings::kalloc_helper_seq_records(m).cast::<R>() }
     }
 
-    /// Moves `*pos` to the next record there is, and returns `pos` itself as the iterator, so that
-    /// `show` finds the position in it.
+    /// Moves `*pos` to the next existing record, and returns `pos` as the iterator, from which
+    /// `show` reads the position.
     ///
     /// # Safety
     ///
-    /// As for [`Self::records`]; `pos` must be valid.
+    /// - The requirements of [`Self::records`] apply.
+    /// - `pos` must be valid for reads and writes.
     unsafe fn at(m: *mut bindings::seq_file, pos: *mut bindings::loff_t) -> *mut c_void {
-        // SAFETY: By the requirements of this function.
+        // SAFETY: `m` is in a callback, and `pos` is valid, by the requirements of this function.
         let (records, from) = unsafe { (Self::records(m), *pos) };
         let found = records.seek(from.unsigned_abs());
         match found.and_then(|found| bindings::loff_t::try_from(found).ok()) {
-            // A reader does not go back by itself, or it would never come to an end; and there must be
-            // a position behind the last record.
+            // A smaller position would let a reader loop forever. The file also needs a position
+            // after the last record.
             Some(found) if found >= from && found < bindings::loff_t::MAX => {
-                // SAFETY: By the requirements of this function.
+                // SAFETY: `pos` is valid for writes by the requirements of this function.
                 unsafe { *pos = found };
                 pos.cast()
             }
@@ -397,69 +413,73 @@ impl<R: Records + 'static> Callbacks<R> {
         }
     }
 
-    /// The position to start at.
+    /// Moves to the first record at or after `pos`.
     ///
     /// # Safety
     ///
-    /// For seq_file only, as for [`Self::at`].
+    /// Only seq_file may call this. The requirements of [`Self::at`] apply.
     unsafe extern "C" fn start(
         m: *mut bindings::seq_file,
         pos: *mut bindings::loff_t,
     ) -> *mut c_void {
-        // SAFETY: By the requirements of this function.
+        // SAFETY: The requirements of `at` hold by those of this function.
         unsafe { Self::at(m, pos) }
     }
 
-    /// Moves to the position after `pos`, unless a signal is pending.
+    /// Moves to the record after `pos`, unless a signal is pending.
     ///
-    /// seq_file calls this between two records, in a loop that nothing else ends if the records are empty,
-    /// or if the reader skips them. It does not check before the first record: a reader with many signals
-    /// would never see it.
+    /// seq_file calls this between two records, in a loop that has no other end if the records are
+    /// empty, or the reader skips them. It does not check for signals before the first record: a
+    /// reader that receives many signals would never get it.
     ///
     /// # Safety
     ///
-    /// For seq_file only, as for [`Self::at`].
+    /// Only seq_file may call this. The requirements of [`Self::at`] apply.
     unsafe extern "C" fn next(
         m: *mut bindings::seq_file,
         _: *mut c_void,
         pos: *mut bindings::loff_t,
     ) -> *mut c_void {
-        // SAFETY: seq_file's callbacks may sleep.
+        // SAFETY: The caller is in process context, where seq_file's callbacks may sleep.
         unsafe { bindings::kalloc_helper_cond_resched() };
-        // SAFETY: By the requirements of this function. The position must grow even at the end.
+        // SAFETY: `pos` is valid for writes by the requirements of this function. The position must
+        // grow even at the end.
         unsafe {
-            // OVERFLOW: It is that of a record, see `at`.
+            // OVERFLOW: `at` has limited the position to less than `loff_t::MAX`.
             *pos += 1;
         }
         if kernel::current!().signal_pending() {
-            // SAFETY: Makes a pointer of a number. seq_file returns it to user space, or drops it if there is
-            // text to return.
+            // SAFETY: `ERR_PTR` only converts a number to a pointer. seq_file returns the error to
+            // user space, or discards it if there is text to return.
             // CAST: An error number is below 4096.
             return unsafe { bindings::ERR_PTR(-(bindings::ERESTARTSYS as c_long)) };
         }
-        // SAFETY: By the requirements of this function.
+        // SAFETY: The requirements of `at` hold by those of this function.
         unsafe { Self::at(m, pos) }
     }
 
-    /// Nothing is held between calls.
+    /// Does nothing: no call holds resources for the next one.
     ///
     /// # Safety
     ///
-    /// None; it is unsafe because seq_file's callbacks are.
+    /// There are no requirements; the type of seq_file's callback is unsafe.
     unsafe extern "C" fn stop(_: *mut bindings::seq_file, _: *mut c_void) {}
 
     /// Shows the record at `pos`.
     ///
     /// # Safety
     ///
-    /// For seq_file only, as for [`Self::at`], with what that returned.
+    /// Only seq_file may call this, with the result of [`Self::at`]. The requirements of
+    /// [`Self::at`] apply.
     unsafe extern "C" fn show(m: *mut bindings::seq_file, pos: *mut c_void) -> c_int {
-        // INVARIANT: The output is gone when this returns, and seq_file serves one reader at a time.
+        // INVARIANT: seq_file is calling `show`, one reader at a time, and the output does not
+        // outlive this call.
         let mut out = Output {
             file: m,
             failure: None,
         };
-        // SAFETY: By the requirements of this function.
+        // SAFETY: `pos` is the valid pointer that `at` returned, and `m` is in a callback, by the
+        // requirements of this function.
         unsafe {
             let pos: bindings::loff_t = *pos.cast();
             Self::records(m).show(pos.unsigned_abs(), &mut out);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The text of `/sys/kernel/debug/kalloc/sites` and `sites.json`: all counters, one
-//! line per site. The first has a header line, and columns of one word each; the second has a JSON object
-//! per line.
+//! The text of `/sys/kernel/debug/kalloc/sites` and `sites.json`: all counters, one line per site.
+//! The first has a header line, and columns of one word each. The second has a JSON object per
+//! line.
 
 use crate::{
     accounting::registry::{
@@ -20,11 +20,12 @@ use kernel::fmt::{
     Write, //
 };
 
-/// A number of a site: its column in the text, which is also its key in the JSON, and its value.
+/// A number of a site: its name, and the function that returns its value. The name is a column of
+/// the text and a key of the JSON.
 type Field = (&'static str, fn(&Record<'_>) -> u64);
 
-/// The numbers of a site, in the order of both files. A group with a name is an object of that key in the
-/// JSON; the text has columns only.
+/// The numbers of a site, in the order of both files. A named group is an object with that key in
+/// the JSON; the text has only columns.
 const GROUPS: [(Option<&str>, &[Field]); 3] = [
     (
         None,

@@ -7,8 +7,9 @@
 #include <linux/user_namespace.h>
 
 /*
- * Returns whether the kernel's addresses are to be hidden from the process that runs. One that
- * may not see a pointer is shown zeroes, one that may its digits, or those of its hash.
+ * Returns true if kernel addresses must be hidden from the current process. %pK
+ * prints zeroes for a process that must not see the pointer, and its digits or
+ * those of its hash for others.
  */
 bool kalloc_helper_hides_addresses(void);
 bool kalloc_helper_hides_addresses(void)
@@ -19,7 +20,10 @@ bool kalloc_helper_hides_addresses(void)
 	return strspn(text, "0") == length || !ns_capable_noaudit(&init_user_ns, CAP_SYSLOG);
 }
 
-/* As /proc/PID/pagemap judges the process that opened the file. */
+/*
+ * Returns true if the process that opened the file may see page frame numbers,
+ * by the rule of /proc/PID/pagemap.
+ */
 bool kalloc_helper_shows_frames(const struct file *file);
 bool kalloc_helper_shows_frames(const struct file *file)
 {

@@ -7,9 +7,12 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 
-/* Somebody may have made a file of that name, in which nothing can be looked up. */
-struct dentry *kalloc_helper_debugfs_folder(const char *name);
-struct dentry *kalloc_helper_debugfs_folder(const char *name)
+/*
+ * Returns the directory of that name with a reference, or NULL. A file may have
+ * that name, in which nothing can be looked up.
+ */
+struct dentry *kalloc_helper_debugfs_dir(const char *name);
+struct dentry *kalloc_helper_debugfs_dir(const char *name)
 {
 	struct dentry *dentry = debugfs_lookup(name, NULL);
 
@@ -30,7 +33,10 @@ bool kalloc_helper_debugfs_has(const char *name, struct dentry *parent)
 	return true;
 }
 
-/* Gives up the reference, too. The file may be gone, with the folder that it was in. */
+/*
+ * Removes a file, and drops the reference. The file may already be removed,
+ * with its directory.
+ */
 void kalloc_helper_debugfs_remove(struct dentry *dentry);
 void kalloc_helper_debugfs_remove(struct dentry *dentry)
 {
@@ -44,7 +50,10 @@ bool kalloc_helper_debugfs_is_gone(const struct dentry *dentry)
 	return d_unlinked(dentry);
 }
 
-/* Returns the next entry in the directory, behind one of them if there is one, with a reference. */
+/*
+ * Returns the next entry in the directory after @behind, or the first one if it
+ * is NULL, with a reference.
+ */
 static struct dentry *kalloc_debugfs_next(struct dentry *dir, struct dentry *behind)
 {
 	struct dentry *child;
@@ -65,8 +74,9 @@ static struct dentry *kalloc_debugfs_next(struct dentry *dir, struct dentry *beh
 }
 
 /*
- * Removes a directory that has owners, and all that is in it. The owners point to the entries, and
- * may remove them once more: those stay allocated.
+ * Removes a directory that still has owners, and its contents. The owners point
+ * to the entries, and may remove them again. The entries therefore stay
+ * allocated, by references that are never dropped.
  */
 void kalloc_helper_debugfs_remove_owned(struct dentry *dir);
 void kalloc_helper_debugfs_remove_owned(struct dentry *dir)
@@ -88,12 +98,15 @@ void kalloc_helper_debugfs_remove_owned(struct dentry *dir)
 	debugfs_remove(dir);
 }
 
-/* Has a reference to the file, for kalloc_helper_debugfs_remove(). */
+/* Returns the file with a reference, for kalloc_helper_debugfs_remove(). */
 struct dentry *kalloc_helper_debugfs_create(const char *name, struct dentry *parent, void *source,
 					    bool takes_commands);
 
 #ifndef __BINDGEN__
-/* NULL if the file was removed since, with the directory perhaps. */
+/*
+ * Returns NULL if the file was removed in the meantime, for example with its
+ * directory.
+ */
 static struct dentry *kalloc_debugfs_get(struct dentry *created, const char *name,
 					 struct dentry *parent, const void *source)
 {
@@ -105,7 +118,7 @@ static struct dentry *kalloc_debugfs_get(struct dentry *created, const char *nam
 	return NULL;
 }
 
-/* debugfs keeps the file while it is opened. */
+/* debugfs keeps the file during the call of its open function. */
 static int kalloc_debugfs_open(struct inode *inode, struct file *file)
 {
 	return kalloc_seq_open(file, inode->i_private, file->f_path.dentry);
@@ -127,7 +140,7 @@ static void kalloc_debugfs_cancel(struct dentry *dentry, void *data)
 	source->cancel(source->records);
 }
 
-/* The file, and so its source, is there until kalloc_seq_leave(). */
+/* The file, and therefore its source, exists until kalloc_seq_leave(). */
 static ssize_t kalloc_debugfs_command(struct file *file, const void *text, size_t length)
 {
 	struct kalloc_seq_source *source = file_inode(file)->i_private;
@@ -143,7 +156,10 @@ static ssize_t kalloc_debugfs_command(struct file *file, const void *text, size_
 	return result;
 }
 
-/* The writer's memory may never come: it is read before the file is kept. */
+/*
+ * The copy from the writer's memory may never complete, so it precedes
+ * kalloc_seq_enter(), which blocks the removal of the file.
+ */
 static ssize_t kalloc_debugfs_write(struct file *file, const char __user *from, size_t length,
 				    loff_t *pos)
 {
@@ -178,8 +194,9 @@ static const struct file_operations kalloc_debugfs_commands_fops = {
 };
 
 /*
- * "Unsafe", since debugfs does not keep the file during calls. It would during all of one, however
- * long the caller's memory takes to come.
+ * The "unsafe" variant, in which debugfs does not block the removal of the file
+ * during calls. The other variant would block it during the whole call, even
+ * while the caller's memory is not available.
  */
 struct dentry *kalloc_helper_debugfs_create(const char *name, struct dentry *parent, void *source,
 					    bool takes_commands)

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * C macros and inline functions cannot be called from Rust. Each helper wraps
- * one of them, in a file named after its header, as rust/helpers/ does upstream.
+ * Wrappers of C macros and inline functions, which Rust cannot call. Each
+ * helper wraps one of them, in a file named after its header, as rust/helpers/
+ * does upstream.
  */
 
 #include "capability.c"
-/* The next one and procfs' build on it. */
+/* debugfs.c and proc_fs.c use seq_file.c. */
 #include "seq_file.c"
 #include "debugfs.c"
 #include "llist.c"
 #include "lockdep.c"
-#include "memory.c"
+#include "mm.c"
 #include "module.c"
 #include "page.c"
 #include "percpu.c"

@@ -3,8 +3,8 @@
 #include <linux/sched.h>
 
 /*
- * Whether debug_check_no_locks_freed() would report this memory, as the current
- * thread has a lock in it.
+ * Returns true if debug_check_no_locks_freed() would report this memory,
+ * because the current thread holds a lock in it.
  */
 bool kalloc_helper_is_locked(const void *memory, size_t size);
 bool kalloc_helper_is_locked(const void *memory, size_t size)

@@ -9,7 +9,10 @@ bool kalloc_helper_within_module_core(unsigned long addr, const struct module *m
 	return mod && within_module_core(addr, mod);
 }
 
-/* Whether an open file keeps the module in which an address is. */
+/*
+ * Returns true if an open file keeps the module loaded that contains an
+ * address.
+ */
 bool kalloc_helper_file_keeps(const struct file *file, unsigned long addr);
 bool kalloc_helper_file_keeps(const struct file *file, unsigned long addr)
 {

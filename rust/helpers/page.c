@@ -48,8 +48,9 @@ unsigned int kalloc_helper_page_zonenum(const struct page *page)
 }
 
 /*
- * The zones that memory for these flags may come from, a bit for each: those of this node's zone
- * list, which begins with the highest that the flags allow.
+ * Returns the zones from which memory with these flags may come, as a bit mask.
+ * They are those of this node's zone list, which begins with the highest zone
+ * that the flags allow.
  */
 unsigned int kalloc_helper_zones(gfp_t gfp);
 unsigned int kalloc_helper_zones(gfp_t gfp)

@@ -3,7 +3,10 @@
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
 
-/* Layout of `stats::SizedCounters`, whose size is checked there against this one. */
+/*
+ * The layout of `stats::SizedCounters`. A static assertion in Rust compares the
+ * sizes.
+ */
 #define KALLOC_COUNTERS (11 + 2 * 64)
 
 struct kalloc_counters {
@@ -11,8 +14,8 @@ struct kalloc_counters {
 };
 
 /*
- * Where a site counts that is not registered (yet): real memory on every CPU,
- * so that the allocation path needs no test.
+ * The counters of unregistered sites: real memory on every CPU, so that the
+ * allocation path needs no check.
  */
 DECLARE_PER_CPU_ALIGNED(struct kalloc_counters, kalloc_unregistered);
 #ifndef __BINDGEN__

@@ -6,7 +6,7 @@
 #include <linux/pgtable.h>
 #include <linux/vmalloc.h>
 
-/* What is a constant, a variable or a choice, as the architecture has it. */
+/* Constants, variables and choices of the architecture. */
 unsigned int kalloc_helper_pgtable_levels(void);
 unsigned int kalloc_helper_pgtable_levels(void)
 {
@@ -31,7 +31,10 @@ unsigned long kalloc_helper_vmalloc_start(void)
 	return VMALLOC_START;
 }
 
-/* One architecture's is the last address, another's the one after it: rounded up, they agree. */
+/*
+ * The constant is the last address on some architectures, and the address after
+ * it on others. Rounding up makes them equal.
+ */
 unsigned long kalloc_helper_vmalloc_end(void);
 unsigned long kalloc_helper_vmalloc_end(void)
 {
@@ -39,8 +42,10 @@ unsigned long kalloc_helper_vmalloc_end(void)
 }
 
 /*
- * What the kernel's page table says of an address that is mapped; -1 if it cannot be asked. On
- * arm64 the processor looks it up for a write, and answers in a register that an interrupt may use.
+ * Returns 1 if the kernel's page table allows writing a mapped address, 0 if
+ * not, and -1 if there is no way to check. On arm64 the processor translates
+ * the address for a write, and returns the result in a register that an
+ * interrupt may overwrite.
  */
 int kalloc_helper_is_writable(const void *addr);
 int kalloc_helper_is_writable(const void *addr)

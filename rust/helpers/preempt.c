@@ -5,7 +5,10 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
-/* What might_sleep() asks. Without CONFIG_PREEMPT_COUNT, spinlocks do not show. */
+/*
+ * The condition of might_sleep(). Without CONFIG_PREEMPT_COUNT, it does not
+ * include spinlocks.
+ */
 static __always_inline bool is_atomic(void)
 {
 	return (preempt_count() | rcu_preempt_depth()) || irqs_disabled();
@@ -17,7 +20,9 @@ bool kalloc_helper_is_atomic(void)
 	return is_atomic();
 }
 
-/* With CONFIG_PREEMPT_RT spinlocks sleep, those of the allocators among them. */
+/*
+ * With CONFIG_PREEMPT_RT, spinlocks sleep, including those of the allocators.
+ */
 static __always_inline bool may_allocate(void)
 {
 	return !IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible();
@@ -30,8 +35,9 @@ bool kalloc_helper_may_allocate(void)
 }
 
 /*
- * vmalloc()'s own spinlocks are taken with interrupts and bottom halves enabled: in either, or with
- * either disabled by a lock that is taken there, too, it may wait for ever.
+ * vmalloc() takes its spinlocks with interrupts and bottom halves enabled. A
+ * caller in an interrupt or a bottom half, or with either disabled by a lock
+ * that is also taken there, could deadlock.
  */
 static __always_inline bool may_map(void)
 {

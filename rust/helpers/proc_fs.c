@@ -7,7 +7,7 @@
 #include <linux/proc_fs.h>
 
 struct proc_dir_entry *kalloc_helper_proc_create(const char *name, umode_t mode, void *source);
-/* 0, or -EEXIST if /proc has the name, for which proc_register() would WARN. */
+/* Returns 0, or -EEXIST if /proc has the name: proc_register() would WARN. */
 int kalloc_helper_proc_is_free(const char *name);
 
 #ifndef __BINDGEN__
@@ -17,8 +17,9 @@ static int kalloc_proc_open(struct inode *inode, struct file *file)
 }
 
 /*
- * All proc superblocks show the same entries besides processes. This makes one of its own: those
- * that are mounted may show processes only (subset=pid), or there may be none.
+ * All proc superblocks show the same entries, apart from processes. This
+ * function creates its own superblock: the mounted ones may show only processes
+ * (subset=pid), or there may be none.
  */
 int kalloc_helper_proc_is_free(const char *name)
 {
@@ -30,7 +31,10 @@ int kalloc_helper_proc_is_free(const char *name)
 	if (!type)
 		return -ENODEV;
 	fc = fs_context_for_mount(type, SB_KERNMOUNT);
-	/* put_filesystem(), which is not exported. The context has its own reference. */
+	/*
+	 * This is put_filesystem(), which is not exported. The context has its
+	 * own reference.
+	 */
 	module_put(type->owner);
 	if (IS_ERR(fc))
 		return PTR_ERR(fc);

@@ -8,8 +8,9 @@
 #include <linux/uio.h>
 
 /*
- * The functions and the records of a file, as rust/fs/owner.rs has them, to the types of parameters:
- * with CFI the kernel compares these. A file that takes no commands has neither of the last two.
+ * The functions and the records of a file: `Source` in rust/fs/owner.rs. The
+ * parameter types must be equal, because the kernel compares them with CFI.
+ * Both `write` and `cancel` are NULL for a file that accepts no commands.
  */
 struct kalloc_seq_source {
 	const struct seq_operations *ops;
@@ -20,13 +21,19 @@ struct kalloc_seq_source {
 
 /* An open file of records: the private data of its seq_file. */
 struct kalloc_seq {
-	/* One reader at a time. seq_file's own lock, which cannot be killed, is then free. */
+	/*
+	 * Admits one reader at a time. seq_file's own lock, on which a waiting
+	 * process cannot be killed, is then uncontended.
+	 */
 	struct mutex lock;
 	void *records;
-	/* The file's, if it is one of debugfs. */
+	/* The entry of a file in debugfs, else NULL. */
 	struct dentry *dentry;
 	bool hides_addresses;
-	/* A page. `count` bytes from `from` on are the file's at `pos`, and not copied yet. */
+	/*
+	 * One page. `count` bytes from `from` on are those of the file at
+	 * `pos`, and are not yet copied to the reader.
+	 */
 	char *text;
 	size_t from, count;
 	loff_t pos;
@@ -60,12 +67,16 @@ static int kalloc_seq_open(struct file *file, const struct kalloc_seq_source *so
 	mutex_init(&seq->lock);
 	seq->records = source->records;
 	seq->dentry = dentry;
-	/* The opener is judged, as for /proc/kallsyms: the text may be another process' to read. */
+	/*
+	 * The rule is applied to the opener, as in /proc/kallsyms, because the
+	 * text may be read by another process.
+	 */
 	seq->hides_addresses = kalloc_helper_hides_addresses();
 	/*
-	 * The lock of a file's position is held during all of a command or a read, and no signal
-	 * ends waiting for it. Without it, readers that share an open file may get the same
-	 * records, as those of a device do.
+	 * The lock of the file position would be held during a whole command or
+	 * read, and no signal ends waiting for it. Without that lock,
+	 * concurrent readers of one open file may get the same records, as for
+	 * a device.
 	 */
 	file->f_mode &= ~FMODE_ATOMIC_POS;
 	return 0;
@@ -77,7 +88,10 @@ static int kalloc_seq_release(struct inode *inode, struct file *file)
 	return seq_release_private(inode, file);
 }
 
-/* Between these two a file in debugfs is not removed: its removal waits. procfs has its own. */
+/*
+ * Between kalloc_seq_enter() and kalloc_seq_leave(), the removal of a file in
+ * debugfs waits. procfs has its own mechanism.
+ */
 static int kalloc_seq_enter(const struct kalloc_seq *seq)
 {
 	return seq->dentry ? debugfs_file_get(seq->dentry) : 0;
@@ -89,7 +103,10 @@ static void kalloc_seq_leave(const struct kalloc_seq *seq)
 		debugfs_file_put(seq->dentry);
 }
 
-/* Has up to `size` bytes of the file from `pos` on in `text`. Returns 0 at the file's end. */
+/*
+ * Fills `text` with up to `size` bytes of the file from its position on.
+ * Returns 0 at the end of the file.
+ */
 static ssize_t kalloc_seq_render(struct kalloc_seq *seq, struct kiocb *iocb, size_t size)
 {
 	struct kvec vec = { .iov_len = min_t(size_t, size, PAGE_SIZE) };
@@ -100,9 +117,9 @@ static ssize_t kalloc_seq_render(struct kalloc_seq *seq, struct kiocb *iocb, siz
 	result = kalloc_seq_enter(seq);
 	if (result)
 		return result;
-	/* seq_file begins anew there, too. */
+	/* seq_file also starts again at position 0. */
 	if (!seq->count || seq->pos != pos || !pos) {
-		// GFP: A reader sleeps, and is charged for its page.
+		// GFP: A reader may sleep, and is charged for its page.
 		if (!seq->text)
 			seq->text = kmalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
 		vec.iov_base = seq->text;
@@ -118,8 +135,8 @@ static ssize_t kalloc_seq_render(struct kalloc_seq *seq, struct kiocb *iocb, siz
 }
 
 /*
- * The reader's memory may never come, from a userfaultfd or a filesystem of FUSE: the file in
- * debugfs goes meanwhile.
+ * The copy to the reader's memory may never complete, for example with
+ * userfaultfd or FUSE. A file in debugfs can be removed during the copy.
  */
 static ssize_t kalloc_seq_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
@@ -145,7 +162,7 @@ static ssize_t kalloc_seq_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return result;
 }
 
-/* This shows records, too: it counts the bytes before the place. */
+/* Seeking also shows records, to count the bytes before the new position. */
 static loff_t kalloc_seq_lseek(struct file *file, loff_t offset, int whence)
 {
 	struct kalloc_seq *seq = kalloc_seq_of(file);

@@ -5,8 +5,9 @@
 #include <linux/slab.h>
 
 /*
- * Where kmalloc keeps blocks apart, it does so by the place of the call, or by a type that
- * clang finds there: for all sites the same, in these helpers. The site tells instead.
+ * Partitioned caches of kmalloc are selected by the call site, or by a type
+ * that clang finds there. In these helpers, both would be equal for all
+ * allocation sites. The token is therefore computed from the site.
  */
 static __always_inline kmalloc_token_t token_of(unsigned long site)
 {
@@ -19,7 +20,10 @@ static __always_inline kmalloc_token_t token_of(unsigned long site)
 #endif
 }
 
-/* The macros, for configurations in which kmalloc() is more than its parts. */
+/*
+ * These use macros, for configurations in which kmalloc() has additional
+ * arguments.
+ */
 void *kalloc_helper_kmalloc_node(size_t size, gfp_t gfp, int node, unsigned long site);
 void *kalloc_helper_kmalloc_node(size_t size, gfp_t gfp, int node, unsigned long site)
 {
@@ -65,22 +69,23 @@ bool kalloc_helper_kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t
 }
 
 /*
- * What /proc/slabinfo says of a cache: bytes per object with all its metadata,
- * objects per slab, pages per slab. Only the allocator's internal header knows.
- * Without it (a build tree without the kernel's source) all three are 0.
+ * Reads the geometry of a cache, as in /proc/slabinfo: bytes per object with
+ * all metadata, objects per slab, pages per slab. Only the allocator's internal
+ * header declares them. Without it (a build tree without the kernel's source)
+ * all three are 0.
  */
 void kalloc_helper_slab_shape(struct kmem_cache *s, unsigned int shape[3]);
 
 /*
- * How many bytes an object of `size` bytes, aligned to `align`, takes with all its
- * metadata in a cache like `s`, whose objects are smaller by whole pages. Without
- * the internal header, as if there were no metadata.
+ * Returns the bytes that an object of `size` bytes, aligned to `align`, takes
+ * with all metadata in a cache like `s`. The objects of `s` are smaller by
+ * whole pages. Without the internal header, the result contains no metadata.
  */
 size_t kalloc_helper_slab_needs(struct kmem_cache *s, unsigned int size, unsigned int align);
 
 /*
- * Whether /sys/kernel/slab has an entry of this name: a cache, or an alias of
- * one. Without the internal header, or sysfs, nobody can tell.
+ * Returns true if /sys/kernel/slab has an entry of this name: a cache, or an
+ * alias of one. Returns false without the internal header, or without sysfs.
  */
 bool kalloc_helper_slab_name_taken(const char *name);
 
@@ -95,7 +100,7 @@ void kalloc_helper_slab_shape(struct kmem_cache *s, unsigned int shape[3])
 	shape[2] = 1u << (s->oo.x >> 16);
 }
 
-/* After calculate_sizes() and kasan_cache_create(). */
+/* The computation follows calculate_sizes() and kasan_cache_create(). */
 size_t kalloc_helper_slab_needs(struct kmem_cache *s, unsigned int size, unsigned int align)
 {
 	size_t larger = size - s->object_size;
@@ -107,7 +112,10 @@ size_t kalloc_helper_slab_needs(struct kmem_cache *s, unsigned int size, unsigne
 	needs -= red_zone;
 #endif
 #ifdef CONFIG_KASAN_GENERIC
-	/* KASAN does without what does not fit, but a red zone comes on top of it. */
+	/*
+	 * KASAN omits metadata that do not fit, but a red zone is added to its
+	 * size.
+	 */
 	if ((s->flags & SLAB_KASAN) && !red_zone &&
 	    s->kasan_info.alloc_meta_offset + larger <= KMALLOC_MAX_SIZE)
 		needs = min(needs, KMALLOC_MAX_SIZE);
@@ -136,7 +144,7 @@ size_t kalloc_helper_slab_needs(struct kmem_cache *s, unsigned int size, unsigne
 
 bool kalloc_helper_slab_name_taken(const char *name)
 {
-	/* Any cache leads to the folder that all of them are in. */
+	/* Every cache points to the directory that contains all of them. */
 	struct kset *slabs = kmalloc_caches[KMALLOC_NORMAL][KMALLOC_SHIFT_HIGH]->kobj.kset;
 	struct kernfs_node *node;
 

@@ -9,8 +9,9 @@
 void kalloc_vfree_deferred(const void *block);
 
 /*
- * vmalloc() sleeps where it must not. The check is here rather than with the caller, since what
- * follows it is a jump: a call less, and no answer to pass on.
+ * vmalloc() sleeps, which is not allowed in atomic context. The check is here
+ * rather than in the caller, because the call after it is a tail call: this
+ * saves a call, and a result to return.
  */
 void *kalloc_helper_vmalloc(size_t size, gfp_t gfp);
 void *kalloc_helper_vmalloc(size_t size, gfp_t gfp)
@@ -24,7 +25,10 @@ void *kalloc_helper_vmalloc_nowait(size_t size, gfp_t gfp)
 	return may_map() ? __vmalloc(size, gfp) : NULL;
 }
 
-/* Here, where that is allowed for certain, or later. */
+/*
+ * Frees the block at once if the context is known to allow it, or else defers
+ * the free.
+ */
 void kalloc_helper_vfree(const void *block);
 void kalloc_helper_vfree(const void *block)
 {
@@ -35,9 +39,9 @@ void kalloc_helper_vfree(const void *block)
 }
 
 /*
- * vmap() takes no flags, and allocates with GFP_KERNEL. The scope gives its allocations those of
- * @gfp, as vmalloc() has it for its own page tables. With flags that do not sleep, it sleeps, but
- * starts no I/O.
+ * vmap() takes no flags, and allocates with GFP_KERNEL. The scope applies the
+ * flags of @gfp to its allocations, as vmalloc() does for its page tables. With
+ * flags that do not sleep, vmap() still sleeps, but starts no I/O.
  */
 void *kalloc_helper_vmap(struct page **pages, unsigned int count, bool writable, gfp_t gfp);
 void *kalloc_helper_vmap(struct page **pages, unsigned int count, bool writable, gfp_t gfp)

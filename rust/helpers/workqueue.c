@@ -11,7 +11,10 @@ void kalloc_helper_init_work(struct work_struct *work, work_func_t func)
 void kalloc_helper_schedule_work(struct work_struct *work);
 void kalloc_helper_schedule_work(struct work_struct *work)
 {
-	/* Much may have to be freed: not in the way of what else is done on this CPU. */
+	/*
+	 * Large amounts of memory may have to be freed: the unbound workqueue
+	 * does not delay other work of this CPU.
+	 */
 	queue_work(system_dfl_wq, work);
 }
 

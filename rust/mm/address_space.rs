@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's address space as it is on the running machine.
+//! The areas of the kernel's virtual address space on the running machine.
 //!
-//! [`areas`] lists all of it, from the first address to the last, in the manner of
-//! `Documentation/arch/x86/x86_64/mm.rst`, but with the addresses that the kernel's own variables
-//! have: they depend on the paging levels, on the memory there is, and on what was randomised at
-//! boot. Whoever knows them knows what KASLR hides: show them to root only, and not if they are
-//! [`hidden`].
+//! [`areas`] lists the whole address space, as `Documentation/arch/x86/x86_64/mm.rst` does, but
+//! with the addresses from the kernel's own variables. They depend on the paging levels, on the
+//! amount of memory, and on the randomization at boot. These addresses reveal what KASLR hides:
+//! show them only to root, and not if they are [`hidden`].
 //!
-//! The areas of x86_64 and arm64 are known. Other architectures get those that all have; the rest is
-//! [`HOLE`].
+//! The areas of x86_64 and arm64 are known. Other architectures have only the common areas; the
+//! rest is [`HOLE`].
 //!
 //! # Context
 //!
@@ -22,14 +21,14 @@ use crate::sys::bindings;
 #[cfg_attr(not(any(CONFIG_X86_64, CONFIG_ARM64)), path = "address_space/other.rs")]
 mod arch;
 
-/// The name of addresses that nothing has been given.
+/// The name of unassigned addresses.
 pub const HOLE: &str = "hole";
-/// The name of the area that maps all memory, page frame by page frame.
+/// The name of the area that maps all page frames in order.
 pub const DIRECT_MAP: &str = "direct_map";
 /// The name of the area between `VMALLOC_START` and `VMALLOC_END`.
 pub const VMALLOC: &str = "vmalloc";
 
-/// A part of the address space.
+/// An area of the address space.
 ///
 /// # Examples
 ///
@@ -54,43 +53,44 @@ pub struct Area {
 }
 
 impl Area {
-    /// The area from `start` up to, but not including, `end`, which is none if there is nothing in
-    /// it. An `end` of 0 is the end of the address space.
+    /// Returns the area from `start` up to, but not including, `end`, or `None` if it is empty. An
+    /// `end` of 0 is the end of the address space.
     fn new(name: &'static str, start: usize, end: usize) -> Option<Self> {
         let last = end.wrapping_sub(1);
-        // INVARIANT: Checked here.
+        // INVARIANT: The comparison checks that `start` is not above `last`.
         (start <= last).then_some(Area { name, start, last })
     }
 
-    /// What the area is for.
+    /// Returns the name of the area.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The first address.
+    /// Returns the first address.
     pub fn start(&self) -> usize {
         self.start
     }
 
-    /// The last address.
+    /// Returns the last address.
     pub fn last(&self) -> usize {
         self.last
     }
 
-    /// The number of bytes.
+    /// Returns the number of bytes.
     pub fn size(&self) -> usize {
-        // OVERFLOW: By the invariants, `last` is not below; no area is the whole address space.
+        // OVERFLOW: By the type invariants, `last` is not below `start`; no area is the whole
+        // address space.
         (self.last - self.start).saturating_add(1)
     }
 
-    /// Whether `addr` is in the area.
+    /// Returns true if `addr` is in the area.
     pub fn contains(&self, addr: usize) -> bool {
         (self.start..=self.last).contains(&addr)
     }
 }
 
-/// Returns all areas in ascending order, and between them what is left: there is no address that is
-/// in none, or in two.
+/// Returns all areas in ascending order, with the holes between them: each address is in exactly
+/// one area.
 ///
 /// # Examples
 ///
@@ -102,12 +102,12 @@ impl Area {
 ///     assert_eq!(area.start(), next);
 ///     next = area.last().wrapping_add(1);
 /// }
-/// // All addresses were there; what is nobody's is one of them.
+/// // The areas cover all addresses, and some of these are unassigned.
 /// assert_eq!(next, 0);
 /// assert!(address_space::areas().any(|area| area.name() == HOLE));
 /// ```
 pub fn areas() -> impl Iterator<Item = Area> {
-    // The first address that was not shown yet.
+    // The first address that is not yet listed.
     let mut next = Some(0);
     arch::known()
         .map(Some)
@@ -130,7 +130,7 @@ pub fn areas() -> impl Iterator<Item = Area> {
         .flatten()
 }
 
-/// Returns the area that `addr` is in.
+/// Returns the area that contains `addr`.
 ///
 /// # Examples
 ///
@@ -157,10 +157,10 @@ pub fn area_of(addr: usize) -> Area {
     })
 }
 
-/// An address without the tag that KASAN has put into the highest byte of a pointer (arm64).
+/// Returns an address without the tag that KASAN stores in the highest byte of a pointer (arm64).
 fn untagged(addr: usize) -> usize {
     if cfg!(any(CONFIG_KASAN_SW_TAGS, CONFIG_KASAN_HW_TAGS)) {
-        // CAST: The byte is a copy of the bit below it, in all addresses that there are.
+        // CAST: In all valid addresses, each bit of that byte equals the bit below the byte.
         return ((addr as isize) << 8 >> 8) as usize;
     }
     addr
@@ -180,7 +180,7 @@ pub fn area(name: &str) -> Option<Area> {
     areas().find(|area| area.name == name)
 }
 
-/// Returns how many levels the kernel's page tables have.
+/// Returns the number of levels of the kernel's page tables.
 ///
 /// # Examples
 ///
@@ -190,25 +190,25 @@ pub fn area(name: &str) -> Option<Area> {
 /// assert!((2..=5).contains(&address_space::paging_levels()));
 /// ```
 pub fn paging_levels() -> u32 {
-    // SAFETY: Reads what was set at boot.
+    // SAFETY: The helper only reads a value that is set at boot.
     unsafe { bindings::kalloc_helper_pgtable_levels() }
 }
 
-/// Returns whether the kernel's addresses are to be hidden from the process that runs now: it has no
-/// `CAP_SYSLOG`, or `kernel.kptr_restrict` hides them from all.
+/// Returns true if kernel addresses must be hidden from the current process: it has no
+/// `CAP_SYSLOG`, or `kernel.kptr_restrict` hides them from all processes.
 ///
 /// # Context
 ///
-/// Process context. The records of a file ask
-/// [`Output::hides_addresses`](crate::fs::seq_file::Output::hides_addresses) instead, since their text may be for
-/// another process than the one that runs.
+/// Process context. The records of a file call
+/// [`Output::hides_addresses`](crate::fs::seq_file::Output::hides_addresses) instead, because their
+/// text may be for another process than the current one.
 ///
 /// # Examples
 ///
 /// ```
 /// use kalloc::mm::address_space;
 ///
-/// /// The first address that is shown of the vmalloc area.
+/// /// Returns the first address of the vmalloc area, if it may be shown.
 /// fn start() -> Result<usize> {
 ///     if address_space::hidden() {
 ///         return Err(EPERM);
@@ -221,6 +221,6 @@ pub fn paging_levels() -> u32 {
 /// assert_eq!(start().is_err(), address_space::hidden());
 /// ```
 pub fn hidden() -> bool {
-    // SAFETY: Asks about the process that runs.
+    // SAFETY: The helper only checks the current process.
     unsafe { bindings::kalloc_helper_hides_addresses() }
 }

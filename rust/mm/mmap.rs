@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory of every family in user space, to be read.
+//! Read-only mappings of memory of every family into user space.
 //!
-//! A driver's `mmap` prepares a mapping with [`map`], whatever the memory comes from, and
+//! A driver's `mmap` prepares a mapping with [`map`], for any kind of memory, and
 //! [finishes](Prepared::finish) it:
 //!
 //! ```no_run
@@ -30,37 +30,38 @@
 //! #       Err(ENXIO)
 //! #   }
 //!
-//!     // As well as `open` and `read`:
+//!     // In addition to `open` and `read`:
 //!     fn mmap(reader: ArcBorrow<'_, Reader>, _file: &File, vma: &VmaNew) -> Result {
 //!         mmap::map(&reader.table, mmap::first_page(vma), vma)?.finish()
 //!     }
 //! }
 //! ```
 //!
-//! # Who owns what
+//! # Ownership
 //!
-//! The memory is in an [`Arc`], and each area of an address space that shows it has a reference of
-//! its own: it is shared when an area is copied or split, by `fork()`, `mremap()` or `munmap()` of a
-//! part, and dropped when an area goes, however the process ends. The driver may drop its own
-//! reference, close its file, or replace the memory by other: what is mapped stays.
+//! The memory is in an [`Arc`], and each area of an address space that maps it holds its own
+//! reference. `fork()`, `mremap()`, and a `munmap()` of a part copy or split areas, and thereby
+//! clone the reference. The reference is dropped with the area, however the process ends. The
+//! driver may drop its own reference, close its file, or replace the memory: existing mappings stay
+//! valid.
 //!
-//! Memory that is shared is not written: an `Arc` gives out shared references only, and what is
-//! [`Mappable`] has no interior mutability. It is filled before it is put into the `Arc`, and what a
-//! process sees is what every other one sees.
+//! Shared memory is never written: an `Arc` gives out only shared references, and [`Mappable`]
+//! memory has no interior mutability. The driver fills the memory before it puts it into the `Arc`,
+//! and all processes see the same contents.
 //!
-//! # How
+//! # Mechanism
 //!
-//! One mechanism serves all families: a page is put into the page table by its frame number when
-//! it is first touched, as a *special* entry, which the kernel never takes for one of a page that it
-//! may count or pin. Slab pages cannot be counted; and a page that nobody can pin does not outlive
-//! its block, be it a compound page or not. The areas are `VM_MIXEDMAP`, which suits the other
-//! things that a [`VmaNew`] can do, and lets `/proc/PID/pagemap` show the frames; it would leave
-//! out `VM_PFNMAP` areas.
+//! All families use one mechanism. The first access to a page inserts its frame number into the
+//! page table, as a *special* entry. The kernel neither counts nor pins the page of such an entry.
+//! Slab pages cannot be counted; and because no code can pin the page, it does not outlive its
+//! block, compound or not. The areas are `VM_MIXEDMAP`, which is compatible with the other methods
+//! of [`VmaNew`], and lets `/proc/PID/pagemap` show the frames. `VM_PFNMAP` areas would be left out
+//! there.
 //!
 //! # Context
 //!
-//! The last reference may be dropped by `munmap()`, under the lock of the address space: the memory's
-//! destructor must not touch user memory.
+//! `munmap()` may drop the last reference, under the lock of the address space. The memory's
+//! destructor must therefore not access user memory.
 //!
 //! C header: [`include/linux/mm.h`](srctree/include/linux/mm.h)
 
@@ -90,9 +91,10 @@ mod mappable;
 pub use self::mappable::Mappable;
 pub use crate::mm::page_bytes::PageBytes;
 
-/// Whether the architecture can have pages in user space by their frame numbers alone, and a
-/// processor sees the same memory at all addresses that it is mapped at; and whether an open file keeps
-/// the module loaded whose device it is. The kernel crate's misc devices name it since Linux 7.3.
+/// True if the architecture and the kernel support these mappings. User pages must be possible by
+/// frame number alone, and a processor must see the same memory at all its mapped addresses. An
+/// open file must keep the device's module loaded: the kernel crate's misc devices set the owner
+/// module since Linux 7.3.
 const SUPPORTED: bool = cfg!(CONFIG_ARCH_HAS_PTE_SPECIAL)
     && !cfg!(CONFIG_ARCH_HAS_CPU_CACHE_ALIASING)
     && !cfg!(LINUX_7_2);
@@ -105,22 +107,22 @@ const SUPPORTED: bool = cfg!(CONFIG_ARCH_HAS_PTE_SPECIAL)
 /// use kalloc::mm::mmap;
 /// use kernel::mm::virt::VmaNew;
 ///
-/// /// Which of a driver's tables, of 16 pages each, a process wants to see.
+/// /// Returns the index of the driver's table, of 16 pages each, that a process maps.
 /// fn table(vma: &VmaNew) -> usize {
 ///     mmap::first_page(vma) / 16
 /// }
 /// ```
 pub fn first_page(vma: &VmaNew) -> usize {
-    // SAFETY: The area is being set up, and nobody else has it.
+    // SAFETY: The area is being set up, so no other thread accesses it.
     unsafe { (*vma.as_ptr()).vm_pgoff }
 }
 
-/// Prepares a mapping of `memory`, from its page `first` on, into all of `vma`: read-only, and not
-/// executable.
+/// Prepares a read-only, non-executable mapping of `memory`, from its page `first` on, into the
+/// whole of `vma`.
 ///
-/// The result has a reference to the memory, and the driver's `mmap` returns what its
-/// [`finish`](Prepared::finish) does. A driver that returns an error instead drops the result, and
-/// the reference with it.
+/// The result holds a reference to the memory. The driver's `mmap` returns the result of
+/// [`finish`](Prepared::finish). A driver that returns an error instead drops the result, and
+/// thereby the reference.
 ///
 /// # Context
 ///
@@ -128,12 +130,13 @@ pub fn first_page(vma: &VmaNew) -> usize {
 ///
 /// # Errors
 ///
-/// - [`EACCES`] if the process asks for memory that it can write.
-/// - [`ENXIO`] if the area reaches beyond the memory.
-/// - [`EINVAL`] if the memory is not whole pages, or the file is another module's than the caller: what is
-///   mapped keeps the file, the file its module, and the kernel calls the caller for each page.
-/// - [`EBUSY`] if a mapping into `vma` is prepared or finished already.
-/// - [`ENODEV`] if the architecture cannot do it.
+/// - [`EACCES`] if the process requests a writable mapping.
+/// - [`ENXIO`] if the area extends beyond the memory.
+/// - [`EINVAL`] if the memory does not consist of whole pages.
+/// - [`EINVAL`] if the file belongs to another module than the caller. A mapping keeps the file
+///   open, the file keeps its module loaded, and the kernel calls the caller for each page.
+/// - [`EBUSY`] if a mapping into `vma` is already prepared or finished.
+/// - [`ENODEV`] if the architecture does not support such mappings.
 ///
 /// # Examples
 ///
@@ -148,14 +151,14 @@ pub fn first_page(vma: &VmaNew) -> usize {
 ///     Tables: pages, "doc_map";
 /// }
 ///
-/// /// What a driver's `mmap` does.
+/// /// Implements a driver's `mmap`.
 /// fn show(table: &Arc<Pages<Tables>>, vma: &VmaNew) -> Result {
 ///     mmap::map(table, mmap::first_page(vma), vma)?.finish()
 /// }
 ///
 /// let table = Pages::<Tables, _>::uninit(Order::of::<1>(), GFP_KERNEL)?.fill(1);
 /// let table = Arc::new(table, GFP_KERNEL)?;
-/// // An area of these two pages can be mapped.
+/// // An area can map these two pages.
 /// assert_eq!(table.check(0, 2), Ok(()));
 /// # Ok::<(), Error>(())
 /// ```
@@ -172,22 +175,23 @@ pub fn map<'a, M: Mappable>(
     }
     memory.check(first, (vma.end() - vma.start()) / PAGE_SIZE)?;
     let area = vma.as_ptr();
-    // SAFETY: The area is being set up, and nothing else accesses it. Its private data are NULL until a
-    // mapping is prepared.
+    // SAFETY: The area is being set up, so no other thread accesses it. Its private data are NULL
+    // until a mapping is prepared.
     if !unsafe { (*area).vm_private_data }.is_null() {
         return Err(EBUSY);
     }
     let table = Operations::<M>::table();
-    // SAFETY: As above. The file, if there is one, is open.
+    // SAFETY: The area is being set up, so no other thread accesses it. Its file, if any, is open.
     if !unsafe {
         bindings::kalloc_helper_file_keeps((*area).vm_file, ptr::from_ref(table) as c_ulong)
     } {
         return Err(EINVAL);
     }
-    // SAFETY: As above. Without operations, the kernel does not use the private data.
+    // SAFETY: The area is being set up, so no other thread accesses it. Without operations, the
+    // kernel does not use the private data.
     unsafe { (*area).vm_private_data = memory.clone().into_foreign().cast() };
-    // INVARIANT: The private data are a reference to an `M`, for which the table is. `check` has found
-    // that the area's pages from `first` on are the memory's.
+    // INVARIANT: The private data are a reference to an `M`, which is the type of the table.
+    // `check` has verified that the memory has all pages of the area from `first` on.
     Ok(Prepared {
         vma,
         first,
@@ -197,21 +201,25 @@ pub fn map<'a, M: Mappable>(
     })
 }
 
-/// Drops a reference that was an area's.
+/// Drops the reference of an area.
 ///
 /// # Safety
 ///
-/// `reference` must be of [`Arc::<M>::into_foreign`](Arc::into_foreign), and is not used any more.
+/// - `reference` must be from [`Arc::<M>::into_foreign`](Arc::into_foreign).
+/// - The caller must not use `reference` afterwards.
 unsafe fn release<M: Mappable>(reference: *mut c_void) {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: By the requirements of this function, `reference` is from `into_foreign` and is not
+    // used again.
     drop(unsafe { <Arc<M>>::from_foreign(reference) });
 }
 
-/// A mapping that is prepared: [`finish`](Self::finish) makes it, as the last step of a driver's `mmap`.
+/// A prepared mapping. [`finish`](Self::finish) completes it, as the last step of a driver's
+/// `mmap`.
 ///
-/// The kernel forgets the area of an `mmap` that fails, without a call of its operations. So the
-/// area gets a reference to the memory only when nothing can fail any more. A driver whose `mmap` has
-/// more to do does it while it has this, and loses nothing if that fails:
+/// If an `mmap` fails, the kernel frees the area without a call of its operations. The area
+/// therefore gets the reference to the memory only when no step can fail any more. A driver whose
+/// `mmap` has further steps performs them while it holds this value. If one fails, nothing is
+/// leaked:
 ///
 /// ```no_run
 /// use kalloc::{
@@ -239,7 +247,7 @@ unsafe fn release<M: Mappable>(reference: *mut c_void) {
 ///         Ok(())
 ///     }
 ///
-///     /// What the device's `mmap` does.
+///     /// Implements the device's `mmap`.
 ///     fn mmap(&self, vma: &VmaNew) -> Result {
 ///         let prepared = self.map(vma)?;
 ///         self.count()?;
@@ -250,9 +258,9 @@ unsafe fn release<M: Mappable>(reference: *mut c_void) {
 ///
 /// # Invariants
 ///
-/// - The private data of `vma` are a reference to memory, which is this value's, and which `release`
-///   drops. `table` has the operations for it.
-/// - From page `first` of the memory on, there is a page for each page of the area.
+/// - The private data of `vma` are a reference to memory, which this value owns and `release`
+///   drops. `table` has the operations for that memory.
+/// - The memory has a page for each page of the area, from page `first` on.
 #[must_use = "nothing is mapped before `finish`, whose result a driver's `mmap` returns"]
 pub struct Prepared<'a> {
     vma: &'a VmaNew,
@@ -263,7 +271,7 @@ pub struct Prepared<'a> {
 }
 
 impl Prepared<'_> {
-    /// Lets the process execute the memory, if it asks for that.
+    /// Allows the process to execute the memory, if it requests that.
     ///
     /// # Examples
     ///
@@ -275,7 +283,7 @@ impl Prepared<'_> {
     ///     Stubs: pages, "doc_executable";
     /// }
     ///
-    /// /// Maps code that processes call.
+    /// /// Maps code for processes to call.
     /// fn show(stubs: &Arc<Pages<Stubs>>, vma: &VmaNew) -> Result {
     ///     mmap::map(stubs, 0, vma)?.executable().finish()
     /// }
@@ -285,7 +293,7 @@ impl Prepared<'_> {
         self
     }
 
-    /// Maps the memory. A driver's `mmap` returns the result.
+    /// Completes the mapping. A driver's `mmap` returns the result.
     ///
     /// # Context
     ///
@@ -293,35 +301,37 @@ impl Prepared<'_> {
     ///
     /// # Errors
     ///
-    /// Nothing is mapped then.
+    /// After an error, nothing is mapped.
     ///
-    /// - [`EACCES`] if the process asks for memory that it can execute, and the driver does not
+    /// - [`EACCES`] if the process requests an executable mapping, and the driver does not
     ///   [allow](Self::executable) it.
-    /// - [`ENODEV`] if the driver allows it, and the architecture is not x86_64: on others, a processor
-    ///   may execute what was in its instruction cache before.
+    /// - [`ENODEV`] if the driver allows it and the architecture is not x86_64: on others, a
+    ///   processor may execute stale contents of its instruction cache.
     ///
     /// # Examples
     ///
     /// See [`map`].
     pub fn finish(self) -> Result {
         if !self.executable {
-            // `mprotect()` cannot make it executable later.
+            // `mprotect()` cannot make the mapping executable later.
             self.vma.try_clear_mayexec().map_err(|_| EACCES)?;
         } else if !cfg!(CONFIG_X86_64) {
             return Err(ENODEV);
         }
         self.vma.try_clear_maywrite()?;
-        // No growing, no core dumps, and no code of the kernel looks for pages behind it.
+        // The area cannot grow, is not in core dumps, and the kernel does not look for pages behind
+        // it.
         self.vma.set_dontexpand();
         self.vma.set_dontdump();
         self.vma.set_io();
         self.vma.set_mixedmap();
-        // Nothing fails from here on, so that the reference is neither lost nor dropped twice.
+        // No step fails from here on, so the reference is neither leaked nor dropped twice.
         let this = ManuallyDrop::new(self);
         let area = this.vma.as_ptr();
-        // SAFETY: The area is being set up, and nothing else accesses it. By the invariants, the private
-        // data are what the operations need. The offset becomes the memory's, so that it tells an
-        // area's pages however that is split or moved; with the area's length, it does not overflow.
+        // SAFETY: The area is being set up, so no other thread accesses it. By the type invariants,
+        // the private data suit the operations. The offset becomes that of the memory, so that it
+        // identifies an area's pages after a split or a move. Together with the area's length, it
+        // does not overflow.
         unsafe {
             (*area).vm_pgoff = this.first as c_ulong;
             (*area).vm_ops = this.table;
@@ -333,8 +343,8 @@ impl Prepared<'_> {
 impl Drop for Prepared<'_> {
     fn drop(&mut self) {
         let area = self.vma.as_ptr();
-        // SAFETY: The area is being set up, and nothing else accesses it. By the invariants, its private
-        // data are a reference that `release` drops, and that the area does not have any more.
+        // SAFETY: The area is being set up, so no other thread accesses it. By the type invariants,
+        // its private data are a reference that `release` drops. The area does not keep it.
         unsafe {
             let reference = mem::replace(&mut (*area).vm_private_data, ptr::null_mut());
             (self.release)(reference);
@@ -342,11 +352,12 @@ impl Drop for Prepared<'_> {
     }
 }
 
-/// What the kernel calls for areas that show an `M`.
+/// The operations of areas that map an `M` (`struct vm_operations_struct`).
 ///
-/// Every area with this table has in `vm_private_data` a reference to an `M` of its own
-/// ([`Arc::into_foreign`]): `finish` gives it to the first one, `open` to each copy, and `close`, the
-/// last thing that happens to an area, takes it back. Its `vm_pgoff` counts pages of the `M`.
+/// Every area with this table has its own reference to an `M` in `vm_private_data`
+/// ([`Arc::into_foreign`]). `finish` gives one to the first area, and `open` gives one to each
+/// copy. `close`, the last operation on an area, drops it. The area's `vm_pgoff` counts pages of
+/// the `M`.
 struct Operations<M>(PhantomData<M>);
 
 impl<M: Mappable> Operations<M> {
@@ -361,44 +372,46 @@ impl<M: Mappable> Operations<M> {
         &Self::TABLE
     }
 
-    /// A copy of an area was made: by splitting or moving it, or by a fork.
+    /// Clones the reference for a copy of an area, from a split, a move or a fork.
     ///
     /// # Safety
     ///
-    /// `vma` must be a new copy of an area with this table, which has its reference still.
+    /// `vma` must be a new copy of an area with this table, which still has its reference.
     unsafe extern "C" fn open(vma: *mut bindings::vm_area_struct) {
-        // SAFETY: By the requirement of this function, the pointer is the original's, copied.
+        // SAFETY: By the requirement of this function, the private data are a copy of the original
+        // area's reference, which is alive.
         let memory = unsafe { <Arc<M>>::borrow(private_data(vma)) };
-        // The copy's reference, to the same place.
+        // The copy gets its own reference, with the same pointer.
         let _ = Arc::from(memory).into_foreign();
     }
 
-    /// An area goes. Nothing of it is in the page table any more.
+    /// Drops the reference of an area that is being freed, after all of its pages were unmapped.
     ///
     /// # Safety
     ///
     /// `vma` must be an area with this table, which is not used any more.
     unsafe extern "C" fn close(vma: *mut bindings::vm_area_struct) {
-        // SAFETY: By the requirement of this function, the area has a reference, and this is the
-        // only time that it is taken.
+        // SAFETY: By the requirement of this function, the area has a reference, which is taken
+        // only here.
         drop(unsafe { <Arc<M>>::from_foreign(private_data(vma)) });
     }
 
-    /// A page was touched that is not in the page table.
+    /// Inserts the page of a fault into the page table.
     ///
     /// # Safety
     ///
     /// `vmf` must be a fault in an area with this table.
     unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
-        // SAFETY: By the requirement of this function; a fault does not change meanwhile.
+        // SAFETY: By the requirement of this function, `vmf` is a fault, which does not change
+        // during the call.
         let fault = unsafe { &(*vmf).__bindgen_anon_1 };
-        // SAFETY: The area has its reference as long as faults happen in it.
+        // SAFETY: The area holds its reference as long as faults in it are handled.
         let memory = unsafe { <Arc<M>>::borrow(private_data(fault.vma)) };
         match memory.pfn(fault.pgoff) {
-            // SAFETY: The area is `VM_MIXEDMAP`, the fault holds the lock that it takes, and the
-            // address is the fault's. By the guarantees of `Mappable`, the page is the memory's, and
-            // stays it as long as the area has its reference. It cannot be written: the area is not
-            // writable, and never becomes it.
+            // SAFETY: The area is `VM_MIXEDMAP`, the fault handler holds the required lock, and the
+            // address is that of the fault. By the guarantees of `Mappable`, the page belongs to
+            // the memory, and stays there as long as the area has its reference. The page cannot be
+            // written: the area is not writable, and cannot become so.
             Some(pfn) => unsafe {
                 bindings::vmf_insert_mixed(fault.vma, fault.address, pfn as c_ulong)
             },
@@ -407,12 +420,13 @@ impl<M: Mappable> Operations<M> {
     }
 }
 
-/// Returns what an area keeps for its operations.
+/// Returns the private data of an area.
 ///
 /// # Safety
 ///
 /// `vma` must be an area, in a call of one of its operations.
 unsafe fn private_data(vma: *mut bindings::vm_area_struct) -> *mut c_void {
-    // SAFETY: By the requirement of this function; it never changes once the area is set up.
+    // SAFETY: By the requirement of this function, the area is valid. Its private data never change
+    // after it is set up.
     unsafe { (*vma).vm_private_data.cast() }
 }

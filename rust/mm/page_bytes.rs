@@ -15,10 +15,10 @@ use kernel::{
     }, //
 };
 
-/// The bytes of one page, aligned to it.
+/// The bytes of one page, aligned to the page size.
 ///
-/// A slab object is aligned as its type, so that `[PageBytes; 2]` can be an object that is
-/// [mappable](super::Mappable), which `[u8; 2 * PAGE_SIZE]` is not.
+/// A slab object is aligned as its type. An object of type `[PageBytes; 2]` is therefore
+/// [mappable](crate::mm::mmap::Mappable), while one of type `[u8; 2 * PAGE_SIZE]` is not.
 ///
 /// # Examples
 ///
@@ -53,9 +53,9 @@ pub struct PageBytes([u8; PAGE_SIZE]);
 
 const _: () = assert!(size_of::<PageBytes>() == PAGE_SIZE);
 
-// SAFETY: Bytes and nothing else: the size is that of the array.
+// SAFETY: The type consists of bytes without padding: its size is that of the array.
 unsafe impl AsBytes for PageBytes {}
-// SAFETY: Likewise, and any bytes will do.
+// SAFETY: The type consists of bytes, and every bit pattern is valid.
 unsafe impl FromBytes for PageBytes {}
 
 impl Deref for PageBytes {

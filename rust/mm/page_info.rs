@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where blocks lie: page frames, zones, slabs; and what the page allocator has left.
+//! Page frames, zones and slabs of blocks, and the free memory of the page allocator.
 //!
-//! What is asked about is borrowed, so that it stays where it is, and its pages in the machine.
+//! A function that takes a block borrows it: the block is neither moved nor freed during the call.
 //!
-//! | C | here |
+//! | C | Rust |
 //! |---|---|
 //! | `virt_to_page`, `vmalloc_to_page`, `page_to_pfn` | [`pfn_of`], [`pfns`] |
 //! | `is_vmalloc_addr` | [`is_vmalloc`] |
@@ -34,11 +34,11 @@ use kernel::{
     str::CStr, //
 };
 
-/// Returns the page behind the byte at `offset` of a block in the direct mapping or the vmalloc area.
+/// Returns the page of the byte at `offset` of a block in the direct map or the vmalloc area.
 fn page_of(block: &[u8], offset: usize) -> Result<*mut bindings::page> {
     let addr = core::ptr::from_ref(block.get(offset).ok_or(EINVAL)?).cast();
-    // SAFETY: These take any address. A vmalloc address is in a block that is borrowed, and so stays
-    // mapped; a valid one of the direct mapping has a page.
+    // SAFETY: The address checks accept any address. A vmalloc address is in a block that is
+    // borrowed, and therefore stays mapped. A valid address of the direct map has a page.
     let page = unsafe {
         if bindings::is_vmalloc_addr(addr) {
             bindings::vmalloc_to_page(addr)
@@ -51,15 +51,15 @@ fn page_of(block: &[u8], offset: usize) -> Result<*mut bindings::page> {
     (!page.is_null()).then_some(page).ok_or(EINVAL)
 }
 
-/// Returns whether the process that opened `file` may see page frame numbers: it had `CAP_SYS_ADMIN`, as
-/// `/proc/PID/pagemap` requires.
+/// Returns true if the process that opened `file` may see page frame numbers: it had
+/// `CAP_SYS_ADMIN`, as `/proc/PID/pagemap` requires.
 ///
 /// # Examples
 ///
 /// ```no_run
 /// use kernel::fs::File;
 ///
-/// /// The page frame number that a driver shows in its file; 0 if it is hidden, as in pagemap.
+/// /// Returns the page frame number for a driver's file, or 0 if it is hidden, as pagemap does.
 /// fn shown(file: &File, pfn: usize) -> usize {
 ///     if kalloc::mm::page_info::shows_frames(file) {
 ///         pfn
@@ -73,12 +73,12 @@ pub fn shows_frames(file: &File) -> bool {
     unsafe { bindings::kalloc_helper_shows_frames(file.as_ptr()) }
 }
 
-/// Returns the page frame number behind the byte at `offset` of a block.
+/// Returns the page frame number of the byte at `offset` of a block.
 ///
 /// # Errors
 ///
-/// [`EINVAL`] if `offset` is not in the block, or the block neither in the direct mapping nor in the
-/// vmalloc area.
+/// [`EINVAL`] if `offset` is outside of the block, or the block is neither in the direct map nor in
+/// the vmalloc area.
 ///
 /// # Examples
 ///
@@ -99,15 +99,15 @@ pub fn shows_frames(file: &File) -> bool {
 /// ```
 pub fn pfn_of(block: &[u8], offset: usize) -> Result<usize> {
     let page = page_of(block, offset)?;
-    // SAFETY: The page is live: `block` is borrowed.
+    // SAFETY: The page is live, because `block` is borrowed.
     Ok(unsafe { bindings::kalloc_helper_page_to_pfn(page) } as usize)
 }
 
-/// Returns the page frame numbers behind a block, page by page.
+/// Returns an iterator over the page frame numbers of a block.
 ///
 /// # Errors
 ///
-/// As [`pfn_of`], for the first byte.
+/// The errors of [`pfn_of`] for the first byte.
 ///
 /// # Examples
 ///
@@ -136,7 +136,7 @@ pub fn pfns(block: &[u8]) -> Result<impl Iterator<Item = usize> + use<'_>> {
     }))
 }
 
-/// Returns whether the block's first byte is in the vmalloc area.
+/// Returns true if the block's first byte is in the vmalloc area.
 ///
 /// # Examples
 ///
@@ -154,18 +154,18 @@ pub fn pfns(block: &[u8]) -> Result<impl Iterator<Item = usize> + use<'_>> {
 /// ```
 pub fn is_vmalloc(block: &[u8]) -> bool {
     block.first().is_some_and(|byte| {
-        // SAFETY: Takes any address.
+        // SAFETY: The function accepts any address.
         unsafe { bindings::is_vmalloc_addr(core::ptr::from_ref(byte).cast()) }
     })
 }
 
-/// Returns whether the processor lets the kernel write the byte at `offset` of a block, through the
-/// address that the block has: what its page table says.
+/// Returns true if the page table allows the kernel to write the byte at `offset` of a block,
+/// through the block's address.
 ///
 /// # Errors
 ///
-/// - [`EINVAL`] if `offset` is not in the block.
-/// - [`EOPNOTSUPP`] if the architecture does not tell.
+/// - [`EINVAL`] if `offset` is outside of the block.
+/// - [`EOPNOTSUPP`] if the architecture provides no such check.
 ///
 /// # Examples
 ///
@@ -186,20 +186,21 @@ pub fn is_vmalloc(block: &[u8]) -> bool {
 /// ```
 pub fn is_writable(block: &[u8], offset: usize) -> Result<bool> {
     let byte = core::ptr::from_ref(block.get(offset).ok_or(EINVAL)?);
-    // SAFETY: Takes any address; that of a block is mapped, and stays so while that is borrowed.
+    // SAFETY: The helper accepts any address. The block is mapped, and stays so while it is
+    // borrowed.
     match unsafe { bindings::kalloc_helper_is_writable(byte.cast()) } {
         0 => Ok(false),
         1 => Ok(true),
-        // CAST: An error's number is small. Linux 7.2 has it as a number only.
+        // CAST: Error numbers are small. Linux 7.2 provides this one only as a number.
         _ => Err(Error::from_errno(-(bindings::EOPNOTSUPP as c_int))),
     }
 }
 
-/// Returns the name of the zone that the byte at `offset` of a block is in, as in `/proc/zoneinfo`.
+/// Returns the name of the zone of the byte at `offset` of a block, as in `/proc/zoneinfo`.
 ///
 /// # Errors
 ///
-/// As [`pfn_of`].
+/// The errors of [`pfn_of`].
 ///
 /// # Examples
 ///
@@ -212,17 +213,17 @@ pub fn is_writable(block: &[u8], offset: usize) -> Result<bool> {
 ///
 /// let block = Array::<u8, Kmalloc<Blocks>>::zeroed(100, GFP_KERNEL)?;
 /// assert!([c"DMA", c"DMA32", c"Normal"].contains(&page_info::zone_of(&block, 0)?));
-/// // There is no such byte.
+/// // The block has no such byte.
 /// assert_eq!(page_info::zone_of(&block, 100), Err(EINVAL));
 /// # Ok::<(), Error>(())
 /// ```
 pub fn zone_of(block: &[u8], offset: usize) -> Result<&'static CStr> {
     let page = page_of(block, offset)?;
-    // SAFETY: The page is live: `block` is borrowed.
+    // SAFETY: The page is live, because `block` is borrowed.
     Ok(unsafe { zone_name(page) })
 }
 
-/// Returns the name of the zone that `page` is in. The page need not be mapped.
+/// Returns the name of the zone of `page`, which need not be mapped.
 ///
 /// # Examples
 ///
@@ -235,24 +236,28 @@ pub fn zone_of(block: &[u8], offset: usize) -> Result<&'static CStr> {
 /// # Ok::<(), Error>(())
 /// ```
 pub fn zone_of_page(page: &Page) -> &'static CStr {
-    // SAFETY: The page is live, being borrowed.
+    // SAFETY: The page is live, because it is borrowed.
     unsafe { zone_name(page.as_ptr()) }
 }
 
+/// Returns the name of the zone of a page.
+///
 /// # Safety
 ///
 /// `page` must be a live page.
 unsafe fn zone_name(page: *const bindings::page) -> &'static CStr {
-    // SAFETY: By the requirement of this function. The names are literals of the kernel's.
+    // SAFETY: By the requirement of this function, the page is live. The names are string literals
+    // of the kernel.
     unsafe { CStr::from_char_ptr(bindings::kalloc_helper_zone_name(page)) }
 }
 
-/// Returns whether the slab allocator has the block's first page, rather than the page allocator
-/// or nobody. A vmalloc block is never its.
+/// Returns true if the block's first page belongs to the slab allocator.
+///
+/// Returns false for a vmalloc block.
 ///
 /// # Errors
 ///
-/// As [`pfn_of`].
+/// The errors of [`pfn_of`].
 ///
 /// # Examples
 ///
@@ -267,27 +272,26 @@ unsafe fn zone_name(page: *const bindings::page) -> &'static CStr {
 /// let small = Array::<u8, Kmalloc<Small>>::zeroed(100, GFP_KERNEL)?;
 /// let large = Array::<u8, Vmalloc<Large>>::zeroed(1 << 20, GFP_KERNEL)?;
 /// assert!(!page_info::is_slab(&large)?);
-/// // A small block is a slab's, unless KFENCE watches it.
+/// // A small block is in a slab, unless KFENCE guards it.
 /// pr_info!("small blocks in slabs: {}\n", page_info::is_slab(&small)?);
 /// # Ok::<(), Error>(())
 /// ```
 pub fn is_slab(block: &[u8]) -> Result<bool> {
     page_of(block, 0)?;
     let addr = block.as_ptr().cast();
-    // SAFETY: The first takes any address. What is not in the vmalloc area has just been found in the
-    // direct mapping.
+    // SAFETY: `is_vmalloc_addr` accepts any address. `page_of` has found any other address in the
+    // direct map.
     Ok(unsafe { !bindings::is_vmalloc_addr(addr) && bindings::kalloc_helper_is_slab(addr) })
 }
 
-/// Returns how many bytes are mapped from the start of a vmalloc block to the end of its last page,
-/// which may be more than the block has.
+/// Returns the number of mapped bytes from the start of a vmalloc block to the end of its last
+/// page. It may exceed the size of the block.
 ///
-/// What is mapped behind that page is not counted: a block without a guard page is followed by another
-/// one.
+/// Later mapped pages are not counted: a block without a guard page is followed by another block.
 ///
 /// # Errors
 ///
-/// [`EINVAL`] if the block is not in the vmalloc area, or has no bytes.
+/// [`EINVAL`] if the block is not in the vmalloc area, or is empty.
 ///
 /// # Examples
 ///
@@ -301,50 +305,51 @@ pub fn is_slab(block: &[u8]) -> Result<bool> {
 ///
 /// let block = Array::<u8, Vmalloc<Blocks>>::zeroed(PAGE_SIZE + 1, GFP_KERNEL)?;
 /// assert_eq!(page_info::mapped(&block)?, 2 * PAGE_SIZE);
-/// // The second page is not the first one's.
+/// // The first page does not include the second one.
 /// let first = block.get(..PAGE_SIZE).ok_or(EINVAL)?;
 /// assert_eq!(page_info::mapped(first)?, PAGE_SIZE);
 /// # Ok::<(), Error>(())
 /// ```
 pub fn mapped(block: &[u8]) -> Result<usize> {
     let start = block.first().ok_or(EINVAL).map(core::ptr::from_ref)?;
-    // SAFETY: Takes any address.
+    // SAFETY: The function accepts any address.
     if !unsafe { bindings::is_vmalloc_addr(start.cast()) } {
         return Err(EINVAL);
     }
     let offset = start.addr() % PAGE_SIZE;
-    // OVERFLOW: A block ends, and so does its last page, within the vmalloc area.
+    // OVERFLOW: The block and its last page end within the vmalloc area.
     let end = (offset + block.len()).next_multiple_of(PAGE_SIZE) - offset;
     let mut bytes = 0;
     while bytes < end {
-        // SAFETY: The address is in a page of the block, which is borrowed and so stays mapped.
+        // SAFETY: The address is in a page of the block, which is borrowed and therefore stays
+        // mapped.
         if unsafe { bindings::vmalloc_to_page(start.wrapping_add(bytes).cast()) }.is_null() {
             break;
         }
-        // To the start of the next page.
+        // Advance to the start of the next page.
         bytes += PAGE_SIZE - (offset + bytes) % PAGE_SIZE;
     }
     Ok(bytes)
 }
 
-/// Returns how many bytes are free in all zones, roughly.
+/// Returns the approximate number of free bytes in all zones.
 ///
 /// # Examples
 ///
 /// ```
 /// use kalloc::{alloc::vmalloc, mm::page_info};
 ///
-/// // What is free is a part of what there is.
+/// // The free memory is a part of the total memory.
 /// assert!((1..vmalloc::max_size()).contains(&page_info::free()));
 /// ```
 pub fn free() -> usize {
-    // SAFETY: Reads counters.
+    // SAFETY: The helper only reads counters.
     let pages = unsafe { bindings::kalloc_helper_nr_free_pages() } as usize;
     pages.saturating_mul(PAGE_SIZE)
 }
 
-/// Returns whether memory that is allocated with these flags comes zeroed: they ask for it, or the
-/// kernel was told to do it always (`init_on_alloc=1`).
+/// Returns true if memory allocated with these flags is zeroed: the flags request it, or the kernel
+/// always zeroes memory (`init_on_alloc=1`).
 ///
 /// # Examples
 ///
@@ -354,12 +359,14 @@ pub fn free() -> usize {
 /// assert!(page_info::comes_zeroed(GFP_KERNEL | __GFP_ZERO));
 /// ```
 pub fn comes_zeroed(gfp: impl Into<Gfp>) -> bool {
-    // SAFETY: Reads the setting.
+    // SAFETY: The helper only reads a setting.
     unsafe { bindings::kalloc_helper_want_init_on_alloc(gfp.into().as_raw()) }
 }
 
-/// Returns whether the caller may be preempted. A kernel that cannot tell (without
-/// `CONFIG_PREEMPT_COUNT`) says no; one with `CONFIG_PREEMPT_RT` says yes under spinlocks, too.
+/// Returns true if the caller may be preempted.
+///
+/// A kernel without `CONFIG_PREEMPT_COUNT` always returns false. A kernel with `CONFIG_PREEMPT_RT`
+/// returns true under spinlocks as well.
 ///
 /// # Examples
 ///
@@ -374,6 +381,6 @@ pub fn comes_zeroed(gfp: impl Into<Gfp>) -> bool {
 /// # Ok::<(), Error>(())
 /// ```
 pub fn preemptible() -> bool {
-    // SAFETY: Reads this CPU's state.
+    // SAFETY: The helper only reads the state of this CPU.
     unsafe { bindings::kalloc_helper_preemptible() }
 }

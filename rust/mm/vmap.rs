@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pages that are there already, mapped side by side.
+//! Mappings of existing pages into contiguous kernel addresses (`vmap()`).
 
 use crate::page::{
     PageArray,
@@ -19,14 +19,14 @@ use kernel::{
     page::PAGE_SIZE, //
 };
 
-/// What can be done with a [`Mapping`].
+/// The access that a [`Mapping`] allows.
 ///
 /// # Examples
 ///
 /// ```
 /// use kalloc::{mm::vmap::Access, page::PageSite, Mapping, PageArray};
 ///
-/// /// Sums up what is mapped, be it writable or not.
+/// /// Adds up the mapped bytes, writable or not.
 /// fn sum<S: PageSite, A: Access>(mapping: &Mapping<'_, S, A>) -> u64 {
 ///     mapping.iter().copied().map(u64::from).sum()
 /// }
@@ -44,15 +44,15 @@ pub trait Access: sealed::Access {}
 
 impl<A: sealed::Access> Access for A {}
 
-/// What only this module may implement.
+/// Seals [`Access`]: only this module implements it.
 mod sealed {
     pub trait Access: Send + Sync {
-        /// Whether the memory can be written.
+        /// True if the memory can be written.
         const WRITABLE: bool;
     }
 }
 
-/// A [`Mapping`] through which memory can be written.
+/// Access that allows writing the memory of a [`Mapping`].
 ///
 /// # Examples
 ///
@@ -71,7 +71,7 @@ mod sealed {
 /// ```
 pub struct ReadWrite;
 
-/// A [`Mapping`] through which memory can be read; the processor refuses to write it.
+/// Access that allows only reading the memory of a [`Mapping`]; a write faults.
 ///
 /// # Examples
 ///
@@ -97,11 +97,11 @@ impl sealed::Access for ReadOnly {
     const WRITABLE: bool = false;
 }
 
-/// Pages mapped side by side into the vmalloc area: `vmap()`.
+/// Pages mapped contiguously into the vmalloc area: `vmap()`.
 ///
-/// Borrows the pages, which are reached through nothing else meanwhile. A mapping that is forgotten, or
-/// dropped where unmapping is not allowed, is found there by the next one of its kind, or goes with the
-/// pages.
+/// The mapping borrows the pages mutably, so it is the only access to them. A mapping that is
+/// leaked, or dropped where unmapping is not allowed, stays. The next mapping of the same kind
+/// reuses it, or the pages unmap it when they are freed.
 ///
 /// # Examples
 ///
@@ -118,7 +118,7 @@ impl sealed::Access for ReadOnly {
 /// assert_eq!(mapping.len(), 3 * PAGE_SIZE);
 /// mapping.fill(7);
 ///
-/// // The pages have it, mapped or not.
+/// // The pages keep their contents after unmapping.
 /// drop(mapping);
 /// let mut last = [0];
 /// buffer.read(3 * PAGE_SIZE - 1, &mut last)?;
@@ -131,40 +131,41 @@ pub struct Mapping<'p, S: PageSite, A: Access = ReadWrite> {
     _access: PhantomData<A>,
 }
 
-// SAFETY: The mapping is memory like any other, and belongs to no thread.
+// SAFETY: Mapped memory is not bound to a thread.
 unsafe impl<S: PageSite, A: Access> Send for Mapping<'_, S, A> {}
-// SAFETY: As above; a shared reference only reads.
+// SAFETY: A shared reference to mapped memory only reads it, from any thread.
 unsafe impl<S: PageSite, A: Access> Sync for Mapping<'_, S, A> {}
 
 impl<'p, S: PageSite> Mapping<'p, S> {
     /// Maps `pages`, in their order.
     ///
-    /// The flags that the pages were allocated with are those of the page tables, too: with `NOIO` this starts
-    /// no I/O, with `NORETRY` it does not invoke the OOM killer. The kernel charges nobody for page tables.
+    /// The page tables are allocated with the flags of the pages: `NOIO` starts no I/O, and
+    /// `NORETRY` does not invoke the OOM killer. The kernel charges page tables to no cgroup.
     ///
     /// # Context
     ///
-    /// Process context; may sleep. Dropping may happen anywhere but in NMI.
+    /// Process context; may sleep. Dropping is allowed in any context but NMI.
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no room or no memory for page tables, or where sleeping is known not
-    /// to be allowed.
+    /// [`AllocError`] if there is no address space or no memory for page tables, or in a context
+    /// known to be atomic.
     pub fn new(pages: &'p mut PageArray<S>) -> Result<Self, AllocError> {
         Self::with_access(pages)
     }
 }
 
 impl<'p, S: PageSite> Mapping<'p, S, ReadOnly> {
-    /// Maps `pages`, in their order, so that a stray write to them faults.
+    /// Maps `pages`, in their order, without write access: a stray write through the mapping
+    /// faults.
     ///
     /// # Context
     ///
-    /// As [`Mapping::new`].
+    /// The context of [`Mapping::new`].
     ///
     /// # Errors
     ///
-    /// As [`Mapping::new`].
+    /// The errors of [`Mapping::new`].
     pub fn read_only(pages: &'p mut PageArray<S>) -> Result<Self, AllocError> {
         Self::with_access(pages)
     }
@@ -185,15 +186,16 @@ impl<S: PageSite, A: Access> Deref for Mapping<'_, S, A> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: All pages are mapped there while `self` borrows them, which it does alone; they
-        // are initialised, being a `PageArray`'s.
+        // SAFETY: All pages are mapped at `addr` while `self` borrows them exclusively. The pages
+        // of a `PageArray` are initialized.
         unsafe { core::slice::from_raw_parts(self.addr.as_ptr(), self.pages.len() * PAGE_SIZE) }
     }
 }
 
 impl<S: PageSite> DerefMut for Mapping<'_, S> {
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: As for `deref`; `self` is borrowed mutably, and the mapping is writable.
+        // SAFETY: All pages are mapped at `addr`, writable and initialized. `self` is borrowed
+        // mutably, and borrows the pages exclusively.
         unsafe { core::slice::from_raw_parts_mut(self.addr.as_ptr(), self.pages.len() * PAGE_SIZE) }
     }
 }

@@ -2,19 +2,19 @@
 
 //! Compound pages with many owners.
 //!
-//! Two counts say who needs a block. The *owners* are those that this crate knows, as a site does:
-//! their number is in the page's `private` word, which belongs to whoever allocated the page. The
-//! page's own count of *references* is everybody's: a mapping in user space, a device's driver, a
-//! [`PageRef`]. All owners together hold one of those.
+//! Two counts describe the users of a block. The *owners* are [`SharedPages`], which the site
+//! counts as one block. The `private` word of the `struct page`, which belongs to the allocating
+//! code, holds their number. The page's own *reference* count covers all users: mappings in user
+//! space, drivers of devices, [`PageRef`]s. All owners together hold one reference.
 //!
-//! What is freed, then, is the owners' part: when the last of them goes, the block is counted as
-//! freed, exactly once, and their reference is put. If nobody else has one, that is the moment at
-//! which the memory goes back to the page allocator. Else it stays valid, by the reference of
-//! somebody for whom the site, and perhaps its module, need not be there any more.
+//! When the last owner is dropped, the block is counted as freed, exactly once, and the owners'
+//! reference is put. If it was the last reference, the memory returns to the page allocator at that
+//! moment. Otherwise the other references keep the memory valid, possibly beyond the life of the
+//! site and its module.
 //!
-//! The number of owners has as many bits as an address, so that it cannot overflow. The page's own
-//! has 32, which safe code that forgets its references could wrap: hence a limit on [`PageRef`]s,
-//! and none on owners.
+//! The number of owners has as many bits as an address, so that it cannot overflow. The page's
+//! reference count has 32 bits, which safe code could overflow by forgetting references. The number
+//! of [`PageRef`]s is therefore limited, and the number of owners is not.
 
 use crate::{
     accounting::site,
@@ -45,7 +45,7 @@ use kernel::{
 };
 
 impl<S: PageSite> Block<ByFolio, S> {
-    /// Makes the block one that can have many owners, who can read it.
+    /// Converts the block into one that many owners can share and read.
     ///
     /// # Examples
     ///
@@ -58,7 +58,7 @@ impl<S: PageSite> Block<ByFolio, S> {
     ///
     /// let mut table = CompoundPages::<Tables>::zeroed(Order::ZERO, GFP_KERNEL)?;
     /// table.fill(1);
-    /// // From now on, it is only read.
+    /// // From now on, the block is read-only.
     /// let table = table.share();
     /// assert_eq!((table.first(), table.order()), (Some(&1), Order::ZERO));
     /// # Ok::<(), Error>(())
@@ -70,18 +70,19 @@ impl<S: PageSite> Block<ByFolio, S> {
             order: this.size,
             _site: PhantomData,
         };
-        // INVARIANT: The block is moved out of `self`; one owner, with the reference that it came
-        // with.
+        // INVARIANT: The block is moved out of `self`. There is one owner, which holds the
+        // reference of the allocation.
         shared.owners().store(1, Ordering::Relaxed);
         shared
     }
 }
 
-/// One of the owners of a compound page, which all of them can read. Counted at site `S` as one
-/// block, until the last owner is dropped.
+/// One of the owners of a compound page, a folio in C (`struct folio`).
 ///
-/// Others than owners may have references to its pages: C code, or a [`PageRef`]. Those keep the memory
-/// when the last owner goes, but it is counted as freed then.
+/// All owners can read the block. Site `S` counts it as one block, until the last owner is dropped.
+///
+/// C code and [`PageRef`]s may hold further references to the pages. They keep the memory valid
+/// after the last owner is dropped, but the block is counted as freed by then.
 ///
 /// # Examples
 ///
@@ -109,8 +110,8 @@ impl<S: PageSite> Block<ByFolio, S> {
 ///
 /// # Invariants
 ///
-/// - `folio` is a live compound page of `order`, initialised, and written by nobody.
-/// - Its `private` word is the number of `SharedPages` for it, which together have a reference.
+/// - `folio` is a live, initialized compound page of `order`, and is never written.
+/// - Its `private` word is the number of `SharedPages` for it, which together hold one reference.
 pub struct SharedPages<S: PageSite> {
     folio: ByFolio,
     order: Order,
@@ -118,83 +119,86 @@ pub struct SharedPages<S: PageSite> {
 }
 
 impl<S: PageSite> SharedPages<S> {
-    /// The block's order.
+    /// Returns the block's order.
     #[inline]
     pub fn order(&self) -> Order {
         self.order
     }
 
-    /// The page frame number of the first page. The others follow it.
+    /// Returns the page frame number of the first page. The other pages follow it.
     pub fn pfn(&self) -> usize {
-        // SAFETY: By the invariants, the page is live.
+        // SAFETY: By the type invariants, the page is live.
         unsafe { bindings::kalloc_helper_page_to_pfn(self.page()) as usize }
     }
 
-    /// The physical address of the first byte.
+    /// Returns the physical address of the first byte.
     pub fn phys(&self) -> u64 {
         // CAST: Both are 64 bits wide at most.
         self.pfn() as u64 * PAGE_SIZE as u64
     }
 
-    /// The id of the NUMA node that the block is on.
+    /// Returns the ID of the NUMA node that the block is on.
     pub fn node(&self) -> i32 {
-        // SAFETY: By the invariants, the page is live.
+        // SAFETY: By the type invariants, the page is live.
         unsafe { bindings::page_to_nid(self.page()) }
     }
 
-    /// The zone that the block is in.
+    /// Returns the zone that the block is in.
     pub fn zone(&self) -> Zone {
-        // SAFETY: By the invariants, the page is live.
+        // SAFETY: By the type invariants, the page is live.
         unsafe { Zone::of(self.page()) }
     }
 
-    /// Takes a reference that keeps the memory, but owns it no more than a device or a mapping does:
-    /// the site does not count it.
+    /// Takes a reference that keeps the memory valid but does not own the block.
+    ///
+    /// Like a reference of a device or a mapping, it is not counted at the site.
     ///
     /// # Errors
     ///
-    /// [`EOVERFLOW`] if there are a thousand million references.
+    /// [`EOVERFLOW`] if there are about a thousand million references.
     pub fn reference(&self) -> Result<PageRef> {
-        // SAFETY: By the invariants, the page is live.
+        // SAFETY: By the type invariants, the page is live.
         let references = unsafe { bindings::kalloc_helper_page_ref_count(self.page()) };
-        // Those that pass here at the same time are fewer than the other half.
+        // The CPUs that pass this check at the same time add less than the other half.
         if references > i32::MAX / 2 {
             return Err(EOVERFLOW);
         }
-        // SAFETY: As above; the count does not overflow.
+        // SAFETY: By the type invariants, the page is live. The check above prevents an overflow of
+        // the count.
         unsafe { bindings::kalloc_helper_get_page(self.page()) };
-        // INVARIANT: Just taken. The block is initialised, and is written only by an owner that has
-        // made sure that there is no other reference.
+        // INVARIANT: The reference was just taken. The block is initialized, and an owner writes to
+        // it only after checking that there is no other reference.
         Ok(PageRef {
             folio: self.folio,
             order: self.order,
         })
     }
 
-    /// Makes the block one that can be written again, if this is the only owner and nobody has a
+    /// Converts the block back into a writable one, if this is the only owner and the only
     /// reference.
     ///
     /// # Errors
     ///
-    /// Gives the owner back otherwise.
+    /// Returns the owner otherwise.
     pub fn try_into_unique(self) -> Result<Block<ByFolio, S>, Self> {
-        // Pairs with the release in `drop`: a reference that an owner took before it was dropped is in
-        // the page's count, which is read next.
+        // Pairs with the release in `drop`: if an owner took a reference before it was dropped, the
+        // read of the page's reference count below includes it.
         if self.owners().load(Ordering::Acquire) != 1 {
             return Err(self);
         }
-        // An only owner stays the only one: others are cloned from owners. References are taken from
-        // owners, too, so that the count does not grow any more.
-        // SAFETY: By the invariants, the page is live.
+        // The only owner stays the only one, because owners are cloned from owners. References are
+        // taken from owners, too, so that the count no longer grows.
+        // SAFETY: By the type invariants, the page is live.
         if unsafe { bindings::kalloc_helper_page_ref_count(self.page()) } != 1 {
             return Err(self);
         }
-        // Pairs with `put_page()`, which is fully ordered: what the holders of references read of the
-        // block was read before.
+        // Pairs with `put_page()`, which is fully ordered: the holders of other references have
+        // read the block before this point.
         fence(Ordering::Acquire);
         let this = ManuallyDrop::new(self);
         this.owners().store(0, Ordering::Relaxed);
-        // INVARIANT: The block is moved out of `self`, which was alone; it is initialised.
+        // INVARIANT: The block is moved out of `self`, which was the only owner and reference. It
+        // is initialized.
         Ok(Block {
             handle: this.folio,
             size: this.order,
@@ -206,19 +210,20 @@ impl<S: PageSite> SharedPages<S> {
         self.folio.page().as_ptr()
     }
 
-    /// The number of owners.
+    /// Returns the counter of owners.
     fn owners(&self) -> &AtomicUsize {
-        // SAFETY: By the invariants, the page is live. Its `private` word is a `usize` that is used
-        // by owners only, through this function.
+        // SAFETY: By the type invariants, the page is live. Its `private` word is a `usize`, and
+        // only owners use it, through this function.
         unsafe { AtomicUsize::from_ptr(bindings::kalloc_helper_page_private(self.page()).cast()) }
     }
 }
 
 impl<S: PageSite> Clone for SharedPages<S> {
     fn clone(&self) -> Self {
-        // OVERFLOW: There is no room for so many owners, nor the time to forget them.
+        // OVERFLOW: Memory cannot hold so many owners, and no program runs long enough to forget
+        // them.
         self.owners().fetch_add(1, Ordering::Relaxed);
-        // INVARIANT: Just counted.
+        // INVARIANT: The new owner was just counted.
         SharedPages {
             folio: self.folio,
             order: self.order,
@@ -232,7 +237,8 @@ impl<S: PageSite> Deref for SharedPages<S> {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        // SAFETY: By the invariants.
+        // SAFETY: By the type invariants, the block is of this order, live, initialized and not
+        // written.
         unsafe { bytes(self.folio.address(), self.order) }
     }
 }
@@ -244,12 +250,14 @@ impl<S: PageSite> Drop for SharedPages<S> {
         }
         fence(Ordering::Acquire);
         site::count_free::<S>(self.order.bytes(), self.order.bytes());
-        // SAFETY: By the invariants, the reference of the owners, of whom there is none any more.
+        // SAFETY: By the type invariants, the owners hold a reference, and the last owner is being
+        // dropped.
         unsafe { self.folio.free(self.order) };
     }
 }
 
-/// A reference to a compound page: keeps its memory, whatever its owners do. Not counted at a site.
+/// A reference to a compound page (`struct page` in C), which keeps its memory valid independently
+/// of its owners. It is not counted at a site.
 ///
 /// # Examples
 ///
@@ -266,7 +274,7 @@ impl<S: PageSite> Drop for SharedPages<S> {
 /// let reference = table.reference()?;
 /// assert_eq!(reference.pfn(), table.pfn());
 ///
-/// // The site's owners are gone; the memory is not.
+/// // The last owner is dropped, but the memory is still valid.
 /// drop(table);
 /// assert_eq!(Tables::site().totals().live(), 0);
 /// assert_eq!(reference.first(), Some(&7));
@@ -275,17 +283,17 @@ impl<S: PageSite> Drop for SharedPages<S> {
 ///
 /// # Invariants
 ///
-/// `folio` is a compound page of `order`, initialised, and written by nobody. This is a reference
-/// to it.
+/// - `folio` is an initialized compound page of `order`, and is never written.
+/// - `self` holds a reference to it.
 pub struct PageRef {
     folio: ByFolio,
     order: Order,
 }
 
 impl PageRef {
-    /// The page frame number of the first page. The others follow it.
+    /// Returns the page frame number of the first page. The other pages follow it.
     pub fn pfn(&self) -> usize {
-        // SAFETY: By the invariants, the page is live.
+        // SAFETY: By the type invariants, the page is live.
         unsafe { bindings::kalloc_helper_page_to_pfn(self.folio.page().as_ptr()) as usize }
     }
 }
@@ -295,25 +303,28 @@ impl Deref for PageRef {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        // SAFETY: By the invariants.
+        // SAFETY: By the type invariants, the block is of this order, live, initialized and not
+        // written.
         unsafe { bytes(self.folio.address(), self.order) }
     }
 }
 
 impl Drop for PageRef {
     fn drop(&mut self) {
-        // SAFETY: By the invariants, a reference of ours.
+        // SAFETY: By the type invariants, `self` holds a reference, which nothing uses afterwards.
         unsafe { self.folio.free(self.order) };
     }
 }
 
-/// The bytes of a block.
+/// Returns the bytes of a block.
 ///
 /// # Safety
 ///
-/// The block must be of that order, and for `'a` be live, initialised, and not be written.
+/// - The block must be of this order.
+/// - For `'a`, it must be live and initialized, and must not be written.
 #[inline]
 unsafe fn bytes<'a>(address: NonNull<u8>, order: Order) -> &'a [u8] {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The caller guarantees that the block is of this order, live and initialized, and not
+    // written during `'a`.
     unsafe { core::slice::from_raw_parts(address.as_ptr(), order.bytes()) }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Contiguous single pages, freed as one: `free_pages_exact()`.
+//! Contiguous single pages that are freed together: `free_pages_exact()`.
 //!
-//! C frees them one by one, and after any of them may move some thousand pages from its list of this CPU to
-//! the zone: with interrupts disabled, all at once. So the worker of [`deferred`](crate::sys::deferred_free) frees
-//! what a caller drops who may not sleep.
+//! C frees the pages one by one. After any of them, it may move some thousand pages from this CPU's
+//! list to the zone at once, with interrupts disabled. In atomic context, the worker of
+//! [`deferred_free`](crate::sys::deferred_free) therefore frees the pages.
 //!
 //! C header: [`include/linux/gfp.h`](srctree/include/linux/gfp.h)
 
@@ -16,23 +16,23 @@ use crate::sys::{
 use core::ptr::NonNull;
 use kernel::page::PAGE_SIZE;
 
-/// The most pages that are freed one by one where it is not known whether the caller may sleep: without
-/// `CONFIG_PREEMPT_COUNT`, a spinlock leaves no trace.
+/// The maximum number of pages that are freed one by one in an unknown context. Without
+/// `CONFIG_PREEMPT_COUNT`, a held spinlock cannot be detected.
 const MAX_UNKNOWN: usize = 16;
 
-/// Returns whether `pages` pages may be freed one by one here.
+/// Returns whether `pages` pages may be freed one by one in this context.
 pub(super) fn may_be_freed(pages: usize) -> bool {
     context::known_sleepable() || pages <= MAX_UNKNOWN && !context::known_atomic()
 }
 
-/// Pages that wait to be freed, in the first of them.
+/// A record of pages that wait to be freed, stored in the first of them.
 #[repr(C)]
 struct Waiting {
     entry: deferred_free::Entry,
     pages: usize,
 }
 
-/// Frees pages of order 0 that follow each other, here or by the worker.
+/// Frees contiguous pages of order 0, immediately or by the worker.
 ///
 /// # Context
 ///
@@ -40,29 +40,33 @@ struct Waiting {
 ///
 /// # Safety
 ///
-/// `address` must be that of `pages` live pages of order 0 in the direct mapping, at least one, which
-/// nothing uses afterwards.
+/// - `address` must be that of `pages` live pages of order 0 in the direct map, at least one.
+/// - Nothing may use the pages afterwards.
 pub(super) unsafe fn free(address: NonNull<u8>, pages: usize) {
     if may_be_freed(pages) {
-        // SAFETY: By the requirements of this function, the pages are live and nothing uses them.
+        // SAFETY: The caller guarantees that the pages are live and that nothing uses them
+        // afterwards.
         return unsafe { bindings::free_pages_exact(address.as_ptr().cast(), pages * PAGE_SIZE) };
     }
     let waiting = address.cast::<Waiting>();
-    // SAFETY: The first page has room for what waits, is aligned, and nothing else uses it. `Waiting`
-    // begins with its entry, which is left alone until the worker calls `free_waiting` for it.
+    // SAFETY: The first page is aligned, has room for `Waiting`, and nothing else uses it.
+    // `Waiting` begins with its entry, which stays untouched until the worker calls `free_waiting`
+    // for it.
     unsafe {
         (&raw mut (*waiting.as_ptr()).pages).write(pages);
         deferred_free::push(waiting.cast(), free_waiting);
     }
 }
 
+/// Frees the pages that an entry describes.
+///
 /// # Safety
 ///
-/// `entry` must be that of a [`Waiting`] which `free` has pushed.
+/// `entry` must be that of a [`Waiting`] that `free` has pushed.
 unsafe fn free_waiting(entry: NonNull<deferred_free::Entry>) {
     let waiting = entry.cast::<Waiting>();
-    // SAFETY: `free` has put the pages' number there. The entry is not on the list any more, and the
-    // pages are live until here.
+    // SAFETY: `free` has stored the number of pages there. The entry is no longer on the list, and
+    // the pages are live until this call.
     unsafe {
         let pages = (&raw const (*waiting.as_ptr()).pages).read();
         bindings::free_pages_exact(waiting.as_ptr().cast(), pages * PAGE_SIZE);

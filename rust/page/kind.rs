@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How blocks are held: the C functions behind each kind of block.
+//! Kinds of block handles, and the C functions behind each kind.
 
 mod struct_page;
 mod virt;
@@ -28,7 +28,7 @@ use crate::{
 };
 use core::ptr::NonNull;
 
-/// How a block is held, whatever its size is measured in.
+/// A handle of a block, of an [`Order`] or a [`PageCount`].
 ///
 /// # Examples
 ///
@@ -38,7 +38,7 @@ use core::ptr::NonNull;
 ///     Order, PageCount,
 /// };
 ///
-/// /// Sums up a block, however it is held.
+/// /// Returns the sum of a block's bytes, for any handle.
 /// fn sum<H: AnyHandle, S: PageSite>(block: &Block<H, S>) -> u64 {
 ///     block.iter().copied().map(u64::from).sum()
 /// }
@@ -56,8 +56,8 @@ pub trait AnyHandle: sealed::Raw {}
 
 impl<H: sealed::Raw> AnyHandle for H {}
 
-/// How a block of an [`Order`] is held: by its [`struct page`](ByPage), its [address](ByAddress), or
-/// as a [compound page](ByFolio).
+/// A handle of a block of an [`Order`]: its [`struct page`](ByPage), its [address](ByAddress), or a
+/// [compound page](ByFolio).
 ///
 /// # Examples
 ///
@@ -67,7 +67,7 @@ impl<H: sealed::Raw> AnyHandle for H {}
 ///     FreePages, Order, Pages,
 /// };
 ///
-/// /// A second block, as large as the first.
+/// /// Allocates a second block, as large as the first.
 /// fn twin<H: Handle, S: PageSite>(block: &Block<H, S>) -> Result<Block<H, S>> {
 ///     Ok(Block::zeroed(block.order(), GFP_KERNEL)?)
 /// }
@@ -84,7 +84,7 @@ pub trait Handle: sealed::Raw<Size = Order> {}
 
 impl<H: sealed::Raw<Size = Order>> Handle for H {}
 
-/// How a block is held that can be taken apart into single pages.
+/// A handle of a block that can be split into single pages.
 ///
 /// # Examples
 ///
@@ -94,7 +94,7 @@ impl<H: sealed::Raw<Size = Order>> Handle for H {}
 ///     ExactPages, PageCount,
 /// };
 ///
-/// /// Into how many single pages a block can be split.
+/// /// Returns the number of single pages that a block splits into.
 /// fn count<H: Divisible, S: PageSite>(block: Block<H, S>) -> usize {
 ///     block.split_pages().len()
 /// }
@@ -111,7 +111,7 @@ pub trait Divisible: sealed::Divide {}
 
 impl<H: sealed::Divide> Divisible for H {}
 
-/// What the size of a block is measured in: an [`Order`], or a [`PageCount`].
+/// The unit of a block's size: an [`Order`] or a [`PageCount`].
 ///
 /// # Examples
 ///
@@ -134,7 +134,7 @@ pub trait Size: sealed::Size {}
 
 impl<T: sealed::Size> Size for T {}
 
-/// What only this module may call, or implement.
+/// Traits that only this crate can call or implement.
 pub(crate) mod sealed {
     use super::{
         bindings,
@@ -148,35 +148,37 @@ pub(crate) mod sealed {
     ///
     /// # Safety
     ///
-    /// `alloc` returns a block of `size` that is mapped at `address` until given to `free`.
+    /// - `alloc` must return a block of `size` that is mapped at `address` until it is given to
+    ///   `free`.
     pub unsafe trait Raw: Copy + Send + Sync {
-        /// What the size of a block is measured in.
+        /// The unit of a block's size.
         type Size: super::Size;
 
-        /// Allocates a block, which nobody counts.
+        /// Allocates a block without counting it.
         ///
         /// # Safety
         ///
-        /// Drivers can name it: to be called by this crate only, which counts the block.
+        /// Only this crate may call it, and must count the block. (Drivers can name this function.)
         unsafe fn alloc(size: Self::Size, gfp: Gfp) -> Option<Self>;
 
         /// Frees a block.
         ///
         /// # Safety
         ///
-        /// The block must be live, and of that size.
+        /// - The block must be live and of that size.
+        /// - Nothing may use it afterwards.
         unsafe fn free(self, size: Self::Size);
 
-        /// The address of the block's first byte.
+        /// Returns the address of the block's first byte.
         fn address(self) -> NonNull<u8>;
 
-        /// The first page of the block.
+        /// Returns the first page of the block.
         fn page(self) -> NonNull<bindings::page>;
     }
 
-    /// How large a block is.
+    /// The size of a block.
     pub trait Size: Copy + Send + Sync {
-        /// In bytes: whole pages, not 0.
+        /// Returns the size in bytes: whole pages, not 0.
         fn bytes(self) -> usize;
     }
 
@@ -194,27 +196,29 @@ pub(crate) mod sealed {
         }
     }
 
-    /// Blocks that become single pages.
+    /// Handles of blocks that can become single pages.
     ///
     /// # Safety
     ///
-    /// After `divide`, `single` returns each page of the block as a block of its own.
+    /// - After `divide`, `single` must return each page of the block as a block of its own.
     pub unsafe trait Divide: Raw {
-        /// How the single pages are held.
+        /// The handle of a single page.
         type Single: Raw<Size = Order>;
 
-        /// Takes the block apart.
+        /// Divides the block into single pages.
         ///
         /// # Safety
         ///
-        /// The block must be live, and of that size. It is no block any more.
+        /// - The block must be live and of that size.
+        /// - Nothing may use it as one block afterwards.
         unsafe fn divide(self, size: Self::Size);
 
-        /// Page `index` of what was the block.
+        /// Returns page `index` of the former block.
         ///
         /// # Safety
         ///
-        /// The block must have had so many pages.
+        /// - The block must have been divided.
+        /// - It must have had more than `index` pages.
         unsafe fn single(self, index: usize) -> Self::Single;
     }
 }

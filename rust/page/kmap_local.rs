@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Access to single pages wherever they are, through mappings for this thread alone.
+//! Access to single pages in any zone, through mappings that are local to a thread.
 //!
-//! A page of high memory has no address; it gets one for a moment, on this thread only, and such
-//! mappings end in the reverse order. So none of them leaves this file: what callers have is copies,
-//! and a mapping cannot be forgotten, kept, sent to another thread, or ended out of order. Where all
-//! memory is in the direct mapping, as on 64-bit machines, nothing is mapped, and this is a copy.
+//! A page of high memory has no permanent address. `kmap_local_page()` maps it temporarily, for
+//! this thread only, and such mappings must end in the reverse order. A mapping therefore never
+//! leaves this file: callers get copies, so that they cannot forget, keep, send or reorder a
+//! mapping. If all memory is in the direct map, as on 64-bit machines, nothing is mapped, and each
+//! function is only a copy.
 //!
 //! C header: [`include/linux/highmem.h`](srctree/include/linux/highmem.h)
 
@@ -32,27 +33,29 @@ use kernel::{
     }, //
 };
 
-/// A page, mapped for this thread.
+/// A page, mapped for this thread by `kmap_local_page()`.
 ///
 /// # Invariants
 ///
-/// `addr` is where the page is mapped for this thread, and of all such mappings none that is older
-/// ends before this one.
+/// - `addr` is the address of this thread's mapping of the page.
+/// - No older mapping of this thread ends before this one.
 struct LocalPage {
     addr: NonNull<u8>,
-    /// Neither `Send` nor `Sync`.
+    /// A marker that makes the type neither `Send` nor `Sync`.
     _thread: PhantomData<*mut u8>,
 }
 
 impl LocalPage {
+    /// Maps a page for this thread.
+    ///
     /// # Safety
     ///
-    /// - `page` must be a live page until this is dropped.
-    /// - What is mapped later must be dropped earlier.
+    /// - `page` must be a live page until the mapping is dropped.
+    /// - Mappings that are made later must be dropped earlier.
     unsafe fn new(page: *mut bindings::page) -> Self {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller guarantees that the page is live.
         let addr = unsafe { bindings::kmap_local_page(page) };
-        // INVARIANT: By the requirements of this function.
+        // INVARIANT: The page was just mapped. The caller guarantees the order of the mappings.
         LocalPage {
             // SAFETY: Mapping a page for a thread does not fail.
             addr: unsafe { NonNull::new_unchecked(addr.cast()) },
@@ -60,48 +63,52 @@ impl LocalPage {
         }
     }
 
-    /// The bytes of a part of the page.
+    /// Returns the bytes of a part of the page.
     ///
     /// # Safety
     ///
-    /// They must be initialised and not be written. `range` must be in a page.
+    /// - The bytes must be initialized, and must not be written while they are borrowed.
+    /// - `range` must be inside a page.
     unsafe fn bytes(&self, range: Range<usize>) -> &[u8] {
-        // SAFETY: By the requirements of this function, and the invariants.
+        // SAFETY: By the type invariants, the page is mapped at `addr`. The caller guarantees that
+        // the range is in the page, initialized and not written.
         unsafe { slice::from_raw_parts(self.addr.as_ptr().add(range.start), range.len()) }
     }
 
-    /// The bytes of a part of the page.
+    /// Returns the bytes of a part of the page, for writing.
     ///
     /// # Safety
     ///
-    /// They must be initialised and not be accessed otherwise. `range` must be in a page.
+    /// - The bytes must be initialized, and must not be accessed otherwise while they are borrowed.
+    /// - `range` must be inside a page.
     unsafe fn bytes_mut(&mut self, range: Range<usize>) -> &mut [u8] {
-        // SAFETY: By the requirements of this function, and the invariants.
+        // SAFETY: By the type invariants, the page is mapped at `addr`. The caller guarantees that
+        // the range is in the page, initialized and not accessed otherwise.
         unsafe { slice::from_raw_parts_mut(self.addr.as_ptr().add(range.start), range.len()) }
     }
 }
 
 impl Drop for LocalPage {
     fn drop(&mut self) {
-        // SAFETY: By the invariants, the thread's newest mapping.
+        // SAFETY: By the type invariants, this is the thread's newest mapping.
         unsafe { bindings::kunmap_local(self.addr.as_ptr().cast()) };
     }
 }
 
-/// All pages of an array are initialised. They are reached through nothing else while the array is
-/// borrowed mutably, and not written while it is shared.
+/// All pages of an array are initialized. Nothing else reaches them while the array is borrowed
+/// mutably, and nothing writes them while it is shared.
 impl<S: PageSite> PageArray<S> {
-    /// Copies the bytes from `offset` on into `to`. The pages are one sequence of bytes here.
+    /// Copies the bytes from `offset` on into `to`. The pages form one sequence of bytes.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if that is beyond the array's end.
+    /// [`EINVAL`] if the range ends beyond the array.
     pub fn read(&self, offset: usize, mut to: &mut [u8]) -> Result {
         for (page, range) in self.parts(offset, to.len())? {
             let (part, rest) = mem::take(&mut to).split_at_mut(range.len());
-            // SAFETY: A page of ours, and the only one that is mapped.
+            // SAFETY: The array owns the page, and this is the only mapping.
             let local = unsafe { LocalPage::new(page) };
-            // SAFETY: Initialised, and the array is borrowed.
+            // SAFETY: The page is initialized, and the borrow of the array excludes writes.
             part.copy_from_slice(unsafe { local.bytes(range) });
             to = rest;
         }
@@ -112,13 +119,14 @@ impl<S: PageSite> PageArray<S> {
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if that is beyond the array's end. Nothing is written then.
+    /// [`EINVAL`] if the range ends beyond the array. Nothing is written in that case.
     pub fn write(&mut self, offset: usize, mut from: &[u8]) -> Result {
         for (page, range) in self.parts(offset, from.len())? {
             let (part, rest) = from.split_at(range.len());
-            // SAFETY: A page of ours, and the only one that is mapped.
+            // SAFETY: The array owns the page, and this is the only mapping.
             let mut local = unsafe { LocalPage::new(page) };
-            // SAFETY: Initialised, and the array is borrowed mutably.
+            // SAFETY: The page is initialized, and the mutable borrow of the array excludes other
+            // accesses.
             unsafe { local.bytes_mut(range) }.copy_from_slice(part);
             from = rest;
         }
@@ -133,8 +141,8 @@ impl<S: PageSite> PageArray<S> {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`] if that is beyond the array's end.
-    /// - [`EFAULT`] if there is no such memory in user space. Some of it may have been written.
+    /// - [`EINVAL`] if the range ends beyond the array.
+    /// - [`EFAULT`] if the user memory is not writable. A part of it may have been written.
     ///
     /// # Examples
     ///
@@ -146,12 +154,12 @@ impl<S: PageSite> PageArray<S> {
     ///     Buffers: pages, "doc_write_to";
     /// }
     ///
-    /// /// What a driver's `read` does.
+    /// /// Copies bytes to a process, like a driver's `read`.
     /// fn give(buffer: &PageArray<Buffers>, pos: usize, writer: &mut UserSliceWriter) -> Result {
     ///     buffer.write_to(pos, writer.len(), writer)
     /// }
     ///
-    /// /// What its `write` does.
+    /// /// Copies bytes from a process, like a driver's `write`.
     /// fn take(
     ///     buffer: &mut PageArray<Buffers>,
     ///     pos: usize,
@@ -168,15 +176,15 @@ impl<S: PageSite> PageArray<S> {
     /// ```
     pub fn write_to(&self, offset: usize, len: usize, to: &mut UserSliceWriter) -> Result {
         for (page, range) in self.parts(offset, len)? {
-            // SAFETY: A page of ours, and the only one that is mapped here.
+            // SAFETY: The array owns the page, and this is the only mapping in this function.
             let local = unsafe { LocalPage::new(page) };
-            // SAFETY: Initialised, and the array is borrowed.
+            // SAFETY: The page is initialized, and the borrow of the array excludes writes.
             to.write_slice(unsafe { local.bytes(range) })?;
         }
         Ok(())
     }
 
-    /// Copies `len` bytes from user space to those from `offset` on.
+    /// Copies `len` bytes from user space to the bytes from `offset` on.
     ///
     /// # Context
     ///
@@ -184,13 +192,14 @@ impl<S: PageSite> PageArray<S> {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`] if that is beyond the array's end.
-    /// - [`EFAULT`] if there is no such memory in user space. Some of it may have been copied.
+    /// - [`EINVAL`] if the range ends beyond the array.
+    /// - [`EFAULT`] if the user memory is not readable. A part of it may have been copied.
     pub fn read_from(&mut self, offset: usize, len: usize, from: &mut UserSliceReader) -> Result {
         for (page, range) in self.parts(offset, len)? {
-            // SAFETY: A page of ours, and the only one that is mapped here.
+            // SAFETY: The array owns the page, and this is the only mapping in this function.
             let mut local = unsafe { LocalPage::new(page) };
-            // SAFETY: Initialised, and the array is borrowed mutably.
+            // SAFETY: The page is initialized, and the mutable borrow of the array excludes other
+            // accesses.
             from.read_slice(unsafe { local.bytes_mut(range) })?;
         }
         Ok(())
@@ -200,7 +209,7 @@ impl<S: PageSite> PageArray<S> {
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if there are no such pages.
+    /// [`EINVAL`] if either index is beyond the array.
     pub fn copy_page(&mut self, from: usize, to: usize) -> Result {
         let [source, target] =
             [from, to].map(|index| self.pages().get(index).copied().ok_or(EINVAL));
@@ -208,19 +217,20 @@ impl<S: PageSite> PageArray<S> {
         if from == to {
             return Ok(());
         }
-        // Dropped in the reverse order, as all variables are.
-        // SAFETY: A page of ours.
+        // Rust drops variables in the reverse order of their declaration.
+        // SAFETY: The array owns the page. The mapping below is made later and dropped earlier.
         let source = unsafe { LocalPage::new(source) };
-        // SAFETY: A page of ours, mapped later and dropped earlier than the other.
+        // SAFETY: The array owns the page. It is mapped later and dropped earlier than `source`.
         let mut target = unsafe { LocalPage::new(target) };
-        // SAFETY: Two pages, initialised; the array is borrowed mutably.
+        // SAFETY: The two pages differ and are initialized. The mutable borrow of the array
+        // excludes other accesses.
         let (source, target) =
             unsafe { (source.bytes(0..PAGE_SIZE), target.bytes_mut(0..PAGE_SIZE)) };
         target.copy_from_slice(source);
         Ok(())
     }
 
-    /// Says where `len` bytes from `offset` on are: pages, and where in each.
+    /// Returns the pages of the `len` bytes from `offset` on, with the range inside each page.
     fn parts(
         &self,
         offset: usize,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How many pages: orders, and numbers that need not be powers of two.
+//! Numbers of pages: orders, and numbers that need not be powers of two.
 //!
 //! C header: [`include/asm-generic/getorder.h`](srctree/include/asm-generic/getorder.h)
 
@@ -10,7 +10,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// The size of a block of pages, as a power of two: order `n` is `2^n` pages.
+/// The size of a block of pages as a power of two: order `n` is `2^n` pages.
 ///
 /// # Examples
 ///
@@ -37,30 +37,30 @@ use kernel::{
 pub struct Order(u8);
 
 impl Order {
-    /// One page.
+    /// The order of a single page.
     pub const ZERO: Order = Order(0);
-    /// The largest block the page allocator has (`MAX_PAGE_ORDER`, inclusive).
+    /// The largest order of the page allocator (`MAX_PAGE_ORDER`, inclusive).
     pub const MAX: Order = Order(bindings::MAX_PAGE_ORDER as u8);
 
     /// Returns order `order`.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if it is above [`Order::MAX`].
+    /// [`EINVAL`] if `order` is above [`Order::MAX`].
     #[inline]
     pub const fn new(order: u32) -> Result<Order> {
         if order > bindings::MAX_PAGE_ORDER {
             return Err(EINVAL);
         }
-        // INVARIANT: just checked. CAST: `MAX_PAGE_ORDER` is far below 256.
+        // INVARIANT: Just checked. CAST: `MAX_PAGE_ORDER` is far below 256.
         Ok(Order(order as u8))
     }
 
-    /// Returns order `N`, which is checked when compiling.
+    /// Returns order `N`, which is checked at compile time.
     #[inline]
     pub const fn of<const N: u32>() -> Order {
         const { assert!(N <= bindings::MAX_PAGE_ORDER, "order above MAX_PAGE_ORDER") };
-        // INVARIANT: just checked. CAST: `MAX_PAGE_ORDER` is far below 256.
+        // INVARIANT: Just checked. CAST: `MAX_PAGE_ORDER` is far below 256.
         Order(N as u8)
     }
 
@@ -77,26 +77,26 @@ impl Order {
         Order::new(pages.next_power_of_two().trailing_zeros())
     }
 
-    /// The exponent.
+    /// Returns the exponent.
     #[inline]
     pub const fn get(self) -> u32 {
         self.0 as u32
     }
 
-    /// The number of pages in a block.
+    /// Returns the number of pages in a block.
     #[inline]
     pub const fn pages(self) -> usize {
         1 << self.0
     }
 
-    /// The number of bytes in a block.
+    /// Returns the number of bytes in a block.
     #[inline]
     pub const fn bytes(self) -> usize {
         PAGE_SIZE << self.0
     }
 }
 
-/// A number of contiguous pages, where it need not be a power of two.
+/// A number of contiguous pages, which need not be a power of two.
 ///
 /// # Examples
 ///
@@ -112,19 +112,19 @@ impl Order {
 ///
 /// # Invariants
 ///
-/// The value is from 1 to the pages of [`Order::MAX`].
+/// The value is at least 1, and at most the number of pages of [`Order::MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PageCount(usize);
 
 impl PageCount {
-    /// The most that are contiguous.
+    /// The maximum number of contiguous pages.
     pub const MAX: PageCount = PageCount(Order::MAX.pages());
 
-    /// Returns `pages` pages.
+    /// Returns a count of `pages` pages.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if these are none, or more than [`PageCount::MAX`].
+    /// [`EINVAL`] if `pages` is 0 or above [`PageCount::MAX`].
     #[inline]
     pub const fn new(pages: usize) -> Result<PageCount> {
         if pages == 0 || pages > Order::MAX.pages() {
@@ -134,7 +134,7 @@ impl PageCount {
         Ok(PageCount(pages))
     }
 
-    /// Returns `N` pages, which is checked when compiling.
+    /// Returns a count of `N` pages, which is checked at compile time.
     #[inline]
     pub const fn of<const N: usize>() -> PageCount {
         const {
@@ -147,23 +147,23 @@ impl PageCount {
         PageCount(N)
     }
 
-    /// Returns as many pages as hold `bytes`.
+    /// Returns the smallest count of pages that hold `bytes`.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if these are none, or more than [`PageCount::MAX`].
+    /// [`EINVAL`] if `bytes` is 0, or needs more pages than [`PageCount::MAX`].
     #[inline]
     pub const fn for_bytes(bytes: usize) -> Result<PageCount> {
         PageCount::new(bytes.div_ceil(PAGE_SIZE))
     }
 
-    /// The number.
+    /// Returns the number of pages.
     #[inline]
     pub const fn get(self) -> usize {
         self.0
     }
 
-    /// The number of bytes in so many pages.
+    /// Returns the number of bytes in the pages.
     #[inline]
     pub const fn bytes(self) -> usize {
         self.0 * PAGE_SIZE

@@ -26,8 +26,9 @@ use core::{
 use kernel::page::PAGE_SIZE;
 
 impl<H: Divisible, S: PageSite, T: Byte> Block<H, S, T> {
-    /// Takes the block apart: what was one is now a row of single pages, each with an owner of its
-    /// own, and counted as such. No memory is needed for it.
+    /// Splits the block into a sequence of single pages.
+    ///
+    /// Each page has its own owner and is counted as one allocation. Splitting allocates no memory.
     ///
     /// # Examples
     ///
@@ -49,12 +50,12 @@ impl<H: Divisible, S: PageSite, T: Byte> Block<H, S, T> {
         let this = ManuallyDrop::new(self);
         let (handle, size) = (this.handle, this.size);
         let pages = size.bytes() / PAGE_SIZE;
-        // SAFETY: By the invariants, the block is live and of that size. It was moved out of `self`,
-        // so that nobody takes it for a block any more.
+        // SAFETY: By the type invariants, the block is live and of this size. It was moved out of
+        // `self`, so that nothing uses it as one block afterwards.
         unsafe { handle.divide(size) };
         site::count_allocs::<S>(pages, PAGE_SIZE);
         site::count_free::<S>(size.bytes(), size.bytes());
-        // INVARIANT: All pages of the block, just divided.
+        // INVARIANT: The range covers all pages of the block, which was just divided.
         Split {
             handle,
             left: 0..pages,
@@ -63,7 +64,8 @@ impl<H: Divisible, S: PageSite, T: Byte> Block<H, S, T> {
     }
 }
 
-/// The single pages of what was a block, in their order. Those that are not taken are freed on drop.
+/// The single pages of a former block, in order. Dropping this iterator frees the pages that were
+/// not taken.
 ///
 /// # Examples
 ///
@@ -85,8 +87,8 @@ impl<H: Divisible, S: PageSite, T: Byte> Block<H, S, T> {
 ///
 /// # Invariants
 ///
-/// `handle` was a block of `left.end` pages at least, and was divided. The pages in `left` are owned
-/// by nothing else, and valid as `T`s.
+/// - `handle` was a block of at least `left.end` pages, and was divided.
+/// - The pages in `left` are owned by nothing else, and are valid as `T`s.
 pub struct Split<H: Divisible, S: PageSite, T: Byte = u8> {
     handle: H,
     left: Range<usize>,
@@ -98,10 +100,10 @@ impl<H: Divisible, S: PageSite, T: Byte> Iterator for Split<H, S, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let index = self.left.next()?;
-        // INVARIANT: By the invariants of `Split`, a page that nothing else owns, and no longer in
+        // INVARIANT: By the type invariants, nothing else owns the page, and it is no longer in
         // `left`.
         Some(Block {
-            // SAFETY: By the invariants, a page of what was a block, which was divided.
+            // SAFETY: By the type invariants, this is a page of a former block, which was divided.
             handle: unsafe { self.handle.single(index) },
             size: Order::ZERO,
             _site: PhantomData,
@@ -120,9 +122,9 @@ impl<H: Divisible, S: PageSite, T: Byte> Drop for Split<H, S, T> {
         let pages = self.left.len();
         if pages != 0 {
             site::count_frees::<S>(pages, PAGE_SIZE);
-            // SAFETY: By the invariants, the pages from `left.start` on are live single pages, which
-            // nothing else owns. Blocks are in the direct mapping, where pages that follow each other
-            // have addresses that do.
+            // SAFETY: By the type invariants, the pages from `left.start` on are live single pages
+            // that nothing else owns. Blocks are in the direct map, where contiguous pages have
+            // contiguous addresses.
             unsafe { exact::free(self.handle.single(self.left.start).address(), pages) };
         }
     }

@@ -10,7 +10,7 @@ use crate::sys::{
 };
 use kernel::ffi::c_uint;
 
-/// A zone of physical memory, of those that the kernel has.
+/// A zone of physical memory (`enum zone_type`).
 ///
 /// # Examples
 ///
@@ -22,7 +22,7 @@ use kernel::ffi::c_uint;
 /// }
 ///
 /// let buffer = Pages::<Buffers>::zeroed(Order::ZERO, Gfp::KERNEL | Gfp::DMA32)?;
-/// // All of it is below 4 GiB, where old devices reach it, if the kernel tells such memory apart.
+/// // All of it is below 4 GiB, where old devices reach it, if the kernel separates such memory.
 /// assert!(buffer.zone() == Zone::Normal || buffer.phys() < 1 << 32);
 /// pr_info!("in zone {}\n", buffer.zone().name());
 /// # Ok::<(), Error>(())
@@ -30,37 +30,37 @@ use kernel::ffi::c_uint;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Zone {
-    /// For devices that reach little memory: below 16 MiB on x86.
+    /// The zone for devices that reach little memory: below 16 MiB on x86.
     Dma,
-    /// Below 4 GiB.
+    /// The zone below 4 GiB.
     Dma32,
-    /// In the direct mapping.
+    /// The zone of ordinary memory, in the direct map.
     Normal,
-    /// Not in the direct mapping.
+    /// The zone outside the direct map.
     HighMem,
-    /// For pages that can be moved.
+    /// The zone of movable pages.
     Movable,
-    /// Memory of devices.
+    /// The zone of memory on devices.
     Device,
 }
 
 impl Zone {
-    /// The zone of a page.
+    /// Returns the zone of a page.
     ///
     /// # Safety
     ///
     /// `page` must be a live page.
     #[inline]
     pub(crate) unsafe fn of(page: *const bindings::page) -> Zone {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller guarantees that the page is live.
         Zone::numbered(unsafe { bindings::kalloc_helper_page_zonenum(page) })
     }
 
-    /// Returns the zones that memory for `gfp` may come from, the lowest first: those of the
-    /// machine up to the highest that the flags allow.
+    /// Returns the zones that memory for `gfp` may come from, the lowest first.
     ///
-    /// The zone that a page then comes from depends on what is free. A memory policy or a cpuset of
-    /// the caller's may leave fewer.
+    /// These are the zones of the machine, up to the highest one that the flags allow. Free memory
+    /// determines the zone of each page. A memory policy or a cpuset of the caller may leave fewer
+    /// zones.
     ///
     /// # Context
     ///
@@ -71,23 +71,24 @@ impl Zone {
     /// ```
     /// use kalloc::{Gfp, Zone};
     ///
-    /// // These flags ask for memory in the direct mapping that need not be movable.
+    /// // These flags request memory in the direct map that need not be movable.
     /// let usual = |zone| zone != Zone::HighMem && zone != Zone::Movable;
     /// assert!(Zone::of_flags(Gfp::KERNEL).all(usual));
-    /// // A kernel may have no zone of its own for old devices.
+    /// // A kernel may have no separate zone for old devices.
     /// let low = |zone| zone != Zone::Normal || !cfg!(CONFIG_ZONE_DMA32);
     /// assert!(Zone::of_flags(Gfp::KERNEL | Gfp::DMA32).all(low));
     /// ```
     pub fn of_flags(gfp: impl Into<Gfp>) -> impl Iterator<Item = Zone> {
         let gfp = gfp.into().with_one_zone();
-        // SAFETY: Takes flags with at most one zone. The list that it reads is made at boot.
+        // SAFETY: The flags have at most one zone. The kernel makes the list that the helper reads
+        // at boot.
         let zones = unsafe { bindings::kalloc_helper_zones(gfp.as_raw()) };
         (0..c_uint::BITS)
             .filter(move |number| zones >> number & 1 != 0)
             .map(Zone::numbered)
     }
 
-    /// The zone of this number (`enum zone_type`).
+    /// Returns the zone of a number (`enum zone_type`).
     fn numbered(number: c_uint) -> Zone {
         match number {
             #[cfg(CONFIG_ZONE_DMA)]
@@ -103,7 +104,7 @@ impl Zone {
         }
     }
 
-    /// The name, as in `/proc/zoneinfo`.
+    /// Returns the zone's name, as in `/proc/zoneinfo`.
     pub const fn name(self) -> &'static str {
         match self {
             Zone::Dma => "DMA",

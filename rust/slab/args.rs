@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a cache is made: what `struct kmem_cache_args` and the flags say in C.
+//! Options of a new cache: `struct kmem_cache_args` and the flags in C.
 //!
-//! Not offered are `SLAB_PANIC`, which ends the machine where an error would do, and the debugging
-//! flags, which are for the kernel's command line. `SLAB_NO_MERGE` is always set: merged with another
-//! one, a cache would have no row in slabinfo.
+//! Two kinds of flags are not available: `SLAB_PANIC`, which stops the machine instead of returning
+//! an error, and the debugging flags, which belong on the kernel's command line. `SLAB_NO_MERGE` is
+//! always set, because a merged cache would have no row in slabinfo.
 
 use crate::sys::{
     bindings,
@@ -15,7 +15,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// How a cache is made.
+/// The options of a new cache (`struct kmem_cache_args` in C).
 ///
 /// # Examples
 ///
@@ -28,11 +28,11 @@ use kernel::{
 /// }
 ///
 /// const OPTIONS: Options = Options::new().hwcache_align().sheaf_capacity(128);
-/// // What users cause to be allocated is charged to them, and can be reclaimed.
+/// // Objects that users cause to be allocated are charged to them, and can be reclaimed.
 /// let inodes = KmemCache::<Inodes>::new(OPTIONS.account().reclaimable())?;
 /// assert_eq!(inodes.zeroed(GFP_KERNEL)?.first(), Some(&0));
 ///
-/// // What no process is to see, where a device wants it.
+/// // Keys must never reach user space, and have the alignment of a device.
 /// let keys = KmemCache::<Keys>::new(Options::new().no_usercopy().align(512))?;
 /// assert_eq!(keys.zeroed(GFP_KERNEL)?.as_ptr().addr() % 512, 0);
 /// assert!(Options::MAX_SHEAF_CAPACITY >= 128);
@@ -47,11 +47,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// The most that [`sheaf_capacity`](Self::sheaf_capacity) can be. A sheaf is an array of pointers
-    /// with a short header; one of this capacity is the largest that kmalloc has a size class for.
+    /// The maximum of [`sheaf_capacity`](Self::sheaf_capacity).
+    ///
+    /// A sheaf is an array of pointers with a short header. A sheaf of this capacity fits into
+    /// kmalloc's largest size class.
     pub const MAX_SHEAF_CAPACITY: usize = 1000;
 
-    /// The defaults: aligned as the type, nothing else.
+    /// Returns the defaults: the alignment of the type, and no flags.
     pub const fn new() -> Self {
         Options {
             flags: 0,
@@ -61,8 +63,9 @@ impl Options {
         }
     }
 
-    /// Objects are aligned to `align` bytes, or as their type if that is more. It must be a power of
-    /// two, and at most a page.
+    /// Aligns objects to `align` bytes, or to the alignment of their type if that is larger.
+    ///
+    /// `align` must be a power of two, and at most a page.
     pub const fn align(self, align: usize) -> Self {
         Options {
             align: Some(align),
@@ -70,25 +73,26 @@ impl Options {
         }
     }
 
-    /// Objects start at a cache line (`SLAB_HWCACHE_ALIGN`); small ones at a part of one, so that no
-    /// more of them cross a line than must.
+    /// Aligns objects to cache lines (`SLAB_HWCACHE_ALIGN`). Small objects are aligned to a
+    /// fraction of a line, so that as few as possible cross a line.
     pub const fn hwcache_align(self) -> Self {
         self.with(bindings::SLAB_HWCACHE_ALIGN)
     }
 
-    /// Objects are charged to the allocating task's memory cgroup (`SLAB_ACCOUNT`).
+    /// Charges objects to the allocating task's memory cgroup (`SLAB_ACCOUNT`).
     pub const fn account(self) -> Self {
         self.with(bindings::SLAB_ACCOUNT)
     }
 
-    /// Slabs are grouped and counted as reclaimable (`SLAB_RECLAIM_ACCOUNT`).
+    /// Groups and counts slabs as reclaimable (`SLAB_RECLAIM_ACCOUNT`).
     pub const fn reclaimable(self) -> Self {
         self.with(bindings::SLAB_RECLAIM_ACCOUNT)
     }
 
-    /// Each CPU keeps at least so many free objects at hand, in each of two arrays called sheaves: from
-    /// 1 to [`MAX_SHEAF_CAPACITY`](Self::MAX_SHEAF_CAPACITY). The kernel has sheaves without being
-    /// asked, and none for a cache that it debugs.
+    /// Sets the number of free objects that each CPU keeps, at least, in each of two sheaves.
+    ///
+    /// `capacity` is from 1 to [`MAX_SHEAF_CAPACITY`](Self::MAX_SHEAF_CAPACITY). Without this
+    /// option, the kernel chooses a capacity. A cache that the kernel debugs has no sheaves.
     pub const fn sheaf_capacity(self, capacity: usize) -> Self {
         Options {
             sheaf_capacity: Some(capacity),
@@ -96,8 +100,8 @@ impl Options {
         }
     }
 
-    /// Nothing of an object may be copied to or from user space. Without this, all of it may; see
-    /// [`KmemCache::with_usercopy`](super::KmemCache::with_usercopy).
+    /// Forbids copies of objects to and from user space. Without this option, the whole object may
+    /// be copied; see [`KmemCache::with_usercopy`](super::KmemCache::with_usercopy).
     pub const fn no_usercopy(self) -> Self {
         Options {
             no_usercopy: true,
@@ -112,11 +116,11 @@ impl Options {
         }
     }
 
-    /// What a cache of `T`s with these options is to be.
+    /// Returns the specification of a cache of `T`s with these options.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if the alignment or the sheaves' capacity is out of range.
+    /// [`EINVAL`] if the alignment or the sheaf capacity is out of range.
     pub(super) fn spec<T>(self) -> Result<Spec> {
         const {
             assert!(
@@ -136,15 +140,15 @@ impl Options {
         {
             return Err(EINVAL);
         }
-        // CAST: Checked above to be at most `KMALLOC_MAX_SIZE`; a type's alignment is no larger than
-        // a size that is not 0.
+        // CAST: The size is checked above to be at most `KMALLOC_MAX_SIZE`, and the alignment of a
+        // type is no larger than a size that is not 0.
         let size = size_of::<T>() as u32;
         Ok(Spec {
             size,
-            // CAST: As above, and at most `PAGE_SIZE`.
+            // CAST: The alignment is at most that of the type or `PAGE_SIZE`.
             align: align.max(align_of::<T>()) as u32,
             flags: self.flags,
-            // CAST: At most `MAX_SHEAF_CAPACITY`. To the kernel, 0 is what it does by itself.
+            // CAST: The capacity is at most `MAX_SHEAF_CAPACITY`. 0 makes the kernel choose one.
             sheaf_capacity: self.sheaf_capacity.map_or(0, |_| sheaf_capacity as u32),
             usercopy: if self.no_usercopy { 0..0 } else { 0..size },
             constructor: None,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Objects of a slab cache by the batch.
+//! Batches of objects of a slab cache.
 //!
-//! Taking and giving back many objects at once costs a fraction of doing it one by one. A
-//! [`Batch`] holds up to `N` reserved slots in place, without any memory of its own: fill it with
-//! one call, use the slots up, or put objects that are done with back for reuse; what is left is
-//! given back with one call when the batch is dropped.
+//! Allocating and freeing many objects at once costs a fraction of the separate calls. A [`Batch`]
+//! stores up to `N` reserved slots inline, without an allocation of its own. One call fills it. The
+//! caller takes slots out, and may put unneeded objects back for reuse. Dropping the batch frees
+//! the remaining slots with one call.
 
 use crate::{
     accounting::{
@@ -37,11 +37,11 @@ use kernel::{
     ffi::c_void, //
 };
 
-/// Up to `N` reserved slots of a cache.
+/// Up to `N` reserved slots of a cache (`struct kmem_cache`).
 ///
 /// # Context
 ///
-/// Filling and dropping need interrupts to be enabled.
+/// Interrupts must be enabled when the batch is filled or dropped.
 ///
 /// # Examples
 ///
@@ -57,10 +57,10 @@ use kernel::{
 /// batch.fill(GFP_KERNEL)?;
 /// assert_eq!((batch.len(), batch.is_empty()), (16, false));
 ///
-/// // One becomes an object, and goes back when it is done with.
+/// // One slot becomes an object, whose memory is put back later.
 /// let packet = batch.pop().ok_or(ENOMEM)?.write([0; 256]);
 /// batch.put(packet);
-/// // Or all are used where they are.
+/// // Or all slots are used in place.
 /// for slot in batch.slots_mut() {
 ///     slot.write([1; 256]);
 /// }
@@ -72,26 +72,27 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// The first `len` of `slots` are allocated objects of `cache`, not initialised, that nothing else
-/// owns; `len` is at most `N`.
+/// - The first `len` of `slots` are allocated, uninitialized objects of `cache` that nothing else
+///   owns.
+/// - `len` is at most `N`.
 pub struct Batch<'c, S: SlabSite, const N: usize> {
     cache: &'c KmemCache<S>,
     slots: [MaybeUninit<*mut c_void>; N],
     len: usize,
 }
 
-// SAFETY: The slots are memory that belongs to no thread; there are no objects in them.
+// SAFETY: The slots are memory that is not bound to a thread, and hold no objects.
 unsafe impl<S: SlabSite, const N: usize> Send for Batch<'_, S, N> {}
-// SAFETY: A shared reference only tells the length.
+// SAFETY: A shared reference only gives access to the length.
 unsafe impl<S: SlabSite, const N: usize> Sync for Batch<'_, S, N> {}
 
 impl<S: SlabSite> KmemCache<S> {
     /// Returns a batch without slots.
     #[inline]
     pub fn batch<const N: usize>(&self) -> Batch<'_, S, N> {
-        const { assert!(N > 0, "a batch needs room for a slot") };
+        const { assert!(N > 0, "a batch must have room for a slot") };
         const { assert!(N <= 256, "a batch is on the stack: at most 256 slots") };
-        // INVARIANT: No slots.
+        // INVARIANT: The batch has no slots.
         Batch {
             cache: self,
             slots: [const { MaybeUninit::uninit() }; N],
@@ -109,7 +110,8 @@ impl<'c, S: SlabSite, const N: usize> Batch<'c, S, N> {
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no memory for all of them; the batch is as it was.
+    /// [`AllocError`] if there is not enough memory for all slots. The batch is unchanged in that
+    /// case.
     #[inline]
     pub fn fill(&mut self, gfp: impl Into<Gfp>) -> Result<(), AllocError> {
         let missing = N - self.len;
@@ -117,8 +119,9 @@ impl<'c, S: SlabSite, const N: usize> Batch<'c, S, N> {
             return Ok(());
         }
         let gfp = gfp.into().without_zone();
-        // SAFETY: The cache is live; there is room for `missing` pointers behind the first `len`,
-        // and at least one is missing. On failure the call has freed what it had allocated.
+        // SAFETY: The cache is live. There is room for `missing` pointers behind the first `len`,
+        // and `missing` is at least 1. On failure, the call has freed the objects that it had
+        // allocated.
         let done = unsafe {
             let (from, to) = (
                 self.cache.ptr.as_ptr(),
@@ -137,27 +140,28 @@ impl<'c, S: SlabSite, const N: usize> Batch<'c, S, N> {
         self.cache
             .percpu
             .add::<{ counter::UNIT_ALLOCS }>(missing as u64);
-        // INVARIANT: The call has filled in the missing ones.
+        // INVARIANT: The call has filled the missing slots.
         self.len = N;
         Ok(())
     }
 
-    /// The number of slots.
+    /// Returns the number of slots.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are no slots.
+    /// Returns whether there are no slots.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The slots' memory, to be used where it is.
+    /// Returns the memory of the slots, for use in place.
     #[inline]
     pub fn slots_mut(&mut self) -> impl Iterator<Item = &mut MaybeUninit<S::Object>> {
         self.slots.iter().take(self.len).map(|slot| {
-            // SAFETY: By the invariants, initialised, and an object's memory that nothing else
-            // owns; each is given out once while `self` is borrowed.
+            // SAFETY: By the type invariants, the pointer is initialized, and to the memory of an
+            // object that nothing else owns. The iterator returns each one once while `self` is
+            // borrowed.
             unsafe { &mut *slot.assume_init().cast() }
         })
     }
@@ -166,18 +170,19 @@ impl<'c, S: SlabSite, const N: usize> Batch<'c, S, N> {
     #[inline]
     pub fn pop(&mut self) -> Option<Slot<S, &'c KmemCache<S>>> {
         self.len = self.len.checked_sub(1)?;
-        // SAFETY: By the invariants, initialised, and not NULL. It is now behind the first `len`.
+        // SAFETY: By the type invariants, the pointer is initialized and not NULL. It is now behind
+        // the first `len`.
         let ptr = unsafe { NonNull::new_unchecked(self.slots.get(self.len)?.assume_init()) };
-        // INVARIANT: The batch owned it.
+        // INVARIANT: The batch owned the memory, and has given it up.
         Some(Slot {
             ptr: ptr.cast(),
             cache: self.cache,
         })
     }
 
-    /// Drops an object and keeps its memory, to be taken out again or given back with the rest.
+    /// Drops an object and keeps its memory, to be taken out again or freed with the batch.
     ///
-    /// If the batch has `N` slots already, or is of another cache, the memory is given back now.
+    /// If the batch has `N` slots already, or is of another cache, the memory is freed immediately.
     #[inline]
     pub fn put(&mut self, object: Object<'_, S>) {
         let slot = object.into_slot();
@@ -186,7 +191,7 @@ impl<'c, S: SlabSite, const N: usize> Batch<'c, S, N> {
         }
         if let Some(to) = self.slots.get_mut(self.len) {
             to.write(ManuallyDrop::new(slot).ptr.as_ptr().cast());
-            // INVARIANT: Moved from the slot, which is of this cache.
+            // INVARIANT: The memory is moved out of the slot, which is of this cache.
             self.len += 1;
         }
     }
@@ -201,8 +206,8 @@ impl<S: SlabSite, const N: usize> Drop for Batch<'_, S, N> {
         self.cache
             .percpu
             .add::<{ counter::UNIT_FREES }>(self.len as u64);
-        // SAFETY: By the invariants, the first `len` are objects of this cache, and ours. The call
-        // may reorder them.
+        // SAFETY: By the type invariants, the first `len` pointers are objects of this cache that
+        // the batch owns. The call may reorder them.
         unsafe {
             bindings::kmem_cache_free_bulk(
                 self.cache.ptr.as_ptr(),

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Caches whose objects stay constructed while they are free.
+//! Caches whose objects stay initialized while they are free.
 //!
-//! Some of what an object consists of is the same each time it is allocated: locks that nobody holds,
-//! lists with nothing in them. A *constructor* makes it once, for all objects of a slab, when the
-//! slab comes from the page allocator. An object is then allocated as it is, and whoever frees it
-//! leaves it as good as new:
+//! Some parts of an object are the same at each allocation: unlocked locks, empty lists. A
+//! *constructor* initializes them once, for all objects of a slab, when the slab comes from the
+//! page allocator. An allocation then returns the object in this state, and its owner restores the
+//! state before freeing it:
 //!
 //! ```
 //! use kalloc::slab::{Construct, ConstructedCache, Options, Reset};
@@ -43,26 +43,26 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! # What makes this sound
+//! # Soundness
 //!
-//! C calls a constructor, and no destructor: a slab goes back to the page allocator with all that was
-//! constructed in it. So an object's type must not need to be dropped, which is checked when
-//! compiling. From then on, an object that is freed is a value that is kept, and one that is
-//! allocated is a value that is handed out again, as it was; or a new one. That it is valid is all
-//! that can be relied upon: it was [reset](Reset::reset), unless it was leaked.
+//! C calls a constructor, but no destructor: a slab returns to the page allocator with the values
+//! that were constructed in it. An object's type must therefore not need `Drop`, which is checked
+//! at compile time. A freed object is a value that is kept, and an allocated object is such a value
+//! or a new one. The only guarantee is that the value is valid: it was [reset](Reset::reset),
+//! unless it was leaked.
 //!
-//! The allocator keeps its hands off a constructed object while it is free. Its own pointer is behind
-//! the object; it neither poisons the object nor zeroes it, whatever the kernel was told
-//! (`slab_debug`, `init_on_alloc`, `init_on_free`). `__GFP_ZERO` would zero it, and is stripped.
-//! KASAN and KFENCE keep their notes elsewhere.
+//! The allocator does not modify a constructed object while it is free. Its free pointer is behind
+//! the object. It neither poisons nor zeroes the object, even if the kernel's options request it
+//! (`slab_debug`, `init_on_alloc`, `init_on_free`). `__GFP_ZERO` would zero the object, and is
+//! removed from the flags. KASAN and KFENCE store their metadata elsewhere.
 //!
-//! The constructor's code is the site's module's. A cache goes with its module, and is never
-//! allocated from after that.
+//! The constructor's code belongs to the site's module. The cache is destroyed before its module is
+//! unloaded, and never allocated from after that.
 //!
 //! # Context
 //!
-//! As for other [caches](crate::slab). A constructor may be called by any allocation, and so must not
-//! sleep.
+//! The context of other [caches](crate::slab). Any allocation may call a constructor, which
+//! therefore must not sleep.
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
@@ -98,7 +98,7 @@ use kernel::{
     }, //
 };
 
-/// What can be constructed ahead of time, for nobody in particular. It must not need to be dropped.
+/// A type whose values can be constructed in advance, without their owner. It must not need `Drop`.
 ///
 /// # Examples
 ///
@@ -127,7 +127,7 @@ use kernel::{
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Construct: Send + Sized + 'static {
-    /// Makes a value. Called when the allocator wants it, in whatever context that is.
+    /// Returns an initializer of a new value. The allocator calls it in any context.
     fn construct() -> impl PinInit<Self>;
 }
 
@@ -141,7 +141,7 @@ impl<T: AtomicType + Default + 'static> Construct for Atomic<T> {
     }
 }
 
-/// What can be made as good as new, to be used again.
+/// A type whose values can be restored to their initial state, for reuse.
 ///
 /// # Examples
 ///
@@ -164,7 +164,7 @@ impl<T: AtomicType + Default + 'static> Construct for Atomic<T> {
 ///
 /// impl Reset for Buffer {
 ///     fn reset(mut self: Pin<&mut Self>) {
-///         // What nobody looks at beyond the end can stay.
+///         // Bytes beyond the end are never read, and can stay.
 ///         self.used = 0;
 ///     }
 /// }
@@ -178,13 +178,14 @@ impl<T: AtomicType + Default + 'static> Construct for Atomic<T> {
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Reset: Construct {
-    /// Does so. Called when an object is freed, in whatever context that is.
+    /// Restores the initial state. Called in any context, when an object is freed.
     fn reset(self: Pin<&mut Self>);
 }
 
-/// A slab cache of `S::Object`s that stay constructed, counted at site `S` and named after it.
+/// A slab cache (`struct kmem_cache` with a constructor) of `S::Object`s that stay initialized,
+/// counted at site `S` and named after it.
 ///
-/// It may be dropped while objects are live: it is destroyed when the last of them has gone.
+/// The cache may be dropped while objects are live: it is destroyed after the last object is freed.
 ///
 /// # Examples
 ///
@@ -213,7 +214,7 @@ pub trait Reset: Construct {
 /// let mut buffer = cache.alloc(GFP_KERNEL)?;
 /// buffer.0.fill(7);
 /// drop(buffer);
-/// // Whichever it is, it is as new.
+/// // Every object is in its initial state.
 /// assert_eq!(cache.alloc(GFP_KERNEL)?.0, [0; 64]);
 /// cache.shrink()?;
 /// # Ok::<(), Error>(())
@@ -231,7 +232,7 @@ impl<S: Tag<Family = family::SlabCache, Object: Reset>> ConstructedCache<S> {
     ///
     /// # Errors
     ///
-    /// As [`KmemCache::new`](crate::KmemCache::new).
+    /// The errors of [`KmemCache::new`](crate::KmemCache::new).
     pub fn new(options: Options) -> Result<Self> {
         const {
             assert!(
@@ -239,14 +240,14 @@ impl<S: Tag<Family = family::SlabCache, Object: Reset>> ConstructedCache<S> {
                 "what is constructed with its slab is never dropped"
             )
         };
-        // SAFETY: The spec is that of the options. The constructor is that of the object, which does
-        // not need to be dropped, and is `Send`.
+        // SAFETY: The spec is that of the options. The constructor is that of the object, which is
+        // `Send` and does not need `Drop`.
         Ok(ConstructedCache(unsafe {
             SelfCountingCache::new(options.spec::<S::Object>()?, construct::<S::Object>)?
         }))
     }
 
-    /// Allocates an object, as it was constructed or reset.
+    /// Allocates an object, in the state in which it was constructed or reset.
     ///
     /// # Context
     ///
@@ -254,17 +255,18 @@ impl<S: Tag<Family = family::SlabCache, Object: Reset>> ConstructedCache<S> {
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no memory.
+    /// [`AllocError`] if the allocation fails.
     #[inline]
     pub fn alloc(&self, gfp: impl Into<Gfp>) -> Result<Constructed<S>, AllocError> {
-        // INVARIANT: Constructed with its slab. Whoever had it since gave it back as a value.
+        // INVARIANT: The object was constructed with its slab. Its earlier owners gave it back as a
+        // valid value.
         Ok(Constructed {
             memory: self.0.take(gfp.into())?,
             _owned: PhantomData,
         })
     }
 
-    /// Gives slabs without objects back to the page allocator.
+    /// Gives empty slabs back to the page allocator.
     ///
     /// # Context
     ///
@@ -272,13 +274,13 @@ impl<S: Tag<Family = family::SlabCache, Object: Reset>> ConstructedCache<S> {
     ///
     /// # Errors
     ///
-    /// [`EAGAIN`] where sleeping is known not to be allowed.
+    /// [`EAGAIN`] if the caller is known to be in atomic context.
     pub fn shrink(&self) -> Result {
         self.0.shrink()
     }
 }
 
-/// An owned object of a [`ConstructedCache`]. Reset and given back on drop.
+/// An owned object of a [`ConstructedCache`]. It is reset and freed on drop.
 ///
 /// # Examples
 ///
@@ -306,7 +308,7 @@ impl<S: Tag<Family = family::SlabCache, Object: Reset>> ConstructedCache<S> {
 /// let cache = ConstructedCache::<Counts>::new(Options::new())?;
 /// let mut count: Constructed<Counts> = cache.alloc(GFP_KERNEL)?;
 /// count.as_mut().0 += 1;
-/// // It may outlive the handle of its cache.
+/// // The object may outlive the handle of its cache.
 /// drop(cache);
 /// assert_eq!(count.0, 1);
 /// # Ok::<(), Error>(())
@@ -321,10 +323,11 @@ pub struct Constructed<S: Tag<Family = family::SlabCache, Object: Reset>> {
 }
 
 impl<S: Tag<Family = family::SlabCache, Object: Reset>> Constructed<S> {
-    /// The object, to be changed where it is.
+    /// Returns the object for changes in place.
     #[inline]
     pub fn as_mut(&mut self) -> Pin<&mut S::Object> {
-        // SAFETY: By the invariants; `self` is borrowed mutably.
+        // SAFETY: By the type invariants, the memory holds a valid object that never moves. The
+        // mutable borrow excludes other accesses.
         unsafe { Pin::new_unchecked(self.memory.as_ptr().as_mut()) }
     }
 }
@@ -334,7 +337,7 @@ impl<S: Tag<Family = family::SlabCache, Object: Reset>> Deref for Constructed<S>
 
     #[inline]
     fn deref(&self) -> &S::Object {
-        // SAFETY: By the invariants.
+        // SAFETY: By the type invariants, the memory holds a valid object, which `self` owns.
         unsafe { self.memory.as_ptr().as_ref() }
     }
 }
@@ -352,12 +355,13 @@ impl<S: Tag<Family = family::SlabCache, Object: Reset>> Drop for Constructed<S> 
     }
 }
 
-/// Makes a `T` for the allocator.
+/// Constructs a `T` for the allocator.
 ///
 /// # Safety
 ///
-/// `at` must be memory for a `T` that nobody uses.
+/// `at` must be memory for a `T` that nothing else uses.
 unsafe extern "C" fn construct<T: Construct>(at: *mut c_void) {
-    // SAFETY: By the requirement of this function. It stays there, and does not need to be dropped.
+    // SAFETY: The caller guarantees memory for a `T`. The value stays there, and does not need
+    // `Drop`.
     unsafe { crate::sys::in_place::raw_init(at.cast::<T>(), T::construct()) };
 }

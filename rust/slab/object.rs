@@ -33,12 +33,12 @@ use kernel::{
     sync::Arc, //
 };
 
-/// How an object holds on to its cache: by borrowing or by sharing it.
+/// A holder of a cache: a reference, or an [`Arc`].
 ///
 /// # Safety
 ///
-/// `deref` must return the same cache every time, and the cache must be live as long as the holder
-/// is.
+/// - `deref` must return the same cache every time.
+/// - The cache must be live as long as the holder is.
 ///
 /// # Examples
 ///
@@ -48,7 +48,7 @@ use kernel::{
 ///     KmemCache,
 /// };
 ///
-/// /// Adds one to an object, whether it borrows its cache or shares it.
+/// /// Adds one to an object that borrows or shares its cache.
 /// fn increment<S, C>(object: &mut Owned<S, C>)
 /// where
 ///     S: SlabSite<Object = u64>,
@@ -69,9 +69,9 @@ use kernel::{
 /// ```
 pub unsafe trait Holder<S: SlabSite>: Deref<Target = KmemCache<S>> {}
 
-// SAFETY: A reference is to one thing, which is live.
+// SAFETY: A reference always refers to the same live cache.
 unsafe impl<S: SlabSite> Holder<S> for &KmemCache<S> {}
-// SAFETY: As above.
+// SAFETY: An `Arc` always refers to the same cache, and keeps it live.
 unsafe impl<S: SlabSite> Holder<S> for Arc<KmemCache<S>> {}
 
 /// An owned object that borrows its cache.
@@ -88,7 +88,7 @@ unsafe impl<S: SlabSite> Holder<S> for Arc<KmemCache<S>> {}
 ///     Nodes: cache(u64), "doc_object";
 /// }
 ///
-/// /// Nodes that are gone before their cache is.
+/// /// A list of nodes that cannot outlive their cache.
 /// struct List<'c> {
 ///     head: Object<'c, Nodes>,
 /// }
@@ -117,7 +117,7 @@ pub type Object<'c, S> = Owned<S, &'c KmemCache<S>>;
 ///     Nodes: cache(u64), "doc_arc_object";
 /// }
 ///
-/// /// To be kept anywhere: the cache goes with the last of its nodes.
+/// /// A list that can be kept anywhere: the cache is dropped with the last of its nodes.
 /// struct List {
 ///     head: ArcObject<Nodes>,
 /// }
@@ -132,7 +132,7 @@ pub type Object<'c, S> = Owned<S, &'c KmemCache<S>>;
 /// ```
 pub type ArcObject<S> = Owned<S, Arc<KmemCache<S>>>;
 
-/// Memory for an object that is not initialised. Given back to the cache on drop.
+/// Uninitialized memory for an object. It is freed on drop.
 ///
 /// # Examples
 ///
@@ -145,14 +145,14 @@ pub type ArcObject<S> = Owned<S, Arc<KmemCache<S>>>;
 ///     Queues: cache(SpinLock<u64>), "doc_slot_pinned";
 /// }
 ///
-/// // In place: nothing goes over the stack.
+/// // The table is initialized in place, without a copy on the stack.
 /// let cache = KmemCache::<Tables>::new(Options::new())?;
 /// let table = cache
 ///     .reserve(GFP_KERNEL)?
 ///     .init(pin_init::init_zeroed::<[u64; 64]>())?;
 /// assert_eq!(table.first(), Some(&0));
 ///
-/// // And where it stays, if it must.
+/// // A pinned object is initialized in its final place.
 /// let cache = KmemCache::<Queues>::new(Options::new())?;
 /// let queue = cache.reserve(GFP_KERNEL)?.pin_init(new_spinlock!(7))?;
 /// assert_eq!(*queue.lock(), 7);
@@ -167,7 +167,7 @@ pub struct Slot<S: SlabSite, C: Holder<S>> {
     pub(super) cache: C,
 }
 
-// SAFETY: The memory belongs to no thread, and holds no object.
+// SAFETY: The memory is not bound to a thread, and holds no object.
 unsafe impl<S: SlabSite, C: Holder<S> + Send> Send for Slot<S, C> {}
 // SAFETY: A shared reference gives access to nothing.
 unsafe impl<S: SlabSite, C: Holder<S> + Sync> Sync for Slot<S, C> {}
@@ -176,64 +176,65 @@ impl<S: SlabSite, C: Holder<S>> Slot<S, C> {
     #[inline(always)]
     pub(super) fn reserve(cache: C, gfp: Gfp) -> Result<Self, AllocError> {
         let gfp = gfp.without_zone();
-        // SAFETY: By the invariants of `KmemCache`, the cache is live; it has no constructor.
+        // SAFETY: By the invariants of `KmemCache`, the cache is live. It has no constructor.
         let ptr = unsafe { kmem_cache::alloc(cache.ptr, gfp) };
         let Some(ptr) = NonNull::new(ptr.cast()) else {
             site::count_failure::<S>(gfp, false);
             return Err(AllocError);
         };
-        // SAFETY: For the object that was allocated.
+        // SAFETY: This counts the object that was just allocated.
         unsafe { cache.count::<{ counter::UNIT_ALLOCS }>() };
-        // INVARIANT: A new object of this cache.
+        // INVARIANT: The memory is a new object of this cache.
         Ok(Slot { ptr, cache })
     }
 
-    /// Moves `value` in.
+    /// Moves `value` into the slot.
     ///
-    /// The value is on the stack before. One of more than 2 KiB does not compile here:
+    /// The value is on the stack before. A value of more than 2 KiB does not compile;
     /// [`init`](Self::init) has no limit.
     #[inline(always)]
     pub fn write(self, value: S::Object) -> Owned<S, C> {
         const { in_place::assert_movable::<S::Object>() };
-        // SAFETY: By the invariants, there is room for it.
+        // SAFETY: By the type invariants, the memory has room for the value.
         unsafe { self.ptr.write(value) };
-        // SAFETY: Just initialised.
+        // SAFETY: The value was just written.
         unsafe { self.assume_init() }
     }
 
-    /// Initialises the object in place.
+    /// Initializes the object in place.
     ///
     /// # Errors
     ///
-    /// The initialiser's; the memory is given back.
+    /// The initializer's error. The memory is freed in that case.
     pub fn init<E>(self, init: impl Init<S::Object, E>) -> Result<Owned<S, C>, E> {
-        // SAFETY: By the invariants, there is room for it; on error it is not used.
+        // SAFETY: By the type invariants, the memory has room for the value. It is not used if the
+        // initializer fails.
         unsafe { in_place::raw_try_init(self.ptr.as_ptr(), init)? };
-        // SAFETY: Just initialised.
+        // SAFETY: The initializer succeeded.
         Ok(unsafe { self.assume_init() })
     }
 
-    /// Initialises the object in place, where it will stay.
+    /// Initializes the object in place, and pins it.
     ///
     /// # Errors
     ///
-    /// The initialiser's; the memory is given back.
+    /// The initializer's error. The memory is freed in that case.
     pub fn pin_init<E>(self, init: impl PinInit<S::Object, E>) -> Result<Pin<Owned<S, C>>, E> {
-        // SAFETY: By the invariants, there is room for it; on error it is not used. It does not
-        // move before it is pinned below.
+        // SAFETY: By the type invariants, the memory has room for the value. It is not used if the
+        // initializer fails. The value does not move before it is pinned below.
         unsafe { in_place::raw_try_init(self.ptr.as_ptr(), init)? };
-        // SAFETY: Just initialised. An `Owned` never moves what it owns.
+        // SAFETY: The initializer succeeded, and an `Owned` never moves its object.
         Ok(unsafe { Pin::new_unchecked(self.assume_init()) })
     }
 
-    /// Takes the object as initialised.
+    /// Converts the slot into an initialized object.
     ///
     /// # Safety
     ///
     /// The memory must hold a valid object.
     #[inline(always)]
     pub(super) unsafe fn assume_init(self) -> Owned<S, C> {
-        // INVARIANT: Valid by the requirement of this function.
+        // INVARIANT: The caller guarantees that the memory holds a valid object.
         Owned {
             slot: ManuallyDrop::new(self),
             _owned: PhantomData,
@@ -244,9 +245,9 @@ impl<S: SlabSite, C: Holder<S>> Slot<S, C> {
 impl<S: SlabSite, C: Holder<S>> Drop for Slot<S, C> {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: For the object that is freed.
+        // SAFETY: This counts the object that is freed below.
         unsafe { self.cache.count::<{ counter::UNIT_FREES }>() };
-        // SAFETY: By the invariants, the object is this cache's, and ours.
+        // SAFETY: By the type invariants, the object is of this cache, and `self` owns it.
         unsafe { bindings::kmem_cache_free(self.cache.ptr.as_ptr(), self.ptr.as_ptr().cast()) };
     }
 }
@@ -264,10 +265,10 @@ impl<S: SlabSite, C: Holder<S>> Drop for Slot<S, C> {
 ///
 /// let cache = KmemCache::<Nodes>::new(Options::new())?;
 /// let node = cache.alloc(1, GFP_KERNEL)?;
-/// // The value goes on, and so does the memory.
+/// // The value and the memory can both be used again.
 /// let (slot, value) = node.take();
 /// let node = slot.write(value + 1);
-/// // Or one of them.
+/// // Or only one of them.
 /// let node = node.into_slot().write(3);
 /// assert_eq!(node.into_inner(), 3);
 /// # Ok::<(), Error>(())
@@ -282,7 +283,7 @@ pub struct Owned<S: SlabSite, C: Holder<S>> {
 }
 
 impl<S: SlabSite, C: Holder<S>> Owned<S, C> {
-    /// Moves the value out and gives the memory back. The value has at most 2 KiB, as for
+    /// Moves the value out and frees the memory. The value has at most 2 KiB, like that of
     /// [`Slot::write`].
     pub fn into_inner(self) -> S::Object {
         self.take().1
@@ -291,25 +292,26 @@ impl<S: SlabSite, C: Holder<S>> Owned<S, C> {
     /// Drops the value and keeps its memory.
     pub fn into_slot(self) -> Slot<S, C> {
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is neither used again nor dropped. By the invariants, the value is valid;
-        // should dropping it panic, slot and value are leaked.
+        // SAFETY: `this` is neither used again nor dropped. By the type invariants, the value is
+        // valid. If its drop panics, slot and value are leaked.
         unsafe {
             this.slot.ptr.drop_in_place();
             ManuallyDrop::take(&mut this.slot)
         }
     }
 
-    /// The cache that the object is of.
+    /// Returns the cache of the object.
     pub(super) fn cache(&self) -> &KmemCache<S> {
         &self.slot.cache
     }
 
-    /// Separates the value from its memory. The value has at most 2 KiB, as for [`Slot::write`].
+    /// Separates the value from its memory. The value has at most 2 KiB, like that of
+    /// [`Slot::write`].
     pub fn take(self) -> (Slot<S, C>, S::Object) {
         const { in_place::assert_movable::<S::Object>() };
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is neither used again nor dropped, so that slot and value are moved out.
-        // By the invariants, the value is valid.
+        // By the type invariants, the value is valid.
         unsafe {
             let slot = ManuallyDrop::take(&mut this.slot);
             let value = slot.ptr.read();
@@ -323,7 +325,7 @@ impl<S: SlabSite, C: Holder<S>> Deref for Owned<S, C> {
 
     #[inline]
     fn deref(&self) -> &S::Object {
-        // SAFETY: By the invariants.
+        // SAFETY: By the type invariants, the memory holds a valid object, which `self` owns.
         unsafe { self.slot.ptr.as_ref() }
     }
 }
@@ -331,7 +333,8 @@ impl<S: SlabSite, C: Holder<S>> Deref for Owned<S, C> {
 impl<S: SlabSite, C: Holder<S>> DerefMut for Owned<S, C> {
     #[inline]
     fn deref_mut(&mut self) -> &mut S::Object {
-        // SAFETY: By the invariants; `self` is borrowed mutably.
+        // SAFETY: By the type invariants, the memory holds a valid object. The mutable borrow
+        // excludes other accesses.
         unsafe { self.slot.ptr.as_mut() }
     }
 }
@@ -339,7 +342,8 @@ impl<S: SlabSite, C: Holder<S>> DerefMut for Owned<S, C> {
 impl<S: SlabSite, C: Holder<S>> Drop for Owned<S, C> {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: By the invariants, the object is valid; neither it nor the slot is used again.
+        // SAFETY: By the type invariants, the object is valid. Neither it nor the slot is used
+        // again.
         unsafe {
             self.slot.ptr.drop_in_place();
             ManuallyDrop::drop(&mut self.slot);

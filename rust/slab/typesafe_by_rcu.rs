@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Caches whose objects may be looked at while they are freed and become other ones
+//! Caches whose objects may be read while they are freed and become other objects
 //! (`SLAB_TYPESAFE_BY_RCU`).
 //!
-//! Readers find objects without a lock, and writers free them without waiting for readers. Memory that
-//! is freed is reused at once, while it is warm; but only for objects of the same cache. It goes
-//! back to the page allocator when a grace period has ended, so that a reader who holds the RCU read
-//! lock can look at an object that it has found, whatever has become of it.
+//! Readers find objects without a lock, and writers free objects without waiting for readers. The
+//! cache reuses freed memory at once, while it is in the CPU's caches, but only for its own
+//! objects. The memory returns to the page allocator only after a grace period. A reader that holds
+//! the RCU read lock can therefore read an object that it has found, even if it was freed since.
 //!
-//! What is there to look at at any time is the *key*, which the cache's constructor makes, and which
-//! stays as long as the memory is the cache's: it is something that is shared, such as an atomic. The
-//! *value* comes and goes. It is there as long as there are references to it, and only those who hold
-//! one have access:
+//! The *key* is always readable: the constructor initializes it once per slab, and it stays valid
+//! until the slab is returned to the page allocator. It is shared data, such as an atomic. The
+//! *value* exists as long as there are references to it, and only their holders have access:
 //!
 //! ```text
 //!  RcuCache ── reserve ──> RcuSlot ── write ──> RcuRef ── replace ──> RcuLink     writers
@@ -23,36 +22,37 @@
 //!
 //! [`RcuCache`] has an example.
 //!
-//! # What makes this sound
+//! # Soundness
 //!
-//! * A pointer is found in an [`RcuLink`], which owns a reference. So when it was found, the object was
-//!   live, and the RCU read lock held: its slab is not given back before the lock is. That is why the
-//!   pointer, an [`RcuPtr`], cannot outlive the guard.
-//! * The number of references and the key are constructed with the slab, and nobody writes to them as
-//!   a whole after that, nor are they dropped. The key is shared between threads, which is what its
-//!   type must be fit for ([`Sync`]); that it needs no dropping is checked when compiling.
-//! * A reference is taken only if the number is not 0. It becomes 1 when the value has been written,
-//!   and whoever takes a reference sees that; it becomes 0 once, and who made it so drops the value.
-//!   There is never an exclusive reference to a value, as a reader may take another one at any time.
-//! * The allocator keeps its hands off free objects, see [`constructed`](super::constructed). The one
-//!   word that it needs is in the value's place, where nothing is while the object is free.
+//! * A pointer is found in an [`RcuLink`], which owns a reference. The object was live when the
+//!   pointer was loaded under the RCU read lock, and its slab is not returned before the lock is
+//!   released. The pointer, an [`RcuPtr`], therefore cannot outlive the guard.
+//! * The number of references and the key are constructed with the slab, and never overwritten as a
+//!   whole or dropped. Threads share the key, so that its type must be [`Sync`]. A check at compile
+//!   time ensures that it does not need `Drop`.
+//! * A reference is taken only if the number of references is not 0. The number becomes 1, with
+//!   release ordering, after the value is written, and taking a reference acquires it. The thread
+//!   that lowers it to 0 drops the value. There is never an exclusive reference to a value, because
+//!   a reader may take another reference at any time.
+//! * The allocator does not modify free objects, see [`ctor`](super::ctor). The one word that it
+//!   needs is in the place of the value, which is unused while the object is free.
 //! * A thread may free an object while it holds a lock in the key, which stays locked and can be
-//!   unlocked. The kernel's lock validator would report that, so that on kernels that have it a worker
-//!   frees such an object.
-//! * `kmem_cache_destroy()` waits for the callbacks that give slabs back (`rcu_barrier()`) before it
+//!   unlocked. lockdep would report this free, so that a worker frees such an object on kernels
+//!   with lockdep.
+//! * `kmem_cache_destroy()` waits for the callbacks that return slabs (`rcu_barrier()`) before it
 //!   frees the cache itself.
 //!
 //! # Context
 //!
-//! As for other [caches](crate::slab). The last reference to a value may go with a reader, so that
-//! dropping a value must not sleep.
+//! The context of other [caches](crate::slab). A reader may drop the last reference to a value, so
+//! that dropping a value must not sleep.
 //!
 //! # Chains
 //!
-//! A value may contain links and references to objects of its own cache: the next one of a hash chain,
-//! the children of a tree. What is dropped with a value is dropped recursively, as with any owner in Rust,
-//! and a kernel stack is small: where a chain may be long, the links are taken apart one by one, from its
-//! head. Values that own each other in a circle are never dropped.
+//! A value may contain links and references to objects of its own cache: the next object of a hash
+//! chain, the children of a tree. Such references are dropped recursively, as with any owner in
+//! Rust, and a kernel stack is small. The owner of a chain that may be long must take its links
+//! apart one by one, from the head. Values that own each other in a cycle are never dropped.
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
@@ -103,8 +103,9 @@ pub use self::link::{
     RcuRef, //
 };
 
-/// What an object of an [`RcuCache`] consists of: a key that is always there, and a value that comes
-/// and goes. The type in the declaration of the site, `cache(TypesafeByRcu<K, T>)`.
+/// An object of an [`RcuCache`]: a key that is always valid, and a value that exists at times.
+///
+/// This is the type in the declaration of the site, `cache(TypesafeByRcu<K, T>)`.
 ///
 /// # Examples
 ///
@@ -117,7 +118,7 @@ pub use self::link::{
 /// }
 ///
 /// kalloc::sites! {
-///     /// Connections, by a number that readers see at any time.
+///     /// Connections, with a number that readers may read at any time.
 ///     Conns: cache(TypesafeByRcu<Atomic<u64>, Conn>), "doc_typesafe";
 /// }
 ///
@@ -125,25 +126,26 @@ pub use self::link::{
 /// ```
 #[repr(C)]
 pub struct TypesafeByRcu<K, T> {
-    /// First, as the allocator's pointer in a free object is aligned.
+    /// The value. It is the first field, because the allocator's pointer in a free object is
+    /// aligned.
     value: UnsafeCell<Place<T>>,
-    /// The number of references to the value; there is one if it is not 0.
+    /// The number of references to the value, which is valid if the number is not 0.
     refs: Refcount,
     key: K,
 }
 
-/// The place of a value. While there is none, the allocator keeps its pointer to the next free object
-/// there, or [`delayed`] that of its list.
+/// The place of a value. While there is no value, the allocator stores its pointer to the next free
+/// object here, or [`delayed`] that of its list.
 #[repr(C)]
 union Place<T> {
     _value: ManuallyDrop<T>,
     _word: usize,
 }
 
-/// An object that readers may look at while it is freed: [`TypesafeByRcu`].
+/// An object that readers may read while it is freed: [`TypesafeByRcu`].
 ///
 /// The trait itself has no bounds, so that a value may contain an [`RcuLink`] or an [`RcuRef`] to
-/// objects of its own cache. [`RcuCache::new`] has them.
+/// objects of its own cache. [`RcuCache::new`] has the bounds.
 ///
 /// # Examples
 ///
@@ -154,7 +156,7 @@ union Place<T> {
 /// };
 /// use kernel::sync::atomic::{Atomic, Relaxed};
 ///
-/// /// A value with its key, whatever they are.
+/// /// Returns a value with its key, for any types.
 /// fn both<S>(
 ///     found: &RcuRef<S>,
 /// ) -> (
@@ -178,13 +180,13 @@ union Place<T> {
 /// # Ok::<(), Error>(())
 /// ```
 pub trait RcuObject: sealed::Sealed {
-    /// What readers may see at any time.
+    /// The part that readers may read at any time.
     type Key;
-    /// What there are references to.
+    /// The part that has references.
     type Value;
 }
 
-/// A site of an [`RcuCache`]: short for the bounds on the [`Tag`].
+/// A site of an [`RcuCache`]: an abbreviation of the bounds on the [`Tag`].
 ///
 /// # Examples
 ///
@@ -192,7 +194,7 @@ pub trait RcuObject: sealed::Sealed {
 /// use kalloc::slab::{typesafe_by_rcu::RcuSite, RcuLink, TypesafeByRcu};
 /// use kernel::sync::{atomic::Atomic, rcu};
 ///
-/// /// Whether there is an object at a place that readers look at.
+/// /// Returns whether a link has an object.
 /// fn is_linked<S: RcuSite>(link: &RcuLink<S>) -> bool {
 ///     let guard = rcu::read_lock();
 ///     link.load(&guard).is_some()
@@ -208,9 +210,9 @@ pub trait RcuSite: SlabSite<Object: RcuObject> {}
 
 impl<S: SlabSite<Object: RcuObject>> RcuSite for S {}
 
-/// Keeps [`RcuObject`] to [`TypesafeByRcu`].
+/// The seal of [`RcuObject`], which only [`TypesafeByRcu`] can implement.
 mod sealed {
-    /// Implemented for what readers may look at.
+    /// The type of objects that readers may read while they are freed.
     pub trait Sealed {}
 }
 
@@ -223,51 +225,56 @@ impl<K, T> RcuObject for TypesafeByRcu<K, T> {
 
 /// The key of the objects of `S`.
 type Key<S> = <<S as Tag>::Object as RcuObject>::Key;
-/// Their value.
+/// The value of the objects of `S`.
 type Value<S> = <<S as Tag>::Object as RcuObject>::Value;
-/// The objects of `S`. There is one type of objects only, so that this is `S::Object`.
+/// The objects of `S`. There is only one type of objects, so that this is `S::Object`.
 type Cell<S> = TypesafeByRcu<Key<S>, Value<S>>;
 
 impl<K, T> TypesafeByRcu<K, T> {
-    /// Where the value is, or will be.
+    /// Returns the address of the value, or of its place.
     ///
     /// # Safety
     ///
     /// `this` must be an object of a cache.
     #[inline]
     unsafe fn value(this: NonNull<Self>) -> NonNull<T> {
-        // SAFETY: `this` points to an object of a cache. A value starts where its cell and its place do.
+        // SAFETY: The caller guarantees that `this` is an object of a cache. A value starts at the
+        // start of its cell and its place.
         unsafe { NonNull::new_unchecked((&raw mut (*this.as_ptr()).value).cast()) }
     }
 
-    /// The number of references.
+    /// Returns the number of references.
     ///
     /// # Safety
     ///
-    /// `this` must be an object of a cache, whose slab is not given back during `'a`.
+    /// - `this` must be an object of a cache.
+    /// - Its slab must not be returned to the page allocator during `'a`.
     #[inline]
     unsafe fn refs<'a>(this: NonNull<Self>) -> &'a Refcount {
-        // SAFETY: By the requirement of this function: constructed with the slab, and only shared
-        // since.
+        // SAFETY: The caller guarantees that the slab stays during `'a`. The number was constructed
+        // with the slab, and has only been shared since.
         unsafe { &(*this.as_ptr()).refs }
     }
 
-    /// The key.
+    /// Returns the key.
     ///
     /// # Safety
     ///
-    /// As for `refs`.
+    /// - `this` must be an object of a cache.
+    /// - Its slab must not be returned to the page allocator during `'a`.
     #[inline]
     unsafe fn key<'a>(this: NonNull<Self>) -> &'a K {
-        // SAFETY: As in `refs`.
+        // SAFETY: The caller guarantees that the slab stays during `'a`. The key was constructed
+        // with the slab, and has only been shared since.
         unsafe { &(*this.as_ptr()).key }
     }
 }
 
-/// A slab cache of [`TypesafeByRcu`] objects, counted at site `S` and named after it.
+/// A slab cache (`struct kmem_cache` with `SLAB_TYPESAFE_BY_RCU`) of [`TypesafeByRcu`] objects,
+/// counted at site `S` and named after it.
 ///
-/// It may be dropped while there are references: it is destroyed when the last value has gone, and
-/// the last reader that has found it.
+/// The cache may be dropped while there are references: it is destroyed after the last value is
+/// dropped and the last reader has released the RCU read lock.
 ///
 /// # Examples
 ///
@@ -290,13 +297,13 @@ impl<K, T> TypesafeByRcu<K, T> {
 /// let conns = RcuCache::<Conns>::new(Options::new())?;
 /// let table = [const { RcuLink::<Conns>::new() }; 4];
 ///
-/// // A writer: the key is for readers to see, before and after.
+/// // A writer sets the key, which readers may read before and after.
 /// let slot = conns.reserve(GFP_KERNEL)?;
 /// slot.key().store(7, Relaxed);
 /// let conn = slot.write(Conn { number: 7, peer: 1 });
 /// drop(table[3].replace(Some(conn)));
 ///
-/// // A reader: the object may have become another one before there is a reference to it.
+/// // A reader must check the object again, because it may change until there is a reference to it.
 /// let guard = rcu::read_lock();
 /// let seen = table[3]
 ///     .load(&guard)
@@ -310,9 +317,9 @@ impl<K, T> TypesafeByRcu<K, T> {
 ///
 /// # Invariants
 ///
-/// `Key<S>` is `Construct` and `Sync`, `Value<S>` is `Send`, `Sync` and `'static`: [`new`](Self::new),
-/// the only constructor, requires it. So these bounds hold wherever an [`RcuSlot`], [`RcuRef`] or
-/// [`RcuPtr`] of `S` exists.
+/// `Key<S>` is `Construct` and `Sync`; `Value<S>` is `Send`, `Sync` and `'static`.
+/// [`new`](Self::new), the only constructor, requires these bounds. They therefore hold wherever an
+/// [`RcuSlot`], [`RcuRef`] or [`RcuPtr`] of `S` exists.
 pub struct RcuCache<S: RcuSite>(SelfCountingCache<S>);
 
 impl<S: RcuSite> RcuCache<S> {
@@ -324,7 +331,7 @@ impl<S: RcuSite> RcuCache<S> {
     ///
     /// # Errors
     ///
-    /// As [`KmemCache::new`](crate::KmemCache::new).
+    /// The errors of [`KmemCache::new`](crate::KmemCache::new).
     pub fn new(options: Options) -> Result<Self>
     where
         Key<S>: Construct + Sync,
@@ -339,20 +346,20 @@ impl<S: RcuSite> RcuCache<S> {
         let spec = options.spec::<S::Object>()?;
         let spec = Spec {
             flags: spec.flags | bindings::SLAB_TYPESAFE_BY_RCU,
-            // CAST: It is 0.
+            // CAST: The offset is 0.
             free_pointer: Some(offset_of!(Cell<S>, value) as u32),
             ..spec
         };
-        // SAFETY: The spec is that of the options. The value's place has an aligned word, and is
-        // used while there are references only. The constructor is that of the object. The key is `Send`, and not to be
-        // dropped, and so is a number.
+        // SAFETY: The spec is that of the options. The value's place has an aligned word, which is
+        // used by the value only while there are references. The constructor is that of the object.
+        // The key and the number of references are `Send` and do not need `Drop`.
         // INVARIANT: The bounds of this function are those of the type invariants.
         Ok(RcuCache(unsafe {
             SelfCountingCache::new(spec, construct::<Key<S>, Value<S>>)?
         }))
     }
 
-    /// Takes an object without a value out of the cache, to be given its key, and
+    /// Reserves an object without a value, whose key can be set before the value is
     /// [written](RcuSlot::write).
     ///
     /// # Context
@@ -361,16 +368,16 @@ impl<S: RcuSite> RcuCache<S> {
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no memory.
+    /// [`AllocError`] if the allocation fails.
     #[inline]
     pub fn reserve(&self, gfp: impl Into<Gfp>) -> Result<RcuSlot<S>, AllocError> {
-        // INVARIANT: Constructed without a value, and given back without one.
+        // INVARIANT: An object is constructed and freed without a value.
         Ok(RcuSlot {
             memory: ManuallyDrop::new(self.0.take(gfp.into())?),
         })
     }
 
-    /// Gives slabs without objects back to the page allocator, when readers are done with them.
+    /// Gives empty slabs back to the page allocator after a grace period.
     ///
     /// # Context
     ///
@@ -378,13 +385,13 @@ impl<S: RcuSite> RcuCache<S> {
     ///
     /// # Errors
     ///
-    /// [`EAGAIN`] where sleeping is known not to be allowed.
+    /// [`EAGAIN`] if the caller is known to be in atomic context.
     pub fn shrink(&self) -> Result {
         self.0.shrink()
     }
 }
 
-/// An object that has no value, and nobody but one owner. Given back to the cache on drop.
+/// An object without a value, and with one owner. It is freed on drop.
 ///
 /// # Examples
 ///
@@ -418,43 +425,46 @@ pub struct RcuSlot<S: RcuSite> {
 }
 
 impl<S: RcuSite> RcuSlot<S> {
-    /// The object.
+    /// Returns the object.
     #[inline]
     fn cell(&self) -> NonNull<Cell<S>> {
         self.memory.as_ptr().cast()
     }
 
-    /// The key, which late readers of the object's earlier value may be looking at, or have locked.
+    /// Returns the key, which late readers of the object's earlier value may be reading, or have
+    /// locked.
     #[inline]
     pub fn key(&self) -> &Key<S> {
-        // SAFETY: The object is ours while `self` is borrowed.
+        // SAFETY: The slot owns the object while `self` is borrowed, so its slab stays.
         unsafe { TypesafeByRcu::key(self.cell()) }
     }
 
-    /// Moves `value` in, and returns the first reference to it.
+    /// Moves `value` into the object, and returns the first reference to it.
     ///
-    /// The value is on the stack before. One of more than 2 KiB does not compile here:
+    /// The value is on the stack before. A value of more than 2 KiB does not compile;
     /// [`pin_init`](Self::pin_init) has no limit.
     #[inline]
     pub fn write(self, value: Value<S>) -> RcuRef<S> {
         const { crate::sys::in_place::assert_movable::<Value<S>>() };
-        // SAFETY: There is room for it, and by the invariants nobody looks at it.
+        // SAFETY: The place has room for the value. By the type invariants there is no reference,
+        // so nothing reads it.
         unsafe { TypesafeByRcu::value(self.cell()).write(value) };
-        // SAFETY: Just initialised.
+        // SAFETY: The value was just written.
         unsafe { self.publish() }
     }
 
-    /// Initialises the value in place, where it will stay.
+    /// Initializes the value in place, and pins it.
     ///
     /// # Errors
     ///
-    /// The initialiser's; the memory is given back.
+    /// The initializer's error. The memory is freed in that case.
     pub fn pin_init<E>(self, init: impl PinInit<Value<S>, E>) -> Result<RcuRef<S>, E> {
-        // SAFETY: As in `write`; on error it is not used. It never moves.
+        // SAFETY: The place has room for the value, and nothing reads it, since there is no
+        // reference. It is not used if the initializer fails, and never moves.
         unsafe {
             crate::sys::in_place::raw_try_init(TypesafeByRcu::value(self.cell()).as_ptr(), init)?
         };
-        // SAFETY: Just initialised.
+        // SAFETY: The initializer succeeded.
         Ok(unsafe { self.publish() })
     }
 
@@ -462,17 +472,18 @@ impl<S: RcuSite> RcuSlot<S> {
     ///
     /// # Safety
     ///
-    /// There must be a valid value.
+    /// The object must have a valid value.
     #[inline]
     unsafe fn publish(self) -> RcuRef<S> {
         let cell = ManuallyDrop::new(self).cell();
-        // SAFETY: The object is still ours. Whoever finds the number to be 1 or more sees what
-        // was done to value and key before.
+        // SAFETY: The object is still exclusively owned. This release pairs with the acquire in
+        // `RcuPtr::get`: a reader that sees the number at 1 or more sees the earlier writes to
+        // value and key.
         unsafe { TypesafeByRcu::refs(cell) }
             .as_atomic()
             .store(1, Release);
-        // SAFETY: The number has been raised for this reference. The value is valid by the
-        // requirement of this function.
+        // SAFETY: The number was raised for this reference. The caller guarantees that the value is
+        // valid.
         unsafe { RcuRef::from_raw(cell) }
     }
 }
@@ -480,26 +491,26 @@ impl<S: RcuSite> RcuSlot<S> {
 impl<S: RcuSite> Drop for RcuSlot<S> {
     #[inline]
     fn drop(&mut self) {
-        // Of a lock in the key, this thread may have the guard, which the RCU guard keeps valid.
+        // This thread may hold the guard of a lock in the key, which the RCU guard keeps valid.
         let is_locked = delayed::is_locked(NonNull::from(self.key()));
         // SAFETY: The field is not used again.
         let memory = unsafe { ManuallyDrop::take(&mut self.memory) };
         if is_locked {
-            // SAFETY: The object begins with the place of a value, of which there is none.
+            // SAFETY: The object begins with the place of a value, and there is none.
             unsafe { memory.free_later() };
         }
     }
 }
 
-/// Makes an object without a value for the allocator.
+/// Constructs an object without a value for the allocator.
 ///
 /// # Safety
 ///
-/// `at` must be memory for a `TypesafeByRcu<K, T>` that nobody uses.
+/// `at` must be memory for a `TypesafeByRcu<K, T>` that nothing else uses.
 unsafe extern "C" fn construct<K: Construct, T>(at: *mut c_void) {
     let at = at.cast::<TypesafeByRcu<K, T>>();
-    // SAFETY: By the requirement of this function. The key stays there, and does not need to be
-    // dropped.
+    // SAFETY: The caller guarantees memory for the object. The key stays there, and does not need
+    // `Drop`.
     unsafe {
         (&raw mut (*at).refs).write(Refcount::new(0));
         crate::sys::in_place::raw_init(&raw mut (*at).key, K::construct());

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fields of objects that user space is given, and gives.
+//! Fields of objects that may be copied to and from user space.
 //!
-//! A kernel with `CONFIG_HARDENED_USERCOPY` looks at each copy between user space and a slab object,
-//! and ends the task if the bytes are not in the cache's *usercopy region*: a wrong length or a wild
-//! pointer must not show what lies beside. The default region is the whole object. A cache whose
-//! objects have secrets is better made by [`KmemCache::with_usercopy`](super::KmemCache::with_usercopy),
-//! with the one field that is for user space; [`Field`] has an example.
+//! A kernel with `CONFIG_HARDENED_USERCOPY` checks each copy between user space and a slab object.
+//! It kills the task if the bytes are outside the cache's *usercopy region*. A wrong length or a
+//! wild pointer therefore does not expose adjacent memory. The default region is the whole object.
+//! A cache whose objects contain secrets should be created by
+//! [`KmemCache::with_usercopy`](super::KmemCache::with_usercopy), with the one field that is for
+//! user space; [`Field`] has an example.
 //!
-//! The field's type has no padding, and every byte of it is initialised while the object is; and
-//! what is copied in is a valid value, whatever it is. Both are traits of the type
-//! ([`AsBytes`], [`FromBytes`]). Each copy compares the address of the field with the region of the
-//! object that it copies: it returns an error where the kernel would end the task. Copies that are
-//! made without a [`Field`], of a reference into the object, are what the region is there to stop.
+//! The field's type has no padding, so that all its bytes are initialized with the object
+//! ([`AsBytes`]). Any bytes that are copied in are a valid value ([`FromBytes`]). Each copy
+//! compares the address of the field with the region of its object, and returns an error instead of
+//! a killed task. The region protects against copies that do not use a [`Field`], but a reference
+//! into the object.
 
 use crate::slab::{
     object::{
@@ -34,10 +35,10 @@ use kernel::{
     }, //
 };
 
-/// A field of `T`, of type `F`. Made by [`field!`](crate::field).
+/// A field of `T`, of type `F`, made by [`field!`](crate::field).
 ///
-/// Nothing relies on the offset being that of the reference which the field's function returns. It
-/// only chooses the usercopy region of a new cache; copies look at the reference itself.
+/// Soundness does not depend on the offset matching the reference that `get` returns. The offset
+/// only chooses the usercopy region of a new cache; copies check the reference itself.
 ///
 /// # Examples
 ///
@@ -61,7 +62,7 @@ use kernel::{
 /// const NAME: Field<Session, [u8; 64]> = field!(Session, name);
 /// const SECRET: Field<Session, [u8; 32]> = field!(Session, secret);
 ///
-/// /// What a driver's `ioctl` does to rename a session.
+/// /// Renames a session, like a driver's `ioctl`.
 /// fn rename(
 ///     session: &mut kalloc::slab::Object<'_, Sessions>,
 ///     reader: &mut UserSliceReader,
@@ -99,10 +100,10 @@ impl<T, F> Clone for Field<T, F> {
 impl<T, F> Copy for Field<T, F> {}
 
 impl<T, F> Field<T, F> {
-    /// Called by [`field!`](crate::field).
+    /// Creates a field; called by [`field!`](crate::field).
     #[doc(hidden)]
     pub const fn new(offset: usize, get: fn(&T) -> &F, get_mut: fn(&mut T) -> &mut F) -> Self {
-        const { assert!(size_of::<F>() > 0, "there is nothing in the field to copy") };
+        const { assert!(size_of::<F>() > 0, "a usercopy field cannot be empty") };
         Field {
             offset,
             get,
@@ -110,11 +111,11 @@ impl<T, F> Field<T, F> {
         }
     }
 
-    /// Returns the bytes of an object that the field takes, by its offset.
+    /// Returns the range of the field's bytes in an object, by its offset.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if they are not within a `T`.
+    /// [`EINVAL`] if the range is not inside a `T`.
     pub(super) fn range(&self) -> Result<Range<u32>> {
         let end = self.offset.checked_add(size_of::<F>());
         let end = end.filter(|end| *end <= size_of::<T>()).ok_or(EINVAL)?;
@@ -122,11 +123,11 @@ impl<T, F> Field<T, F> {
     }
 }
 
-/// Checks that `field`, which a caller's function returned, is within `region` of `object`.
+/// Checks that `field`, the result of a caller's function, is inside `region` of `object`.
 ///
 /// # Errors
 ///
-/// [`EINVAL`] if it is not.
+/// [`EINVAL`] if the field is outside the region.
 fn check<T, F>(object: *const T, field: *const F, region: &Range<u32>) -> Result {
     // A field below the object has a huge offset.
     let offset = field.addr().wrapping_sub(object.addr());
@@ -137,8 +138,8 @@ fn check<T, F>(object: *const T, field: *const F, region: &Range<u32>) -> Result
     within.then_some(()).ok_or(EINVAL)
 }
 
-/// Names a field, for [`copy_to`](crate::slab::Owned::copy_to) and
-/// [`with_usercopy`](crate::KmemCache::with_usercopy): `field!(Type, name)`, or a field of a field,
+/// Names a field for [`copy_to`](crate::slab::Owned::copy_to) and
+/// [`with_usercopy`](crate::KmemCache::with_usercopy): `field!(Type, name)`, or a nested field,
 /// `field!(Type, outer.inner)`.
 ///
 /// # Examples
@@ -155,7 +156,7 @@ fn check<T, F>(object: *const T, field: *const F, region: &Range<u32>) -> Result
 ///     secret: u64,
 /// }
 ///
-/// /// What of a session user space may be given.
+/// /// The part of a session that user space may read.
 /// const TEXT: Field<Session, [u8; 64]> = field!(Session, name.text);
 /// # let _ = TEXT;
 /// # assert_eq!(core::mem::offset_of!(Session, name.text) % 8, 0);
@@ -180,8 +181,8 @@ impl<S: SlabSite, C: Holder<S>> Owned<S, C> {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`] if the field is not in the cache's usercopy region of this object.
-    /// - [`EFAULT`] if user space has no such memory, or there is no room for the field.
+    /// - [`EINVAL`] if the field is outside the cache's usercopy region of this object.
+    /// - [`EFAULT`] if the user memory is not writable, or the writer has no room for the field.
     pub fn copy_to<F: AsBytes>(
         &self,
         field: Field<S::Object, F>,
@@ -192,7 +193,8 @@ impl<S: SlabSite, C: Holder<S>> Owned<S, C> {
         writer.write_slice(from.as_bytes())
     }
 
-    /// Copies a field from user space. If that fails half-way, the field is a mixture.
+    /// Copies a field from user space. If the copy fails half-way, the field has some of the new
+    /// bytes.
     ///
     /// # Context
     ///
@@ -200,8 +202,8 @@ impl<S: SlabSite, C: Holder<S>> Owned<S, C> {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`] if the field is not in the cache's usercopy region of this object.
-    /// - [`EFAULT`] if user space has no such memory, or too little of it.
+    /// - [`EINVAL`] if the field is outside the cache's usercopy region of this object.
+    /// - [`EFAULT`] if the user memory is not readable, or shorter than the field.
     pub fn copy_from<F: AsBytes + FromBytes>(
         &mut self,
         field: Field<S::Object, F>,

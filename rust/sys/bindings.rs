@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The C symbols this crate uses: the kernel crate's own bindings, and what they leave out.
+//! The C symbols that this crate uses: the kernel crate's bindings and a supplement.
 //!
-//! Types always come from [`kernel::bindings`]; the second run of bindgen (see `Kbuild` and
-//! `rust/bindings/`) adds functions and constants only. Nothing outside this crate reaches here.
+//! All types are from [`kernel::bindings`]. A second run of bindgen (see `Kbuild` and
+//! `rust/sys/bindings_helper.h`) adds only functions and constants. Code outside this crate cannot
+//! use this module.
 
 pub(crate) use kernel::bindings::*;
 
 pub(crate) use generated::*;
 
-/// `alloc_pages_noprof()`, which is an inline function in C where there is one node only.
+/// Calls `alloc_pages_noprof()`, which is an inline C function on kernels without `CONFIG_NUMA`.
 ///
 /// # Safety
 ///
@@ -17,7 +18,8 @@ pub(crate) use generated::*;
 #[cfg(not(CONFIG_NUMA))]
 #[inline(always)]
 pub(crate) unsafe fn alloc_pages_noprof(gfp: gfp_t, order: kernel::ffi::c_uint) -> *mut page {
-    // SAFETY: By the requirements of this function; node 0 exists.
+    // SAFETY: `order` is at most `MAX_PAGE_ORDER` by the requirements of this function, and node 0
+    // exists.
     unsafe { alloc_pages_node_noprof(0, gfp, order) }
 }
 
@@ -31,7 +33,7 @@ pub(crate) unsafe fn alloc_pages_noprof(gfp: gfp_t, order: kernel::ffi::c_uint) 
     clippy::undocumented_unsafe_blocks
 )]
 mod generated {
-    /// The type of `kalloc_unregistered`: the counters of a site, of which only the size matters here.
+    /// The type of `kalloc_unregistered`: the counters of a site. Rust uses only its size.
     #[repr(C)]
     pub(crate) struct kalloc_counters([u64; KALLOC_COUNTERS as usize]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * bindgen's input: the headers that the kernel's own bindings crate leaves out,
- * and the prototypes of the helpers. `parameters` says what is taken from them.
+ * Input of bindgen: the headers that the kernel's bindings crate leaves out,
+ * and the prototypes of the helpers. `bindgen_parameters` selects the symbols.
  */
 
 #include <linux/gfp.h>
@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-/* Constants that are more than a literal to the preprocessor. */
+/* Constants that are not plain literals for the preprocessor. */
 const gfp_t KALLOC_CONST___GFP_ACCOUNT = __GFP_ACCOUNT;
 const gfp_t KALLOC_CONST___GFP_COMP = __GFP_COMP;
 const gfp_t KALLOC_CONST___GFP_DIRECT_RECLAIM = __GFP_DIRECT_RECLAIM;
@@ -34,8 +34,8 @@ const slab_flags_t KALLOC_CONST_SLAB_TYPESAFE_BY_RCU = SLAB_TYPESAFE_BY_RCU;
 const unsigned long KALLOC_CONST_VM_MAP = VM_MAP;
 
 /*
- * The sizes of the pages, larger than usual, that kvmalloc may map a block by. The block then takes
- * a whole number of them.
+ * The large page sizes by which kvmalloc may map a block. The block then takes
+ * a whole number of such pages.
  */
 #ifdef CONFIG_HAVE_ARCH_HUGE_VMALLOC
 const long KALLOC_CONST_VMAP_PMD_SIZE = PMD_SIZE;
@@ -49,15 +49,16 @@ const long KALLOC_CONST_VMAP_PTE_SIZE = PAGE_SIZE;
 #endif
 
 /*
- * Whether small classes of kmalloc may be served by larger ones, as the machine has it: so that
- * devices which are not coherent share no line of a cache, or for tags.
+ * True if kmalloc may serve small size classes from larger ones on this
+ * machine. The reasons are devices that are not cache-coherent and must not
+ * share a cache line, or the tags of KASAN.
  */
 const bool KALLOC_CONST_CLASSES_VARY = IS_ENABLED(CONFIG_KASAN_HW_TAGS) ||
 				       (ARCH_DMA_MINALIGN) > (ARCH_KMALLOC_MINALIGN);
 
 /*
- * The parts of the address space that stay where they are. Signed, since bindgen
- * makes constants of numbers up to 63 bits.
+ * The fixed regions of the address space. They are signed, because bindgen
+ * generates constants only from numbers of up to 63 bits.
  */
 #ifdef CONFIG_X86_64
 #include <asm/fixmap.h>

@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where code runs: whether it may sleep.
+//! The context of the current code: atomic, or able to sleep.
 //!
-//! The kernel knows that of itself, not of code: it counts how often preemption was disabled, by
-//! spinlocks among others, and whether interrupts are. What is asked here is what `might_sleep()`
-//! asks on a debug kernel to complain of the answer.
+//! The kernel counts how often code disabled preemption, for example by taking a spinlock, and
+//! records whether interrupts are disabled. This module checks the state that `might_sleep()`
+//! checks on a debug kernel.
 //!
-//! Without `CONFIG_PREEMPT_COUNT` a spinlock leaves no trace. Then [`known_sleepable`] never says yes, and
-//! [`known_atomic`] not always when it should. Neither is ever wrong the other way round.
+//! Without `CONFIG_PREEMPT_COUNT`, a spinlock does not change that count. [`known_sleepable`] then
+//! always returns false, and [`known_atomic`] misses some atomic contexts. A result of true is
+//! always correct.
 //!
 //! C header: [`include/linux/preempt.h`](srctree/include/linux/preempt.h)
 
 use crate::sys::bindings;
 
-/// Whether the caller may sleep, for certain.
+/// Returns true if the caller is known to be allowed to sleep.
 ///
-/// To choose between doing something here and leaving it to somebody who may sleep.
+/// Use it to choose between work in place and work deferred to a thread that may sleep.
 ///
 /// # Examples
 ///
 /// ```
 /// use kalloc::sys::context;
 ///
-/// // A test's thread may sleep, and a kernel that can tell says so.
+/// // A test's thread may sleep. Kernels with a preemption count report it.
 /// assert_eq!(context::known_sleepable(), cfg!(CONFIG_PREEMPT_COUNT));
 /// ```
 #[inline]
@@ -30,10 +31,10 @@ pub fn known_sleepable() -> bool {
     cfg!(CONFIG_PREEMPT_COUNT) && !known_atomic()
 }
 
-/// Whether the caller may not sleep, for certain: it is in an interrupt, holds a spinlock or the RCU
-/// read lock, or has disabled preemption or interrupts.
+/// Returns true if the caller is known to be in atomic context: in an interrupt, under a spinlock
+/// or the RCU read lock, or with preemption or interrupts disabled.
 ///
-/// To fail rather than do something that sleeps.
+/// Use it to fail rather than call a function that sleeps.
 ///
 /// # Examples
 ///
@@ -48,15 +49,16 @@ pub fn known_sleepable() -> bool {
 /// ```
 #[inline]
 pub fn known_atomic() -> bool {
-    // SAFETY: Reads the state of this CPU and this thread.
+    // SAFETY: The helper only reads the state of this CPU and this thread.
     unsafe { bindings::kalloc_helper_is_atomic() }
 }
 
-/// Whether the caller may have memory at all, and give it back, be it with flags that do not sleep.
+/// Returns true if the caller may allocate and free memory, at least with flags that do not sleep.
 ///
-/// With `CONFIG_PREEMPT_RT` it may not while preemption or interrupts are disabled, nor in a hard
-/// interrupt: the allocators' own spinlocks sleep. Those that a driver holds do as well, and most
-/// interrupts are threads, so that memory can be had there. Without that option always.
+/// With `CONFIG_PREEMPT_RT`, the caller must not allocate in a hard interrupt, nor while preemption
+/// or interrupts are disabled, because the allocators' spinlocks sleep there. A driver's spinlocks
+/// sleep as well, and most interrupts are threads, so code in either may allocate. Without that
+/// option, the result is always true.
 ///
 /// # Examples
 ///
@@ -72,14 +74,16 @@ pub fn known_atomic() -> bool {
 /// ```
 #[inline]
 pub fn can_allocate() -> bool {
-    // SAFETY: Reads the state of this CPU and this thread.
+    // SAFETY: The helper only reads the state of this CPU and this thread.
     !cfg!(CONFIG_PREEMPT_RT) || unsafe { bindings::kalloc_helper_may_allocate() }
 }
 
-/// Whether vmalloc may be called, with flags that do not sleep: where memory may be had, but in no
-/// interrupt, be it a hard or a soft one, nor while either is disabled.
+/// Returns true if the caller may call vmalloc with flags that do not sleep.
+///
+/// The context must allow allocation. The caller must not be in a hard or soft interrupt, nor have
+/// either disabled.
 #[inline]
 pub(crate) fn can_vmalloc() -> bool {
-    // SAFETY: Reads the state of this CPU and this thread.
+    // SAFETY: The helper only reads the state of this CPU and this thread.
     unsafe { bindings::kalloc_helper_may_map() }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory that is freed where sleeping is allowed.
+//! Deferred frees: memory that a worker frees in process context.
 //!
-//! Unmapping sleeps, and freeing many pages takes long. But an owner may be dropped anywhere, also where
-//! interrupts are disabled, and freeing must not fail for want of memory. So the memory that is to go is itself the entry of a list, which the worker of
-//! [`reaper`] takes: soon, and at the latest when this module is unloaded. By then it has been
-//! counted as freed; its site and its module need not be there any more.
+//! Unmapping sleeps, and freeing many pages takes long. But an owner may be dropped in any context,
+//! and freeing must not fail because memory is short. The memory to be freed therefore holds its
+//! own list entry. The worker frees all entries soon afterwards, at the latest when this module is
+//! unloaded. The block is already counted as freed, so its site and its module may be gone by then.
 //!
 //! C header: [`include/linux/llist.h`](srctree/include/linux/llist.h)
 
@@ -19,17 +19,17 @@ use kernel::{
     types::Opaque, //
 };
 
-/// An entry of the list, in memory that nobody uses for anything else any more.
+/// An entry of the list, stored in the memory that it frees.
 #[repr(C)]
 pub(crate) struct Entry {
     link: bindings::llist_node,
     free: unsafe fn(NonNull<Entry>),
 }
 
-/// The list.
+/// The list of deferred frees: a `struct llist_head`.
 struct List(Opaque<bindings::llist_head>);
 
-// SAFETY: The list has no lock, but atomic operations.
+// SAFETY: The list needs no lock: `llist` functions access it by atomic operations.
 unsafe impl Sync for List {}
 
 static LIST: List = List(Opaque::zeroed());
@@ -40,19 +40,20 @@ static WORK: StaticWork = StaticWork::new(free_all);
 ///
 /// # Safety
 ///
-/// Must be called once, before any other function here.
+/// The caller must call this once, before any other function of this module.
 pub(crate) unsafe fn init() {
-    // SAFETY: By the requirement of this function, this is the first use of the item.
+    // SAFETY: By the requirement that this function is called once and first, the item is not in
+    // use.
     unsafe { WORK.init() };
 }
 
-/// Waits for the worker, and frees what it left.
+/// Cancels the worker, and frees the remaining entries.
 pub(crate) fn exit() {
     WORK.cancel();
     free_all();
 }
 
-/// Has `free` called for `entry`, by the worker.
+/// Defers the free of `entry`: the worker calls `free` for it.
 ///
 /// # Context
 ///
@@ -60,11 +61,13 @@ pub(crate) fn exit() {
 ///
 /// # Safety
 ///
-/// - `entry` must be valid for writes, aligned, and used by nobody else until `free` is called.
+/// - `entry` must be valid for writes and aligned, and no other code may use it until `free` is
+///   called.
 /// - `free` must be a function of this crate's module that may be called for it in process context.
 #[inline(never)]
 pub(crate) unsafe fn push(entry: NonNull<Entry>, free: unsafe fn(NonNull<Entry>)) {
-    // SAFETY: By the requirements of this function. The list is static.
+    // SAFETY: `entry` is valid for writes, aligned and unused by the requirements of this function.
+    // The list is static.
     let first = unsafe {
         entry.write(Entry {
             link: bindings::llist_node {
@@ -79,7 +82,8 @@ pub(crate) unsafe fn push(entry: NonNull<Entry>, free: unsafe fn(NonNull<Entry>)
     }
 }
 
-/// Frees a vmalloc block by the worker, for the helper that frees them.
+/// Defers the free of a vmalloc block to the worker. The C helper that frees vmalloc blocks calls
+/// this.
 ///
 /// # Context
 ///
@@ -87,34 +91,39 @@ pub(crate) unsafe fn push(entry: NonNull<Entry>, free: unsafe fn(NonNull<Entry>)
 ///
 /// # Safety
 ///
-/// `ptr` must be a live vmalloc block of the size of an [`Entry`] at least, which is not used any
-/// more.
+/// - `ptr` must be a live vmalloc block of at least the size of an [`Entry`].
+/// - No code may use the block afterwards.
 #[no_mangle]
 unsafe extern "C" fn kalloc_vfree_deferred(ptr: NonNull<c_void>) {
-    // SAFETY: By the requirement of this function; a vmalloc block begins with a page, and was
-    // allocated with room for an entry.
+    // SAFETY: The block is live and no longer used, by the requirements of this function. A vmalloc
+    // block is page-aligned, and has room for an entry.
     unsafe { push(ptr.cast(), vfree_entry) };
 }
 
+/// Frees the vmalloc block that begins with `entry`.
+///
 /// # Safety
 ///
-/// The entry must be the start of a vmalloc block.
+/// - `entry` must be the start of a vmalloc block.
+/// - The entry must not be on the list, and no code may use the block afterwards.
 unsafe fn vfree_entry(entry: NonNull<Entry>) {
-    // SAFETY: By the requirement of this function; the block is not on the list any more.
+    // SAFETY: `entry` is the start of an unused vmalloc block that is no longer on the list, by the
+    // requirements of this function.
     unsafe { bindings::vfree(entry.as_ptr().cast()) };
 }
 
-/// Frees all that is on the list. May sleep, and lets others run after each entry.
+/// Frees all entries of the list. May sleep, and reschedules after each entry.
 fn free_all() {
     // SAFETY: The list is static.
     let mut next = unsafe { bindings::kalloc_helper_llist_del_all(LIST.0.get()) };
     while let Some(entry) = NonNull::new(next.cast::<Entry>()) {
-        // SAFETY: Entries are valid until freed, as those who push them see to.
+        // SAFETY: `push` requires entries to be valid until they are freed.
         let Entry { link, free } = unsafe { entry.read() };
         next = link.next;
-        // SAFETY: By the requirements of `push`; this is process context.
+        // SAFETY: `push` requires that `free` may be called for this entry in process context,
+        // which this is.
         unsafe { free(entry) };
-        // SAFETY: This is process context.
+        // SAFETY: The caller is in process context, where rescheduling is allowed.
         unsafe { bindings::kalloc_helper_cond_resched() };
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Errors of callbacks, as C and user space receive them.
+//! Errors of callbacks, as passed to C and to user space.
 //!
-//! An [`Error`] holds any number from 1 to 4095. C code acts on some of them: it repeats the call, takes
-//! the request for one that is in progress, or restarts the system call. [`Failure`] holds only numbers
-//! that C passes on to user space. Each callback of this crate returns one.
+//! An [`Error`] holds any number from 1 to 4095. C code acts on some of them: it repeats the call,
+//! assumes that the request is in progress, or restarts the system call. [`Failure`] holds only
+//! numbers that C passes on to user space. Each callback of this crate returns one.
 //!
 //! | a callback's error | [`Failure`] |
 //! |---|---|
@@ -13,12 +13,13 @@
 //! | `ERESTARTSYS`, `ERESTARTNOINTR`, `ERESTARTNOHAND`, `ERESTART_RESTARTBLOCK` | `ERESTARTSYS` if a signal is pending, else `EINTR` |
 //! | any other: `EIOCBQUEUED`, `ENOIOCTLCMD`, `EPROBE_DEFER` … | `EIO` |
 //!
-//! The list: `EPERM`, `ENOENT`, `ESRCH`, `EINTR`, `EIO`, `ENXIO`, `E2BIG`, `EBADF`, `ENOMEM`, `EACCES`,
-//! `EFAULT`, `EBUSY`, `EEXIST`, `ENODEV`, `EINVAL`, `ENOTTY`, `EFBIG`, `ENOSPC`, `EROFS`, `EPIPE`, `EDOM`,
-//! `ERANGE`, `ENAMETOOLONG`, `ENODATA`, `EPROTO`, `EBADMSG`, `EOVERFLOW`, `EILSEQ`, `EMSGSIZE`, `EOPNOTSUPP`,
-//! `ENOBUFS`, `ETIMEDOUT`, `EALREADY`, `ESTALE`, `EREMOTEIO`, `EDQUOT`, `ENOMEDIUM`, `ECANCELED`.
+//! The list: `EPERM`, `ENOENT`, `ESRCH`, `EINTR`, `EIO`, `ENXIO`, `E2BIG`, `EBADF`, `ENOMEM`,
+//! `EACCES`, `EFAULT`, `EBUSY`, `EEXIST`, `ENODEV`, `EINVAL`, `ENOTTY`, `EFBIG`, `ENOSPC`, `EROFS`,
+//! `EPIPE`, `EDOM`, `ERANGE`, `ENAMETOOLONG`, `ENODATA`, `EPROTO`, `EBADMSG`, `EOVERFLOW`,
+//! `EILSEQ`, `EMSGSIZE`, `EOPNOTSUPP`, `ENOBUFS`, `ETIMEDOUT`, `EALREADY`, `ESTALE`, `EREMOTEIO`,
+//! `EDQUOT`, `ENOMEDIUM`, `ECANCELED`.
 //!
-//! The soundness page lists each place where a callback's result reaches C.
+//! The page about the C boundary lists each place where a callback's result reaches C.
 //!
 //! C header: [`include/linux/errno.h`](srctree/include/linux/errno.h)
 
@@ -40,7 +41,7 @@ use kernel::{
 /// assert_eq!(Failure::from(ENODEV), ENODEV.into());
 /// // seq_file repeats a call that returns EAGAIN.
 /// assert_eq!(Failure::from(EAGAIN), EBUSY.into());
-/// // The VFS takes a request that returns this for one in progress.
+/// // The VFS assumes that a request with this result is in progress.
 /// assert_eq!(Failure::from(EIOCBQUEUED), EIO.into());
 /// ```
 ///
@@ -67,7 +68,7 @@ use kernel::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Failure(u32);
 
-/// Numbers that C passes on. The module's documentation lists them, too.
+/// Numbers that C passes on. The module's documentation lists them as well.
 const NUMBERS: &[u32] = &[
     bindings::EPERM,
     bindings::ENOENT,
@@ -110,10 +111,10 @@ const NUMBERS: &[u32] = &[
 ];
 
 impl Failure {
-    /// Returns the value that C gets: the number, negative.
+    /// Returns the negative error number, for C.
     ///
-    /// `ERESTARTSYS` is for the return to user space, which handles the pending signal. Without one the
-    /// number itself would reach the program, so it becomes `EINTR`.
+    /// The return to user space handles the pending signal for `ERESTARTSYS`. Without a pending
+    /// signal, the number itself would reach the program, so it becomes `EINTR`.
     pub(crate) fn to_errno(self) -> c_int {
         let number = match self.0 {
             bindings::ERESTARTSYS if !kernel::current!().signal_pending() => bindings::EINTR,
@@ -126,7 +127,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        // INVARIANT: Each arm has a number of the list, or `ERESTARTSYS`.
+        // INVARIANT: Each arm yields a number of `NUMBERS`, or `ERESTARTSYS`.
         Failure(match error.to_errno().unsigned_abs() {
             number if NUMBERS.contains(&number) => number,
             bindings::EAGAIN => bindings::EBUSY,

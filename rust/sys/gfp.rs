@@ -2,9 +2,9 @@
 
 //! Get-free-page flags.
 //!
-//! [`Gfp`] is the C `gfp_t`. Every call of this crate that allocates takes `impl Into<Gfp>`, so
-//! that the flags of the kernel's prelude (`GFP_KERNEL`, `GFP_ATOMIC | __GFP_ZERO`, …) and the
-//! additional ones of this module can be given alike:
+//! [`Gfp`] is the C `gfp_t`. Every allocating function of this crate takes `impl Into<Gfp>`. It
+//! accepts the flags of the kernel's prelude (`GFP_KERNEL`, `GFP_ATOMIC | __GFP_ZERO`, …) and the
+//! additional ones of this module:
 //!
 //! ```
 //! use kalloc::{Gfp, Order, Pages};
@@ -35,7 +35,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// Flags that say how an allocation may be served: the C `gfp_t`.
+/// Allocation flags: the C `gfp_t`.
 ///
 /// # Examples
 ///
@@ -44,12 +44,12 @@ use kernel::{
 ///
 /// let flags = Gfp::KERNEL | Gfp::NORETRY | Gfp::NOWARN;
 /// assert!(flags.may_sleep() && flags.contains(Gfp::NOWARN));
-/// // Those of the kernel's prelude are the same flags.
+/// // The flags of the kernel's prelude convert to the same values.
 /// assert_eq!(Gfp::from(GFP_KERNEL | __GFP_NOWARN) | Gfp::NORETRY, flags);
 ///
-/// // Where sleeping is not allowed:
+/// // For atomic context:
 /// assert!(!Gfp::ATOMIC.may_sleep() && !Gfp::NOWAIT.may_sleep());
-/// // In the way of the block layer, and of a file system:
+/// // For the block layer and for a file system:
 /// assert!(Gfp::KERNEL.contains(Gfp::NOFS) && Gfp::NOFS.contains(Gfp::NOIO));
 /// // Charged to the caller's memory cgroup:
 /// assert_eq!(Gfp::KERNEL | Gfp::ACCOUNT, Gfp::KERNEL_ACCOUNT);
@@ -61,35 +61,35 @@ use kernel::{
 pub struct Gfp(bindings::gfp_t);
 
 impl Gfp {
-    /// The usual choice in process context. May sleep.
+    /// The usual flags in process context. May sleep.
     pub const KERNEL: Gfp = Gfp(bindings::GFP_KERNEL);
-    /// As [`Gfp::KERNEL`], charged to the caller's memory cgroup. May sleep.
+    /// [`Gfp::KERNEL`], charged to the caller's memory cgroup. May sleep.
     pub const KERNEL_ACCOUNT: Gfp = Gfp(bindings::GFP_KERNEL_ACCOUNT);
-    /// Never sleeps and may use emergency reserves: for interrupts and under spinlocks.
+    /// For interrupts and spinlocks: never sleeps and may use emergency reserves.
     pub const ATOMIC: Gfp = Gfp(bindings::GFP_ATOMIC);
-    /// Never sleeps, uses no reserves, fails easily and silently.
+    /// Never sleeps, uses no reserves, fails early and does not log the failure.
     pub const NOWAIT: Gfp = Gfp(bindings::GFP_NOWAIT);
     /// May sleep, but starts no I/O.
     pub const NOIO: Gfp = Gfp(bindings::GFP_NOIO);
     /// May sleep, but calls into no file system.
     pub const NOFS: Gfp = Gfp(bindings::GFP_NOFS);
 
-    /// The memory comes zeroed.
+    /// Zeroes the memory.
     pub const ZERO: Gfp = Gfp(bindings::__GFP_ZERO);
-    /// A failure is not reported in the kernel log.
+    /// Does not log a failure.
     pub const NOWARN: Gfp = Gfp(bindings::__GFP_NOWARN);
-    /// Gives up early rather than invoke the OOM killer.
+    /// Fails early: does not invoke the OOM killer.
     pub const NORETRY: Gfp = Gfp(bindings::__GFP_NORETRY);
     /// Tries harder than usual, but may still fail.
     pub const RETRY_MAYFAIL: Gfp = Gfp(bindings::__GFP_RETRY_MAYFAIL);
-    /// Charged to the caller's memory cgroup.
+    /// Charges the memory to the caller's memory cgroup.
     pub const ACCOUNT: Gfp = Gfp(bindings::__GFP_ACCOUNT);
-    /// Only memory of the given node will do.
+    /// Allocates from the given node only.
     pub const THISNODE: Gfp = Gfp(bindings::__GFP_THISNODE);
-    /// Page blocks: memory below 4 GiB.
+    /// Allocates pages below 4 GiB only.
     pub const DMA32: Gfp = Gfp(bindings::__GFP_DMA32);
 
-    /// A compound page. Asked for by the types that hold one.
+    /// Allocates a compound page. The types that own one set this flag.
     pub(crate) const COMP: Gfp = Gfp(bindings::__GFP_COMP);
 
     const NONE: Gfp = Gfp(0);
@@ -98,23 +98,24 @@ impl Gfp {
     const HIGH: Gfp = Gfp(bindings::__GFP_HIGH);
     const KSWAPD_RECLAIM: Gfp = Gfp(bindings::__GFP_KSWAPD_RECLAIM);
 
-    /// Returns whether all flags of `other` are set.
+    /// Returns true if all flags of `other` are set.
     #[inline]
     pub const fn contains(self, other: Gfp) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Returns whether an allocation with these flags may sleep.
+    /// Returns true if an allocation with these flags may sleep.
     #[inline]
     pub const fn may_sleep(self) -> bool {
         self.0 & bindings::__GFP_DIRECT_RECLAIM != 0
     }
 
-    /// Returns the flags, if an allocation with them is allowed here: for code that does not know who
-    /// calls it, and would rather fail than sleep where it must not.
+    /// Returns the flags if an allocation with them is allowed in the current context.
     ///
-    /// The calls that always sleep ask by themselves. Those that are made of few instructions do not:
-    /// there it is asked for, and paid for, where it is needed.
+    /// Use it in code that must fail rather than sleep in an unknown context.
+    ///
+    /// Functions that always sleep check the context themselves. Fast paths do not: the caller
+    /// checks with this function where the context is unknown.
     ///
     /// ```
     /// use kalloc::{Gfp, Order, Pages};
@@ -135,8 +136,8 @@ impl Gfp {
     ///
     /// # Errors
     ///
-    /// [`EAGAIN`] if they may sleep, and that is known not to be allowed here; or if no flags are, as
-    /// [`context::can_allocate`] says.
+    /// [`EAGAIN`] if the flags allow sleeping in a context known to be atomic, or if
+    /// [`context::can_allocate`] returns false.
     #[inline]
     pub fn checked_for_context(self) -> Result<Gfp> {
         if self.may_sleep() && context::known_atomic() || !context::can_allocate() {
@@ -145,22 +146,26 @@ impl Gfp {
         Ok(self)
     }
 
-    /// The flags without those that ask the slab allocator or a direct-map block for memory it
-    /// cannot have: the C functions strip them too, but with a stack dump in the log.
+    /// Returns the flags without `__GFP_HIGHMEM` and `__GFP_DMA32`, which neither the slab
+    /// allocator nor a direct-map block can satisfy. The C functions also clear them, but log a
+    /// stack trace.
     #[inline]
     pub(crate) const fn without_zone(self) -> Gfp {
         Gfp(self.0 & !(bindings::__GFP_HIGHMEM | bindings::__GFP_DMA32))
     }
 
-    /// Returns whether reclaim for these flags may start I/O and call into file systems
+    /// Returns true if reclaim for these flags may start I/O and call into file systems
     /// (`gfp_has_io_fs()`).
     #[inline]
     pub(crate) const fn has_io_fs(self) -> bool {
         self.contains(Gfp::IO_FS)
     }
 
-    /// Returns the flags for a large block that another allocator can replace: a failure is neither
-    /// reported nor, unless they say [`Gfp::RETRY_MAYFAIL`], waited for (`kmalloc_gfp_adjust()`).
+    /// Returns the flags for a large block that another allocator can replace
+    /// (`kmalloc_gfp_adjust()`).
+    ///
+    /// A failure is not logged. The allocation does not wait for reclaim, unless
+    /// [`Gfp::RETRY_MAYFAIL`] is set.
     #[inline]
     pub(crate) const fn replaceable(self) -> Gfp {
         let mut unwanted = bindings::__GFP_NOFAIL;
@@ -170,14 +175,16 @@ impl Gfp {
         Gfp(self.0 & !unwanted | Gfp::NOWARN.0)
     }
 
-    /// The flags without `__GFP_ZERO`, for memory that comes with something in it.
+    /// Returns the flags without `__GFP_ZERO`, for memory that the caller initializes itself.
     #[inline]
     pub(crate) const fn without_zero(self) -> Gfp {
         Gfp(self.0 & !bindings::__GFP_ZERO)
     }
 
-    /// The flags for memory that the allocation needs beside its own: how it is reclaimed, charged and
-    /// reported if there is none. The zone, the node and the contents are not that memory's.
+    /// Returns the flags for an internal allocation that a call with these flags needs.
+    ///
+    /// They keep the reclaim, retry, warning and accounting flags, and clear the zone, the node and
+    /// `__GFP_ZERO`.
     #[inline]
     pub(crate) const fn nested(self) -> Gfp {
         let reclaim = bindings::GFP_KERNEL | bindings::__GFP_HIGH;
@@ -185,7 +192,7 @@ impl Gfp {
         Gfp(self.0 & (reclaim | retry | bindings::__GFP_NOWARN | bindings::__GFP_ACCOUNT))
     }
 
-    /// The flags with which the allocator fails rather than invoke the OOM killer.
+    /// Returns the flags with which the allocator fails rather than invoke the OOM killer.
     #[inline]
     pub(crate) const fn without_oom_killer(self) -> Gfp {
         if self.contains(Gfp::NORETRY) {
@@ -195,7 +202,7 @@ impl Gfp {
         }
     }
 
-    /// The flags with at most one zone: the kernel has no answer to two.
+    /// Returns the flags with at most one zone: the kernel does not support two.
     #[inline]
     pub(crate) const fn with_one_zone(self) -> Gfp {
         if self.0 & bindings::__GFP_DMA32 != 0 {
@@ -205,13 +212,14 @@ impl Gfp {
         }
     }
 
-    /// The flags without `__GFP_HIGHMEM`, for memory that is used through its direct mapping.
+    /// Returns the flags without `__GFP_HIGHMEM`, for memory that is accessed through the direct
+    /// map.
     #[inline]
     pub(crate) const fn without_highmem(self) -> Gfp {
         Gfp(self.0 & !bindings::__GFP_HIGHMEM)
     }
 
-    /// The C value.
+    /// Returns the C value.
     #[inline]
     pub(crate) const fn as_raw(self) -> bindings::gfp_t {
         self.0
@@ -239,10 +247,9 @@ impl core::ops::BitOr<Gfp> for Flags {
 impl From<Flags> for Gfp {
     /// Converts the kernel crate's flags.
     ///
-    /// [`Flags`] keeps its value to itself, but says whether it contains other flags. The seven
-    /// public constants and the operators on them can make no finer distinction than the groups
-    /// of bits that are asked for here, so none is lost. With flags known at compile time, as
-    /// they nearly always are, the whole folds into a constant.
+    /// [`Flags`] does not expose its value, but its `contains` method tests for other flags. The
+    /// seven public constants and their operators cannot distinguish finer groups of bits than
+    /// those tested here, so no bit is lost. Flags known at compile time fold into a constant.
     #[inline(always)]
     fn from(flags: Flags) -> Gfp {
         use flags::*;
@@ -264,10 +271,10 @@ impl From<Flags> for Gfp {
     }
 }
 
-/// Flags that never sleep, as a type.
+/// Flags that do not allow sleeping, as a type.
 ///
-/// A function that takes its flags as `Nonblocking`, because it holds a lock or is called in
-/// interrupts, cannot be given others:
+/// A function that holds a lock or runs in interrupts can take its flags as `Nonblocking`. Other
+/// flags then do not compile:
 ///
 /// ```
 /// use kalloc::{sys::gfp::Nonblocking, KVec};
@@ -276,7 +283,7 @@ impl From<Flags> for Gfp {
 ///     Queues: kmalloc([u64]), "doc_nonblocking";
 /// }
 ///
-/// /// To be called with the queue's spinlock held.
+/// /// Inserts `node`. The caller must hold the queue's spinlock.
 /// fn insert(queue: &mut KVec<u64, Queues>, node: u64, gfp: Nonblocking) -> Result {
 ///     Ok(queue.push(node, gfp.into())?)
 /// }
@@ -290,22 +297,22 @@ impl From<Flags> for Gfp {
 ///
 /// # Invariants
 ///
-/// The flags do not allow to sleep.
+/// The flags do not allow sleeping.
 #[derive(Clone, Copy)]
 pub struct Nonblocking(Flags);
 
 impl Nonblocking {
-    /// May use emergency reserves (`GFP_ATOMIC`).
-    // INVARIANT: It does not sleep.
+    /// Allows emergency reserves (`GFP_ATOMIC`).
+    // INVARIANT: `GFP_ATOMIC` does not allow sleeping.
     pub const ATOMIC: Nonblocking = Nonblocking(GFP_ATOMIC);
-    /// Uses no reserves, fails easily and silently (`GFP_NOWAIT`).
-    // INVARIANT: It does not sleep.
+    /// Uses no reserves, fails early and does not log the failure (`GFP_NOWAIT`).
+    // INVARIANT: `GFP_NOWAIT` does not allow sleeping.
     pub const NOWAIT: Nonblocking = Nonblocking(GFP_NOWAIT);
 
-    /// The same, for memory that comes zeroed.
+    /// Returns the flags for zeroed memory.
     #[inline]
     pub fn zeroed(self) -> Nonblocking {
-        // INVARIANT: Whether it sleeps does not depend on that.
+        // INVARIANT: `__GFP_ZERO` does not allow sleeping.
         Nonblocking(self.0 | __GFP_ZERO)
     }
 }

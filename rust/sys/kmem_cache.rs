@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The C side of slab caches: creating and destroying them, and what the allocator says of one.
+//! Slab caches of sites (`struct kmem_cache`): creation, destruction and geometry.
 //!
-//! A site has at most one cache at a time. Whoever drops its owner may be in atomic context, where
-//! a cache cannot be destroyed: it is only marked, and destroyed by the next one to look, at the
-//! latest when the site's module goes (see [`registry`](crate::accounting::registry)).
+//! A site has at most one cache at a time. Its owner may be dropped in atomic context, where a
+//! cache cannot be destroyed. The drop therefore only marks the cache. The next scan destroys it,
+//! at the latest when the site's module is unloaded (see
+//! [`registry`](crate::accounting::registry)).
 
 pub(crate) mod delayed;
 
@@ -34,13 +35,13 @@ use kernel::{
     str::CString, //
 };
 
-/// A site's slab cache.
+/// The slab cache of a site (`struct kmem_cache`).
 ///
 /// # Invariants
 ///
-/// `cache` is NULL or a live cache. It changes only under the mutex of the list of sites, and
-/// becomes NULL only when no object of the cache is live and nobody can allocate from it: when its
-/// owner is `orphaned`, or its module's code no longer runs.
+/// `cache` is NULL or a live cache, and changes only under the mutex of the list of sites. It
+/// becomes NULL only when no object of the cache is live and no code can allocate from it. Then the
+/// owner is dropped (`orphaned`), or the code of its module no longer runs.
 pub(crate) struct CacheSlot {
     cache: AtomicPtr<bindings::kmem_cache>,
     orphaned: AtomicBool,
@@ -48,24 +49,25 @@ pub(crate) struct CacheSlot {
     geometry: [AtomicU32; 3],
 }
 
-/// What a new cache is to be.
+/// Parameters of a new cache (`struct kmem_cache_args`).
 pub(crate) struct Spec {
     pub(crate) size: u32,
     pub(crate) align: u32,
     pub(crate) flags: bindings::slab_flags_t,
-    /// 0 if the kernel is to choose.
+    /// The capacity of the sheaves; 0 lets the kernel choose.
     pub(crate) sheaf_capacity: u32,
     /// The bytes of an object that may be copied to and from user space.
     pub(crate) usercopy: Range<u32>,
-    /// What makes an object of the memory that it is given.
+    /// The function that initializes an object in its memory.
     pub(crate) constructor: Option<unsafe extern "C" fn(*mut c_void)>,
-    /// Where in a free object the allocator may keep a pointer, if not behind what is constructed.
+    /// The offset of the free pointer in a free object. Without one, the free pointer of a
+    /// constructed object follows the object.
     pub(crate) free_pointer: Option<u32>,
 }
 
 impl CacheSlot {
     pub(crate) const fn new() -> Self {
-        // INVARIANT: No cache.
+        // INVARIANT: `cache` is NULL.
         CacheSlot {
             cache: AtomicPtr::new(ptr::null_mut()),
             orphaned: AtomicBool::new(false),
@@ -73,26 +75,27 @@ impl CacheSlot {
         }
     }
 
-    /// The geometry of the cache, or of the one there was last.
+    /// Returns the geometry of the cache, or of the site's last cache.
     pub(crate) fn geometry(&self) -> [u32; 3] {
         self.geometry.each_ref().map(|g| g.load(Ordering::Relaxed))
     }
 
-    /// Creates the cache `name`, of whose objects `live` returns the number.
+    /// Creates the cache `name`. `live` returns the number of its live objects.
     ///
-    /// To be called with the list of sites locked.
+    /// The caller must hold the lock of the list of sites.
     ///
     /// # Safety
     ///
     /// - `spec.size` must be from 1 to `KMALLOC_MAX_SIZE`, and `spec.align` a power of two.
-    /// - `spec.constructor` must be a function of the site's module, for memory of that size and
-    ///   alignment; it may be called in any context.
-    /// - `spec.free_pointer` must be the offset of a word that fits into the object, and that nobody
-    ///   uses while the object is free; without a constructor there must be none.
+    /// - `spec.constructor` must be a function of the site's module for memory of that size and
+    ///   alignment, callable in any context.
+    /// - `spec.free_pointer` must be the offset of a word inside the object that no code uses while
+    ///   the object is free.
+    /// - `spec.free_pointer` must be `None` without a constructor.
     ///
     /// # Errors
     ///
-    /// As [`KmemCache::new`](crate::KmemCache::new).
+    /// The errors of [`KmemCache::new`](crate::KmemCache::new).
     pub(crate) unsafe fn open(
         &self,
         name: &str,
@@ -103,39 +106,42 @@ impl CacheSlot {
         if !self.cache.load(Ordering::Relaxed).is_null() {
             return Err(EEXIST);
         }
-        // The kernel keeps a copy of the name.
+        // The kernel copies the name.
         let name = CString::try_from_fmt(fmt!("{name}"))?;
-        // SAFETY: By the requirements of this function.
+        // SAFETY: `spec` has a valid size, alignment, constructor and free pointer, by the
+        // requirements of this function.
         let cache = unsafe { create(&name, spec)? };
-        // SAFETY: Just created.
+        // SAFETY: `create` has returned a live cache.
         let geometry = unsafe { geometry(cache.as_ptr()) };
         for (to, from) in self.geometry.iter().zip(geometry) {
             to.store(from, Ordering::Relaxed);
         }
-        // INVARIANT: Live, and the list is locked.
+        // INVARIANT: The cache is live, and the caller holds the lock of the list.
         self.orphaned.store(false, Ordering::Relaxed);
         self.cache.store(cache.as_ptr(), Ordering::Relaxed);
         Ok(cache)
     }
 
-    /// Marks the cache as without an owner: nobody allocates from it any more.
+    /// Marks the cache as orphaned: no code allocates from it any more.
     pub(crate) fn orphan(&self) {
         self.orphaned.store(true, Ordering::Release);
     }
 
-    /// Whether the cache has no owner, and goes with its last object. To be asked after an object has
-    /// been freed and counted, when the cache may be gone.
+    /// Returns true if the cache has no owner, and is destroyed with its last object.
+    ///
+    /// The caller must have freed and counted an object. The cache may already be destroyed.
     #[inline]
     pub(crate) fn is_orphaned(&self) -> bool {
-        // Pairs with the fence in `reap`: of the last object's free, and the mark, either this sees
-        // the latter, or that the former.
+        // This fence pairs with the one in `reap`. The freeing CPU counts the free, then reads
+        // `orphaned`; the dropping CPU sets `orphaned`, then reads the live count. At least one of
+        // the two observes the other's write.
         fence(Ordering::SeqCst);
         self.orphaned.load(Ordering::Relaxed)
     }
 
-    /// Destroys the cache, if it has lost its owner and has no objects.
+    /// Destroys the cache if it is orphaned and has no live objects.
     ///
-    /// To be called with the list of sites locked.
+    /// The caller must hold the lock of the list of sites.
     pub(crate) fn reap(&self, live: impl Fn() -> u64) {
         if self.orphaned.load(Ordering::Acquire) {
             fence(Ordering::SeqCst);
@@ -143,34 +149,37 @@ impl CacheSlot {
         }
     }
 
-    /// Destroys the cache, if there is one and it has no objects.
+    /// Destroys the cache if it exists and has no live objects.
     ///
-    /// To be called with the list of sites locked, when nobody can allocate from the cache.
+    /// The caller must hold the lock of the list of sites. No code may be able to allocate from the
+    /// cache.
     pub(crate) fn close(&self, live: impl Fn() -> u64) {
         let cache = self.cache.load(Ordering::Relaxed);
         if cache.is_null() || live() != 0 {
             return;
         }
-        // Pairs with the fence before an object is counted as freed: the object is in the cache by now, or
-        // on this list.
+        // This fence pairs with the one before an object's free is counted. Each object of the sum
+        // is therefore back in the cache, or on the list of deferred frees.
         fence(Ordering::Acquire);
         delayed::free_all();
         self.cache.store(ptr::null_mut(), Ordering::Relaxed);
         self.orphaned.store(false, Ordering::Relaxed);
-        // SAFETY: By the invariants, the cache is live; it has no objects.
+        // SAFETY: By the type invariants, the cache is live. It has no live objects.
         unsafe { bindings::kmem_cache_destroy(cache) };
     }
 }
 
-/// Takes an object's memory out of a cache; NULL if there is none.
+/// Allocates an object's memory from a cache. Returns NULL on failure.
 ///
 /// # Safety
 ///
-/// `cache` must be a live cache. If it has a constructor, the flags must not ask for zeroes.
+/// - `cache` must be a live cache.
+/// - If it has a constructor, `gfp` must not contain `__GFP_ZERO`.
 #[inline(always)]
 pub(crate) unsafe fn alloc(cache: NonNull<bindings::kmem_cache>, gfp: Gfp) -> *mut c_void {
-    // SAFETY: By the requirements of this function. The kernel's own profiler needs the call to be
-    // made in C.
+    // SAFETY: The cache is live, and the flags suit it, by the requirements of this function. The
+    // kernel's allocation profiling attributes the allocation to a call site in C, so a C helper
+    // makes the call.
     unsafe {
         if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
             bindings::kalloc_helper_kmem_cache_alloc(cache.as_ptr(), gfp.as_raw())
@@ -180,54 +189,56 @@ pub(crate) unsafe fn alloc(cache: NonNull<bindings::kmem_cache>, gfp: Gfp) -> *m
     }
 }
 
-/// Creates a cache, once it is certain that C does not complain.
+/// Creates a cache after checks that prevent every warning of the C function.
 ///
 /// # Safety
 ///
-/// As for [`CacheSlot::open`].
+/// The requirements of [`CacheSlot::open`] apply.
 ///
 /// # Errors
 ///
-/// As [`KmemCache::new`](crate::KmemCache::new).
+/// The errors of [`KmemCache::new`](crate::KmemCache::new).
 unsafe fn create(name: &CStr, spec: Spec) -> Result<NonNull<bindings::kmem_cache>> {
-    // sysfs would make a directory that no path leads to; debugfs refuses to.
+    // sysfs would create an unreachable directory; debugfs would fail.
     if matches!(name.to_bytes(), b"." | b"..") {
         return Err(EINVAL);
     }
-    // The kernel would create it, and take the other one's name from sysfs.
+    // The kernel would create the cache, and the sysfs entry of the other cache would lose its
+    // name.
     // SAFETY: The name is a C string.
     if unsafe { bindings::kalloc_helper_slab_name_taken(name.as_char_ptr()) } {
         return Err(EEXIST);
     }
-    // SAFETY: By the requirements of this function.
+    // SAFETY: `spec` is valid by the requirements of this function.
     if !unsafe { fits(name, &spec)? } {
         return Err(EINVAL);
     }
-    // SAFETY: By the requirements of this function.
+    // SAFETY: `spec` is valid by the requirements of this function, and an object fits into a slab.
     unsafe { create_unchecked(name, &spec) }
 }
 
-/// Returns whether an object fits into the largest slab, with all that this kernel keeps with it: red
-/// zones, poison, traces, the notes of KASAN, a pointer behind the object.
+/// Returns true if an object and its debug metadata fit into the largest slab. The metadata are red
+/// zones, poison, traces, KASAN's metadata and a free pointer behind the object.
 ///
-/// What that is depends on the name, too (`slab_debug=`), and the kernel computes it only for a
-/// cache that it creates. So a cache of smaller objects is created first, and taken down again.
+/// Their size also depends on the name (`slab_debug=`), and the kernel computes it only for a cache
+/// that it creates. This function therefore creates a cache of smaller objects, and destroys it
+/// again.
 ///
 /// # Safety
 ///
-/// As for [`CacheSlot::open`].
+/// The requirements of [`CacheSlot::open`] apply.
 ///
 /// # Errors
 ///
-/// [`ENOMEM`] if there is no memory for that cache.
+/// [`ENOMEM`] if the smaller cache cannot be allocated.
 unsafe fn fits(name: &CStr, spec: &Spec) -> Result<bool> {
-    // Below, there is room for a page of metadata and twice the alignment, which is at most the size, or
-    // a page.
+    // Objects up to this size leave room for a page of metadata and for twice the alignment. The
+    // alignment is at most the size or a page.
     const ALWAYS: u32 = bindings::KMALLOC_MAX_SIZE / 4;
     // CAST: A page has fewer than 2^32 bytes.
     const PAGE: u32 = PAGE_SIZE as u32;
-    // KASAN makes no difference between sizes from 64 KiB on. No power of two is near, where C might
-    // leave out what is for debugging (`slab_debug=O`).
+    // KASAN treats all sizes from 64 KiB on alike. The size is not close to a power of two, where C
+    // may leave out debug metadata (`slab_debug=O`).
     const SMALLER: u32 = 48 * PAGE;
     const { assert!(SMALLER + PAGE < ALWAYS) };
 
@@ -235,14 +246,15 @@ unsafe fn fits(name: &CStr, spec: &Spec) -> Result<bool> {
         return Ok(true);
     }
     let smaller = Spec {
-        // What C rounds up, it rounds up alike.
+        // The remainder of a page is equal, so C rounds both sizes up by the same amount.
         size: SMALLER + spec.size % PAGE,
         align: 1,
         usercopy: 0..0,
         ..*spec
     };
-    // SAFETY: The requirements of this function hold for a cache of smaller objects as well: a
-    // constructor is never called, as nothing is allocated.
+    // SAFETY: The requirements of this function also hold for a cache of smaller objects. The
+    // constructor is never called, because nothing is allocated. The cache is live until it is
+    // destroyed, without objects.
     let needs = unsafe {
         let cache = create_unchecked(name, &smaller)?.as_ptr();
         let needs = bindings::kalloc_helper_slab_needs(cache, spec.size, spec.align);
@@ -256,13 +268,13 @@ unsafe fn fits(name: &CStr, spec: &Spec) -> Result<bool> {
 ///
 /// # Safety
 ///
-/// As for [`CacheSlot::open`].
+/// The requirements of [`CacheSlot::open`] apply.
 ///
 /// # Errors
 ///
-/// [`ENOMEM`] if there is no memory, or another reason the kernel gives, and prints.
+/// [`ENOMEM`] if there is no memory, or any other error of the kernel, which logs it.
 unsafe fn create_unchecked(name: &CStr, spec: &Spec) -> Result<NonNull<bindings::kmem_cache>> {
-    // A kernel may have more of them.
+    // Some kernels have further fields; zero is their default.
     let mut args: bindings::kmem_cache_args = pin_init::zeroed();
     args.align = spec.align;
     args.useroffset = spec.usercopy.start;
@@ -271,22 +283,22 @@ unsafe fn create_unchecked(name: &CStr, spec: &Spec) -> Result<NonNull<bindings:
     args.use_freeptr_offset = spec.free_pointer.is_some();
     args.ctor = spec.constructor;
     args.sheaf_capacity = spec.sheaf_capacity;
-    // Merged with another cache, this one would have no row in slabinfo.
+    // A merged cache would have no row in slabinfo.
     let flags = spec.flags | bindings::SLAB_NO_MERGE;
-    // SAFETY: The name is that of a site, and so good for a cache; the rest is by the requirements of
-    // this function.
+    // SAFETY: The name of a site is a valid name of a cache. The size, the alignment, the
+    // constructor and the free pointer are valid by the requirements of this function.
     let cache = from_err_ptr(unsafe {
         bindings::__kmem_cache_create_args(name.as_char_ptr(), spec.size, &mut args, flags)
     })?;
     NonNull::new(cache).ok_or(ENOMEM)
 }
 
-/// Returns a cache's bytes per object, objects per slab, and pages per slab, as
-/// `/proc/slabinfo` has them.
+/// Returns a cache's bytes per object, objects per slab, and pages per slab, as `/proc/slabinfo`
+/// shows them.
 ///
 /// # Safety
 ///
-/// `cache` must be NULL, for which there is no geometry, or a live cache.
+/// `cache` must be a live cache, or NULL, for which all numbers are 0.
 pub(crate) unsafe fn geometry(cache: *mut bindings::kmem_cache) -> [u32; 3] {
     let mut geometry = [0; 3];
     if cache.is_null() {
@@ -295,8 +307,8 @@ pub(crate) unsafe fn geometry(cache: *mut bindings::kmem_cache) -> [u32; 3] {
     // SAFETY: The cache is live, and `geometry` has room for the three numbers.
     unsafe { bindings::kalloc_helper_slab_shape(cache, geometry.as_mut_ptr()) };
     if geometry[0] == 0 {
-        // Built without the allocator's internal header: the object size is known all the same,
-        // the rest is as if a slab were a page.
+        // The module was built without the allocator's internal header. The object size is known
+        // nevertheless; the other numbers assume that a slab is one page.
         // SAFETY: The cache is live.
         let size = unsafe { bindings::kmem_cache_size(cache) }.next_multiple_of(8);
         // CAST: A page has fewer than 2^32 bytes.

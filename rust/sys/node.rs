@@ -10,8 +10,9 @@ use kernel::{
     ffi::c_int, //
 };
 
-/// Returns the C node id of `node`; none if the machine has no such node, for which C would follow a
-/// pointer that is not there.
+/// Returns the C node id of `node`, or `None` if the machine has no such node.
+///
+/// For a missing node, C would follow an invalid pointer.
 #[inline]
 pub(crate) fn node_id(node: NumaNode) -> Option<c_int> {
     if node == NumaNode::NO_NODE {
@@ -20,13 +21,15 @@ pub(crate) fn node_id(node: NumaNode) -> Option<c_int> {
     named_node_id(node)
 }
 
-/// [`NumaNode`] keeps its id to itself, but can be compared.
+/// Returns the id of a node other than `NO_NODE`.
+///
+/// [`NumaNode`] does not expose its id, but implements comparison.
 #[cold]
 fn named_node_id(node: NumaNode) -> Option<c_int> {
     (0..)
         .map_while(|id| Some((id, NumaNode::new(id).ok()?)))
         .find(|&(_, candidate)| candidate == node)
         .map(|(id, _)| id)
-        // SAFETY: The id is below MAX_NUMNODES, as `NumaNode::new` has seen to.
+        // SAFETY: `NumaNode::new` accepts only ids below MAX_NUMNODES.
         .filter(|&id| unsafe { bindings::kalloc_helper_node_online(id) })
 }

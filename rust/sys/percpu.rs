@@ -2,9 +2,9 @@
 
 //! Per-CPU memory: a value for every CPU.
 //!
-//! [`PerCpu<T>`] has a `T` for each CPU that the machine can have. Each CPU uses its own, so that its
-//! cache line stays where it is; whoever wants to know the whole looks at all of them. [`Counter`] is
-//! the most frequent case.
+//! [`PerCpu<T>`] has a `T` for each possible CPU. Each CPU uses its own instance, so that no cache
+//! line moves between CPUs. Readers combine the instances of all CPUs. [`Counter`] is the most
+//! frequent case.
 //!
 //! ```
 //! use kalloc::sys::percpu::{Counter, PerCpu};
@@ -37,16 +37,17 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! [`PerCpu::new`] moves each value to its CPU, and so takes values up to 2 KiB. Larger ones, up to 32 KiB,
-//! are initialized in place, by [`PerCpu::pin_init`] or [`PerCpu::zeroed`].
+//! [`PerCpu::new`] moves each value to its CPU, and is limited to values of 2 KiB.
+//! [`PerCpu::pin_init`] and [`PerCpu::zeroed`] initialize larger values, up to 32 KiB, in place.
 //!
-//! A CPU's value is not that CPU's alone: others read it, and an interrupt may come in between. It is
-//! therefore only ever shared, and must be [`Sync`]: atomics will do, a `Cell` does not compile.
+//! The instance of a CPU is not exclusive to it: other CPUs read it, and interrupts may access it.
+//! It is therefore only shared, and `T` must be [`Sync`]: an atomic compiles, a `Cell` does not.
 //!
 //! # Context
 //!
-//! Allocating may sleep unless the flags say otherwise. With `CONFIG_PREEMPT_RT`, it is done and dropped where
-//! [memory may be had](crate::sys::context::can_allocate). All else may be done anywhere.
+//! Allocation may sleep unless the flags forbid it. With `CONFIG_PREEMPT_RT`, allocating and
+//! dropping require a context that [allows allocation](crate::sys::context::can_allocate). All
+//! other functions may be called in any context.
 //!
 //! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
 
@@ -67,10 +68,10 @@ use kernel::{
     prelude::*, //
 };
 
-/// The largest value (`PCPU_MIN_UNIT_SIZE`).
+/// The size limit of a value (`PCPU_MIN_UNIT_SIZE`).
 const MAX_SIZE: usize = 32 << 10;
 
-/// A `T` for every possible CPU.
+/// A `T` for every possible CPU, allocated by `alloc_percpu()`.
 ///
 /// # Examples
 ///
@@ -83,7 +84,7 @@ const MAX_SIZE: usize = 32 << 10;
 /// let all = longest.iter().map(|(_, longest)| longest.load(Relaxed));
 /// assert_eq!(all.max(), Some(7));
 ///
-/// // The same.
+/// // The same, zeroed.
 /// let longest = PerCpu::<u64>::zeroed(GFP_KERNEL)?;
 /// assert!(longest.iter().all(|(_, &longest)| longest == 0));
 /// # Ok::<(), Error>(())
@@ -91,20 +92,23 @@ const MAX_SIZE: usize = 32 << 10;
 ///
 /// # Invariants
 ///
-/// The pointer is a per-CPU pointer from `alloc_percpu()` for a `T`, which no other value has. Every
-/// possible CPU's instance is a valid `T`, which is pinned: it never moves, and is dropped where it is.
+/// The pointer is a per-CPU pointer from `alloc_percpu()` for a `T`, which this value owns
+/// exclusively. Every possible CPU's instance is a valid and pinned `T`: it never moves, and is
+/// dropped in place.
 pub struct PerCpu<T: Sync>(NonNull<T>);
 
-// SAFETY: The memory belongs to no thread; it owns `T`s.
+// SAFETY: Per-CPU memory is not bound to a thread, and the `T`s may be sent by `T: Send`.
 unsafe impl<T: Sync + Send> Send for PerCpu<T> {}
-// SAFETY: A shared reference gives out shared references to `T`s, to any thread.
+// SAFETY: A shared reference gives out only shared references to `T`s, which `T: Sync` allows in
+// any thread.
 unsafe impl<T: Sync> Sync for PerCpu<T> {}
 
 impl<T: Sync> PerCpu<T> {
-    /// Allocates a `T` for every possible CPU and moves the value there that `init` returns.
+    /// Allocates a `T` for every possible CPU, and moves the value that `init` returns into each
+    /// instance.
     ///
-    /// The value is on the stack meanwhile. A `T` of more than 2 KiB does not compile here:
-    /// [`pin_init`](Self::pin_init) and [`zeroed`](Self::zeroed) take up to 32 KiB.
+    /// The value is on the stack during the move. A `T` of more than 2 KiB does not compile here:
+    /// [`pin_init`](Self::pin_init) and [`zeroed`](Self::zeroed) support up to 32 KiB.
     ///
     /// # Context
     ///
@@ -112,7 +116,8 @@ impl<T: Sync> PerCpu<T> {
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if there is no memory, or where sleeping is known not to be allowed.
+    /// [`AllocError`] if there is no memory, if `gfp` allows sleeping in a context known to be
+    /// atomic, or if the context does not [allow allocation](crate::sys::context::can_allocate).
     pub fn new(gfp: impl Into<Gfp>, mut init: impl FnMut(CpuId) -> T) -> Result<Self, AllocError> {
         const { in_place::assert_movable::<T>() };
         let initialized = Self::init_each(Self::alloc(gfp.into())?, |cpu, at| {
@@ -123,8 +128,8 @@ impl<T: Sync> PerCpu<T> {
         initialized.map_err(|never| match never {})
     }
 
-    /// Allocates a `T` for every possible CPU and initializes each in place, where it stays, by the
-    /// initializer that `init` returns.
+    /// Allocates a `T` for every possible CPU, and initializes each in place with the initializer
+    /// that `init` returns.
     ///
     /// # Context
     ///
@@ -132,8 +137,10 @@ impl<T: Sync> PerCpu<T> {
     ///
     /// # Errors
     ///
-    /// - [`ENOMEM`] if there is no memory, or where sleeping is known not to be allowed.
-    /// - The initializer's. The values of other CPUs are dropped and the memory is freed.
+    /// - [`ENOMEM`] if there is no memory, if `gfp` allows sleeping in a context known to be
+    ///   atomic, or if the context does not [allow allocation](crate::sys::context::can_allocate).
+    /// - The error of the initializer. The values of other CPUs are dropped and the memory is
+    ///   freed.
     ///
     /// # Examples
     ///
@@ -144,7 +151,7 @@ impl<T: Sync> PerCpu<T> {
     ///     sync::SpinLock, //
     /// };
     ///
-    /// /// A trace of each CPU: 16 KiB, as large as the whole kernel stack.
+    /// /// A trace buffer of each CPU: 16 KiB, as large as the whole kernel stack.
     /// #[pin_data]
     /// struct Trace {
     ///     #[pin]
@@ -167,21 +174,21 @@ impl<T: Sync> PerCpu<T> {
         Error: From<E>,
     {
         Self::init_each(Self::alloc(gfp.into())?, |cpu, at| {
-            // SAFETY: `init_each` passes memory for a `T`, which stays there, and which nothing reads
-            // after an error.
+            // SAFETY: `init_each` passes memory for a `T`. The value does not move, and nothing
+            // reads it after an error.
             unsafe { in_place::raw_try_init(at, init(cpu))? };
             Ok(())
         })
     }
 
-    /// Has `init` initialize the instance of every possible CPU, in memory from `alloc`. Frees all of it
+    /// Calls `init` for the instance of every possible CPU, in memory from `alloc`. Frees all of it
     /// after an error.
     fn init_each<E>(
         percpu: NonNull<T>,
         mut init: impl FnMut(CpuId, *mut T) -> Result<(), E>,
     ) -> Result<Self, E> {
         for cpu in possible_cpus() {
-            // Possible CPUs have ids.
+            // Every possible CPU has an id.
             let Some(id) = CpuId::from_i32(cpu) else {
                 continue;
             };
@@ -192,8 +199,8 @@ impl<T: Sync> PerCpu<T> {
                 return Err(error);
             }
         }
-        // INVARIANT: The per-CPU pointer is from `alloc_percpu()`, and `init` has initialized every instance,
-        // none of which has moved.
+        // INVARIANT: The per-CPU pointer is from `alloc_percpu()`, and `init` has initialized every
+        // instance, none of which has moved.
         Ok(PerCpu(percpu))
     }
 
@@ -201,13 +208,13 @@ impl<T: Sync> PerCpu<T> {
     ///
     /// # Safety
     ///
-    /// - `percpu` must be from `alloc`, and nothing may use it afterwards.
-    /// - The instances of `cpus`, which are possible, must be valid.
+    /// - `percpu` must be from `alloc`, and no code may use it afterwards.
+    /// - `cpus` must be possible CPUs, and their instances must be valid.
     unsafe fn free(percpu: NonNull<T>, cpus: impl Iterator<Item = i32>) {
         if core::mem::needs_drop::<T>() {
             for cpu in cpus {
-                // SAFETY: The CPU is possible and its instance is valid, by the requirements of this
-                // function. Each is dropped once.
+                // SAFETY: The CPU is possible and its instance is valid, by the requirements of
+                // this function. Each is dropped once.
                 unsafe { instance(percpu.as_ptr(), cpu).drop_in_place() };
             }
         }
@@ -223,19 +230,19 @@ impl<T: Sync> PerCpu<T> {
     ///
     /// # Errors
     ///
-    /// As [`PerCpu::new`].
+    /// The errors of [`PerCpu::new`].
     pub fn zeroed(gfp: impl Into<Gfp>) -> Result<Self, AllocError>
     where
         T: Zeroable,
     {
-        // INVARIANT: The memory comes zeroed.
+        // INVARIANT: The memory is zeroed, which is a valid `T` by `T: Zeroable`.
         Self::alloc(gfp.into()).map(PerCpu)
     }
 
     /// Allocates zeroed memory.
     fn alloc(gfp: Gfp) -> Result<NonNull<T>, AllocError> {
         const {
-            assert!(size_of::<T>() > 0, "a value for each CPU has a size");
+            assert!(size_of::<T>() > 0, "a per-CPU value must not be zero-sized");
             assert!(
                 size_of::<T>() <= MAX_SIZE,
                 "too large for a value for each CPU"
@@ -245,38 +252,42 @@ impl<T: Sync> PerCpu<T> {
         if gfp.may_sleep() && context::known_atomic() || !context::can_allocate() {
             return Err(AllocError);
         }
-        // SAFETY: The size is not 0, and both are within the limits of the per-CPU allocator.
+        // SAFETY: The size is not 0. The size and the alignment are within the limits of the
+        // per-CPU allocator.
         let percpu = unsafe {
             bindings::kalloc_helper_alloc_percpu(size_of::<T>(), align_of::<T>(), gfp.as_raw())
         };
         NonNull::new(percpu.cast()).ok_or(AllocError)
     }
 
-    /// Calls `f` with this CPU's `T`. The CPU stays the same meanwhile: `f` is not preempted, and must
-    /// not sleep; with `CONFIG_PREEMPT_RT` it must not take spinlocks either, nor
+    /// Calls `f` with this CPU's `T`.
+    ///
+    /// Preemption is disabled during the call, so the CPU stays the same and `f` must not sleep.
+    /// With `CONFIG_PREEMPT_RT`, `f` must not take spinlocks or
     /// [allocate](crate::sys::context::can_allocate).
     #[inline]
     pub fn this<R>(&self, f: impl FnOnce(&T) -> R) -> R {
-        // SAFETY: Enabled again below; there is no unwinding in between.
+        // SAFETY: Preemption is enabled again below; there is no unwinding in between.
         unsafe { bindings::kalloc_helper_preempt_disable() };
-        // SAFETY: By the invariants.
+        // SAFETY: By the type invariants, this CPU's instance is a valid `T`. Preemption is
+        // disabled.
         let result = f(unsafe { &*bindings::kalloc_helper_this_cpu_ptr(self.percpu_ptr()).cast() });
-        // SAFETY: Disabled above.
+        // SAFETY: Preemption was disabled above.
         unsafe { bindings::kalloc_helper_preempt_enable() };
         result
     }
 
-    /// All `T`s, each with the CPU it belongs to, whether that is online or not.
+    /// Returns an iterator over the `T`s of all possible CPUs, online or not.
     pub fn iter(&self) -> impl Iterator<Item = (CpuId, &T)> {
         possible_cpus().filter_map(|cpu| {
-            // SAFETY: The CPU is possible; the instance is valid by the invariants.
+            // SAFETY: The CPU is possible. By the type invariants, its instance is a valid `T`.
             Some((CpuId::from_i32(cpu)?, unsafe {
                 &*instance(self.as_ptr(), cpu)
             }))
         })
     }
 
-    /// The per-CPU pointer: an address only relative to a CPU's per-CPU base.
+    /// Returns the per-CPU pointer, which is valid only relative to the base of a CPU.
     pub(crate) fn as_ptr(&self) -> *mut T {
         self.0.as_ptr()
     }
@@ -289,15 +300,15 @@ impl<T: Sync> PerCpu<T> {
 
 impl<T: Sync> Drop for PerCpu<T> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants, every possible CPU's instance is valid, and the area is from
-        // `alloc_percpu()` and not used again.
+        // SAFETY: By the type invariants, every possible CPU's instance is valid, and the memory is
+        // from `alloc_percpu()`. No code uses it afterwards.
         unsafe { Self::free(self.0, possible_cpus()) };
     }
 }
 
-/// A number that every CPU adds to without regard to the others: one instruction, on x86_64.
+/// A counter to which every CPU adds independently, by one instruction on x86_64.
 ///
-/// Elsewhere it is C's `this_cpu_add()`. It holds 64 bits, and wraps after that.
+/// Other architectures use C's `this_cpu_add()`. The counter has 64 bits, and wraps.
 ///
 /// # Examples
 ///
@@ -313,7 +324,7 @@ impl<T: Sync> Drop for PerCpu<T> {
 pub struct Counter(PerCpu<u64>);
 
 impl Counter {
-    /// Allocates a counter of nothing.
+    /// Allocates a counter that is 0.
     ///
     /// # Context
     ///
@@ -321,7 +332,7 @@ impl Counter {
     ///
     /// # Errors
     ///
-    /// As [`PerCpu::new`].
+    /// The errors of [`PerCpu::new`].
     pub fn new(gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
         PerCpu::zeroed(gfp).map(Counter)
     }
@@ -329,23 +340,24 @@ impl Counter {
     /// Adds 1.
     #[inline]
     pub fn inc(&self) {
-        // SAFETY: The per-CPU pointer is of a `u64`, which is valid while `self` is borrowed; nothing else
-        // writes it, and there are no references to it.
+        // SAFETY: The per-CPU pointer is of a `u64` that is valid while `self` is borrowed. Only
+        // this type writes the instances, and there are no references to them.
         unsafe { this_cpu_inc::<_, 0>(self.0.as_ptr()) };
     }
 
     /// Adds `n`.
     #[inline]
     pub fn add(&self, n: u64) {
-        // SAFETY: As for `inc`.
+        // SAFETY: The per-CPU pointer is of a `u64` that is valid while `self` is borrowed. Only
+        // this type writes the instances, and there are no references to them.
         unsafe { this_cpu_add::<_, 0>(self.0.as_ptr(), n) };
     }
 
-    /// What was added, on all CPUs. While others add, some of that is in it, and some is not.
+    /// Returns the sum over all CPUs. It includes an arbitrary part of concurrent additions.
     pub fn sum(&self) -> u64 {
         possible_cpus()
-            // SAFETY: The CPU is possible. Its instance is valid and aligned; its CPU may be writing
-            // it: the read is volatile, and an aligned word is not torn.
+            // SAFETY: The CPU is possible. Its instance is valid and aligned. Its CPU may be
+            // writing it: the read is volatile, and an aligned word is not torn.
             .map(|cpu| unsafe { instance(self.0.as_ptr(), cpu).read_volatile() })
             .fold(0, u64::wrapping_add)
     }
@@ -358,22 +370,23 @@ impl Counter {
 /// - `percpu` must be a per-CPU pointer.
 /// - `cpu` must be a possible CPU.
 pub(crate) unsafe fn instance<T>(percpu: *mut T, cpu: i32) -> *mut T {
-    // SAFETY: By the requirements of this function.
+    // SAFETY: `percpu` is a per-CPU pointer and `cpu` is possible, by the requirements of this
+    // function.
     unsafe { bindings::kalloc_helper_per_cpu_ptr(percpu.cast(), cpu).cast() }
 }
 
 /// Adds `n` to this CPU's instance of the `u64` at `OFFSET` bytes into the per-CPU variable
-/// `percpu`, in one step that neither preemption nor an interrupt can split: `this_cpu_add()`.
+/// `percpu` (`this_cpu_add()`). Neither preemption nor an interrupt can split the addition.
 ///
 /// # Safety
 ///
-/// There must be a `u64` at that offset that is only ever written by this function, and `percpu`
-/// must be valid.
+/// - `percpu` must be a valid per-CPU pointer, with a `u64` at that offset.
+/// - Only the functions of this family may write that `u64`.
 #[inline(always)]
 pub(crate) unsafe fn this_cpu_add<T, const OFFSET: usize>(percpu: *mut T, n: u64) {
     #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
-    // SAFETY: On x86_64, GS addresses this CPU's instance of a per-CPU variable. The memory is valid by the
-    // requirements of this function.
+    // SAFETY: On x86_64, GS addresses this CPU's instance of a per-CPU variable. The memory is
+    // valid by the requirements of this function.
     unsafe {
         core::arch::asm!(
             "add qword ptr gs:[{percpu} + {offset}], {n}",
@@ -384,21 +397,22 @@ pub(crate) unsafe fn this_cpu_add<T, const OFFSET: usize>(percpu: *mut T, n: u64
         )
     };
     #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
-    // SAFETY: By the requirements of this function.
+    // SAFETY: The per-CPU pointer and the offset are valid by the requirements of this function.
     unsafe {
         bindings::kalloc_helper_this_cpu_add(percpu.wrapping_byte_add(OFFSET).cast(), n)
     };
 }
 
-/// Adds 1, likewise: `this_cpu_inc()`, which needs no register for the number.
+/// Adds 1 in the same way (`this_cpu_inc()`), without a register for the number.
 ///
 /// # Safety
 ///
-/// As for [`this_cpu_add`].
+/// The requirements of [`this_cpu_add`] apply.
 #[inline(always)]
 pub(crate) unsafe fn this_cpu_inc<T, const OFFSET: usize>(percpu: *mut T) {
     #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
-    // SAFETY: As in `this_cpu_add`.
+    // SAFETY: On x86_64, GS addresses this CPU's instance of a per-CPU variable. The memory is
+    // valid by the requirements of this function.
     unsafe {
         core::arch::asm!(
             "inc qword ptr gs:[{percpu} + {offset}]",
@@ -408,21 +422,22 @@ pub(crate) unsafe fn this_cpu_inc<T, const OFFSET: usize>(percpu: *mut T) {
         )
     };
     #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
-    // SAFETY: By the requirements of this function.
+    // SAFETY: The per-CPU pointer and the offset are valid by the requirements of this function.
     unsafe {
         this_cpu_add::<T, OFFSET>(percpu, 1)
     };
 }
 
-/// Adds 1 to the `nth` `u64` from `OFFSET` on, likewise.
+/// Adds 1 in the same way to the `nth` `u64` from `OFFSET` on.
 ///
 /// # Safety
 ///
-/// As for [`this_cpu_add`], for that `u64`.
+/// The requirements of [`this_cpu_add`] apply, for that `u64`.
 #[inline(always)]
 pub(crate) unsafe fn this_cpu_inc_nth<T, const OFFSET: usize>(percpu: *mut T, nth: usize) {
     #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
-    // SAFETY: As in `this_cpu_add`.
+    // SAFETY: On x86_64, GS addresses this CPU's instance of a per-CPU variable. The memory is
+    // valid by the requirements of this function.
     unsafe {
         core::arch::asm!(
             "inc qword ptr gs:[{percpu} + {nth} * 8 + {offset}]",
@@ -433,15 +448,15 @@ pub(crate) unsafe fn this_cpu_inc_nth<T, const OFFSET: usize>(percpu: *mut T, nt
         )
     };
     #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
-    // SAFETY: By the requirements of this function.
+    // SAFETY: The per-CPU pointer and the index are valid by the requirements of this function.
     unsafe {
         this_cpu_inc::<u64, OFFSET>(percpu.cast::<u64>().wrapping_add(nth))
     };
 }
 
-/// Iterates over the possible CPUs: `for_each_possible_cpu()`.
+/// Returns an iterator over the possible CPUs (`for_each_possible_cpu()`).
 pub(crate) fn possible_cpus() -> impl Iterator<Item = i32> {
-    // SAFETY: Both read what is fixed since boot.
+    // SAFETY: Both helpers read values that do not change after boot.
     let (nr, next) = unsafe {
         (
             bindings::kalloc_helper_nr_cpu_ids(),

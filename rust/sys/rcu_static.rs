@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the callbacks of a driver share.
+//! Data that the callbacks of a driver share.
 //!
-//! Some callbacks are given nothing to find their driver's data by: `open` of a misc device, a handler
-//! that is called by name. Data that is there as long as the module is, in a `static`, would need a
-//! lock that is initialised by hand, and nobody drops it. A [`RcuStatic`] is a place for it that is there
-//! from the beginning, and is filled and emptied by the module:
+//! Some callbacks receive no driver-data pointer, for example `open` of a misc device, or a handler
+//! that is called by name. A plain `static` would need a lock that is initialized by hand, and its
+//! value would never be dropped. A [`RcuStatic`] is a static cell that exists from the start. The
+//! module publishes a value in it and takes the value back:
 //!
 //! ```
 //! use kalloc::sys::rcu_static::{RcuStatic, RcuStaticGuard};
@@ -18,11 +18,11 @@
 //! static STORE: RcuStatic<Store> = RcuStatic::new();
 //!
 //! struct Driver {
-//!     // The device first: what stands below goes after it.
+//!     // The device must come first: fields are dropped in the order of their declaration.
 //!     _store: RcuStaticGuard<Store>,
 //! }
 //!
-//! /// What the device's `open` does.
+//! /// Implements the device's `open`.
 //! fn open() -> Result<Arc<Store>> {
 //!     STORE.get().ok_or(ENODEV)
 //! }
@@ -59,7 +59,7 @@ use kernel::{
     types::ForeignOwnable, //
 };
 
-/// A place for an `Arc<T>`, empty at first.
+/// A static cell for an `Arc<T>`, initially empty.
 ///
 /// # Examples
 ///
@@ -73,7 +73,7 @@ use kernel::{
 /// let published = LIMIT.publish(Arc::new(7, GFP_KERNEL)?)?;
 /// let limit = LIMIT.get().ok_or(ENODEV)?;
 ///
-/// // Who has it keeps it.
+/// // A clone keeps the value alive.
 /// drop(published);
 /// assert!(LIMIT.get().is_none());
 /// assert_eq!(*limit, 7);
@@ -82,22 +82,22 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// The pointer is NULL, or a reference to a `T` (by [`Arc::into_foreign`]). Who takes it out waits for
-/// a grace period of RCU before dropping the reference.
+/// The pointer is NULL, or a reference to a `T` (from [`Arc::into_foreign`]). After taking a
+/// reference out, the taker waits for an RCU grace period before dropping the reference.
 pub struct RcuStatic<T: Send + Sync + 'static>(AtomicPtr<c_void>, PhantomData<Arc<T>>);
 
-// SAFETY: The reference is to something that threads may share.
+// SAFETY: `T: Send + Sync` makes `Arc<T>` shareable between threads.
 unsafe impl<T: Send + Sync> Sync for RcuStatic<T> {}
 
 impl<T: Send + Sync> RcuStatic<T> {
-    /// An empty place.
+    /// Creates an empty cell.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
-        // INVARIANT: NULL.
+        // INVARIANT: The pointer is NULL.
         RcuStatic(AtomicPtr::new(ptr::null_mut()), PhantomData)
     }
 
-    /// Returns what is there.
+    /// Returns the published value, or `None` if there is none.
     ///
     /// # Context
     ///
@@ -105,26 +105,27 @@ impl<T: Send + Sync> RcuStatic<T> {
     pub fn get(&self) -> Option<Arc<T>> {
         let _reading = rcu::read_lock();
         let there = self.0.load(Ordering::Acquire);
-        // SAFETY: By the invariants, a reference, which is not dropped before this one ends reading.
+        // SAFETY: By the type invariants, the pointer is a reference from `Arc::into_foreign`. It
+        // is not dropped before this RCU read-side critical section ends.
         (!there.is_null()).then(|| unsafe { <Arc<T>>::borrow(there) }.into())
     }
 
-    /// Puts `value` there until the result is dropped.
+    /// Publishes `value` until the returned guard is dropped.
     ///
     /// # Errors
     ///
-    /// [`EBUSY`] if something is there.
+    /// [`EBUSY`] if a value is already published.
     pub fn publish(&'static self, value: Arc<T>) -> Result<RcuStaticGuard<T>> {
         let new = value.into_foreign();
-        // INVARIANT: A reference.
+        // INVARIANT: `new` is a reference from `Arc::into_foreign`.
         match self
             .0
             .compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Relaxed)
         {
-            // INVARIANT: Just put there.
+            // INVARIANT: The exchange has published `new`, and only this guard takes it out.
             Ok(_) => Ok(RcuStaticGuard(self)),
             Err(_) => {
-                // SAFETY: Just made of an `Arc`, and put nowhere.
+                // SAFETY: `new` is from `into_foreign` above, and was not published.
                 drop(unsafe { <Arc<T>>::from_foreign(new) });
                 Err(EBUSY)
             }
@@ -132,12 +133,12 @@ impl<T: Send + Sync> RcuStatic<T> {
     }
 }
 
-/// Keeps what is in a [`RcuStatic`] there.
+/// Guard that keeps a value published in a [`RcuStatic`].
 ///
 /// # Context
 ///
-/// Dropped where it may sleep, until nobody is in the middle of [`RcuStatic::get`]. Where that is known not to be
-/// allowed, what was published is leaked, with a line in the log: nobody finds it any more.
+/// Dropping waits for an RCU grace period and may therefore sleep. In a context known to be atomic,
+/// the value is unpublished but leaked, and a warning is logged.
 ///
 /// # Examples
 ///
@@ -147,7 +148,7 @@ impl<T: Send + Sync> RcuStatic<T> {
 ///
 /// static LIMIT: RcuStatic<u64> = RcuStatic::new();
 ///
-/// /// The module: what it publishes goes with it.
+/// /// The module: the value is unpublished when it is dropped.
 /// struct Driver {
 ///     _limit: RcuStaticGuard<u64>,
 /// }
@@ -163,22 +164,23 @@ impl<T: Send + Sync> RcuStatic<T> {
 ///
 /// # Invariants
 ///
-/// Something is there, which nobody else takes out.
-#[must_use = "what was published is taken back when this is dropped"]
+/// The cell holds a reference, which only this guard takes out.
+#[must_use = "the value is unpublished when the guard is dropped"]
 pub struct RcuStaticGuard<T: Send + Sync + 'static>(&'static RcuStatic<T>);
 
 impl<T: Send + Sync> Drop for RcuStaticGuard<T> {
     fn drop(&mut self) {
-        // INVARIANT: NULL.
+        // INVARIANT: The pointer is NULL.
         let there = self.0 .0.swap(ptr::null_mut(), Ordering::AcqRel);
         if context::known_atomic() {
             pr_warn!("what was published is leaked: it was taken back where nothing may sleep\n");
             return;
         }
-        // SAFETY: The caller may sleep.
+        // SAFETY: The caller may sleep: a context known to be atomic has returned above, and the
+        // type's documentation requires one that may sleep.
         unsafe { bindings::synchronize_rcu() };
-        // SAFETY: By the invariants, a reference, which was there once. Nobody can find it any more, or
-        // reads it still.
+        // SAFETY: By the type invariants, the pointer is a reference from `Arc::into_foreign`. It
+        // is no longer published, and the grace period has ended all RCU readers that found it.
         drop(unsafe { <Arc<T>>::from_foreign(there) });
     }
 }

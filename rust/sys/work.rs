@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Static work items: one that runs when it is scheduled, and one that runs periodically.
+//! Static work items: one-shot and periodic.
 //!
-//! [`kernel::workqueue`] has no function that cancels a work item and waits for it, and no deferrable
-//! items. A module that is unloaded needs the first; a worker that wakes no idle CPU needs the second.
+//! [`kernel::workqueue`] has no function that cancels a work item and waits for it, and no
+//! deferrable items. Module unload needs the first; a worker that wakes no idle CPU needs the
+//! second.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
@@ -17,12 +18,12 @@ use kernel::types::Opaque;
 /// A work item (`struct work_struct`) that calls a function in process context.
 #[repr(C)]
 pub(crate) struct StaticWork {
-    // The first field, so that a pointer to the C item is a pointer to all.
+    // The first field, so that a pointer to the C item is a pointer to the `StaticWork`.
     item: Opaque<bindings::work_struct>,
     function: fn(),
 }
 
-// SAFETY: After `init`, only the workqueue touches the item, and does its own locking.
+// SAFETY: After `init`, only the workqueue code accesses the item, under its own locks.
 unsafe impl Sync for StaticWork {}
 
 impl StaticWork {
@@ -38,46 +39,54 @@ impl StaticWork {
     ///
     /// # Safety
     ///
-    /// Must be called once, before any other method.
+    /// The caller must call this once, before any other method.
     pub(crate) unsafe fn init(&'static self) {
-        // SAFETY: The item is static, and not in use yet.
+        // SAFETY: The item is static, and is not in use yet by the requirement of this function.
         unsafe { bindings::kalloc_helper_init_work(self.item.get(), Some(Self::run)) };
     }
 
-    /// Schedules the item, unless it is scheduled already. For any context but NMI.
+    /// Schedules the item, unless it is scheduled already.
+    ///
+    /// # Context
+    ///
+    /// Any but NMI.
     pub(crate) fn schedule(&'static self) {
-        // SAFETY: The module initializes the item before there is anything to schedule it for.
+        // SAFETY: The module's `init` initializes the item before any code schedules it.
         unsafe { bindings::kalloc_helper_schedule_work(self.item.get()) };
     }
 
     /// Cancels the item, and waits for the function to return.
     pub(crate) fn cancel(&'static self) {
-        // SAFETY: The item is initialized, as in `schedule`.
+        // SAFETY: The module's `init` initializes the item before any code cancels it.
         unsafe { bindings::cancel_work_sync(self.item.get()) };
     }
 
+    /// Calls the function of a [`StaticWork`].
+    ///
     /// # Safety
     ///
-    /// For the workqueue only, with the item of a `StaticWork`.
+    /// Only the workqueue may call this, with the item of a `StaticWork`.
     unsafe extern "C" fn run(item: *mut bindings::work_struct) {
-        // SAFETY: The item is the first field of a static.
+        // SAFETY: `item` is the first field of a static `StaticWork`, by the requirement of this
+        // function.
         let this = unsafe { &*item.cast::<Self>() };
         (this.function)();
     }
 }
 
-/// A deferrable work item (`struct delayed_work`) that calls a function periodically, and does not wake
-/// an idle CPU for it.
+/// A deferrable work item (`struct delayed_work`) that calls a function periodically without waking
+/// an idle CPU.
 #[repr(C)]
 pub(crate) struct PeriodicWork {
-    // The first field, which begins with the `struct work_struct`.
+    // The first field, which begins with a `struct work_struct`.
     item: Opaque<bindings::delayed_work>,
-    /// Milliseconds from one call to the next; 0 if there is none.
+    /// Milliseconds between two calls; 0 if the item is not periodic.
     period: AtomicU32,
     function: fn(),
 }
 
-// SAFETY: After `init`, only the workqueue touches the item, and does its own locking.
+// SAFETY: After `init`, only the workqueue code accesses the item, under its own locks. The other
+// fields are atomic or constant.
 unsafe impl Sync for PeriodicWork {}
 
 impl PeriodicWork {
@@ -94,13 +103,14 @@ impl PeriodicWork {
     ///
     /// # Safety
     ///
-    /// Must be called once, before any other method.
+    /// The caller must call this once, before any other method.
     pub(crate) unsafe fn init(&'static self) {
-        // SAFETY: The item is static, and not in use yet.
+        // SAFETY: The item is static, and is not in use yet by the requirement of this function.
         unsafe { bindings::kalloc_helper_init_deferrable_work(self.item.get(), Some(Self::run)) };
     }
 
-    /// Calls the function every `period` milliseconds from now on, or never if `period` is 0.
+    /// Calls the function every `period` milliseconds from now on. If `period` is 0, it is not
+    /// called.
     pub(crate) fn start(&'static self, period: u32) {
         self.period.store(period, Ordering::Relaxed);
         self.schedule();
@@ -109,22 +119,25 @@ impl PeriodicWork {
     fn schedule(&'static self) {
         let period = self.period.load(Ordering::Relaxed);
         if period != 0 {
-            // SAFETY: The item is initialized: nothing starts it before.
+            // SAFETY: The module's `init` initializes the item before any code starts it.
             unsafe { bindings::kalloc_helper_schedule_delayed_work(self.item.get(), period) };
         }
     }
 
-    /// Cancels the item for good, and waits for the function to return.
+    /// Cancels the item permanently, and waits for the function to return.
     pub(crate) fn cancel(&'static self) {
-        // SAFETY: The item is initialized, as in `schedule`.
+        // SAFETY: The module's `init` initializes the item before any code cancels it.
         unsafe { bindings::cancel_delayed_work_sync(self.item.get()) };
     }
 
+    /// Calls the function of a [`PeriodicWork`], and schedules the next call.
+    ///
     /// # Safety
     ///
-    /// For the workqueue only, with the item of a `PeriodicWork`.
+    /// Only the workqueue may call this, with the item of a `PeriodicWork`.
     unsafe extern "C" fn run(item: *mut bindings::work_struct) {
-        // SAFETY: The item is the first field of a static.
+        // SAFETY: `item` is the start of the first field of a static `PeriodicWork`, by the
+        // requirement of this function.
         let this: &'static Self = unsafe { &*item.cast::<Self>() };
         (this.function)();
         this.schedule();

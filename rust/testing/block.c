@@ -8,8 +8,9 @@
 unsigned long kalloc_test_pages_freed(void);
 
 /*
- * The pages that were freed since boot; 0 if the kernel does not count them. The array is too large
- * for the stack: concurrent callers get what one of them gets. For tests/kunit/context.rs.
+ * Returns the number of pages freed since boot, or 0 if the kernel does not
+ * count them. The array is too large for the stack; concurrent callers get the
+ * result of one of them. For tests/kunit/context.rs.
  */
 unsigned long kalloc_test_pages_freed(void)
 {
@@ -22,13 +23,16 @@ unsigned long kalloc_test_pages_freed(void)
 const void *kalloc_test_cache_of(const void *block);
 
 /*
- * Where a block is from, and how many bytes it takes, as its allocator has it. The tests compare
- * that with what the sites count.
+ * Origin and footprint of a block, as its allocator records them. The tests
+ * compare them with the counters of the sites.
  */
 
 size_t kalloc_test_footprint(const void *block, size_t size);
 
-/* The allocator's internal header has the slab of a block; without it there is no answer. */
+/*
+ * The allocator's internal header declares the slab of a block. Without it, the
+ * result is "unknown".
+ */
 #if __has_include("mm/slab.h")
 #include "mm/slab.h"
 
@@ -45,7 +49,7 @@ static size_t object_footprint(const void *object)
 
 	if (!is_kmalloc_cache(s))
 		return s->size;
-	/* KFENCE guards a block that ends where the request does. */
+	/* KFENCE places a guard page directly behind the requested bytes. */
 	return is_kfence_address(object) ? s->object_size : ksize(object);
 }
 #else
@@ -60,7 +64,10 @@ static size_t object_footprint(const void *object)
 }
 #endif
 
-/* All that is mapped up to the guard page: area->nr_pages, but modules have no find_vm_area(). */
+/*
+ * Counts the mapped pages up to the guard page. area->nr_pages has this number,
+ * but find_vm_area() is not exported to modules.
+ */
 static size_t area_footprint(const void *block)
 {
 	size_t bytes = 0;
@@ -71,9 +78,9 @@ static size_t area_footprint(const void *block)
 }
 
 /*
- * Of a compound page, its order. The page allocator does not know the size of other blocks while
- * they are live: either only the first page has a reference, or all have. The free pages have none
- * either.
+ * Returns the size of a compound page by its order. The page allocator does not
+ * record the size of other live blocks: either only the first page has a
+ * reference, or all pages have one. Free pages have no reference either.
  */
 static size_t pages_footprint(struct page *head, size_t size)
 {
@@ -91,8 +98,9 @@ static size_t pages_footprint(struct page *head, size_t size)
 }
 
 /*
- * Returns the bytes that a live block takes, of which `size` were requested; 0 if the kernel cannot
- * tell, or has no block of that size there.
+ * Returns the bytes that a live block takes, of which `size` were requested.
+ * Returns 0 if the kernel does not know them, or has no block of that size
+ * there.
  */
 size_t kalloc_test_footprint(const void *block, size_t size)
 {

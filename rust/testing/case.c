@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ends a KUnit case that needs what this kernel has not got: kunit_skip().
+ * Skips a KUnit case that needs a facility which this kernel lacks:
+ * kunit_skip().
  */
 
 #include <kunit/test-bug.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a test needs of KUnit: part of the KUnit module, and here because it declares a C function.
+//! The part of KUnit's interface that the kernel crate lacks, for the KUnit module. The module is
+//! in rust/ because it declares a C function.
 
 use kernel::{
     ffi::c_char,
@@ -8,15 +9,15 @@ use kernel::{
 };
 
 unsafe extern "C" {
-    /// The function of case.c. It does not return; but the kernel's objtool, which follows the code, knows
-    /// by name the functions that do not, and does not know this one.
+    /// Skips the current case and does not return. The declaration has a return: objtool has a
+    /// fixed list of functions that do not return, and this one is not on it.
     #[link_name = "kalloc_test_skip"]
     fn kunit_skip(reason: *const c_char);
 }
 
-/// Ends the case that runs as skipped, for this reason: a facility that this kernel has not got.
+/// Skips the current case for the given reason: this kernel lacks a facility.
 ///
-/// What the case has is not dropped, so it is to be called before there is anything.
+/// The values of the case are not dropped, so a case must call this first.
 macro_rules! skip {
     ($reason:literal) => {
         $crate::case::end($reason)
@@ -26,7 +27,7 @@ macro_rules! skip {
 pub(crate) use skip;
 
 pub(crate) fn end(reason: &'static CStr) {
-    // SAFETY: The text ends in a NUL and stays, and a case runs in a thread of KUnit's, which this ends.
-    // Nothing relies on what the thread owns being dropped.
+    // SAFETY: The text is NUL-terminated and static. A case runs in a thread of KUnit, which this
+    // call ends. Soundness does not depend on drops of the values that the thread owns.
     unsafe { kunit_skip(reason.as_char_ptr()) }
 }

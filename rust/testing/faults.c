@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Refuses the current thread its nth allocation from now on, or all of them: what
- * a process asks for with fail-nth and make-it-fail in /proc/self. For tests/kunit/fault.rs.
+ * Fault injection for the current thread: makes its nth allocation from now on
+ * fail, or all of them. A process does the same with fail-nth and make-it-fail
+ * in /proc/self. For tests/kunit/fault.rs.
  */
 
 #include <linux/debugfs.h>
@@ -9,10 +10,10 @@
 #include <linux/mmzone.h>
 #include <linux/sched.h>
 
-/* What a file in debugfs sets, which it keeps a pointer to. */
-static void *setting(const char *folder, const char *name)
+/* Returns the variable of a debugfs file, to which the file has a pointer. */
+static void *setting(const char *directory, const char *name)
 {
-	struct dentry *dir = debugfs_lookup(folder, NULL);
+	struct dentry *dir = debugfs_lookup(directory, NULL);
 	struct dentry *file = dir ? debugfs_lookup(name, dir) : NULL;
 	void *value = file ? d_inode(file)->i_private : NULL;
 
@@ -22,8 +23,9 @@ static void *setting(const char *folder, const char *name)
 }
 
 /*
- * Exempts no allocation, has all of a thread refused that asks for it, and keeps
- * the log free of it. Whether that could be done.
+ * Exempts no allocation from fault injection, applies it to all allocations of
+ * threads that request it, and disables its log messages. Returns true on
+ * success.
  */
 static bool expose(const char *injector)
 {
@@ -62,7 +64,9 @@ void kalloc_test_refuse(unsigned int nth)
 	WRITE_ONCE(current->fail_nth, nth);
 }
 
-/* How many allocations there are yet to come before the one that is refused; 0: it was. */
+/*
+ * Returns the number of allocations until the failing one; 0 if it has failed.
+ */
 unsigned int kalloc_test_pending(void);
 unsigned int kalloc_test_pending(void)
 {
@@ -76,8 +80,8 @@ void kalloc_test_refuse_all(bool all)
 }
 
 /*
- * Refuses slab objects only, and only to those who would not wait for them; or again what it did
- * before.
+ * Makes only slab allocations that do not wait fail, or restores the previous
+ * settings.
  */
 void kalloc_test_refuse_atomic(bool atomic);
 void kalloc_test_refuse_atomic(bool atomic)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a test needs of the kernel to have allocations refused: part of the KUnit module, and here because
-//! it declares C functions.
+//! Fault injection for the KUnit module. The module is in rust/ because it declares C functions.
 
 pub(crate) use self::refusals::*;
 
@@ -13,28 +12,29 @@ pub(crate) use self::refusals::*;
 mod refusals {
     use kernel::ffi::c_uint;
 
-    // The functions of faults.c. They are safe: what they read and write belongs to the current thread, or
-    // is a setting that any thread may read at any time.
+    // The functions of faults.c. They are safe: they read and write only data of the current
+    // thread, or settings that any thread may read at any time.
     unsafe extern "C" {
-        /// Makes refusals possible, and keeps the log free of them. Whether that could be done.
+        /// Enables fault injection, and disables its log messages. Returns true on success.
         #[link_name = "kalloc_test_expose"]
         pub(crate) safe fn expose() -> bool;
-        /// Refuses the current thread its nth allocation from now on; none, if 0.
+        /// Makes the nth allocation of the current thread from now on fail, or none if `nth` is 0.
         #[link_name = "kalloc_test_refuse"]
         pub(crate) safe fn refuse(nth: c_uint);
-        /// Refuses the current thread all of them from now on, or none.
+        /// Makes all allocations of the current thread fail from now on, or none.
         #[link_name = "kalloc_test_refuse_all"]
         pub(crate) safe fn refuse_all(all: bool);
-        /// Refuses the current thread slab objects that it would not wait for from now on, or none.
+        /// Makes the current thread's slab allocations that do not wait fail from now on, or none.
         #[link_name = "kalloc_test_refuse_atomic"]
         pub(crate) safe fn refuse_atomic(atomic: bool);
-        /// How many allocations there still are up to the one that is refused.
+        /// Returns the number of allocations until the failing one, inclusive.
         #[link_name = "kalloc_test_pending"]
         pub(crate) safe fn pending() -> c_uint;
     }
 }
 
-/// On a kernel that refuses nothing, [`expose`] says so, and the rest is not called.
+/// Functions for a kernel without fault injection: [`expose`] returns false, and the others are not
+/// called.
 #[cfg(not(all(
     CONFIG_FAILSLAB,
     CONFIG_FAIL_PAGE_ALLOC,

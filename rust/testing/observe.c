@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Facts about memory that only the kernel has, for tests: whether it is free, which cache it is
- * from, which flags an allocator was called with, and whether the kernel has warned.
+ * Facts about memory that only the kernel has, for tests: if it is free, its
+ * slab cache, the flags of an allocator call, and the kernel's warnings.
  */
 
 #include <linux/gfp.h>
@@ -15,7 +15,10 @@
 #include <linux/vmalloc.h>
 #include <trace/events/kmem.h>
 
-/* 1 if the memory at an address is free, 0 if allocated, -1 if this kernel keeps no record. */
+/*
+ * Returns 1 if the memory at an address is free, 0 if it is allocated, and -1
+ * if this kernel keeps no record.
+ */
 int kalloc_test_is_free(unsigned long addr);
 int kalloc_test_is_free(unsigned long addr)
 {
@@ -28,14 +31,19 @@ int kalloc_test_is_free(unsigned long addr)
 #endif
 }
 
-/* The number of references to the nth page from a block's first one. */
+/*
+ * Returns the number of references to the nth page from a block's first page.
+ */
 int kalloc_test_page_refs(const void *block, unsigned long nth);
 int kalloc_test_page_refs(const void *block, unsigned long nth)
 {
 	return page_ref_count(virt_to_page(block) + nth);
 }
 
-/* Whether the kernel has warned since it was booted: of sleeping in atomic context, too. */
+/*
+ * Returns true if the kernel has warned since boot, for example about sleeping
+ * in atomic context.
+ */
 bool kalloc_test_has_warned(void);
 bool kalloc_test_has_warned(void)
 {
@@ -43,8 +51,9 @@ bool kalloc_test_has_warned(void)
 }
 
 /*
- * Offset and size of the usercopy region of the cache that an object is from, and the offset of
- * the allocator's pointer in a free object. False if there is no internal header, which has them.
+ * Reads the offset and the size of the usercopy region of an object's cache,
+ * and the offset of the free pointer in a free object. Returns false without
+ * the allocator's internal header, which declares them.
  */
 bool kalloc_test_cache(const void *object, unsigned int facts[3]);
 
@@ -73,7 +82,10 @@ bool kalloc_test_cache(const void *object, unsigned int facts[3])
 }
 #endif
 
-/* The thread whose calls are recorded, how many there were, and all flags of them. */
+/*
+ * The thread whose calls are recorded, their number, and the union of their
+ * flags.
+ */
 static struct task_struct *watched;
 static unsigned int calls;
 static gfp_t flags;
@@ -117,7 +129,7 @@ static void probe_kfree(void *data, unsigned long site, const void *ptr)
 	}
 }
 
-/* That of pages is not exported, but in the kernel's list. */
+/* The tracepoint of pages is not exported, but is in the kernel's list. */
 static void find_page_alloc(struct tracepoint *tp, void *found)
 {
 	if (!strcmp(tp->name, "mm_page_alloc"))
@@ -133,7 +145,9 @@ static struct tracepoint *page_alloc(void)
 }
 #endif
 
-/* Starts to record the current thread's calls. Whether this kernel can. */
+/*
+ * Starts recording the current thread's calls. Returns true if this kernel can.
+ */
 bool kalloc_test_watch(void);
 bool kalloc_test_watch(void)
 {
@@ -157,7 +171,9 @@ no_cache_alloc:
 	return false;
 }
 
-/* Ends that. Returns the number of calls, negative if one asked for a zone. */
+/*
+ * Ends recording. Returns the number of calls, negated if one requested a zone.
+ */
 int kalloc_test_watched(void);
 int kalloc_test_watched(void)
 {
@@ -171,7 +187,10 @@ int kalloc_test_watched(void)
 	return flags & (__GFP_HIGHMEM | __GFP_DMA32) ? -(int)calls : (int)calls;
 }
 
-/* Calls a function when kfree() gets an address; NULL ends that. -EOPNOTSUPP: no tracepoints. */
+/*
+ * Calls a function when kfree() receives an address; NULL ends the wait.
+ * Returns -EOPNOTSUPP without tracepoints.
+ */
 int kalloc_test_await_free(const void *address, void (*function)(void));
 int kalloc_test_await_free(const void *address, void (*function)(void))
 {

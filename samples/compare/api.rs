@@ -40,31 +40,31 @@ use kernel::{
     prelude::*, //
 };
 
-/// An API, and what the probes want of it.
+/// An API, as the probes use it.
 pub(crate) trait Api {
-    /// Its name in the table.
+    /// The name of the API in the table.
     const NAME: &'static str;
 
-    /// A zeroed block: as many bytes as were asked for at least.
+    /// A zeroed block, of at least the requested size.
     type Block: DerefMut<Target = [u8]>;
 
-    /// Allocates a zeroed block for `size` bytes; none if there is none.
+    /// Allocates a zeroed block for `size` bytes. Returns `None` if the allocation fails.
     fn zeroed(size: usize, flags: Flags) -> Option<Self::Block>;
 
-    /// How many bytes the allocator has set aside for a block.
+    /// Returns the bytes that the allocator has reserved for a block.
     fn set_aside(block: &Self::Block) -> Result<usize>;
 
-    /// The largest block that there can be.
+    /// Returns the size of the largest possible block.
     fn limit() -> usize;
 
-    /// Where its blocks are counted.
+    /// Returns the site that counts the blocks.
     fn site() -> &'static Site;
 
-    /// Allocates a page's worth of bytes, and frees them; neither writes to them.
+    /// Allocates and frees a page's worth of bytes, without writing to them.
     fn pair() -> Result;
 }
 
-/// `vmalloc`, `vfree`.
+/// The API `vmalloc`, `vfree`.
 pub(crate) enum VmallocApi {}
 
 impl Api for VmallocApi {
@@ -93,7 +93,7 @@ impl Api for VmallocApi {
     }
 }
 
-/// `kmalloc`, `kcalloc`, `krealloc`, `kfree`.
+/// The API `kmalloc`, `kcalloc`, `krealloc`, `kfree`.
 pub(crate) enum KmallocApi {}
 
 impl Api for KmallocApi {
@@ -122,7 +122,7 @@ impl Api for KmallocApi {
     }
 }
 
-/// `__get_free_pages`, `free_pages`.
+/// The API `__get_free_pages`, `free_pages`.
 pub(crate) enum FreePagesApi {}
 
 impl Api for FreePagesApi {
@@ -151,7 +151,7 @@ impl Api for FreePagesApi {
     }
 }
 
-/// `alloc_pages`, `__free_pages`.
+/// The API `alloc_pages`, `__free_pages`.
 pub(crate) enum PagesApi {}
 
 impl Api for PagesApi {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Slab caches: an object's size is a type, so that there is a cache for each.
+//! Slab caches: the size of an object is part of its type, so that each size has its own cache.
 
 #![deny(unsafe_code)]
 
@@ -31,11 +31,11 @@ use kernel::{
     prelude::*, //
 };
 
-/// Measures what every API is asked, and what only caches are.
+/// Measures the properties that all APIs have, and those that only caches have.
 ///
 /// # Errors
 ///
-/// As [`probe::api`].
+/// The errors of [`probe::api`].
 pub(crate) fn measure(table: &mut Table) -> Result {
     let mut seen = Seen::nothing(Zone::of_flags(GFP_KERNEL))?;
     let sizes = [
@@ -47,7 +47,7 @@ pub(crate) fn measure(table: &mut Table) -> Result {
         objects::<Cache16K, _>(&mut seen)?,
     ];
     let smallest = sizes.iter().copied().min().unwrap_or(0);
-    // What divides all of them.
+    // The largest power of two that divides all sizes.
     let unit = 1
         << sizes
             .iter()
@@ -67,13 +67,15 @@ pub(crate) fn measure(table: &mut Table) -> Result {
     table.add(CACHE, "free_gives_back", free_gives_back()?)
 }
 
-/// Looks at objects of a cache, two slabs' worth of them, and returns the distance between
-/// neighbours: the bytes that an object takes.
+/// Checks the objects of two slabs of a cache.
+///
+/// Returns the distance between neighbors: the object size.
 fn objects<S, const N: usize>(seen: &mut Seen) -> Result<usize>
 where
     S: Tag<Family = family::SlabCache, Object = [u8; N]>,
 {
-    // A slab of small objects is a page, else 8 pages at most, if as many hold an object.
+    // A slab of small objects is one page. Other slabs have at most 8 pages, if these hold an
+    // object.
     let pages = if N <= PAGE_SIZE / 16 { 2 } else { 16 };
     let count = pages * PAGE_SIZE / N.max(size_of::<usize>());
     let cache = KmemCache::<S>::new(Options::new())?;
@@ -91,10 +93,10 @@ where
     distances.min().ok_or(EIO)
 }
 
-/// The largest object that can be had.
+/// Returns the size of the largest object that can be allocated.
 ///
-/// With metadata around objects the largest one fits no slab, and C would say so with a stack dump:
-/// it is not tried then.
+/// With metadata around objects, the largest object fits into no slab, and C would log a stack
+/// dump. It is not tried in that case.
 fn largest(no_metadata: bool, seen: &mut Seen) -> Result<Value> {
     let mut had = SEVERAL_PAGES;
     for (size, look) in [
@@ -116,7 +118,7 @@ fn largest(no_metadata: bool, seen: &mut Seen) -> Result<Value> {
     Ok(Value::Bytes(had))
 }
 
-/// Looks at one object, if it can be had.
+/// Checks one object. Returns false if its allocation fails.
 fn one<S, const N: usize>(seen: &mut Seen) -> Result<bool>
 where
     S: Tag<Family = family::SlabCache, Object = [u8; N]>,
@@ -129,7 +131,7 @@ where
     Ok(true)
 }
 
-/// Whether an object that was written to comes zeroed, when asked for.
+/// Returns whether a zeroed allocation returns zeroes after its memory was written.
 fn zeroed() -> Result<Value> {
     let cache = KmemCache::<Cache64>::new(Options::new())?;
     let mut zeroed = true;
@@ -141,13 +143,13 @@ fn zeroed() -> Result<Value> {
     Ok(Value::Flag(zeroed))
 }
 
-/// Whether an object can be had while preemption is off.
+/// Returns whether an object can be allocated while preemption is disabled.
 fn preempt_off() -> Result<Value> {
     let cache = KmemCache::<Cache64>::new(Options::new())?;
     probe::without_preemption(Cache64::site(), || cache.zeroed(probe::atomic()).ok())
 }
 
-/// What taking an object out and putting it back costs. Nothing is written to it.
+/// Returns the cost of allocating and freeing an object, without writing to it.
 fn cost_of<S: Tag<Family = family::SlabCache, Object: Sized>>() -> Result<u64> {
     let cache = KmemCache::<S>::new(Options::new())?;
     cost::of(|| {
@@ -156,16 +158,16 @@ fn cost_of<S: Tag<Family = family::SlabCache, Object: Sized>>() -> Result<u64> {
     })
 }
 
-/// Whether the memory of a cache's only object leaves the cache when the object is freed: the page
-/// allocator gives it out then, soon.
+/// Returns whether freeing a cache's only object returns its memory to the page allocator, which
+/// then allocates it again soon.
 ///
-/// It has not left if the next object is in the same place, though the page allocator has given out
-/// pages meanwhile, all of which are still held. A cache that keeps freed objects back, to find out
-/// who uses them, leaves it open.
+/// The memory has not left the cache if the next object has the same address while all pages
+/// allocated in between are still held. The result is unknown if a cache holds freed objects back
+/// to detect uses after free.
 fn free_gives_back() -> Result<Value> {
     let cache = KmemCache::<Cache64>::new(Options::new())?;
     let place = |object: &Object<'_, Cache64>| object.as_ptr().addr();
-    // A move to another CPU, which has other objects and pages at hand, spoils an attempt.
+    // Migration to another CPU, with other free objects and pages, spoils an attempt.
     for _ in 0..20 {
         let before = place(&cache.zeroed(GFP_KERNEL)?);
         let mut pages = KVec::with_capacity(16, GFP_KERNEL)?;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the textbook says.
+//! Claims of the textbook.
 //!
-//! Claims only: whether one holds is found out by comparing it with what was measured.
+//! Each claim is compared with a measured value, which decides if the claim holds.
 
 #![deny(unsafe_code)]
 
@@ -10,37 +10,37 @@ use super::value::Value;
 use kalloc::mm::address_space;
 use kernel::prelude::*;
 
-/// The names that the table has for the APIs.
+/// The names of the APIs in the table.
 pub(crate) const VMALLOC: &str = "vmalloc";
 pub(crate) const KMALLOC: &str = "kmalloc";
 pub(crate) const CACHE: &str = "kmem_cache";
 pub(crate) const FREE_PAGES: &str = "__get_free_pages";
 pub(crate) const PAGES: &str = "alloc_pages";
 
-/// What is claimed, and how it comes if it is not so.
+/// A claimed value, and an explanation for the case that the claim does not hold.
 pub(crate) struct Claim {
     pub(crate) value: Value,
     pub(crate) otherwise: &'static str,
 }
 
-/// Returns what the textbook says of a property; none if nothing.
+/// Returns the textbook's claim about a property, or `None` if it makes none.
 pub(crate) fn of(api: &str, property: &str) -> Result<Option<Claim>> {
     use Value::*;
 
     const FOUR_MIB: usize = 4 << 20;
-    const NO_BLOCK: &str = "MAX_PAGE_ORDER is another here";
-    const LOWER: &str = "GFP_KERNEL is the normal zone or a lower one, as the machine has memory";
+    const NO_BLOCK: &str = "MAX_PAGE_ORDER has another value";
+    const LOWER: &str = "GFP_KERNEL allows the normal zone and the lower ones";
 
     let (value, otherwise) = match (api, property) {
         (VMALLOC, "contiguous") => (Flag(false), "it is in the direct map"),
-        (_, "contiguous") => (Flag(true), "its pages do not follow one another"),
+        (_, "contiguous") => (Flag(true), "its pages are not contiguous"),
 
         (KMALLOC, "smallest") => (Bytes(64), "the smallest class is KMALLOC_MIN_SIZE"),
         (CACHE, "smallest") => (
             Bytes(64),
             "an object takes its size, rounded up to its alignment",
         ),
-        (KMALLOC | CACHE, "largest") => (Bytes(FOUR_MIB), "KMALLOC_MAX_SIZE is another here"),
+        (KMALLOC | CACHE, "largest") => (Bytes(FOUR_MIB), "KMALLOC_MAX_SIZE has another value"),
         (FREE_PAGES | PAGES, "largest") => (Bytes(FOUR_MIB), NO_BLOCK),
         (FREE_PAGES | PAGES, "largest_pages") => (Count(1024), NO_BLOCK),
         (PAGES, "max_order") => (Count(10), NO_BLOCK),
@@ -52,7 +52,7 @@ pub(crate) fn of(api: &str, property: &str) -> Result<Option<Claim>> {
             ),
             "no block is larger than the machine's memory",
         ),
-        (KMALLOC, "KMALLOC_MIN_SIZE") => (Bytes(64), "it is the architecture's choice"),
+        (KMALLOC, "KMALLOC_MIN_SIZE") => (Bytes(64), "the architecture chooses it"),
         (KMALLOC, "KMALLOC_MAX_SIZE") => (Bytes(FOUR_MIB), NO_BLOCK),
         (KMALLOC, "slab_up_to") => (
             Bytes(FOUR_MIB),
@@ -60,7 +60,7 @@ pub(crate) fn of(api: &str, property: &str) -> Result<Option<Claim>> {
         ),
 
         (VMALLOC | FREE_PAGES | PAGES, "unit") => (Page, "blocks are not whole pages"),
-        (KMALLOC, "unit") => (Powers(KVec::new()), "some classes are no power of two"),
+        (KMALLOC, "unit") => (Powers(KVec::new()), "some classes are not powers of two"),
         (CACHE, "unit") => (Aligned, "objects are packed"),
 
         (KMALLOC | CACHE | FREE_PAGES, "zones") => (zones(&["Normal"])?, LOWER),
@@ -74,18 +74,18 @@ pub(crate) fn of(api: &str, property: &str) -> Result<Option<Claim>> {
         (VMALLOC, "region") => (Area(address_space::VMALLOC), "it is in another area"),
         (VMALLOC, "gap_below") => (
             Bytes(8 << 20),
-            "how far the areas are apart follows from the page tables and KASLR",
+            "the page tables and KASLR determine the distance of the areas",
         ),
         (VMALLOC, "may_sleep") => (Flag(true), "GFP_KERNEL does not sleep here"),
         (VMALLOC, "preempt_off") => (
             Flag(false),
-            "it can be had with GFP_ATOMIC; vmalloc() itself may sleep",
+            "it succeeds with GFP_ATOMIC; vmalloc() itself may sleep",
         ),
         (VMALLOC, "preempt_off_sleeping" | "hardirq") => (Flag(false), "it is allowed"),
         (VMALLOC, "cost_vs_kmalloc") => (More, "it is as fast as kmalloc"),
 
         (KMALLOC, "krealloc_keeps") => (Flag(true), "contents were lost"),
-        (CACHE, "free_gives_back") => (Flag(false), "the memory was gone after the free"),
+        (CACHE, "free_gives_back") => (Flag(false), "the free returned the memory"),
         _ => return Ok(None),
     };
     Ok(Some(Claim { value, otherwise }))

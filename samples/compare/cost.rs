@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an allocation and its free cost.
+//! The cost of an allocation and its free.
 //!
-//! A clock may tick coarsely: that of an emulated processor by the millisecond. So a batch of pairs is
-//! as long as many ticks, and the quickest of several batches counts, in which least came between.
+//! A clock may have a coarse step: milliseconds on an emulated processor. A batch of pairs
+//! therefore takes many ticks, and the fastest of several batches counts, because it was disturbed
+//! least.
 
 #![deny(unsafe_code)]
 
@@ -15,16 +16,16 @@ use kernel::{
     }, //
 };
 
-/// Batches to take the quickest of, and after how long one is enough.
+/// The number of batches of which the fastest counts, and a time after which one batch is enough.
 const BATCHES: usize = 5;
 const ENOUGH_NS: u64 = 100_000_000;
-/// A batch is at least that long, and that many ticks of the clock.
+/// The minimum length of a batch, in nanoseconds and in ticks of the clock.
 const BATCH_NS: u64 = 500_000;
 const BATCH_TICKS: u64 = 16;
-/// Pairs in a batch at most.
+/// The maximum number of pairs in a batch.
 const MOST: u64 = 1 << 16;
 
-/// Nanoseconds since a start.
+/// A stopwatch that counts nanoseconds since its start.
 pub(crate) struct Watch(Instant<Monotonic>);
 
 impl Watch {
@@ -33,12 +34,12 @@ impl Watch {
     }
 
     pub(crate) fn ns(&self) -> u64 {
-        // The clock does not run backwards.
+        // The clock is monotonic.
         u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(0)
     }
 }
 
-/// The step of the clock: the least that is seen to pass.
+/// Returns the step of the clock: the smallest difference between two readings.
 pub(crate) fn tick() -> u64 {
     (0..3)
         .map(|_| {
@@ -57,7 +58,7 @@ pub(crate) fn tick() -> u64 {
 ///
 /// # Errors
 ///
-/// The pair's.
+/// The error of the pair.
 pub(crate) fn of(pair: impl Fn() -> Result) -> Result<u64> {
     let wanted = BATCH_NS.max(BATCH_TICKS * tick());
     let batch = |pairs| -> Result<u64> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The measurements that only one API has, and what the machine is.
+//! The measurements of a single API, and the properties of the machine.
 
 #![deny(unsafe_code)]
 
@@ -48,7 +48,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// What the numbers of the others depend on.
+/// Adds the properties of the machine, on which the other values depend.
 pub(crate) fn machine(table: &mut Table) -> Result {
     let levels = u64::from(address_space::paging_levels());
     table.add("machine", "memory", Value::Bytes(vmalloc::max_size()))?;
@@ -57,17 +57,19 @@ pub(crate) fn machine(table: &mut Table) -> Result {
     table.add("machine", "clock_tick_ns", Value::Count(cost::tick()))
 }
 
-/// What is measured of vmalloc only. A pair costs `cost_ns`. Unless addresses are `hidden`, it tells how far one
-/// area is from another.
+/// Measures the properties that only vmalloc has.
+///
+/// `cost_ns` is the cost of a pair. The distance between areas is measured only if addresses are
+/// not `hidden`.
 pub(crate) fn vmalloc(table: &mut Table, cost_ns: u64, hidden: bool) -> Result {
     let area = address_space::area(address_space::VMALLOC).ok_or(ENODEV)?;
     let direct = address_space::area(address_space::DIRECT_MAP).ok_or(ENODEV)?;
-    // With the machine's memory it tells where the area is.
+    // With the machine's memory, the distance would expose the address of the area.
     let gap = match area.start().checked_sub(direct.last()) {
         Some(distance) if !hidden => Value::Bytes(distance - 1),
         _ => Value::Unknown,
     };
-    // The page after it, or C's refusal, is not reached.
+    // The access to the page behind it, or C's error, is not reached.
     let limit = VmallocApi::limit();
     let refused = VmallocApi::zeroed(limit + PAGE_SIZE, GFP_KERNEL | __GFP_NOWARN).is_none();
     let limit = match refused {
@@ -84,7 +86,7 @@ pub(crate) fn vmalloc(table: &mut Table, cost_ns: u64, hidden: bool) -> Result {
     table.add(VMALLOC, "cost_vs_kmalloc", Value::Tenths(tenths))
 }
 
-/// What is measured of kmalloc only.
+/// Measures the properties that only kmalloc has.
 pub(crate) fn kmalloc(table: &mut Table) -> Result {
     let sizes = probe::sizes::<KmallocApi>()?;
     let (mut slab, mut complete) = (0, sizes.complete);
@@ -115,7 +117,7 @@ pub(crate) fn kmalloc(table: &mut Table) -> Result {
     Ok(())
 }
 
-/// Whether a block has its contents after it grew, and after it shrank.
+/// Returns whether a block keeps its contents when it grows and when it shrinks.
 fn krealloc_keeps() -> Result<bool> {
     let mut array = Array::<u8, Kmalloc<Kmallocs>>::zeroed(100, GFP_KERNEL)?;
     array.fill(0xa5);
@@ -125,7 +127,7 @@ fn krealloc_keeps() -> Result<bool> {
     Ok(grown && array.len() == 10 && array.iter().all(|&byte| byte == 0xa5))
 }
 
-/// What is measured of page blocks only.
+/// Measures the properties that only page blocks have.
 pub(crate) fn pages(table: &mut Table) -> Result {
     let high = Zone::of_flags(GFP_KERNEL | __GFP_HIGHMEM).any(|zone| zone == Zone::HighMem);
     table.add(PAGES, "largest_pages", most_pages::<PagesApi>()?)?;
@@ -134,7 +136,7 @@ pub(crate) fn pages(table: &mut Table) -> Result {
     table.state(PAGES, "max_order", Value::Count(order))
 }
 
-/// What is measured of page blocks by address only.
+/// Measures the properties that only page blocks by address have.
 pub(crate) fn free_pages(table: &mut Table) -> Result {
     let block = FreePagesApi::zeroed(PAGE_SIZE, GFP_KERNEL | __GFP_HIGHMEM).ok_or(ENOMEM)?;
     let high = page_info::zone_of(&block, 0)?.to_bytes() == Zone::HighMem.name().as_bytes();
@@ -142,7 +144,7 @@ pub(crate) fn free_pages(table: &mut Table) -> Result {
     table.add(FREE_PAGES, "highmem", Value::Flag(high))
 }
 
-/// The pages of the largest block, if there is one now.
+/// Returns the number of pages of the largest block, or `Unknown` if it cannot be allocated now.
 fn most_pages<A: Api>() -> Result<Value> {
     let sizes = probe::sizes::<A>()?;
     Ok(match sizes.list.last() {

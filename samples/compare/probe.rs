@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The measurements that are the same for all APIs whose blocks can have any size.
+//! The measurements that are common to all APIs whose blocks can have any size.
 
 #![deny(unsafe_code)]
 
@@ -29,35 +29,36 @@ use kernel::{
     prelude::*, //
 };
 
-/// How many steps of size to follow: more than kmalloc has.
+/// The maximum number of sizes to follow: more than kmalloc has.
 const STEPS: usize = 32;
-/// Blocks of one size to look at, and of one that is no more than a page.
+/// The number of blocks to check of one size, and of a size of at most a page.
 const LOOKS: usize = 8;
 const SMALL_LOOKS: usize = 32;
-/// No block is larger, and no more memory is live, whatever the machine has.
+/// The limit of a block's size and of the live memory, on any machine.
 const MOST: usize = 32 << 20;
 
-/// For what may fail.
+/// Returns the flags for allocations that may fail.
 fn quiet() -> Flags {
     GFP_KERNEL | __GFP_NOWARN
 }
 
-/// For what must not sleep.
+/// Returns the flags for allocations that must not sleep.
 pub(crate) fn atomic() -> Flags {
     GFP_ATOMIC | __GFP_NOWARN
 }
 
-/// The most memory that a measurement may have live: an eighth of what is free.
+/// Returns the maximum live memory of a measurement: an eighth of the free memory.
 pub(crate) fn budget() -> usize {
     (page_info::free() / 8).min(MOST)
 }
 
-/// Measures everything that every API is asked, and returns what a pair costs.
+/// Measures the properties that all APIs have. Returns the cost of a pair.
 ///
 /// # Errors
 ///
-/// [`EINTR`] if somebody wants the reader to stop; [`ENOMEM`]; [`EIO`] if a block is not what it
-/// must be.
+/// - [`EINTR`] if the reader has a pending signal.
+/// - [`ENOMEM`] if there is not enough memory.
+/// - [`EIO`] if a block violates a guarantee of its API.
 pub(crate) fn api<A: Api>(table: &mut Table) -> Result<u64> {
     let sizes = sizes::<A>()?;
     let smallest = sizes.list.first().copied().ok_or(ENOMEM)?;
@@ -77,20 +78,21 @@ pub(crate) fn api<A: Api>(table: &mut Table) -> Result<u64> {
     Ok(cost)
 }
 
-/// What follows from the flags of the plain calls, those without z and without `__GFP_ZERO`.
+/// Adds the properties that follow from the flags of the plain calls, without `z` and `__GFP_ZERO`.
 pub(crate) fn flags(table: &mut Table, api: &'static str) -> Result {
     let sleeps = Gfp::from(GFP_KERNEL).may_sleep();
     let zeroed = page_info::comes_zeroed(GFP_KERNEL);
     table.add(api, "zeroed_unasked", Value::Flag(zeroed))?;
     table.state(api, "may_sleep", Value::Flag(sleeps))?;
-    // What may sleep must not be tried while sleeping is forbidden.
+    // A call that may sleep must not be tried in atomic context.
     table.state(api, "preempt_off_sleeping", Value::Forbidden)
 }
 
-/// What the allocator sets aside for `size` bytes, none if it has no such block.
+/// Returns the bytes that the allocator reserves for `size` bytes, or `None` if it has no such
+/// block.
 ///
-/// Now and then KFENCE serves a small block, to guard it, which has no byte more than asked for: the
-/// largest of some blocks is what others get.
+/// KFENCE occasionally serves a small block, which has exactly the requested size. The largest of
+/// several blocks is therefore the regular one.
 fn set_aside<A: Api>(size: usize) -> Result<Option<usize>> {
     let mut most = None;
     for _ in 0..if size < PAGE_SIZE { LOOKS } else { 1 } {
@@ -102,12 +104,13 @@ fn set_aside<A: Api>(size: usize) -> Result<Option<usize>> {
     Ok(most)
 }
 
-/// Sizes of blocks.
+/// The sizes of an API's blocks.
 pub(crate) struct Sizes {
-    /// In ascending order: each is what the allocator sets aside for one byte more than the size
-    /// before it.
+    /// The sizes in ascending order. Each is the size that the allocator reserves for one byte more
+    /// than the previous size.
     pub(crate) list: KVec<usize>,
-    /// True if the list goes up to the last step or the largest block: the memory for each was free.
+    /// A flag: the list reaches the last step or the largest block, because all the memory was
+    /// free.
     pub(crate) complete: bool,
 }
 
@@ -115,13 +118,13 @@ pub(crate) struct Sizes {
 ///
 /// # Errors
 ///
-/// [`EIO`] if a block has less than what was asked for, or one can be had that is larger than the
-/// largest.
+/// [`EIO`] if a block has less than the requested bytes, or a block above the API's limit was
+/// allocated.
 pub(crate) fn sizes<A: Api>() -> Result<Sizes> {
     let mut list = KVec::with_capacity(STEPS, GFP_KERNEL)?;
     let mut size = 0;
     while list.len() < STEPS && size < A::limit() {
-        // The next one may be twice as large.
+        // The next size may be twice as large.
         let next = match 2 * size <= budget() {
             true => set_aside::<A>(size + 1)?,
             false => None,
@@ -144,18 +147,18 @@ pub(crate) fn sizes<A: Api>() -> Result<Sizes> {
     })
 }
 
-/// The largest block that is tried, given the memory of the machine: a power of two, at most a
-/// sixteenth.
+/// Returns the largest size to try on this machine: a power of two, at most a sixteenth of its
+/// memory.
 ///
-/// It depends on nothing that changes, and so neither does what is found.
+/// The size depends on nothing that changes, so that the result does not change either.
 fn largest_tried() -> usize {
     let share = (vmalloc::max_size() / 16).max(PAGE_SIZE);
-    // `ilog2` calls a function that objtool does not know to panic.
+    // `ilog2` calls a function that objtool does not recognize as a panic.
     MOST.min(1 << share.checked_ilog2().unwrap_or_default())
 }
 
-/// The largest block that can be had, or the largest that is tried. Unknown if there can be such a
-/// block, but the memory for it is not free.
+/// Returns the largest block that was allocated, or the largest size that was tried. The result is
+/// unknown if such a block is possible, but its memory is not free.
 fn largest<A: Api>() -> Value {
     let (limit, tried) = (A::limit(), largest_tried());
     let size = limit.min(tried);
@@ -168,8 +171,10 @@ fn largest<A: Api>() -> Value {
     Value::Reached(size)
 }
 
-/// Looks at blocks of all sizes, some at a time: those that there are, and some odd ones, whose pages
-/// a virtually contiguous block has from several places.
+/// Checks blocks of all sizes, several at a time.
+///
+/// The sizes are those of the API, and some odd ones, for which a virtually contiguous block has
+/// pages from several places.
 fn looks<A: Api>(sizes: &[usize]) -> Result<Seen> {
     let odd = [3, 33, 257, 1025].map(|pages| pages * PAGE_SIZE);
     let mut seen = Seen::nothing(Zone::of_flags(GFP_KERNEL))?;
@@ -183,7 +188,7 @@ fn looks<A: Api>(sizes: &[usize]) -> Result<Seen> {
             LOOKS
         };
         let mut blocks = KVec::with_capacity(looks, GFP_KERNEL)?;
-        // Few of the large ones: they are slow to be zeroed.
+        // The number of large blocks is small, because zeroing them is slow.
         let bytes = (budget() / 4).min(4 << 20);
         for _ in 0..bytes.checked_div(size).unwrap_or(bytes).clamp(1, looks) {
             let Some(block) = A::zeroed(size, quiet()) else {
@@ -196,7 +201,7 @@ fn looks<A: Api>(sizes: &[usize]) -> Result<Seen> {
     Ok(seen)
 }
 
-/// Whether memory that was written to comes zeroed, when asked for.
+/// Returns whether a zeroed allocation returns zeroes after its memory was written.
 fn zeroed<A: Api>() -> Result<Value> {
     let mut zeroed = true;
     for size in [64, PAGE_SIZE, 4 * PAGE_SIZE] {
@@ -209,16 +214,16 @@ fn zeroed<A: Api>() -> Result<Value> {
     Ok(Value::Flag(zeroed))
 }
 
-/// Whether a block can be had while preemption is off, from a call that does not sleep.
+/// Returns whether a call that does not sleep can allocate a block while preemption is disabled.
 fn preempt_off<A: Api>() -> Result<Value> {
     without_preemption(A::site(), || A::zeroed(PAGE_SIZE, atomic()))
 }
 
-/// Calls `alloc` with preemption off; what it returns is dropped with preemption on again, since
+/// Calls `alloc` with preemption disabled. Its result is dropped with preemption enabled, since
 /// freeing may sleep.
 ///
-/// A block is `yes` only if sleeping really was forbidden meanwhile. None is `no` if its site says
-/// that there can be none; else there was no memory.
+/// The value is `yes` if a block was allocated in a context that was known to be atomic. It is `no`
+/// if the site counted the failure as an invalid request. Otherwise there was not enough memory.
 pub(crate) fn without_preemption<T>(
     site: &Site,
     alloc: impl FnOnce() -> Option<T>,

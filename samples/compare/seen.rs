@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What was seen of an API's blocks: how they are aligned, and where they lie.
+//! Observed properties of an API's blocks: their alignment, and their location.
 
 #![deny(unsafe_code)]
 
@@ -23,29 +23,29 @@ use kernel::{
     prelude::*, //
 };
 
-/// What all blocks that were looked at have in common.
+/// The common properties of all checked blocks.
 pub(crate) struct Seen {
-    /// The alignment that all addresses have.
+    /// The alignment of all addresses.
     alignment: usize,
-    /// Whether each block was aligned to the largest power of two that divides its size.
+    /// A flag: each block was aligned to the largest power of two that divides its size.
     by_size: bool,
-    /// Whether the page frames of every block followed one another.
+    /// A flag: the page frames of every block were contiguous.
     contiguous: bool,
-    /// Whether there was a block of several pages.
+    /// A flag: there was a block of several pages.
     several: bool,
-    /// Where memory for the flags may come from.
+    /// The zones that memory for the flags may come from.
     zones: Zones,
-    /// The area of the first block, and whether all were there.
+    /// The area of the first block, and whether all blocks were in it.
     area: Option<address_space::Area>,
     one_area: bool,
 }
 
 impl Seen {
-    /// Nothing yet, of blocks whose memory may come from these zones.
+    /// Returns a value without blocks. The blocks' memory may come from the zones in `of`.
     ///
     /// # Errors
     ///
-    /// [`ENOMEM`].
+    /// [`ENOMEM`] if there is not enough memory.
     pub(crate) fn nothing(of: impl Iterator<Item = Zone>) -> Result<Self> {
         let mut zones = KVec::new();
         for zone in of {
@@ -62,12 +62,12 @@ impl Seen {
         })
     }
 
-    /// Looks at a block that the allocator has set `size` bytes aside for.
+    /// Checks a block for which the allocator has reserved `size` bytes.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if a byte of it is in no page; [`EIO`] if one is in a zone that it cannot come
-    /// from.
+    /// - [`EINVAL`] if a byte of the block is in no page.
+    /// - [`EIO`] if a byte is in an unexpected zone.
     pub(crate) fn look_at(&mut self, block: &[u8], size: usize) -> Result {
         let start = block.as_ptr().addr();
         let dividing = |n: usize| 1 << n.trailing_zeros();
@@ -100,9 +100,9 @@ impl Seen {
         Ok(())
     }
 
-    /// Adds what was seen to the table.
+    /// Adds the observed properties to the table.
     pub(crate) fn report(self, table: &mut Table, api: &'static str) -> Result {
-        // Elsewhere than in the direct map, pages that follow one another may do so by chance.
+        // Outside the direct map, pages may be contiguous by chance.
         let direct = self.one_area
             && self
                 .area

@@ -60,14 +60,14 @@ impl Records for Comparison {
         let shown = self.0.take(
             || Ok(()),
             |last| {
-                // An output takes what it is given.
+                // Writing to an output does not fail.
                 let _ = write!(out, "{}", last.table(hidden)?);
                 Ok(())
             },
         );
         match shown {
             Ok(()) => (),
-            // Of a signal: perhaps it was only stopped.
+            // The wait ended with a signal, which may only have stopped the reader.
             Err(e) if e == EINTR => out.fail(ERESTARTSYS),
             Err(e) => out.print(fmt!("# not measured: {e:?}\n")),
         }
@@ -92,22 +92,23 @@ impl Records for Layout {
     }
 }
 
-/// What was measured last, when, and whether addresses were hidden.
+/// The last measurement, its time, and whether addresses were hidden.
 ///
-/// A reader whose buffer is too small asks for the text again at once, and gets the same.
+/// A reader whose buffer is too small reads again at once, and gets the same text.
 pub(crate) struct Last(Option<(Watch, bool, Table)>);
 
 impl Last {
-    /// How long a measurement is shown, in nanoseconds.
+    /// The time for which a measurement is reused, in nanoseconds.
     const FRESH_NS: u64 = 1_000_000_000;
 
-    /// What may still be shown, or is measured now, without addresses if they are `hidden`.
+    /// Returns the last table if it is fresh, or measures a new one, without addresses if they are
+    /// `hidden`.
     ///
     /// # Errors
     ///
-    /// As [`measure`].
+    /// The errors of [`measure`].
     fn table(&mut self, hidden: bool) -> Result<&Table> {
-        // What is old is freed before anything is measured.
+        // An old table is freed before anything is measured.
         let last = self
             .0
             .take()
@@ -127,7 +128,7 @@ impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# {}-level page tables", address_space::paging_levels())?;
         f.write_str("# start end size name\n")?;
-        // Without a loop, which would have a second copy of the iterator on the stack.
+        // A loop would have a second copy of the iterator on the stack.
         address_space::areas().try_for_each(|area| {
             write!(f, "{:016x} {:016x} ", area.start(), area.last())?;
             column(f, 12, &Size(area.size()))?;
@@ -136,11 +137,12 @@ impl fmt::Display for Layout {
     }
 }
 
-/// Measures everything; what tells addresses only if they are not `hidden`.
+/// Measures all properties. Those that expose addresses are only measured if these are not
+/// `hidden`.
 ///
 /// # Errors
 ///
-/// As [`probe::api`].
+/// The errors of [`probe::api`].
 fn measure(hidden: bool) -> Result<Table> {
     let mut table = Table::new();
     own::machine(&mut table)?;

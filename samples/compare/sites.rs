@@ -1,39 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where the blocks of the measurements are counted.
+//! The sites that count the blocks of the measurements.
 
 #![deny(unsafe_code)]
 
 use kernel::page::PAGE_SIZE;
 
-/// An object for which several pages are needed.
+/// The size of an object that needs several pages.
 pub(crate) const SEVERAL_PAGES: usize = 4 * PAGE_SIZE;
 
 kalloc::sites! {
-    /// `vmalloc`.
+    /// The blocks of `vmalloc`.
     pub(crate) Vmallocs: vmalloc([u8]), "compare_vmalloc";
-    /// `kmalloc`, `kcalloc`, `krealloc`.
+    /// The blocks of `kmalloc`, `kcalloc` and `krealloc`.
     pub(crate) Kmallocs: kmalloc([u8]), "compare_kmalloc";
-    /// `__get_free_pages`.
+    /// The blocks of `__get_free_pages`.
     pub(crate) FreeBlocks: pages, "compare_fpages";
-    /// `alloc_pages`.
+    /// The blocks of `alloc_pages`.
     pub(crate) PageBlocks: pages, "compare_pages";
-    /// Slab caches, by the bytes of an object.
+    /// Slab caches, by object size. This is the smallest size.
     pub(crate) Cache1: cache([u8; 1]), "compare_cache_1";
-    /// A multiple of a word, but no power of two.
+    /// A multiple of a word that is not a power of two.
     pub(crate) Cache24: cache([u8; 24]), "compare_cache_24";
-    /// What may be a cache line.
+    /// The size of a cache line on many machines.
     pub(crate) Cache64: cache([u8; 64]), "compare_cache_64";
-    /// No multiple of a word.
+    /// A size that is not a multiple of a word.
     pub(crate) Cache100: cache([u8; 100]), "compare_cache_100";
-    /// A page.
+    /// The size of a page.
     pub(crate) Cache4K: cache([u8; PAGE_SIZE]), "compare_cache_page";
-    /// Pages.
+    /// The size of several pages.
     pub(crate) Cache16K: cache([u8; SEVERAL_PAGES]), "compare_cache_pages";
-    /// Many pages.
+    /// The size of many pages.
     pub(crate) Cache256K: cache([u8; 256 << 10]), "compare_cache_256k";
-    /// A large block.
+    /// The size of a large block.
     pub(crate) Cache1M: cache([u8; 1 << 20]), "compare_cache_1m";
-    /// The largest object that a slab cache may have.
+    /// The largest object size of a slab cache.
     pub(crate) CacheMax: cache([u8; kalloc::alloc::kmalloc::MAX_SIZE]), "compare_cache_max";
 }

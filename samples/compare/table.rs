@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The table: a fact a line.
+//! The table, with one fact per line.
 
 #![deny(unsafe_code)]
 
@@ -17,12 +17,12 @@ use core::fmt::{
 };
 use kernel::prelude::*;
 
-/// A property of an API: its value, and the claim.
+/// A property of an API: its value, and the claim about it.
 struct Fact {
     api: &'static str,
     property: &'static str,
     measured: Value,
-    /// True if the value is a constant, which nothing was measured for.
+    /// A flag: the value is a constant that was not measured.
     stated: bool,
     claim: Option<Claim>,
 }
@@ -35,12 +35,12 @@ impl Table {
         Table(KVec::new())
     }
 
-    /// Adds what was measured.
+    /// Adds a measured value.
     ///
     /// # Errors
     ///
-    /// - [`EINTR`] if somebody wants the reader to stop.
-    /// - [`ENOMEM`] if there is no memory.
+    /// - [`EINTR`] if the reader has a pending signal.
+    /// - [`ENOMEM`] if there is not enough memory.
     pub(crate) fn add(
         &mut self,
         api: &'static str,
@@ -50,11 +50,11 @@ impl Table {
         self.push(api, property, measured, false)
     }
 
-    /// Adds what is a constant: of the kernel's build, or because it must not be tried.
+    /// Adds a constant: a value of the kernel's build, or a property that must not be tried.
     ///
     /// # Errors
     ///
-    /// As [`add`](Self::add).
+    /// The errors of [`add`](Self::add).
     pub(crate) fn state(
         &mut self,
         api: &'static str,
@@ -125,7 +125,7 @@ impl fmt::Display for Measured<'_> {
     }
 }
 
-/// Writes `shown`, blanks up to `width`, and one more.
+/// Writes `shown`, padded to `width`, and a space.
 pub(crate) fn column(
     f: &mut fmt::Formatter<'_>,
     width: usize,
@@ -137,7 +137,7 @@ pub(crate) fn column(
     write!(f, "{:left$} ", "")
 }
 
-/// Counts what is written.
+/// A writer that counts the bytes left in a column.
 struct Column<'a, 'b> {
     f: &'a mut fmt::Formatter<'b>,
     left: usize,

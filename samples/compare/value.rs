@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is measured, what is claimed, and whether the one bears out the other.
+//! Values that are measured or claimed, and their comparison.
 
 #![deny(unsafe_code)]
 
@@ -13,38 +13,38 @@ use kernel::{
     prelude::*, //
 };
 
-/// A fact, measured or claimed. Shown as one word.
+/// A measured or claimed fact, shown as one word.
 pub(crate) enum Value {
-    /// Whether something is so.
+    /// An answer, yes or no.
     Flag(bool),
-    /// It was not tried, since the kernel forbids it.
+    /// A property that was not tried, since the kernel forbids it.
     Forbidden,
-    /// It could not be found out this time: the memory for it is not free, or what was seen may be
-    /// chance.
+    /// A value that could not be measured this time: its memory is not free, or the observation may
+    /// be due to chance.
     Unknown,
     /// A number of bytes.
     Bytes(usize),
-    /// As many bytes were had; more were not tried.
+    /// A number of bytes that was allocated. Larger sizes were not tried.
     Reached(usize),
     /// A plain number.
     Count(u64),
-    /// How much of something else it is, in tenths.
+    /// A ratio, in tenths.
     Tenths(u64),
-    /// A claim: more than the other.
+    /// A claim: a ratio above 1.
     More,
     /// Sizes, in ascending order.
     Sizes(KVec<usize>),
-    /// Sizes are the multiples of the page.
+    /// Sizes that are multiples of a page.
     Page,
-    /// Sizes are powers of two, but for these.
+    /// Sizes that are powers of two, and these exceptions.
     Powers(KVec<usize>),
-    /// Sizes are any number of bytes, rounded up to a multiple of this one.
+    /// Sizes of any number of bytes, rounded up to a multiple of this number.
     Rounded(usize),
-    /// A claim: sizes are any number of bytes, aligned somehow.
+    /// A claim: sizes of any number of bytes, with an unspecified alignment.
     Aligned,
-    /// Memory may come from these zones; claimed: from none but these.
+    /// Zones that memory may come from, or, as a claim, the only zones.
     Zones(Zones),
-    /// Addresses are in this area.
+    /// The area that contains all addresses.
     Area(&'static str),
 }
 
@@ -52,7 +52,7 @@ pub(crate) enum Value {
 pub(crate) type Zones = KVec<&'static str>;
 
 impl Value {
-    /// What the sizes of blocks have in common.
+    /// Returns the common property of the sizes of blocks.
     pub(crate) fn unit_of(sizes: &[usize]) -> Result<Value> {
         if sizes.first() == Some(&PAGE_SIZE) && sizes.iter().all(|size| size % PAGE_SIZE == 0) {
             return Ok(Value::Page);
@@ -64,7 +64,7 @@ impl Value {
         Ok(Value::Powers(others))
     }
 
-    /// Whether what was measured, `self`, bears out `claim`; none if that cannot be told.
+    /// Returns whether the measured value `self` confirms `claim`, or `None` if it does not decide.
     pub(crate) fn bears_out(&self, claim: &Value) -> Option<bool> {
         use Value::*;
         Some(match (self, claim) {
@@ -115,7 +115,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// Writes things with commas between them, or a dash for none.
+/// Writes values with commas between them, or a dash if there are none.
 fn listed<T: fmt::Display>(
     f: &mut fmt::Formatter<'_>,
     mut things: impl Iterator<Item = T>,
@@ -127,14 +127,14 @@ fn listed<T: fmt::Display>(
     things.try_for_each(|thing| write!(f, ",{thing}"))
 }
 
-/// A number of bytes: exactly, in the largest unit that divides it, or `~` rounded if that has many
-/// digits.
+/// A number of bytes, shown in the largest unit that divides it. If that has many digits, it is
+/// shown rounded, with a `~`.
 pub(crate) struct Size(pub(crate) usize);
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-        // Each unit has ten bits.
+        // Each unit is 10 bits larger than the previous one.
         let name = |unit: u32| UNITS.get(unit as usize).ok_or(fmt::Error);
         let exact = self
             .0
@@ -144,7 +144,7 @@ impl fmt::Display for Size {
             return write!(f, "{}{}", self.0 >> (10 * exact), name(exact)?);
         }
         let unit = self.0.checked_ilog2().map_or(0, |log| log / 10);
-        // CAST: Less than 10240, in tenths of the unit.
+        // CAST: The value is less than 10240, in tenths of the unit.
         let tenths = ((self.0 as u128 * 20 >> (10 * unit)) as u64).div_ceil(2);
         write!(f, "~{}.{}{}", tenths / 10, tenths % 10, name(unit)?)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What may be asked for: `WORKLOAD|all [count=N] [size=BYTES] [keep=N]`, or `free`.
+//! The commands: `WORKLOAD|all [count=N] [size=BYTES] [keep=N]`, or `free`.
 
 #![deny(unsafe_code)]
 
@@ -22,20 +22,22 @@ use kernel::{
     }, //
 };
 
-/// How much a workload does. All within limits that keep any machine well.
+/// The amount of work of a workload, within limits that every machine can handle.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
-    /// Blocks to allocate and free.
+    /// The number of blocks to allocate and free.
     pub(crate) count: usize,
-    /// Bytes of a block, where it is not given by a type.
+    /// The bytes of a block, if its type does not determine them.
     pub(crate) size: usize,
-    /// Blocks to leave live.
+    /// The number of blocks to leave live.
     pub(crate) keep: usize,
-    /// When it began.
+    /// The time of the start.
     start: Instant<Monotonic>,
 }
 
 impl Plan {
+    /// Returns a plan that starts now.
+    ///
     /// # Errors
     ///
     /// [`EINVAL`] if a number is out of range.
@@ -55,16 +57,16 @@ impl Plan {
         in_range.then_some(plan).ok_or(EINVAL)
     }
 
-    /// The most that a workload allocates in all, in bytes: seconds, not minutes.
+    /// The maximum bytes that a workload allocates in total, which takes seconds, not minutes.
     const TOTAL_BYTES: usize = 1 << 30;
 
-    /// The most that a workload has live at a time, in bytes.
+    /// The maximum live bytes of a workload.
     const LIVE_BYTES: usize = 16 << 20;
 
-    /// The most time that a command takes, on machines where the bytes take longer.
+    /// The maximum time of a command, for machines on which the bytes take longer.
     const LONGEST: Delta = Delta::from_secs(30);
 
-    /// The same, whose time begins now.
+    /// Returns the same plan, which starts now.
     pub(crate) fn starting_now(&self) -> Self {
         Plan {
             start: Instant::now(),
@@ -72,20 +74,21 @@ impl Plan {
         }
     }
 
-    /// How many blocks of `size` bytes to have live at a time: they take an eighth of what is free.
+    /// Returns the number of blocks of `size` bytes to have live at a time. They take an eighth of
+    /// the free memory.
     pub(crate) fn window(&self, size: usize) -> usize {
         let bytes = Self::LIVE_BYTES.min(page_info::free() / 8);
         let most = bytes.checked_div(size).unwrap_or(bytes);
         most.clamp(1, 4096).min(self.count)
     }
 
-    /// Asks before each block whether to go on.
+    /// Checks before each block if the command should continue.
     ///
     /// # Errors
     ///
-    /// - [`EINTR`] if there is a signal.
-    /// - [`ENODEV`] if the module goes.
-    /// - [`ETIMEDOUT`] if it has taken too long.
+    /// - [`EINTR`] if the task has a pending signal.
+    /// - [`ENODEV`] if the module is being unloaded.
+    /// - [`ETIMEDOUT`] if the command has taken too long.
     pub(crate) fn should_continue(&self) -> Result {
         stay()?;
         if kernel::current!().signal_pending() {
@@ -97,31 +100,32 @@ impl Plan {
         Ok(())
     }
 
-    /// Asks whether as many blocks of `size` bytes as are to be kept can be: they take half of what is
-    /// free, so that no other program has to go for them.
+    /// Checks if the blocks of `size` bytes that the plan keeps fit into half of the free memory.
+    ///
+    /// The other half prevents that a program has to be killed for them.
     ///
     /// # Errors
     ///
-    /// [`ENOMEM`] if they cannot.
+    /// [`ENOMEM`] if the blocks do not fit.
     pub(crate) fn may_keep(&self, size: usize) -> Result {
         let fits = self.keep.saturating_mul(size) <= page_info::free() / 2;
         fits.then_some(()).ok_or(ENOMEM)
     }
 }
 
-/// Whether the module goes, which waits for the commands that are under way.
+/// A flag: the module is being unloaded. Unloading waits for the running commands.
 static GOES: Atomic<bool> = Atomic::new(false);
 
-/// Has all commands end.
+/// Makes all commands end.
 pub(crate) fn cancel() {
     GOES.store(true, Relaxed);
 }
 
-/// Asks whether the module stays.
+/// Checks that the module is not being unloaded.
 ///
 /// # Errors
 ///
-/// [`ENODEV`] if it goes.
+/// [`ENODEV`] if it is being unloaded.
 pub(crate) fn stay() -> Result {
     match GOES.load(Relaxed) {
         true => Err(ENODEV),
@@ -129,20 +133,20 @@ pub(crate) fn stay() -> Result {
     }
 }
 
-/// A command, understood.
+/// A parsed command.
 pub(crate) enum Command {
-    /// Runs workloads.
+    /// A command that runs workloads.
     Run(&'static [Workload], Plan),
-    /// Frees what was left live.
+    /// A command that frees the live blocks.
     Free,
 }
 
 impl Command {
-    /// Understands one line.
+    /// Parses one line.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if there is anything in it that is not understood, or out of range.
+    /// [`EINVAL`] if a part of the line is unknown, or a number is out of range.
     pub(crate) fn parse(line: &str) -> Result<Self> {
         let mut words = line.split_ascii_whitespace();
         let name = words.next().ok_or(EINVAL)?;

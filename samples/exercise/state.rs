@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the file `exercise` shows and does.
+//! The state of the file `exercise`: its text and its commands.
 
 #![deny(unsafe_code)]
 
@@ -24,7 +24,7 @@ use kernel::{
     sync::Mutex, //
 };
 
-/// What came of a run, for the site of its workload.
+/// The result of a run, for the site of its workload.
 pub(crate) struct Report {
     workload: &'static Workload,
     plan: Plan,
@@ -35,15 +35,18 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Runs a workload. Its result is the workload's, or [`EIO`] if a block's content, or the site's
-    /// count, is not what it must be.
+    /// Runs a workload.
+    ///
+    /// The report's result is the workload's, or [`EIO`] if the contents of a block or the site's
+    /// count are wrong.
     pub(crate) fn of(workload: &'static Workload, plan: &Plan, kept: &mut Kept) -> Self {
         let site = (workload.site)();
         let before = site.totals();
         let mut result = (workload.run)(plan, kept);
         let after = site.totals();
 
-        // Nobody else uses the site: exactly the blocks kept are live, each counted as it should.
+        // No other code uses the site: only the kept blocks are live, and each must be counted
+        // correctly.
         if result.is_ok() && after.live() != (plan.keep * (workload.blocks)(plan)) as u64 {
             result = Err(EIO);
         }
@@ -58,22 +61,22 @@ impl Report {
     }
 }
 
-/// What came of the runs of one command.
+/// The results of the runs of one command.
 pub(crate) type Reports = KVec<Report>;
 
-/// The module's state: what is kept, and what was done last.
+/// The state of the module: the kept blocks, and the last reports.
 #[pin_data]
 pub(crate) struct State {
-    /// Held by who runs workloads, which can take seconds.
+    /// The kept blocks, which a command takes for the time of its workloads, which can be seconds.
     #[pin]
     kept: InterruptibleSlot<Kept>,
-    /// Held for moments.
+    /// The last reports. The lock is only held briefly.
     #[pin]
     reports: Mutex<Reports>,
 }
 
 impl State {
-    /// The longest command.
+    /// The maximum length of a command.
     const MAX_COMMAND: usize = 256;
 
     pub(crate) fn new(kept: Kept, reports: Reports) -> impl PinInit<Self> {
@@ -83,11 +86,11 @@ impl State {
         })
     }
 
-    /// Runs workloads one after another, until one fails, and notes what came of each.
+    /// Runs workloads one after another until one fails, and adds a report of each.
     ///
     /// # Errors
     ///
-    /// The workload's.
+    /// The error of the workload.
     fn run(&self, workloads: &'static [Workload], plan: &Plan, kept: &mut Kept) -> Result {
         let plan = plan.starting_now();
         for workload in workloads {
@@ -99,14 +102,14 @@ impl State {
         Ok(())
     }
 
-    /// Does what one write asks for.
+    /// Executes the command of one write.
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`] if it is not understood: not a command, or out of range.
-    /// - [`E2BIG`] if it is too long.
-    /// - [`EINTR`] if there is a signal, [`ENODEV`] if the module goes.
-    /// - The workload's. The file then shows which one.
+    /// - [`EINVAL`] if the command is unknown, or a number is out of range.
+    /// - [`E2BIG`] if the text is too long.
+    /// - [`EINTR`] if the task has a pending signal, [`ENODEV`] if the module is being unloaded.
+    /// - The error of the workload, which the file then shows.
     pub(crate) fn command(&self, text: &[u8]) -> Result {
         if text.len() > Self::MAX_COMMAND {
             return Err(E2BIG);
@@ -126,13 +129,13 @@ impl State {
         })
     }
 
-    /// Has the commands that are under way end.
+    /// Makes the running commands end.
     pub(crate) fn cancel(&self) {
         command::cancel();
         self.kept.wake();
     }
 
-    /// Writes the workloads there are, or what came of those that ran last.
+    /// Writes the list of workloads, or the reports of the last command.
     pub(crate) fn show(&self, f: &mut impl fmt::Write) -> fmt::Result {
         f.write_str("# write: WORKLOAD|all [count=N] [size=BYTES] [keep=N], or: free\n")?;
         let reports = self.reports.lock();

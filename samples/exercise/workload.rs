@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The workloads: one for each wrapper.
+//! The workloads, one for each wrapper.
 //!
-//! Each allocates blocks, writes and checks them, and frees them again, a window of them live at a
-//! time; then it allocates those that are to be kept.
+//! Each workload allocates blocks, writes and checks them, and frees them again, with a window of
+//! live blocks. Then it allocates the blocks to keep.
 
 #![deny(unsafe_code)]
 
@@ -35,7 +35,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What the fixed-size workloads allocate.
+/// The object of the workloads with a fixed size.
 pub(crate) struct Payload {
     index: usize,
     _body: [u64; 7],
@@ -50,34 +50,34 @@ impl Payload {
     }
 }
 
-/// What is vmalloc'ed as a type: three pages.
+/// The type of the vmalloc workload, of three pages.
 type Large = [u64; LARGE_WORDS];
 const LARGE_WORDS: usize = 3 * PAGE_SIZE / 8;
 
 kalloc::sites! {
-    /// `KBox`: kmalloc of a type.
+    /// The blocks of `KBox`: kmalloc of a type.
     pub(crate) Boxes: kmalloc(Payload), "exercise_kbox";
-    /// `KVec`: kmalloc that grows.
+    /// The blocks of `KVec`: kmalloc that grows.
     pub(crate) Vecs: kmalloc([u64]), "exercise_kvec";
-    /// `Array` in kmalloc memory.
+    /// The blocks of `Array` in kmalloc memory.
     pub(crate) Arrays: kmalloc([u8]), "exercise_karray";
-    /// `Array` in kvmalloc memory.
+    /// The blocks of `Array` in kvmalloc memory.
     pub(crate) KvArrays: kvmalloc([u8]), "exercise_kvarray";
-    /// `KmemCache`: a slab cache.
+    /// The objects of `KmemCache`, a slab cache.
     pub(crate) Objects: cache(Payload), "exercise_cache";
-    /// `Pages`: page blocks by `struct page`.
+    /// The blocks of `Pages`: page blocks by `struct page`.
     pub(crate) PageBlocks: pages, "exercise_pages";
-    /// `FreePages`: page blocks by address.
+    /// The blocks of `FreePages`: page blocks by address.
     pub(crate) FreeBlocks: pages, "exercise_fpages";
-    /// `PageArray`: single pages in bulk, mapped side by side.
+    /// The pages of `PageArray`: single pages in bulk, mapped contiguously.
     pub(crate) Mapped: pages, "exercise_vmap";
-    /// `VBox`: vmalloc of a type.
+    /// The blocks of `VBox`: vmalloc of a type.
     pub(crate) Larges: vmalloc(Large), "exercise_vbox";
-    /// `Array` in vmalloc memory.
+    /// The blocks of `Array` in vmalloc memory.
     pub(crate) VArrays: vmalloc([u8]), "exercise_varray";
 }
 
-/// Blocks that are left live.
+/// The blocks that are left live.
 pub(crate) struct Kept {
     boxes: KVec<KBox<Payload, Boxes>>,
     vecs: KVec<CountedVec<u64, Vecs>>,
@@ -93,7 +93,7 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Nothing kept, and a cache.
+    /// Returns a value without blocks, but with a cache.
     pub(crate) fn new() -> Result<Self> {
         Ok(Kept {
             boxes: KVec::new(),
@@ -110,7 +110,7 @@ impl Kept {
         })
     }
 
-    /// Frees all blocks, and has the cache give back its slabs.
+    /// Frees all blocks, and makes the cache return its slabs.
     pub(crate) fn clear(&mut self) {
         self.boxes.clear();
         self.vecs.clear();
@@ -122,7 +122,7 @@ impl Kept {
         self.mapped.clear();
         self.larges.clear();
         self.v_arrays.clear();
-        // A command may sleep.
+        // The call succeeds, because a command may sleep.
         let _ = self.cache.shrink();
     }
 }
@@ -132,7 +132,7 @@ pub(crate) struct Workload {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     pub(crate) site: fn() -> &'static Site,
-    /// Blocks that the site counts for each that the workload keeps.
+    /// The number of blocks that the site counts for each kept block of the workload.
     pub(crate) blocks: fn(&Plan) -> usize,
     pub(crate) run: fn(&Plan, &mut Kept) -> Result,
 }
@@ -211,7 +211,7 @@ pub(crate) const ALL: &[Workload] = &[
     },
 ];
 
-/// Returns the workloads that `name` stands for: one, or `all`.
+/// Returns the workloads of a name: one workload, or all for `all`.
 pub(crate) fn by_name(name: &str) -> Option<&'static [Workload]> {
     if name == "all" {
         return Some(ALL);
@@ -220,14 +220,14 @@ pub(crate) fn by_name(name: &str) -> Option<&'static [Workload]> {
     ALL.get(at..=at)
 }
 
-/// What a block's content is checked with.
+/// Checks the contents of a block.
 fn check(holds: bool) -> Result {
     holds.then_some(()).ok_or(EIO)
 }
 
 /// Allocates and frees `plan.count` blocks of about `size` bytes, then keeps `plan.keep` more.
 ///
-/// `make` is given the index of each, and must check what it makes; `verify` checks it again when
+/// `make` gets the index of each block, and must check the new block. `verify` checks it again when
 /// the whole window is live.
 fn churn<T>(
     plan: &Plan,
@@ -250,14 +250,15 @@ fn churn<T>(
         done += live.len();
         live.clear();
     }
-    // What was kept before goes, so that repetition does not pile up.
+    // The blocks that were kept before are freed, so that repeated commands do not accumulate
+    // memory.
     kept.clear();
     plan.may_keep(size)?;
     let result = (0..plan.keep).try_for_each(|index| {
         plan.should_continue()?;
         Ok(kept.push(make(index)?, GFP_KERNEL)?)
     });
-    // All or nothing.
+    // All blocks are kept, or none.
     if result.is_err() {
         kept.clear();
     }
@@ -274,7 +275,7 @@ fn mark(bytes: &mut [u8], index: usize) {
     }
 }
 
-/// Checks the marks.
+/// Checks the marks at both ends of a block.
 fn marked(bytes: &[u8], index: usize) -> Result {
     check(bytes.first() == Some(&(index as u8)) && bytes.last() == Some(&(index as u8)))
 }
@@ -306,7 +307,7 @@ fn kvec(plan: &Plan, kept: &mut Kept) -> Result {
     )
 }
 
-/// Makes an array of half the size, grows it to twice that size, and shrinks it to it.
+/// Allocates an array of half the size, grows it to twice the size, and shrinks it to the size.
 fn array<A: kernel::alloc::Allocator>(plan: &Plan, index: usize) -> Result<Array<u8, A>> {
     let mut array = Array::zeroed(plan.size.div_ceil(2), GFP_KERNEL)?;
     check(array.iter().all(|&byte| byte == 0))?;
@@ -354,14 +355,14 @@ fn varray(plan: &Plan, kept: &mut Kept) -> Result {
 fn cache(plan: &Plan, kept: &mut Kept) -> Result {
     let cache = kept.cache.clone();
 
-    // All blocks once from a batch: bulk calls fill it, and take back what it has left.
+    // All blocks come from a batch once: bulk calls fill it, and free its remaining slots.
     let mut batch = cache.batch::<32>();
     for index in 0..plan.count {
         plan.should_continue()?;
         batch.fill(GFP_KERNEL)?;
         let object = batch.pop().ok_or(EIO)?.write(Payload::new(index));
         check(object.index == index)?;
-        // Some are freed by themselves, the memory of the others stays in the batch.
+        // Some objects are freed separately; the memory of the others stays in the batch.
         if index % 4 == 0 {
             drop(object);
         } else {
@@ -406,7 +407,7 @@ fn free_pages(plan: &Plan, kept: &mut Kept) -> Result {
     )
 }
 
-/// The pages that hold a block of the plan's size.
+/// Returns the number of pages of a block of the plan's size.
 fn pages_of(plan: &Plan) -> usize {
     plan.size.div_ceil(PAGE_SIZE)
 }

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A hash table that readers search without a lock, also while it is resized.
+//! A hash table that readers search without a lock, even while it is resized.
 //!
-//! An entry is an object of a type-safe cache, which may become another entry under a reader. All chains
-//! are made of links that own what they link. The table is such an object as well, so that a resize
-//! replaces it with a single link.
+//! An entry is an object of a type-safe cache, which may become another entry while a reader has
+//! it. All chains consist of links that own their entries. The table is such an object as well, so
+//! that a resize replaces it with a single link.
 //!
-//! # What readers rely on
+//! # Guarantees for readers
 //!
-//! Writers have a mutex. New entries go to the head of a chain, when their own link is to what the head was.
-//! So from each entry, whether it was removed meanwhile or not, a reader comes to all older ones of
-//! the chain that are still there. A reader that finds another entry than the one linked sees that by the
-//! chain that it belongs to; if that is the same one, the new entry is at the head, and nothing is missed.
+//! Writers hold a mutex. A new entry is linked at the head of a chain, after its own link is set to
+//! the former head. From any entry, removed or not, a reader therefore reaches all older entries of
+//! the chain that still exist. A reader that follows a link to a reused entry detects this by the
+//! bucket of the entry. If the bucket is the same, the new entry is at the head of the chain, and
+//! the reader misses nothing.
 //!
 //! # Resizing
 //!
 //! An entry has two links, for tables of even and of odd *generations*. A resize chains all entries
-//! again by the links that no reader uses, publishes the table that is made of these chains, waits for
-//! a grace period, and takes the old chains apart. Nothing is inserted or removed meanwhile: both
-//! tables have the same entries. The method is that of Herbert Xu's resizable table in the kernel's bridge.
+//! again by the links that no reader uses, and publishes the table of these chains. It waits for a
+//! grace period, and takes the old chains apart. No entry is inserted or removed in between, so
+//! that both tables have the same entries. The method is that of Herbert Xu's resizable table in
+//! the kernel's bridge.
 //!
 //! Reference: Paul E. McKenney, *Is Parallel Programming Hard*, "Data Structures".
 
@@ -54,7 +56,7 @@ use kernel::{
     }, //
 };
 
-/// A number, and its value.
+/// An entry: a number and its value.
 pub(crate) struct Entry {
     number: u64,
     value: Atomic<u64>,
@@ -68,7 +70,7 @@ pub(crate) struct Chains {
     generation: u64,
 }
 
-/// The reader's entry was freed, and is in another chain now: the search begins again.
+/// An error: the reader's entry was reused in another chain, and the search must start again.
 struct Astray;
 
 impl Chains {
@@ -81,14 +83,15 @@ impl Chains {
         Ok(Chains { heads, generation })
     }
 
-    /// The bucket of a number: some bits of its product with the golden ratio, as `hash_64()` has it.
+    /// Returns the bucket of a number: some bits of its product with the golden ratio, as in
+    /// `hash_64()`.
     fn bucket(&self, number: u64) -> usize {
         let hash = number.wrapping_mul(0x61c8_8646_80b5_83eb);
-        // CAST: The upper half.
+        // CAST: The upper half fits into a `usize`.
         (hash >> 32) as usize & (self.heads.len() - 1)
     }
 
-    /// The link from `at`, or from the head of `bucket`.
+    /// Returns the link of the entry `at`, or the head of `bucket`.
     fn link<'a>(
         &'a self,
         bucket: usize,
@@ -101,8 +104,9 @@ impl Chains {
         }
     }
 
-    /// Goes along a chain, for readers and for the writer: calls `visit` with each entry and the link to it, until
-    /// that returns a value.
+    /// Follows a chain, for readers and writers.
+    ///
+    /// Calls `visit` with each entry and the link to it, until `visit` returns a value.
     fn find<R>(
         &self,
         bucket: usize,
@@ -127,7 +131,8 @@ impl Chains {
         }
     }
 
-    /// Puts an entry at the head of its chain. No reader may know these chains, or that link of the entry.
+    /// Links an entry at the head of its chain. No reader may have these chains, or use this link
+    /// of the entry.
     fn push(&self, entry: RcuRef<Entries>) {
         let bucket = self.bucket(entry.number);
         if let Some(head) = self.link(bucket, None) {
@@ -138,16 +143,16 @@ impl Chains {
         }
     }
 
-    /// Whether no chain is longer than [`Table::MAX_CHAIN`].
+    /// Returns whether no chain is longer than [`Table::MAX_CHAIN`].
     fn are_short(&self) -> bool {
         (0..self.heads.len()).all(|bucket| self.length(bucket) <= Table::MAX_CHAIN)
     }
 
-    /// The number of entries in a chain that does not change.
+    /// Returns the number of entries in a chain that does not change.
     fn length(&self, bucket: usize) -> usize {
         let mut length = 0;
         let guard = rcu::read_lock();
-        // The chain does not change, so that nothing goes astray.
+        // The search does not fail, because the chain does not change.
         let _ = self.find(bucket, &guard, |_, _| {
             length += 1;
             None::<()>
@@ -155,7 +160,8 @@ impl Chains {
         length
     }
 
-    /// Takes the chains apart, an entry at a time: dropping one must not drop the rest by recursion.
+    /// Takes the chains apart, one entry at a time, because dropping a head would drop the rest
+    /// recursively.
     fn clear(&self) {
         for head in &self.heads {
             let mut first = head.replace(None);
@@ -173,31 +179,33 @@ impl Drop for Chains {
     }
 }
 
-/// The table: numbers with values.
+/// The table of numbers with values.
 #[pin_data]
 pub(crate) struct Table {
-    /// The chains that readers begin with. They own the entries.
+    /// The chains that readers start from. They own the entries.
     chains: RcuLink<Tables>,
     entries: RcuCache<Entries>,
     tables: RcuCache<Tables>,
-    /// The number of entries. Writers hold the lock.
+    /// The number of entries. Writers hold this lock.
     #[pin]
     len: Mutex<usize>,
 }
 
 impl Table {
-    /// The most entries of a chain. Readers are done after so many, and so deep is the recursion that frees
-    /// a chain whose entries were removed one after the other under a reader.
+    /// The maximum length of a chain.
+    ///
+    /// The maximum bounds the search of a reader. It also bounds the recursion that frees a chain
+    /// whose entries were removed one after the other while a reader held the first.
     pub(crate) const MAX_CHAIN: usize = 16;
 
-    /// The most buckets.
+    /// The maximum number of buckets.
     pub(crate) const MAX_BUCKETS: usize = 1 << 16;
 
-    /// An empty table, with one bucket.
+    /// Returns an initializer of an empty table with one bucket.
     ///
     /// # Errors
     ///
-    /// Those of the caches.
+    /// The errors of creating the caches.
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let (entries, tables) = (
@@ -215,9 +223,11 @@ impl Table {
         })
     }
 
-    /// The chains of now. They stay as they are while `guard` does, but for insertions and removals.
+    /// Returns the current chains. While `guard` is held, they only change by insertions and
+    /// removals.
     fn chains(&self, guard: &Guard) -> Option<RcuRef<Tables>> {
-        // The reference of the last resize is dropped after a grace period: there is always one to take.
+        // The last resize drops its reference after a grace period, so that a reference can always
+        // be taken.
         self.chains.load(guard)?.get(|_| true)
     }
 
@@ -239,7 +249,7 @@ impl Table {
         }
     }
 
-    /// Gives a number a value. The table grows if it has more entries than buckets.
+    /// Sets the value of a number. The table grows if it has more entries than buckets.
     ///
     /// # Context
     ///
@@ -248,7 +258,8 @@ impl Table {
     /// # Errors
     ///
     /// - [`ENOSPC`] if the chain of the number is full.
-    /// - [`ENOMEM`] if there is no memory. If growing fails, the table has the number all the same.
+    /// - [`ENOMEM`] if there is not enough memory. If only growing fails, the number is in the
+    ///   table.
     pub(crate) fn put(&self, number: u64, value: u64) -> Result {
         let mut len = self.len.lock();
         let slot = self.entries.reserve(GFP_KERNEL)?;
@@ -283,13 +294,13 @@ impl Table {
         let buckets = chains.heads.len();
         drop((chains, guard));
         if *len > buckets && buckets < Self::MAX_BUCKETS {
-            // There is no hurry.
+            // A failed resize is not an error; the next insertion tries again.
             let _ = self.rebuild(buckets * 2);
         }
         Ok(())
     }
 
-    /// Removes a number. Returns its value.
+    /// Removes a number and returns its value.
     ///
     /// # Context
     ///
@@ -305,7 +316,7 @@ impl Table {
         let bucket = chains.bucket(number);
         let unlink = |entry: &RcuRef<Entries>, link: &RcuLink<Entries>| {
             (entry.number == number).then(|| {
-                // The entry keeps its own link, for readers that are there.
+                // The entry keeps its own link, for readers that have reached it.
                 let next = chains.link(bucket, Some(entry));
                 let next = next.and_then(|next| next.load(&guard)?.get(|_| true));
                 link.replace(next);
@@ -318,7 +329,7 @@ impl Table {
         Ok(value)
     }
 
-    /// Gives the table another number of buckets.
+    /// Changes the number of buckets.
     ///
     /// # Context
     ///
@@ -326,11 +337,12 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`] if the number is not a power of two from 1 to [`MAX_BUCKETS`](Self::MAX_BUCKETS).
-    /// - [`ENOSPC`] if chains would be longer than [`MAX_CHAIN`](Self::MAX_CHAIN).
-    /// - [`ENOMEM`] if there is no memory.
+    /// - [`EINVAL`] if the number is not a power of two from 1 to
+    ///   [`MAX_BUCKETS`](Self::MAX_BUCKETS).
+    /// - [`ENOSPC`] if a chain would be longer than [`MAX_CHAIN`](Self::MAX_CHAIN).
+    /// - [`ENOMEM`] if there is not enough memory.
     ///
-    /// The table is then as it was.
+    /// The table is unchanged in these cases.
     pub(crate) fn resize(&self, buckets: usize) -> Result {
         if !buckets.is_power_of_two() || buckets > Self::MAX_BUCKETS {
             return Err(EINVAL);
@@ -339,7 +351,7 @@ impl Table {
         self.rebuild(buckets)
     }
 
-    /// Chains all entries again, in `buckets` chains. For a writer.
+    /// Chains all entries again, in `buckets` chains. The caller must hold the lock of the writers.
     fn rebuild(&self, buckets: usize) -> Result {
         let slot = self.tables.reserve(GFP_KERNEL)?;
         let old = self.chains(&rcu::read_lock()).ok_or(EINVAL)?;
@@ -354,24 +366,25 @@ impl Table {
         if !new.are_short() {
             return Err(ENOSPC);
         }
-        // What this returns is `old` again.
+        // The replaced reference is another one to `old`.
         drop(self.chains.replace(Some(slot.write(new))));
-        // No reader is left in the old chains.
+        // After the grace period, no reader is left in the old chains.
         rcu::synchronize_rcu();
         old.clear();
         Ok(())
     }
 
-    /// The numbers of entries and of buckets.
+    /// Returns the numbers of entries and of buckets.
     pub(crate) fn size(&self) -> (usize, usize) {
         let len = self.len.lock();
         let chains = self.chains(&rcu::read_lock());
         (*len, chains.map_or(0, |chains| chains.heads.len()))
     }
 
-    /// Calls `f` with each number of a bucket, and its value. None if there is no such bucket.
+    /// Calls `f` with each number of a bucket and its value. Returns `None` if there is no such
+    /// bucket.
     pub(crate) fn each(&self, bucket: usize, mut f: impl FnMut(u64, u64)) -> Option<()> {
-        // Not the readers' way: each entry is seen once.
+        // Unlike readers, this function takes the lock, so that it visits each entry once.
         let _len = self.len.lock();
         let guard = rcu::read_lock();
         let chains = self.chains(&guard)?;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * What programs need to know of /dev/kalloc_kv; Documentation/reference/samples.rst tells the rest.
+ * The interface of /dev/kalloc_kv for programs. Documentation/reference/samples.rst
+ * describes it.
  */
 
 #ifndef KALLOC_KV_H
@@ -9,33 +10,39 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* Bytes of a key, at least one, and of a value, of which there may be none. */
+/* Limits of the bytes of a key (at least 1) and of a value (possibly 0). */
 #define KV_KEY_MAX	64
 #define KV_VALUE_MAX	65536
-/* Keys, and bytes that all values may take together, those included that are still mapped. */
+/* Limits of the number of keys, and of the bytes of all values, including those still mapped. */
 #define KV_KEYS_MAX	1024
 #define KV_BYTES_MAX	(16 << 20)
 
 struct kv_request {
 	__u64 key;		/* Address of the key. */
-	__u64 value;		/* Address of the value, or of the room for it. */
+	__u64 value;		/* Address of the value, or of the buffer for it. */
 	__u32 key_len;
 	__u32 value_len;
-	__u32 flags;		/* Of KV_SET; 0 for the others. */
-	__u32 reserved;		/* 0 */
+	__u32 flags;		/* Flags of KV_SET; 0 for the other commands. */
+	__u32 reserved;		/* Must be 0. */
 };
 
-/* KV_SET: the key must not be there, or must be. */
+/* Flags of KV_SET: the key must not exist, or must exist. */
 #define KV_CREATE	1
 #define KV_REPLACE	2
 
-/* Gives a key a value. */
+/* Sets the value of a key. */
 #define KV_SET		_IOW('k', 0xa0, struct kv_request)
-/* Copies a key's value, and returns its length; without any room, only the latter. */
+/*
+ * Copies the value of a key, and returns its length. With an empty buffer, only
+ * returns the length.
+ */
 #define KV_GET		_IOW('k', 0xa1, struct kv_request)
-/* Removes a key. */
+/* Deletes a key. */
 #define KV_DELETE	_IOW('k', 0xa2, struct kv_request)
-/* Makes a key's value, as it is now, what read() and mmap() of this open file show. Once only. */
+/*
+ * Makes read() and mmap() of this open file show the current value of a key.
+ * Works once per file.
+ */
 #define KV_OPEN		_IOW('k', 0xa3, struct kv_request)
 
 #endif

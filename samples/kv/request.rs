@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What programs ask for: `kalloc_kv.h`, from the other side.
+//! Requests of programs: the kernel's side of `kalloc_kv.h`.
 //!
-//! Everything that a program says is checked here, and read once only: it may change its memory
-//! meanwhile.
+//! This file checks all data from a program, and reads it only once, because the program may change
+//! its memory at any time.
 
 use super::store::{
     Key,
@@ -24,24 +24,24 @@ use kernel::{
     }, //
 };
 
-/// `struct kv_request`, for its size.
+/// The type of `struct kv_request`, for its size.
 type Raw = [u64; 4];
 
-/// `KV_SET`.
+/// The command `KV_SET`.
 pub(crate) const SET: u32 = ioctl::_IOW::<Raw>(b'k' as u32, 0xa0);
-/// `KV_GET`.
+/// The command `KV_GET`.
 pub(crate) const GET: u32 = ioctl::_IOW::<Raw>(b'k' as u32, 0xa1);
-/// `KV_DELETE`.
+/// The command `KV_DELETE`.
 pub(crate) const DELETE: u32 = ioctl::_IOW::<Raw>(b'k' as u32, 0xa2);
-/// `KV_OPEN`.
+/// The command `KV_OPEN`.
 pub(crate) const OPEN: u32 = ioctl::_IOW::<Raw>(b'k' as u32, 0xa3);
 
-/// `KV_CREATE`.
+/// The flag `KV_CREATE`.
 const CREATE: u32 = 1;
-/// `KV_REPLACE`.
+/// The flag `KV_REPLACE`.
 const REPLACE: u32 = 2;
 
-/// A request.
+/// A request of a program.
 pub(crate) struct Request {
     key: UserSlice,
     value: (UserPtr, usize),
@@ -49,7 +49,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Reads a request from the address that `ioctl()` was given.
+    /// Reads a request from the address argument of `ioctl()`.
     pub(crate) fn read(address: usize) -> Result<Self> {
         let mut raw = UserSlice::new(UserPtr::from_addr(address), size_of::<Raw>()).reader();
         let (key, value) = (raw.read::<u64>()?, raw.read::<u64>()?);
@@ -67,7 +67,7 @@ impl Request {
         })
     }
 
-    /// The key, and nothing that only `KV_SET` has.
+    /// Returns the key, and checks that the flags, which only `KV_SET` has, are 0.
     pub(crate) fn into_key(self) -> Result<Key> {
         if self.flags != 0 {
             return Err(EINVAL);
@@ -75,13 +75,13 @@ impl Request {
         Key::read(self.key)
     }
 
-    /// The key, and room for its value.
+    /// Returns the key, and the buffer for its value.
     pub(crate) fn into_room(self) -> Result<(Key, UserSliceWriter)> {
         let (start, len) = self.value;
         Ok((self.into_key()?, UserSlice::new(start, len).writer()))
     }
 
-    /// The key, its value, and whether the key may be there, or must.
+    /// Returns the key, its value, and the mode that the flags select.
     pub(crate) fn into_value(self) -> Result<(Key, UserSliceReader, Mode)> {
         let mode = match self.flags {
             0 => Mode::Any,
@@ -98,7 +98,8 @@ impl Request {
     }
 }
 
-/// Checks that `file` was opened to be read, or written: `ioctl()` itself does not ask.
+/// Checks that `file` was opened for reading, or for writing if `write` is true. `ioctl()` itself
+/// does not check the mode.
 pub(crate) fn check_access(file: &File, write: bool) -> Result {
     let wanted = if write {
         flags::O_WRONLY

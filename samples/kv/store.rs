@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The store: what user space sees of it, whoever asks.
+//! The store, with the operations that user space can request.
 //!
-//! One lock protects the table. Nothing that can take long happens under it: values are read before
-//! it is taken and copied after it is released, and what is replaced is freed then.
+//! One lock protects the table, and is only held briefly. Values are read before it is taken, and
+//! copied and freed after it is released.
 
 use super::{
     table::{
@@ -32,10 +32,11 @@ use kernel::{
     }, //
 };
 
-/// A key: 1 to 64 bytes, whatever they are.
+/// A key: 1 to 64 arbitrary bytes.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
-    /// With zeroes behind the key, so that keys of different lengths differ in `len` at the latest.
+    /// The bytes, with zeroes behind the key. Keys of different lengths therefore differ in `len`
+    /// at the latest.
     bytes: [u8; Self::MAX],
     len: u8,
 }
@@ -47,7 +48,7 @@ impl Key {
     pub(crate) fn read(from: UserSlice) -> Result<Self> {
         let mut from = from.reader();
         let mut bytes = [0; Self::MAX];
-        // CAST: At most 64.
+        // CAST: The length is at most 64; longer keys are rejected below.
         let len = from.len() as u8;
         if from.is_empty() || from.len() > Self::MAX {
             return Err(ERANGE);
@@ -56,25 +57,25 @@ impl Key {
         Ok(Key { bytes, len })
     }
 
-    /// The key's own bytes.
+    /// Returns the bytes of the key, without the zeroes behind it.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 }
 
-/// Whether a key that gets a value may be there.
+/// The condition for setting a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// It may.
+    /// The key may exist or not.
     Any,
-    /// It must not.
+    /// The key must not exist.
     Create,
-    /// It must.
+    /// The key must exist.
     Replace,
 }
 
-/// How often what was done, since the module was loaded: on each CPU, so that those who do not
-/// even share a key do not share a cache line.
+/// The number of operations of each kind since the module was loaded. The counters are per-CPU, so
+/// that tasks with different keys do not share a cache line.
 struct Done {
     set: Counter,
     got: Counter,
@@ -82,12 +83,12 @@ struct Done {
     opened: Counter,
 }
 
-/// The store.
+/// The store of keys and values.
 #[pin_data]
 pub(crate) struct Store {
     #[pin]
     table: Mutex<Table>,
-    /// Bytes of the values that are being allocated.
+    /// The bytes of the values that are being allocated.
     #[pin]
     coming: Mutex<u64>,
     cache: Arc<KmemCache<Nodes>>,
@@ -95,7 +96,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Makes an empty store.
+    /// Creates an empty store.
     pub(crate) fn new() -> Result<Arc<Self>> {
         let cache = KmemCache::new(Options::new().account())?;
         let cache = Arc::new(cache, GFP_KERNEL)?;
@@ -116,14 +117,15 @@ impl Store {
         )
     }
 
-    /// Gives `key` the value that is in user space.
+    /// Sets the value of `key` from user space.
     ///
     /// # Errors
     ///
-    /// - [`EEXIST`], [`ENOENT`] if `mode` does not allow it.
+    /// - [`EEXIST`], [`ENOENT`] if `mode` forbids the operation.
     /// - [`E2BIG`] if the value is too long.
-    /// - [`ENOSPC`] if there are too many keys, or values take too much.
-    /// - [`EFAULT`], [`ENOMEM`].
+    /// - [`ENOSPC`] if there are too many keys, or the values take too many bytes.
+    /// - [`EFAULT`] if the user memory is not readable.
+    /// - [`ENOMEM`] if there is not enough memory.
     pub(crate) fn set(&self, key: Key, from: &mut UserSliceReader, mode: Mode) -> Result {
         let value = Value::read(from, &self.coming)?;
         let node = self
@@ -142,29 +144,29 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`ENOENT`] if there is no such key.
+    /// [`ENOENT`] if the key does not exist.
     pub(crate) fn get(&self, key: &Key) -> Result<Value> {
         let value = self.table.lock().get(key).cloned().ok_or(ENOENT)?;
         self.done.got.inc();
         Ok(value)
     }
 
-    /// As [`get`](Self::get), for an open file.
+    /// Returns the value of `key`, like [`get`](Self::get), and counts it for an open file.
     ///
     /// # Errors
     ///
-    /// [`ENOENT`] if there is no such key.
+    /// [`ENOENT`] if the key does not exist.
     pub(crate) fn open(&self, key: &Key) -> Result<Value> {
         let value = self.table.lock().get(key).cloned().ok_or(ENOENT)?;
         self.done.opened.inc();
         Ok(value)
     }
 
-    /// Removes `key`.
+    /// Deletes `key`.
     ///
     /// # Errors
     ///
-    /// [`ENOENT`] if there is no such key.
+    /// [`ENOENT`] if the key does not exist.
     pub(crate) fn delete(&self, key: &Key) -> Result {
         let mut table = self.table.lock();
         let removed = table.remove(key);
@@ -174,12 +176,12 @@ impl Store {
         Ok(())
     }
 
-    /// The place of the first key at or behind a place.
+    /// Returns the place of the first key at or behind `place`.
     pub(crate) fn place_from(&self, place: usize) -> Option<usize> {
         self.table.lock().place_from(place)
     }
 
-    /// Writes a line about the key at a place, if there is one.
+    /// Writes a line about the key at a place, if it has one.
     pub(crate) fn show(&self, place: usize, out: &mut Output) {
         let table = self.table.lock();
         if let Some(Node { key, value }) = table.node(place) {
@@ -189,7 +191,7 @@ impl Store {
         }
     }
 
-    /// Writes a line about the whole.
+    /// Writes the line of statistics.
     pub(crate) fn show_totals(&self, out: &mut Output) {
         let keys = self.table.lock().len();
         let Done {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where the keys are.
+//! The table of keys.
 //!
-//! A key has a *place*, a number that it keeps as long as it is there; so that who lists the keys can
-//! stop and go on. The index is the places in the order of their keys. It is searched by halves:
-//! unlike a hash, nobody can choose keys that make it slow.
+//! A key has a *place*, a number that it keeps as long as it exists. A reader of the list can
+//! therefore stop and continue. The index contains the places in the order of their keys. Lookups
+//! use binary search: unlike with a hash, no choice of keys makes it slow.
 
 use super::{
     store::{
@@ -23,13 +23,13 @@ use kernel::prelude::*;
 kalloc::sites! {
     /// Keys with their values.
     pub(crate) Nodes: cache(Node), "kv_node";
-    /// The places.
+    /// The table of places.
     pub(crate) Places: vmalloc([Place]), "kv_place";
-    /// The index.
+    /// The sorted index.
     pub(crate) Index: vmalloc([u32]), "kv_index";
 }
 
-/// The most keys.
+/// The maximum number of keys.
 const MAX: usize = 1024;
 
 /// A key and its value.
@@ -38,18 +38,18 @@ pub(crate) struct Node {
     pub(crate) value: Value,
 }
 
-/// Where a key can be.
+/// A place for a key.
 pub(crate) enum Place {
-    /// There is one.
+    /// A place with a key.
     Taken(ArcObject<Nodes>),
-    /// There is none; and the next place of which this is true.
+    /// A place without a key, and the next such place.
     Free(Option<u32>),
 }
 
-/// The table.
+/// The table of keys.
 ///
-/// `index` has each place that is taken, once, sorted by the keys. The others are a list from `free`
-/// on.
+/// `index` contains each taken place once, sorted by the keys. The free places form a list that
+/// starts at `free`.
 pub(crate) struct Table {
     places: VVec<Place, Places>,
     free: Option<u32>,
@@ -57,7 +57,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// An empty table, which takes no memory.
+    /// Returns an empty table, which takes no memory.
     pub(crate) const fn new() -> Self {
         Table {
             places: VVec::new(),
@@ -66,12 +66,12 @@ impl Table {
         }
     }
 
-    /// The number of keys.
+    /// Returns the number of keys.
     pub(crate) fn len(&self) -> usize {
         self.index.len()
     }
 
-    /// What is at a place.
+    /// Returns the key and value at a place.
     pub(crate) fn node(&self, place: usize) -> Option<&Node> {
         match self.places.get(place)? {
             Place::Taken(node) => Some(node),
@@ -79,19 +79,19 @@ impl Table {
         }
     }
 
-    /// The first place at or behind `place` that is taken.
+    /// Returns the first taken place at or behind `place`.
     pub(crate) fn place_from(&self, place: usize) -> Option<usize> {
         (place..self.places.len()).find(|&place| self.node(place).is_some())
     }
 
-    /// The value of `key`.
+    /// Returns the value of `key`.
     pub(crate) fn get(&self, key: &Key) -> Option<&Value> {
         let at = self.find(key).ok()?;
         self.node(*self.index.get(at)? as usize)
             .map(|node| &node.value)
     }
 
-    /// Puts `node` where its key is, or to a new place. Returns what was there.
+    /// Stores `node` at the place of its key, or at a new place. Returns the replaced node.
     pub(crate) fn put(
         &mut self,
         node: ArcObject<Nodes>,
@@ -108,7 +108,7 @@ impl Table {
         }
     }
 
-    /// Takes out what has `key`.
+    /// Removes the node of `key`, and returns it.
     pub(crate) fn remove(&mut self, key: &Key) -> Result<ArcObject<Nodes>> {
         let at = self.find(key).map_err(|_| ENOENT)?;
         let place = self.index.remove(at).map_err(|_| ENOENT)?;
@@ -120,7 +120,8 @@ impl Table {
         Ok(node)
     }
 
-    /// Puts `node` to a free place, which becomes the index's entry `at`. On error nothing changes.
+    /// Stores `node` at a free place, which becomes entry `at` of the index. On error nothing
+    /// changes.
     fn insert(&mut self, at: usize, node: ArcObject<Nodes>) -> Result {
         if self.len() >= MAX {
             return Err(ENOSPC);
@@ -136,17 +137,17 @@ impl Table {
             }
             None => {
                 self.places.push(Place::Taken(node), GFP_KERNEL)?;
-                // CAST: At most `MAX`.
+                // CAST: The length is at most `MAX`.
                 self.places.len() as u32 - 1
             }
         };
-        // There is room, and `at` is in the index, or its end.
+        // The index has room, and `at` is inside it or at its end.
         self.index
             .insert_within_capacity(at, place)
             .map_err(|_| ENOMEM)
     }
 
-    /// Exchanges what is at a place. Returns what was there.
+    /// Replaces the contents of a place, and returns the former node.
     fn exchange(&mut self, place: u32, new: Place) -> Option<ArcObject<Nodes>> {
         match core::mem::replace(self.places.get_mut(place as usize)?, new) {
             Place::Taken(node) => Some(node),
@@ -154,7 +155,7 @@ impl Table {
         }
     }
 
-    /// Where in the index `key` is, or would be.
+    /// Returns the position of `key` in the index, or the position at which to insert it.
     fn find(&self, key: &Key) -> Result<usize, usize> {
         self.index.binary_search_by(|&place| {
             self.node(place as usize)

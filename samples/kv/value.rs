@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Values: whole pages, which user space can map.
+//! Values, in whole pages that user space can map.
 
 use kalloc::{
     mm::mmap::{
@@ -27,15 +27,15 @@ kalloc::sites! {
     pub(crate) Values: pages, "kv_value";
 }
 
-/// Bytes of a value.
+/// The maximum bytes of a value.
 const MAX: usize = 64 << 10;
-/// Bytes of all values together.
+/// The maximum bytes of all values together.
 const ALL_MAX: u64 = 16 << 20;
 
-/// A value. It never changes: a key gets another one.
+/// A value. It never changes: setting a key replaces its value.
 ///
-/// Whoever has a reference to the pages keeps them: the key, a program that is reading it just now,
-/// and each area of an address space that it is mapped in.
+/// Each reference to the pages keeps them: that of the key, of a program that is reading the value,
+/// and of each area of an address space that maps it.
 #[derive(Clone)]
 pub(crate) struct Value {
     pages: Arc<ExactPages<Values>>,
@@ -43,11 +43,11 @@ pub(crate) struct Value {
 }
 
 impl Value {
-    /// Makes a value of what is in user space.
+    /// Reads a value from user space.
     ///
-    /// The limit is for all pages that are allocated, and not only for what keys have: somebody might
-    /// map a value, replace it, and so on. What is allocated, the site knows; `coming` is what others are
-    /// allocating meanwhile, in bytes, which may take long.
+    /// The limit applies to all allocated pages, not only to those of the keys' values. A program
+    /// could otherwise map a value, replace it, and so on. The site counts the allocated bytes.
+    /// `coming` counts the bytes that other tasks are allocating, which may take long.
     pub(crate) fn read(from: &mut UserSliceReader, coming: &Mutex<u64>) -> Result<Self> {
         let len = from.len();
         if len > MAX {
@@ -70,12 +70,12 @@ impl Value {
         })
     }
 
-    /// The bytes.
+    /// Returns the bytes of the value.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.pages.get(..self.len).unwrap_or_default()
     }
 
-    /// Prepares a mapping of the value, and of zeroes behind it up to the end of its last page.
+    /// Prepares a mapping of the value, with zeroes from its end to the end of its last page.
     pub(crate) fn map<'a>(&self, vma: &'a VmaNew) -> Result<Prepared<'a>> {
         mmap::map(&self.pages, mmap::first_page(vma), vma)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * alloca: a piece of the stack, until the function returns.
+ * alloca: memory on the stack, until the function returns.
  */
 
 #include "memory.h"
@@ -13,10 +13,10 @@
 #define STACK (1024ul * 1024)
 #define DIRT 0xa5
 
-/* Lengths that the stack is asked for to see its steps. */
+/* Number of lengths to allocate on the stack to determine its steps. */
 #define STEPS 256
 
-/* How far two pieces of @size bytes are from each other. */
+/* Returns the distance between two allocations of @size bytes. */
 static size_t distance(size_t size)
 {
 	char *first = hidden(alloca(size));
@@ -37,11 +37,11 @@ static void measure_unit(void)
 		before = now;
 	}
 	if (!unit)
-		fail("alloca: no two sizes differ");
+		fail("alloca: all distances are equal");
 	fact("alloca", "unit", unit_name(unit), "byte", "asked for by the byte, given in steps");
 }
 
-/* Where a piece of @size bytes is, and whether it is zeroed; leaves dirt in it. */
+/* Returns the address of an allocation of @size bytes, checks if it is zeroed, and fills it. */
 static uintptr_t make_dirty(size_t size, bool *zero)
 {
 	char *piece = hidden(alloca(size));

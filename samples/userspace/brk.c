@@ -21,7 +21,7 @@ static char *move(intptr_t by)
 	return before;
 }
 
-/* Where the kernel has the break; libc remembers it by itself. */
+/* Returns the kernel's program break; libc keeps its own copy. */
 static char *kernels_break(void)
 {
 	return (char *)syscall(SYS_brk, 0);
@@ -42,14 +42,14 @@ void measure_brk(void)
 	bool zero;
 
 	fact("sbrk", "sbrk_0_is_the_break", yes_no(start == kernels_break()), "yes",
-	     "the kernel has another one");
+	     "the kernel's break differs");
 	if (brk(start + 1))
 		fail("brk: %s", strerror(errno));
 	fact("brk", "moves_the_break", yes_no(kernels_break() == start + 1), "yes",
-	     "the break is elsewhere");
+	     "the break has another address");
 	fact("brk", "unit_of_the_break", unit_name(kernels_break() - start), NULL, NULL);
 
-	/* From the beginning of a page on. */
+	/* Continues from the start of a page. */
 	first = (char *)(((uintptr_t)move(0) + page - 1) / page * page);
 	if (brk(first))
 		fail("brk: %s", strerror(errno));
@@ -60,14 +60,14 @@ void measure_brk(void)
 	move(BLOCK_PAGES * page);
 	end = move(0);
 	fact("sbrk", "moves_the_break", yes_no(end == first + 1 + BLOCK_PAGES * page), "yes",
-	     "the break is elsewhere");
+	     "the break has another address");
 	zero = is_zero(first, end - first);
 	fact("sbrk", "zeroed_fresh", yes_no(zero), NULL, NULL);
 	touch(first, BLOCK_PAGES);
 	fact("sbrk", "contiguous", contiguous(first, BLOCK_PAGES) ? "yes" : "not_guaranteed", NULL,
 	     NULL);
 
-	/* Back and forth within a page, which stays; then below it. */
+	/* Moves the break within a page, which stays mapped; then below the page. */
 	memset(first, 1, page);
 	if (brk(first + page / 2) || brk(first + page))
 		fail("brk: %s", strerror(errno));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kalloc-table: how the allocators differ, measured on the machine that it runs on.
+ * kalloc-table: measures how the allocators differ on this machine.
  *
- * Prints the user half of the table; with kalloc_map.ko loaded, what user space sees
- * of the kernel's memory; and the kernel half, if there is a file with it.
+ * Prints the user half of the table. With kalloc_map.ko loaded, it adds the
+ * mapped memory of the kernel, and the kernel half if its file exists.
  */
 
 #include "memory.h"
@@ -23,10 +23,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (geteuid())
-		fail("page frame numbers are root's: run this as root");
-	/* Fails if the kernel does not tell them. */
+		fail("no access to page frame numbers; run this as root");
+	/* Fails if the kernel does not expose page frame numbers. */
 	if (!frame_of(&argc))
-		fail("/proc/self/pagemap has nothing about the stack");
+		fail("/proc/self/pagemap: no page frame for the stack");
 	measure_in_child("user", measure_malloc);
 	measure_in_child("user", measure_alloca);
 	measure_in_child("user", measure_mmap);

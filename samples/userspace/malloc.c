@@ -12,11 +12,11 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* Blocks that come from the heap, and are too large for the lists that calloc skips. */
+/* The size of blocks that come from the heap, and are too large for the lists that calloc skips. */
 #define SMALL 2000
 #define DIRT 0xa5
 
-/* Lengths that the heap is asked for to see its steps. */
+/* Number of lengths to allocate on the heap to determine its steps. */
 #define STEPS 256
 
 static void *need(void *block)
@@ -26,7 +26,10 @@ static void *need(void *block)
 	return hidden(block);
 }
 
-/* The distance of usable sizes, the least there is, and what all addresses are a multiple of. */
+/*
+ * Measures the step of usable sizes, the smallest size, and the common
+ * alignment of all addresses.
+ */
 static void measure_unit(void)
 {
 	size_t unit = 0, before = 0, smallest = 0;
@@ -41,23 +44,23 @@ static void measure_unit(void)
 		if (before && usable > before && (!unit || usable - before < unit))
 			unit = usable - before;
 		before = usable;
-		/* Not freed: the next one shall lie elsewhere. */
+		/* The block is not freed, so that the next one has another address. */
 		bits |= (uintptr_t)block;
 	}
 	if (!unit)
-		fail("malloc: no two sizes differ in what can be used");
+		fail("malloc: all usable sizes are equal");
 	fact("malloc", "unit", unit_name(unit), "byte", "asked for by the byte, given in steps");
 	fact_number("malloc", "smallest", smallest);
 	fact_number("malloc", "alignment", bits & -bits);
 }
 
-/* Frees a block full of dirt, and has @again allocate the same memory. */
+/* Frees a block that was filled, and makes @again allocate the same memory. */
 static void *recycled(void *(*again)(size_t size))
 {
 	char *guard, *dirty = need(malloc(SMALL));
 	void *block, *where;
 
-	/* Keeps the block apart from the free memory behind it. */
+	/* Separates the block from the free memory behind it. */
 	guard = need(malloc(SMALL));
 	memset(dirty, DIRT, SMALL);
 	where = hidden(dirty);
@@ -85,7 +88,7 @@ static void measure_large(void)
 {
 	size_t size = BLOCK_PAGES * page_size();
 	char *block = need(malloc(size));
-	/* The library's own words come before the block; its first whole page follows. */
+	/* The library's header precedes the block; the first whole page follows. */
 	char *page = block + page_size() - (uintptr_t)block % page_size();
 	unsigned long long frame;
 
@@ -95,7 +98,7 @@ static void measure_large(void)
 	touch(page, BLOCK_PAGES - 1);
 	fact("malloc", "contiguous",
 	     contiguous(page, BLOCK_PAGES - 1) ? "yes" : "not_guaranteed", "not_guaranteed",
-	     "all frames of the block follow each other");
+	     "all frames of the block are contiguous");
 
 	*page = 77;
 	frame = frame_of(page);

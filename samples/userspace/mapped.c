@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory of the kernel's allocators, mapped from /dev/kalloc_map. What is claimed
- * here is what the device promises, and of contiguity what the textbook says.
+ * Memory of the kernel's allocators, mapped from /dev/kalloc_map. The claims
+ * are the guarantees of the device, and for contiguity those of the textbook.
  */
 
 #include "memory.h"
@@ -18,7 +18,7 @@
 #define MAX_BLOCKS 8
 #define MAX_PAGES 16
 
-/* How often new blocks are asked for, until one is not contiguous. */
+/* Number of times to request new blocks, until one is not contiguous. */
 #define TRIES 64
 
 struct block {
@@ -33,7 +33,7 @@ struct block {
 static struct block blocks[MAX_BLOCKS];
 static size_t count;
 
-/* Reads what the kernel says of the blocks of @device. */
+/* Reads the kernel's list of the blocks of @device. */
 static void read_blocks(int device)
 {
 	char text[8192], *line = text;
@@ -53,7 +53,7 @@ static void read_blocks(int device)
 			continue;
 		if (sscanf(line, "%15s %lx %lu %llx %lu %llx", row.family, &row.offset, &row.bytes,
 			   &row.first, &page, &frame) != 6)
-			fail("%s: not understood: %s", MAP_DEVICE, line);
+			fail("%s: invalid line: %s", MAP_DEVICE, line);
 		if (!count || strcmp(blocks[count - 1].family, row.family)) {
 			if (count == MAX_BLOCKS)
 				fail("%s: too many blocks", MAP_DEVICE);
@@ -61,11 +61,11 @@ static void read_blocks(int device)
 		}
 		block = &blocks[count - 1];
 		if (page != block->pages || page == MAX_PAGES)
-			fail("%s: pages in disorder: %s", MAP_DEVICE, line);
+			fail("%s: pages out of order: %s", MAP_DEVICE, line);
 		block->frames[block->pages++] = frame;
 	}
 	if (!count)
-		fail("%s: has no blocks", MAP_DEVICE);
+		fail("%s: no blocks", MAP_DEVICE);
 }
 
 static void *map_block(int device, const struct block *block, int protection)
@@ -73,7 +73,7 @@ static void *map_block(int device, const struct block *block, int protection)
 	return mmap(NULL, block->bytes, protection, MAP_SHARED, device, block->offset);
 }
 
-/* Whether each word is the first one and its offset, added. */
+/* Returns true if each word is the sum of the first word and its offset. */
 static bool has_pattern(const unsigned long long *words, const struct block *block)
 {
 	for (size_t at = 0; at < block->bytes / sizeof(*words); at++)
@@ -90,7 +90,7 @@ static bool has_frames(const char *mapping, const struct block *block)
 	return true;
 }
 
-/* Three ways to write; the last of them that is not refused, or "refused". */
+/* Tries three ways to write. Returns the first one that is not refused, or "refused". */
 static const char *write_attempts(int device, const struct block *block, void *mapping)
 {
 	if (map_block(device, block, PROT_READ | PROT_WRITE) != MAP_FAILED || errno != EACCES)
@@ -110,15 +110,15 @@ static void measure_block(int device, const struct block *block)
 		fail("%s: mmap of %s: %s", MAP_DEVICE, block->family, strerror(errno));
 	fact_number(block->family, "bytes", block->bytes);
 	fact(block->family, "contents", has_pattern(mapping, block) ? "same" : "differ", "same",
-	     "not what the kernel wrote");
+	     "the contents differ from the kernel's");
 	fact(block->family, "frames", has_frames(mapping, block) ? "same" : "differ", "same",
-	     "not those that the kernel tells");
+	     "the frames differ from the kernel's");
 	fact(block->family, "writing", write_attempts(device, block, mapping), "refused",
 	     "this way of writing is not refused with EACCES or SIGSEGV");
-	/* vmalloc memory is in as many blocks of pages as it takes; see below. */
+	/* vmalloc memory can consist of several blocks of pages; see measure_vmalloc(). */
 	if (strcmp(block->family, "vmalloc"))
 		fact(block->family, "contiguous", yes_no(contiguous(mapping, block->pages)), "yes",
-		     "its frames do not follow each other");
+		     "its frames are not contiguous");
 	munmap(mapping, block->bytes);
 }
 
@@ -128,7 +128,7 @@ static void renew(int device)
 		fail("%s: no new blocks: %s", MAP_DEVICE, strerror(errno));
 }
 
-/* Looks for a block that is not contiguous: one is enough. */
+/* Searches for a block that is not contiguous: one is enough. */
 static void measure_vmalloc(int device)
 {
 	bool found = false;
@@ -141,13 +141,13 @@ static void measure_vmalloc(int device)
 		block = &blocks[count - 1];
 		mapping = map_block(device, block, PROT_READ);
 		if (mapping == MAP_FAILED || !has_pattern(mapping, block))
-			fail("%s: mmap of %s: not as before", MAP_DEVICE, block->family);
+			fail("%s: mmap of %s: the block changed", MAP_DEVICE, block->family);
 		found = !contiguous(mapping, block->pages);
 		munmap(mapping, block->bytes);
 		renew(device);
 	}
 	fact(blocks[count - 1].family, "contiguous", found ? "not_guaranteed" : "yes",
-	     "not_guaranteed", "no block was found that is not");
+	     "not_guaranteed", "all blocks were contiguous");
 }
 
 void measure_mapped(void)
@@ -163,7 +163,7 @@ void measure_mapped(void)
 	if (!strcmp(blocks[count - 1].family, "vmalloc"))
 		measure_vmalloc(device);
 
-	/* The device gives up the blocks, and is closed: what is mapped must stay. */
+	/* The device replaces the blocks and is closed: the mappings must stay unchanged. */
 	read_blocks(device);
 	for (size_t at = 0; at < count; at++)
 		mappings[at] = map_block(device, &blocks[at], PROT_READ);

@@ -121,7 +121,7 @@ struct area area_of(const void *address)
 
 		line[strcspn(line, "\n")] = '\0';
 		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %n", &start, &end, &name) < 2)
-			fail("/proc/self/maps: not understood: %s", line);
+			fail("/proc/self/maps: invalid line: %s", line);
 		if (start <= wanted && wanted < end) {
 			area = (struct area){ start, end, kind_of(name ? line + name : "") };
 			break;
@@ -131,7 +131,7 @@ struct area area_of(const void *address)
 	return area;
 }
 
-/* The kernel logs who dies of a signal that nobody handles. */
+/* Exits on a signal. The kernel would log a process that dies of an unhandled signal. */
 static void end(int signal)
 {
 	_exit(signal);
@@ -139,7 +139,7 @@ static void end(int signal)
 
 int signal_of(void (*body)(void *arg), void *arg)
 {
-	/* The stack may be what cannot be accessed. */
+	/* The stack itself may be the inaccessible memory. */
 	static char other_stack[1 << 16];
 	stack_t stack = { .ss_sp = other_stack, .ss_size = sizeof(other_stack) };
 	struct sigaction action = { .sa_handler = end, .sa_flags = SA_ONSTACK };
@@ -156,7 +156,7 @@ int signal_of(void (*body)(void *arg), void *arg)
 		_exit(0);
 	}
 	if (waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) == 255)
-		fail("a child did not end as it should");
+		fail("a child process failed");
 	return WEXITSTATUS(status);
 }
 

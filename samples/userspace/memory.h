@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the kernel says of this process's memory, and what touching it does.
+ * The kernel's information about the memory of this process, and the effects of
+ * accessing it.
  */
 #ifndef MEMORY_H
 #define MEMORY_H
@@ -9,12 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* As many pages as a block needs for its page frames to tell something. */
+/* The number of pages of a block, enough for its page frames to be meaningful. */
 #define BLOCK_PAGES 64
 
 #define LIMIT (256ul * 1024 * 1024)
 
-/* The same pointer, of which the compiler knows nothing: not that it was freed, either. */
+/* Returns the same pointer, and hides its origin from the compiler, including that it was freed. */
 static inline void *hidden(void *pointer)
 {
 	__asm__ volatile("" : "+r"(pointer) : : "memory");
@@ -23,32 +24,32 @@ static inline void *hidden(void *pointer)
 
 size_t page_size(void);
 
-/* What memory is counted in, as a word: byte, page, or N_bytes. Good until the next call. */
+/* Returns the name of a unit: byte, page, or N_bytes. Valid until the next call. */
 const char *unit_name(size_t bytes);
 
-/* The page frame at @address, 0 if there is none. */
+/* Returns the page frame at @address, or 0 if there is none. */
 unsigned long long frame_of(const void *address);
 
-/* How many of the pages that begin at @address have a frame. */
+/* Returns the number of pages from @address on that have a frame. */
 size_t frames_present(const void *address, size_t pages);
 
-/* Whether the frames of these pages follow each other. All must be there. */
+/* Returns true if the frames of these pages are contiguous. All pages must have frames. */
 bool contiguous(const void *address, size_t pages);
 
 /*
- * Writes to every page; every other one first, since the page allocator hands out
- * frames one after another, upwards or downwards, as long as it can.
+ * Writes to every page. The even pages come first, because the page allocator
+ * allocates contiguous frames, upwards or downwards, as long as it can.
  */
 void touch(void *address, size_t pages);
 
-/* Whether all bytes are 0. */
+/* Returns true if all bytes are 0. */
 bool is_zero(const void *address, size_t size);
 
-/* An area of the address space, as /proc/self/maps has it. */
+/* An area of the address space, as in /proc/self/maps. */
 struct area {
 	uintptr_t start;
 	uintptr_t end;
-	/* heap, stack, anonymous, file, or none if nothing is mapped there */
+	/* heap, stack, anonymous, file, or none if nothing is mapped */
 	const char *kind;
 };
 
@@ -59,19 +60,19 @@ enum access {
 	WRITE,
 };
 
-/* Runs @body in a child; returns the signal of a wrong access that it ended by, or 0. */
+/* Runs @body in a child process. Returns the signal of an invalid access that ended it, or 0. */
 int signal_of(void (*body)(void *arg), void *arg);
 
-/* What happens to a process that touches @address: ok, SIGSEGV or SIGBUS */
+/* Returns the result of accessing @address in a process: ok, SIGSEGV or SIGBUS. */
 const char *after_access(void *address, enum access access);
 
 /* Sets a resource limit of this process. */
 void set_limit(int resource, size_t bytes);
 
-/* The largest size up to @limit that @fits, by halves. */
+/* Returns the largest size up to @limit for which @fits returns true, by binary search. */
 size_t largest(bool (*fits)(size_t size), size_t limit);
 
-/* The name of an errno that mapping memory can end with. */
+/* Returns the name of an errno of a memory mapping call. */
 const char *errno_name(int error);
 
 #endif

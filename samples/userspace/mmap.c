@@ -37,7 +37,7 @@ static void measure_file(void)
 	first = need(mmap(NULL, size, PROT_READ, MAP_SHARED, file, 0));
 	second = need(mmap(NULL, size, PROT_READ, MAP_SHARED, file, 0));
 	same = !memcmp(first, "kalloc", 6) && !memcmp(second, "kalloc", 6);
-	fact("mmap", "maps_files", yes_no(same), "yes", "the contents are not the file's");
+	fact("mmap", "maps_files", yes_no(same), "yes", "the contents differ from the file's");
 	fact("mmap", "shares_frames", yes_no(frame_of(first) == frame_of(second)), NULL, NULL);
 	close(file);
 	munmap(first, size);
@@ -52,7 +52,7 @@ static void measure_munmap(char *block)
 	if (munmap(middle, 1))
 		fail("munmap: %s", strerror(errno));
 	gap = area_of(middle + page_size()).start - area_of(block).end;
-	fact("munmap", "unit", unit_name(gap), "page", "one byte is another length");
+	fact("munmap", "unit", unit_name(gap), "page", "one byte unmaps another length");
 	fact("munmap", "mapping", area_of(middle).kind, NULL, NULL);
 	fact("munmap", "access", after_access(middle, READ), NULL, NULL);
 	fact("munmap", "neighbours", after_access(middle - 1, READ), NULL, NULL);
@@ -70,7 +70,7 @@ static bool mmap_fits(size_t size)
 
 void measure_mmap(void)
 {
-	/* One page before, so that nothing else is next to the block. */
+	/* One more page on each side isolates the block from other mappings. */
 	size_t size = (BLOCK_PAGES + 2) * page_size();
 	char *block = need(map_memory(size)), *byte;
 	size_t growth;
@@ -88,7 +88,7 @@ void measure_mmap(void)
 	     NULL);
 	measure_munmap(block);
 
-	/* A page between two that cannot be touched: what one byte takes is seen by itself. */
+	/* The page is between two inaccessible pages, which isolate the mapping of one byte. */
 	byte = block - page_size();
 	munmap(byte, size);
 	byte = need(mmap(byte, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,

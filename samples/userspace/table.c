@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Collects facts from the children that measure them, and prints them.
+ * Collects facts from the child processes that measure them, and prints them.
  */
 
 #include "table.h"
@@ -15,7 +15,7 @@
 #define HEADER "# space api property measured claim verdict"
 #define COLUMNS 5
 
-/* Five tokens and a verdict, which may have blanks. */
+/* Five tokens and a verdict, which may contain spaces. */
 struct row {
 	char *column[COLUMNS];
 	char *verdict;
@@ -24,7 +24,7 @@ struct row {
 static struct row *rows;
 static size_t count;
 
-/* In a child: where its facts go, and which space they are of. */
+/* The destination and the space of the facts, in a child process. */
 static FILE *facts;
 static const char *space;
 
@@ -61,7 +61,7 @@ void fact_number(const char *api, const char *property, unsigned long measured)
 	fact(api, property, number, NULL, NULL);
 }
 
-/* Takes a line apart, in place; its memory stays the row's. */
+/* Splits a line in place; the row owns its memory. */
 static void add_row(char *line, const char *where)
 {
 	struct row row;
@@ -144,7 +144,7 @@ void measure_in_child(const char *of, void (*measure)(void))
 		fail("waitpid: %s", strerror(errno));
 	if (WIFSIGNALED(status))
 		fail("measuring the %s half: %s", of, strsignal(WTERMSIG(status)));
-	/* The child has said why. */
+	/* The child has printed the reason. */
 	if (WEXITSTATUS(status))
 		exit(1);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a site's memory looks like, in slabinfo's words.
+//! The geometry of a site's memory, in the terms of slabinfo.
 
 use crate::accounting::stats::Totals;
 use core::num::NonZero;
@@ -20,7 +20,7 @@ use kernel::page::PAGE_SIZE;
 ///     Nodes: kmalloc([u64; 5]), "doc_shape";
 /// }
 ///
-/// // Were there ten nodes:
+/// // Assume ten live nodes:
 /// let footprint = family::Kmalloc::unit_footprint(Nodes::site());
 /// let live = Totals {
 ///     allocs: 10,
@@ -45,11 +45,12 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The most pages in a slab: readers take the number as a signed word.
+    /// The largest number of pages in a slab: readers parse it as a signed 32-bit integer.
     const MAX_PAGES: u64 = i32::MAX as u64;
 
-    /// Describes objects of one size that come from slabs and take `footprint` bytes each. A site
-    /// that has blocks of other sizes, too, is described as [`mixed`](Self::mixed).
+    /// Describes objects of one size that are allocated from slabs and take `footprint` bytes each.
+    ///
+    /// A site with blocks of other sizes is described as [`mixed`](Self::mixed).
     pub(crate) fn packed(geometry: [u32; 3], footprint: usize, live: &Totals) -> Shape {
         let count = live.live();
         // CAST: `usize` has 64 bits.
@@ -68,24 +69,24 @@ impl Shape {
         }
     }
 
-    /// Describes objects of one size that take `bytes` in whole pages each.
+    /// Describes objects of one size that take whole pages, `bytes` each.
     pub(crate) fn pages(bytes: usize, live: &Totals) -> Shape {
         match u32::try_from(bytes) {
-            // CAST: At most as many as there are bytes.
+            // CAST: The number of pages is at most the number of bytes.
             Ok(size) => Shape::packed([size, 1, (bytes / PAGE_SIZE) as u32], bytes, live),
-            // Such an object does not fit the column.
+            // Such an object size does not fit into the column.
             Err(_) => Shape::mixed(live),
         }
     }
 
     /// Describes blocks of various sizes by their mean size, rounded down.
     ///
-    /// A slab is one object of whole pages, or one page of whole objects, if that comes out even.
-    /// Otherwise all pages that hold the blocks are one slab, with as many objects as fit. So the
-    /// pages, and the objects times their size, both are the memory that the blocks take, and no
-    /// object is larger than its slab.
+    /// If the mean size is a whole number of pages, a slab is one object. If a page is a whole
+    /// number of objects, a slab is one page. Otherwise one slab holds all pages of the blocks,
+    /// with as many objects as fit. The pages, and the objects times their size, both equal the
+    /// memory of the blocks, and no object is larger than its slab.
     pub(crate) fn mixed(live: &Totals) -> Shape {
-        // CAST: A page has few bytes.
+        // CAST: The size of a page fits into 32 bits.
         let page = PAGE_SIZE as u64;
         let (count, bytes) = (live.live(), live.live_allocated);
         let Some(mean) = bytes.checked_div(count) else {
@@ -95,7 +96,7 @@ impl Shape {
                 ..Shape::default()
             };
         };
-        // A divisor that cannot be 0 needs no panic, which objtool would not know to never return.
+        // A non-zero divisor needs no panic path, which objtool would report as a missing return.
         let at_least_one = |n: u64| NonZero::new(n).unwrap_or(NonZero::<u64>::MIN);
         let object_size = at_least_one(mean.min(u32::MAX.into()));
         let is_even = object_size.get().checked_mul(count) == Some(bytes)
@@ -104,10 +105,10 @@ impl Shape {
         let pages_per_slab = at_least_one(if is_even {
             object_size.get().div_ceil(page)
         } else {
-            // All, below 8 TiB.
+            // This is the number of all pages, up to 8 TiB.
             pages.min(Self::MAX_PAGES)
         });
-        // OVERFLOW: A slab has less than 2^31 pages.
+        // OVERFLOW: A slab has fewer than 2^31 pages.
         let objects_per_slab = pages_per_slab.get() * page / object_size;
         let slabs = pages.saturating_add(pages_per_slab.get() - 1) / pages_per_slab;
         let [object_size, objects_per_slab, pages_per_slab] =

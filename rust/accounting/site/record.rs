@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Counting at a site, as its unit and its family have it counted.
+//! Counting of allocations, frees and failures at a site, by its unit and its family.
 
 use super::{
     unit, //
@@ -15,69 +15,70 @@ use crate::{
     sys::gfp::Gfp, //
 };
 
-/// Counts a block for `size` bytes, not 0, that was allocated for `S` and takes `footprint` bytes.
+/// Counts a block that was allocated for `S`: `size` bytes, not 0, which take `footprint` bytes.
 #[inline(always)]
 pub(crate) fn count_alloc<S: Tag>(size: usize, footprint: usize) {
     if unit::<S>() != 0 && size == unit::<S>() && !S::Family::VARIES {
-        // SAFETY: For the object that was allocated.
+        // SAFETY: This counts the allocated object once.
         return unsafe { S::count_object::<{ counter::UNIT_ALLOCS }>() };
     }
     let counters = S::site().counters();
     if unit::<S>() == 0 {
-        // SAFETY: The site is made for `S`, and so has no unit either.
+        // SAFETY: The site belongs to `S`, and so has no unit either.
         unsafe { counters.count_sized::<{ counter::SIZED_ALLOCS }>(bucket::<S>(size)) };
     } else {
         counters.count::<{ counter::ALLOCS }>();
     }
-    // Where all blocks are full, this is known when compiling.
+    // The compiler removes this where all blocks are full.
     if (unit::<S>() != 0 || S::Family::CLASS_SIZE.is_none()) && footprint != size {
         counters.add::<{ counter::SLACK_IN }>((footprint - size) as u64);
     }
     counters.add::<{ counter::BYTES_IN }>(size as u64);
 }
 
-/// Counts a block for `size` bytes of `S`, taking `footprint`, that is about to be freed.
+/// Counts a block of `S` that is about to be freed: `size` bytes, which take `footprint` bytes.
 #[inline(always)]
 pub(crate) fn count_free<S: Tag>(size: usize, footprint: usize) {
     if unit::<S>() != 0 && size == unit::<S>() && !S::Family::VARIES {
-        // SAFETY: For the object that is freed.
+        // SAFETY: This counts the freed object once.
         return unsafe { S::count_object::<{ counter::UNIT_FREES }>() };
     }
     let counters = S::site().counters();
     if unit::<S>() == 0 {
-        // SAFETY: The site is made for `S`, and so has no unit either.
+        // SAFETY: The site belongs to `S`, and so has no unit either.
         unsafe { counters.count_sized::<{ counter::SIZED_FREES }>(bucket::<S>(size)) };
     } else {
         counters.count::<{ counter::FREES }>();
     }
-    // Where all blocks are full, this is known when compiling.
+    // The compiler removes this where all blocks are full.
     if (unit::<S>() != 0 || S::Family::CLASS_SIZE.is_none()) && footprint != size {
         counters.add::<{ counter::SLACK_OUT }>((footprint - size) as u64);
     }
     counters.add::<{ counter::BYTES_OUT }>(size as u64);
 }
 
-/// Counts `blocks` allocated for `S`, which has no unit: each of `size` bytes, and full.
+/// Counts `blocks` blocks allocated for `S`, which has no unit. Each has `size` bytes, and is full.
 #[inline]
 pub(crate) fn count_allocs<S: Tag>(blocks: usize, size: usize) {
     const { assert!(unit::<S>() == 0) };
     let counters = S::site().counters();
-    // SAFETY: The site is made for `S`, and so has no unit either.
+    // SAFETY: The site belongs to `S`, and so has no unit either.
     unsafe { counters.add_sized::<{ counter::SIZED_ALLOCS }>(bucket::<S>(size), blocks as u64) };
     counters.add::<{ counter::BYTES_IN }>((blocks * size) as u64);
 }
 
-/// Counts `blocks` of `S`, which has no unit, that are about to be freed: each of `size` bytes, and full.
+/// Counts `blocks` blocks of `S`, which has no unit, that are about to be freed. Each has `size`
+/// bytes, and is full.
 #[inline]
 pub(crate) fn count_frees<S: Tag>(blocks: usize, size: usize) {
     const { assert!(unit::<S>() == 0) };
     let counters = S::site().counters();
-    // SAFETY: The site is made for `S`, and so has no unit either.
+    // SAFETY: The site belongs to `S`, and so has no unit either.
     unsafe { counters.add_sized::<{ counter::SIZED_FREES }>(bucket::<S>(size), blocks as u64) };
     counters.add::<{ counter::BYTES_OUT }>((blocks * size) as u64);
 }
 
-/// The bucket of a block's size.
+/// Returns the bucket of a block's size.
 #[inline(always)]
 fn bucket<S: Tag>(size: usize) -> SizeBin {
     if S::Family::MAX_SIZE > SizeBin::MAX_SIZE {
@@ -87,8 +88,7 @@ fn bucket<S: Tag>(size: usize) -> SizeBin {
     }
 }
 
-/// Counts an allocation for `S` that failed: one that could not be, if `invalid`, else for want of
-/// memory.
+/// Counts a failed allocation for `S`: an invalid request if `invalid`, else a lack of memory.
 #[cold]
 pub(crate) fn count_failure<S: Tag>(gfp: Gfp, invalid: bool) {
     let counters = S::site().counters();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What each CPU adds to.
+//! The per-CPU counters of a site.
 
 use crate::{
     accounting::size_histogram::SizeBin,
@@ -11,42 +11,42 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// One CPU's counters of a site.
+/// The counters of a site on one CPU.
 #[repr(C)]
 #[derive(Zeroable)]
 pub(crate) struct Counters {
-    /// Objects allocated whose size is the site's unit.
+    /// Allocations of objects whose size is the site's unit.
     unit_allocs: u64,
-    /// Objects freed whose size is the site's unit.
+    /// Frees of objects whose size is the site's unit.
     unit_frees: u64,
-    /// Blocks of any other size allocated and freed, at a site that has a unit.
+    /// Allocations and frees of blocks of any other size, at a site with a unit.
     allocs: u64,
     frees: u64,
-    /// Bytes requested for the blocks that are not units, and of those freed.
+    /// Requested bytes of the blocks that are not units: allocated and freed.
     bytes_in: u64,
     bytes_out: u64,
-    /// What those blocks take beyond what was requested, unless their buckets tell.
+    /// Bytes that those blocks take beyond the requested ones, unless the bucket determines them.
     slack_in: u64,
     slack_out: u64,
-    /// Allocations that failed, by reason.
+    /// Failed allocations, by reason.
     no_memory: u64,
     no_wait: u64,
     invalid: u64,
 }
 
-/// One CPU's counters of a site that has no unit: blocks by the bucket of their size, too.
+/// The counters of a site without a unit, on one CPU: they also count blocks by size bucket.
 ///
-/// Laid out as `struct kalloc_counters` in `rust/helpers/percpu.c`.
+/// The layout is that of `struct kalloc_counters` in `rust/helpers/percpu.c`.
 #[repr(C)]
 #[derive(Zeroable)]
 pub(crate) struct SizedCounters {
     counters: Counters,
-    /// Blocks allocated and freed.
+    /// Blocks allocated and freed, by bucket.
     allocs: [u64; SizeBin::COUNT],
     frees: [u64; SizeBin::COUNT],
 }
 
-// A read of half a counter would be wrong.
+// A 32-bit kernel could tear the read of a counter.
 #[cfg(not(CONFIG_64BIT))]
 compile_error!("kalloc needs a 64-bit kernel");
 
@@ -55,12 +55,12 @@ const _: () = assert!(
     "the C declaration has another size"
 );
 
-/// Whether there is a counter at `offset` into a `T`, which has nothing but counters.
+/// Returns true if there is a counter at `offset` into a `T`, which contains only counters.
 pub(crate) const fn is_counter<T>(offset: usize) -> bool {
     offset % size_of::<u64>() == 0 && offset < size_of::<T>()
 }
 
-/// The counters by name, for [`PerCpuPtr`].
+/// The offsets of the counters, for [`PerCpuPtr`].
 pub(crate) mod counter {
     use super::{
         Counters,
@@ -80,57 +80,61 @@ pub(crate) mod counter {
     pub(crate) const NO_WAIT: usize = offset_of!(Counters, no_wait);
     pub(crate) const INVALID: usize = offset_of!(Counters, invalid);
 
-    /// The first of an array, by bucket.
+    /// The first counter of each array; the arrays have one counter per bucket.
     pub(crate) const SIZED_ALLOCS: usize = offset_of!(SizedCounters, allocs);
     pub(crate) const SIZED_FREES: usize = offset_of!(SizedCounters, frees);
 }
 
-/// The counters of sites that are not registered, in the per-CPU area of this module.
+/// Returns the counters of unregistered sites, in the per-CPU area of this module.
 pub(crate) const fn unregistered() -> *mut Counters {
     (&raw const bindings::kalloc_unregistered).cast_mut().cast()
 }
 
-/// The counters of a site.
+/// A pointer to the counters of a site.
 ///
 /// # Invariants
 ///
-/// A per-CPU pointer that is valid while code of the site's module runs: of [`SizedCounters`], or of
-/// [`Counters`] alone if the site has a unit.
+/// The pointer is a per-CPU pointer that is valid while code of the site's module runs. It points
+/// to [`SizedCounters`], or to [`Counters`] alone if the site has a unit.
 #[derive(Clone, Copy)]
 pub(crate) struct PerCpuPtr(*mut Counters);
 
-// SAFETY: A per-CPU pointer is the same on every thread; each adds to its own CPU's instance.
+// SAFETY: A per-CPU pointer is valid on every thread: each CPU adds to its own instance.
 unsafe impl Send for PerCpuPtr {}
-// SAFETY: As above.
+// SAFETY: A per-CPU pointer is valid on every thread: each CPU adds to its own instance.
 unsafe impl Sync for PerCpuPtr {}
 
 impl PerCpuPtr {
+    /// Wraps a per-CPU pointer to counters.
+    ///
     /// # Safety
     ///
     /// `percpu` must satisfy the type invariants.
     #[inline(always)]
     pub(crate) unsafe fn new(percpu: *mut Counters) -> Self {
-        // INVARIANT: By the requirement of this function.
+        // INVARIANT: `percpu` satisfies the invariants by the requirement of this function.
         PerCpuPtr(percpu)
     }
 
-    /// Adds 1 to this CPU's counter at `COUNTER`, one of [`Counters`]'.
+    /// Adds 1 to this CPU's counter at offset `COUNTER` into [`Counters`].
     #[inline(always)]
     pub(crate) fn count<const COUNTER: usize>(self) {
         const { assert!(is_counter::<Counters>(COUNTER)) };
-        // SAFETY: By the invariants; nothing else writes counters.
+        // SAFETY: By the type invariants, the pointer is valid and the offset is a counter. Only
+        // this type writes counters.
         unsafe { percpu::this_cpu_inc::<_, COUNTER>(self.0) };
     }
 
-    /// Adds `n` to this CPU's counter at `COUNTER`, one of [`Counters`]'.
+    /// Adds `n` to this CPU's counter at offset `COUNTER` into [`Counters`].
     #[inline(always)]
     pub(crate) fn add<const COUNTER: usize>(self, n: u64) {
         const { assert!(is_counter::<Counters>(COUNTER)) };
-        // SAFETY: By the invariants; nothing else writes counters.
+        // SAFETY: By the type invariants, the pointer is valid and the offset is a counter. Only
+        // this type writes counters.
         unsafe { percpu::this_cpu_add::<_, COUNTER>(self.0, n) };
     }
 
-    /// Adds 1 to this CPU's counter for `bucket`, at `COUNTER`, one of the arrays of
+    /// Adds 1 to this CPU's counter for `bucket`, in the array at offset `COUNTER` into
     /// [`SizedCounters`].
     ///
     /// # Safety
@@ -138,12 +142,12 @@ impl PerCpuPtr {
     /// The site must have no unit.
     #[inline(always)]
     pub(crate) unsafe fn count_sized<const COUNTER: usize>(self, bucket: SizeBin) {
-        // SAFETY: By the invariants, as the site has no unit; an array has a counter for every
-        // bucket. Nothing else writes counters.
+        // SAFETY: By the type invariants, the pointer is to `SizedCounters`, because the site has
+        // no unit. Each array has a counter for every bucket. Only this type writes counters.
         unsafe { percpu::this_cpu_inc_nth::<_, COUNTER>(self.0, bucket.index()) };
     }
 
-    /// Adds `n` to this CPU's counter for `bucket`, at `COUNTER`, one of the arrays of
+    /// Adds `n` to this CPU's counter for `bucket`, in the array at offset `COUNTER` into
     /// [`SizedCounters`].
     ///
     /// # Safety
@@ -152,8 +156,8 @@ impl PerCpuPtr {
     #[inline(always)]
     pub(crate) unsafe fn add_sized<const COUNTER: usize>(self, bucket: SizeBin, n: u64) {
         let of_bucket = self.0.cast::<u64>().wrapping_add(bucket.index());
-        // SAFETY: By the invariants, as the site has no unit; an array has a counter for every
-        // bucket. Nothing else writes counters.
+        // SAFETY: By the type invariants, the pointer is to `SizedCounters`, because the site has
+        // no unit. Each array has a counter for every bucket. Only this type writes counters.
         unsafe { percpu::this_cpu_add::<_, COUNTER>(of_bucket, n) };
     }
 }

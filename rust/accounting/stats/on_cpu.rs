@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What each CPU counted.
+//! The counts of each CPU.
 
 use super::{
     Counters,
@@ -13,7 +13,8 @@ use core::sync::atomic::{
     Ordering, //
 };
 
-/// What was allocated and freed on one CPU. A block may be freed on another than it was allocated on.
+/// Allocations and frees on one CPU. A block may be freed on another CPU than the one that
+/// allocated it.
 ///
 /// # Examples
 ///
@@ -35,39 +36,42 @@ use core::sync::atomic::{
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnCpu {
-    /// The CPU's number.
+    /// The number of the CPU.
     pub cpu: u32,
-    /// Blocks allocated there.
+    /// Blocks allocated on this CPU.
     pub allocs: u64,
-    /// Blocks freed there.
+    /// Blocks freed on this CPU.
     pub frees: u64,
 }
 
-/// Reads what each CPU counted; those that counted nothing are left out.
+/// Returns an iterator over the counts of each CPU, without CPUs that counted nothing.
 ///
 /// # Safety
 ///
-/// `counters` must be as for [`PerCpuPtr`](super::PerCpuPtr), of a site with that scheme, and valid while the
-/// iterator is.
+/// - `counters` must satisfy the invariants of [`PerCpuPtr`](super::PerCpuPtr), for a site with
+///   that scheme.
+/// - `counters` must be valid as long as the iterator exists.
 pub(crate) unsafe fn on_cpus(
     counters: *mut Counters,
     scheme: Scheme,
 ) -> impl Iterator<Item = OnCpu> {
     percpu::possible_cpus().filter_map(move |cpu| {
         let (mut ins, mut outs) = (Sums::default(), Sums::default());
-        // SAFETY: `cpu` is possible; the rest is by the requirements of this function.
+        // SAFETY: `cpu` is possible. `counters` are valid and suit `scheme` by the requirements of
+        // this function.
         unsafe { outs.add::<true>(percpu::instance(counters, cpu), &scheme) };
         if let Some(units) = scheme.static_counters {
             outs.add_units::<true>(units, cpu);
         }
         fence(Ordering::SeqCst);
-        // SAFETY: As above.
+        // SAFETY: `cpu` is possible. `counters` are valid and suit `scheme` by the requirements of
+        // this function.
         unsafe { ins.add::<false>(percpu::instance(counters, cpu), &scheme) };
         if let Some(units) = scheme.static_counters {
             ins.add_units::<false>(units, cpu);
         }
         let on = OnCpu {
-            // CAST: The numbers of CPUs are not negative.
+            // CAST: CPU numbers are not negative.
             cpu: cpu as u32,
             allocs: ins.units + ins.blocks,
             frees: outs.units + outs.blocks,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How large blocks are.
+//! Histograms of block sizes.
 
 use super::{
     counter, //
@@ -15,7 +15,7 @@ use core::sync::atomic::{
     Ordering, //
 };
 
-/// Blocks of similar size: above half of `up_to` bytes.
+/// Blocks of similar sizes: above half of `up_to` bytes, and at most `up_to`.
 ///
 /// # Examples
 ///
@@ -44,26 +44,29 @@ pub struct Sizes {
     pub up_to: u64,
     /// Blocks allocated.
     pub allocs: u64,
-    /// Blocks freed, never more.
+    /// Blocks freed, at most `allocs`.
     pub frees: u64,
 }
 
-/// Reads a histogram of the sizes of a site's blocks, by powers of two; sizes that there never were
-/// are left out.
+/// Returns a histogram of the sizes of a site's blocks, by powers of two, without sizes that never
+/// occurred.
 ///
 /// # Safety
 ///
-/// `counters` must be as for [`PerCpuPtr`](super::PerCpuPtr), of a site without a unit, and valid while the iterator is.
+/// - `counters` must satisfy the invariants of [`PerCpuPtr`](super::PerCpuPtr), for a site without
+///   a unit.
+/// - `counters` must be valid as long as the iterator exists.
 pub(crate) unsafe fn sizes(counters: *mut Counters) -> impl Iterator<Item = Sizes> {
     SizeBin::powers_of_two().filter_map(move |(up_to, buckets)| {
         let sum = |counter: usize| {
             let of = |bucket: SizeBin| {
-                // SAFETY: By the requirements of this function; an array has all buckets.
+                // SAFETY: `counters` are valid and of a site without a unit, by the requirements of
+                // this function. Each array has a counter for every bucket.
                 unsafe { sum(counters, counter + bucket.index() * size_of::<u64>()) }
             };
             buckets.clone().map(of).sum()
         };
-        // Frees first: each comes after its allocation.
+        // Frees are read first, because each follows its allocation.
         let frees = sum(counter::SIZED_FREES);
         fence(Ordering::SeqCst);
         let allocs = sum(counter::SIZED_ALLOCS);
@@ -75,14 +78,17 @@ pub(crate) unsafe fn sizes(counters: *mut Counters) -> impl Iterator<Item = Size
     })
 }
 
-/// The sum of one counter over all CPUs.
+/// Returns the sum of one counter over all CPUs.
 ///
 /// # Safety
 ///
-/// `counters` must be as for [`PerCpuPtr`](super::PerCpuPtr), and have a counter at that offset.
+/// `counters` must satisfy the invariants of [`PerCpuPtr`](super::PerCpuPtr), and have a counter at
+/// `offset`.
 unsafe fn sum(counters: *mut Counters, offset: usize) -> u64 {
     percpu::possible_cpus()
-        // SAFETY: By the requirements of this function; `cpu` is possible. For volatile, see `Sums::add`.
+        // SAFETY: `cpu` is possible, and there is a counter at `offset` by the requirements of this
+        // function. The CPU may be writing it: the read is volatile, and an aligned word is not
+        // torn.
         .map(|cpu| unsafe {
             percpu::instance(counters, cpu)
                 .byte_add(offset)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The areas of arm64, as `Documentation/arch/arm64/memory.rst` has them.
+//! The areas of arm64, as in `Documentation/arch/arm64/memory.rst`.
 //!
-//! The kernel's own image is in the vmalloc area, at its start if it is not put at a random place.
-//! Modules may then be in the vmalloc area, too: they are where they reach the image.
+//! The kernel image is in the vmalloc area, at its start unless its location is randomized. Modules
+//! must be within reach of the image, and may then also be in the vmalloc area.
 //!
 //! C header: [`arch/arm64/include/asm/memory.h`](srctree/arch/arm64/include/asm/memory.h)
 
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::sys::bindings;
 
-/// The areas that have a name, in ascending order.
+/// Returns the named areas in ascending order.
 pub(super) fn known() -> impl Iterator<Item = Area> {
-    // SAFETY: All of these read what was set at boot, but `high_memory`, which grows when memory is
-    // plugged in, and is one word.
+    // SAFETY: All of these read values that are set at boot. The exception is `high_memory`, one
+    // word that grows when memory is hot-plugged.
     let (user, direct, direct_end, start, end) = unsafe {
         (
             bindings::kalloc_helper_task_size_max(),
@@ -28,16 +28,16 @@ pub(super) fn known() -> impl Iterator<Item = Area> {
         )
     };
     #[cfg(CONFIG_SPARSEMEM_VMEMMAP)]
-    // SAFETY: It is the page of the last byte in the direct map.
+    // SAFETY: This is the page of the last byte in the direct map.
     let last = unsafe { bindings::kalloc_helper_virt_to_page(direct_end.wrapping_byte_sub(1)) };
-    // CAST: An address counted down from the top.
+    // CAST: The constant is an address as a negative number.
     let at = |below: isize| below as usize;
     [
         Area::new("user", 0, user),
         Area::new("noncanonical", user, direct),
         Area::new(DIRECT_MAP, direct, direct_end.addr()),
         #[cfg(any(CONFIG_KASAN_GENERIC, CONFIG_KASAN_SW_TAGS))]
-        // SAFETY: These read what was set at boot.
+        // SAFETY: The helpers only read values that are set at boot.
         unsafe {
             Area::new(
                 "kasan_shadow",

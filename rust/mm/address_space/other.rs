@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The areas of an architecture of which no more is known.
+//! The areas of all other architectures.
 
 use super::{
     Area,
@@ -9,10 +9,10 @@ use super::{
 };
 use crate::sys::bindings;
 
-/// The areas that all architectures have, in ascending order.
+/// Returns the areas that all architectures have, in ascending order.
 pub(super) fn known() -> impl Iterator<Item = Area> {
-    // SAFETY: All of these read what was set at boot, but `high_memory`, which grows when memory is
-    // plugged in, and is one word.
+    // SAFETY: All of these read values that are set at boot. The exception is `high_memory`, one
+    // word that grows when memory is hot-plugged.
     let [mut direct, mut vmalloc, user] = unsafe {
         [
             Area::new(

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The areas of x86_64, as `Documentation/arch/x86/x86_64/mm.rst` has them.
+//! The areas of x86_64, as in `Documentation/arch/x86/x86_64/mm.rst`.
 //!
-//! C header: [`arch/x86/include/asm/pgtable_64_types.h`](srctree/arch/x86/include/asm/pgtable_64_types.h)
+//! C header:
+//! [`arch/x86/include/asm/pgtable_64_types.h`](srctree/arch/x86/include/asm/pgtable_64_types.h)
 
 use super::{
     Area,
@@ -12,10 +13,10 @@ use super::{
 use crate::sys::bindings;
 use kernel::page::PAGE_SIZE;
 
-/// The areas that have a name, in ascending order.
+/// Returns the named areas in ascending order.
 pub(super) fn known() -> impl Iterator<Item = Area> {
-    // SAFETY: All of these read what was set at boot, but `high_memory`, which grows when memory is
-    // plugged in, and is one word.
+    // SAFETY: All of these read values that are set at boot. The exception is `high_memory`, one
+    // word that grows when memory is hot-plugged.
     let (user, guard, entry, direct, direct_end, start, end, map) = unsafe {
         (
             bindings::kalloc_helper_task_size_max(),
@@ -28,14 +29,14 @@ pub(super) fn known() -> impl Iterator<Item = Area> {
             bindings::vmemmap_base,
         )
     };
-    // CAST: An address counted down from the top.
+    // CAST: The constant is an address as a negative number.
     let at = |below: isize| below as usize;
     let map_end = map + (direct_end - direct) / PAGE_SIZE * size_of::<bindings::page>();
     [
         Area::new("user", 0, user),
         Area::new("user_guard", user, user + PAGE_SIZE),
         Area::new("noncanonical", user + PAGE_SIZE, guard),
-        // Left to hypervisors; the page tables' entry after it is for the LDT.
+        // The hole is reserved for hypervisors; the next entry of the page table is for the LDT.
         Area::new("guard_hole", guard, guard + 16 * entry),
         #[cfg(CONFIG_MODIFY_LDT_SYSCALL)]
         Area::new("ldt_remap", guard + 16 * entry, guard + 17 * entry),
@@ -43,7 +44,7 @@ pub(super) fn known() -> impl Iterator<Item = Area> {
         Area::new(VMALLOC, start, end),
         Area::new("vmemmap", map, map_end),
         #[cfg(CONFIG_KASAN)]
-        // SAFETY: These read what was set at boot.
+        // SAFETY: The helpers only read values that are set at boot.
         unsafe {
             Area::new(
                 "kasan_shadow",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What can be mapped.
+//! Memory that can be mapped into user space.
 
 use crate::{
     accounting::{
@@ -29,25 +29,26 @@ use kernel::{
     transmute::AsBytes, //
 };
 
-/// Memory that user space may see: whole pages, initialised to the last byte.
+/// Memory that user space may read: whole pages in which every byte is initialized.
 ///
-/// | memory | is mappable |
+/// | memory | mappable |
 /// |---|---|
 /// | [`Pages<S>`](crate::Pages) and all other blocks, [`SharedPages<S>`], [`PageArray<S>`] | always |
-/// | [`KBox<T, S>`](crate::KBox), [`KVBox`](crate::KVBox), [`VBox`](crate::VBox) | if `T` is of whole pages |
-/// | [`Array<T, A>`](crate::Array) with `A` of this crate | if its length is of whole pages, else [`EINVAL`] |
-/// | [`ArcObject<S>`](crate::slab::ArcObject) | if the type is aligned to a page, as [`PageBytes`](super::PageBytes)s are |
+/// | [`KBox<T, S>`](crate::KBox), [`KVBox`](crate::KVBox), [`VBox`](crate::VBox) | if the size of `T` is a multiple of the page size |
+/// | [`Array<T, A>`](crate::Array) with `A` of this crate | if its size is a multiple of the page size, else [`EINVAL`] |
+/// | [`ArcObject<S>`](crate::slab::ArcObject) | if the type is aligned to a page, such as [`PageBytes`](super::PageBytes) |
 ///
-/// where `T` is [`AsBytes`]: no padding, and no interior mutability.
+/// `T` must be [`AsBytes`]: it has no padding and no interior mutability.
 ///
 /// # Safety
 ///
-/// As long as a value of the type is shared, and wherever it is moved to between times:
+/// The following must hold as long as a value of the type is shared, even if it was moved before:
 ///
-/// - `pages` and `pfn` always return the same, and `pfn` something for all indices below `pages`.
-/// - These pages are RAM, hold the memory and nothing else, and are not freed before the value is
-///   dropped.
-/// - Every byte of them is initialised, and not written.
+/// - `pages` and `pfn` must always return the same results, and `pfn` must return a frame for all
+///   indices below `pages`.
+/// - These pages must be RAM, hold the memory and nothing else, and not be freed before the value
+///   is dropped.
+/// - Every byte of these pages must be initialized, and not written.
 ///
 /// # Examples
 ///
@@ -62,10 +63,10 @@ use kernel::{
 /// let table = Array::<u8, Kmalloc<Tables>>::zeroed(2 * PAGE_SIZE, GFP_KERNEL)?;
 /// assert_eq!(table.pages(), Ok(2));
 /// assert!(table.pfn(1).is_some() && table.pfn(2).is_none());
-/// // Which parts of it can be mapped:
+/// // The ranges that can be mapped:
 /// assert_eq!((table.check(0, 2), table.check(1, 2)), (Ok(()), Err(ENXIO)));
 ///
-/// // No memory of somebody else's is shown.
+/// // Other memory in the same page is never mapped.
 /// let small = Array::<u8, Kmalloc<Tables>>::zeroed(100, GFP_KERNEL)?;
 /// assert_eq!(small.pages(), Err(EINVAL));
 /// # Ok::<(), Error>(())
@@ -75,18 +76,18 @@ pub unsafe trait Mappable: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if the memory is not whole pages.
+    /// [`EINVAL`] if the memory does not consist of whole pages.
     fn pages(&self) -> Result<usize>;
 
-    /// Returns the frame number of page `index`, if there is such a page.
+    /// Returns the frame number of page `index`, or `None` if there is no such page.
     fn pfn(&self, index: usize) -> Option<usize>;
 
-    /// Checks that `count` pages from `first` on are the memory's.
+    /// Checks that the memory has `count` pages from `first` on.
     ///
     /// # Errors
     ///
-    /// - [`ENXIO`] if they are not, or `count` is 0.
-    /// - [`EINVAL`] if the memory is not whole pages.
+    /// - [`ENXIO`] if it does not, or `count` is 0.
+    /// - [`EINVAL`] if the memory does not consist of whole pages.
     fn check(&self, first: usize, count: usize) -> Result {
         let end = first.checked_add(count).ok_or(ENXIO)?;
         if count == 0 || end > self.pages()? {
@@ -96,21 +97,21 @@ pub unsafe trait Mappable: Send + Sync + 'static {
     }
 }
 
-/// The number of pages that `bytes` are, if they are whole ones.
+/// Returns the number of pages in `bytes`, or [`EINVAL`] if they are not whole pages.
 fn whole_pages(bytes: &[u8]) -> Result<usize> {
-    // What stands for no bytes is aligned to nothing.
+    // The pointer of an empty slice need not be aligned.
     let aligned = bytes.is_empty() || bytes.as_ptr().addr() % PAGE_SIZE == 0;
     let whole = aligned && bytes.len() % PAGE_SIZE == 0;
     whole.then_some(bytes.len() / PAGE_SIZE).ok_or(EINVAL)
 }
 
-/// The frame number of page `index` of `bytes`.
+/// Returns the frame number of page `index` of `bytes`.
 fn frame(bytes: &[u8], index: usize) -> Option<usize> {
     page_info::pfn_of(bytes, index.checked_mul(PAGE_SIZE)?).ok()
 }
 
-// SAFETY: A block is whole pages in the direct mapping, which are its own until it is dropped; they
-// are initialised, the bytes being `u8`. A shared reference only reads.
+// SAFETY: A block consists of whole pages in the direct map, which it owns until it is dropped.
+// They are initialized, because they are a `[u8]`. A shared reference only reads them.
 unsafe impl<H: AnyHandle + 'static, S: PageSite> Mappable for Block<H, S> {
     fn pages(&self) -> Result<usize> {
         whole_pages(self)
@@ -121,8 +122,8 @@ unsafe impl<H: AnyHandle + 'static, S: PageSite> Mappable for Block<H, S> {
     }
 }
 
-// SAFETY: As above, until the last owner is dropped. As long as this one is shared, nobody is the only
-// owner, who could write.
+// SAFETY: The owners share whole initialized pages in the direct map until the last owner is
+// dropped. As long as this owner is shared, no owner is the only one, so none can write.
 unsafe impl<S: PageSite> Mappable for SharedPages<S> {
     fn pages(&self) -> Result<usize> {
         whole_pages(self)
@@ -133,8 +134,8 @@ unsafe impl<S: PageSite> Mappable for SharedPages<S> {
     }
 }
 
-// SAFETY: The pages are the array's own until it is dropped; they were zeroed, and a mapping, which
-// could write them, borrows the array mutably.
+// SAFETY: The array owns the pages until it is dropped, and they were zeroed. A mapping that could
+// write them borrows the array mutably.
 unsafe impl<S: PageSite> Mappable for PageArray<S> {
     fn pages(&self) -> Result<usize> {
         Ok(self.len())
@@ -145,9 +146,10 @@ unsafe impl<S: PageSite> Mappable for PageArray<S> {
     }
 }
 
-// SAFETY: `whole_pages` refuses any other block than one of whole pages, so that nothing else is in
-// them. The block is of kmalloc or vmalloc, stays where it is when the box is moved, and until it is
-// dropped. `AsBytes` says that all bytes are initialised, and not written through a shared reference.
+// SAFETY: `whole_pages` rejects a block that does not consist of whole pages, so nothing else is in
+// them. The block is from kmalloc or vmalloc. It does not move with the box, and lives until the
+// box is dropped. `AsBytes` guarantees that all bytes are initialized, and that no shared reference
+// writes them.
 unsafe impl<T, F, S> Mappable for Box<T, Counted<F, S>>
 where
     T: AsBytes + Send + Sync + 'static,
@@ -165,13 +167,15 @@ where
     }
 
     fn pfn(&self, index: usize) -> Option<usize> {
-        // A `T` of no size has no page.
+        // A zero-sized `T` has no page.
         frame(T::as_bytes(self), index)
     }
 }
 
-// SAFETY: As for boxes. All elements are initialised, and what the block has beyond them begins with
-// a page of its own, which is not mapped.
+// SAFETY: `whole_pages` rejects elements that are not whole pages. The rest of the block begins at
+// a page boundary, and is not mapped. The block does not move with the array, and lives until the
+// array is dropped. `AsBytes` guarantees that all elements are initialized, and that no shared
+// reference writes them.
 unsafe impl<T, F, S> Mappable for Array<T, Counted<F, S>>
 where
     T: Zeroable + Send + Sync + 'static,
@@ -188,8 +192,10 @@ where
     }
 }
 
-// SAFETY: The object is as large and as aligned as whole pages, so that no other object is in them.
-// It holds its cache, and goes back to it when it is dropped, not before. For its bytes see boxes.
+// SAFETY: The size and the alignment of the object are multiples of the page size, so no other
+// object is in its pages. It holds a reference to its cache, and is freed to it only when it is
+// dropped. `AsBytes` guarantees that all bytes are initialized, and that no shared reference writes
+// them.
 unsafe impl<S> Mappable for ArcObject<S>
 where
     S: Tag<Family = family::SlabCache, Object: AsBytes + Send + Sync + Sized + 'static>,

@@ -20,7 +20,7 @@ use core::{
     }, //
 };
 
-/// `page_address()` of a page in the direct mapping, which is arithmetic.
+/// Returns the address of a page in the direct map, by arithmetic like `page_address()`.
 ///
 /// # Safety
 ///
@@ -31,23 +31,23 @@ unsafe fn page_address(page: *mut bindings::page) -> *mut u8 {
     {
         use kernel::page::PAGE_SIZE;
 
-        // SAFETY: Both are set at boot and stay.
+        // SAFETY: The kernel sets both variables at boot and never changes them.
         let (map, direct) = unsafe { (bindings::vmemmap_base, bindings::page_offset_base) };
         const { assert!(PAGE_SIZE % size_of::<bindings::page>() == 0) };
-        // OVERFLOW: None: the page is in the map, and its memory in the direct mapping.
+        // OVERFLOW: None: the page is in the memory map, and its memory in the direct map.
         let offset = (page as usize)
             .wrapping_sub(map)
             .wrapping_mul(PAGE_SIZE / size_of::<bindings::page>());
         core::ptr::with_exposed_provenance_mut(direct.wrapping_add(offset))
     }
     #[cfg(not(all(CONFIG_X86_64, CONFIG_SPARSEMEM_VMEMMAP)))]
-    // SAFETY: By the requirements of this function.
+    // SAFETY: The caller guarantees that the page is live.
     unsafe {
         bindings::kalloc_helper_page_address(page).cast()
     }
 }
 
-/// A block's first `struct page`.
+/// The first `struct page` of a block.
 ///
 /// # Examples
 ///
@@ -68,23 +68,24 @@ unsafe fn page_address(page: *mut bindings::page) -> *mut u8 {
 ///
 /// # Invariants
 ///
-/// The page is in the direct mapping.
+/// The page is in the direct map.
 #[derive(Clone, Copy)]
 pub struct ByPage(NonNull<bindings::page>);
 
-// SAFETY: A page belongs to no thread.
+// SAFETY: A page is not bound to a thread.
 unsafe impl Send for ByPage {}
-// SAFETY: As above.
+// SAFETY: A page is not bound to a thread, and a shared handle only copies the pointer.
 unsafe impl Sync for ByPage {}
 
-// SAFETY: Without `__GFP_HIGHMEM`, a block is in the direct mapping.
+// SAFETY: Without `__GFP_HIGHMEM`, a block is in the direct map.
 unsafe impl sealed::Raw for ByPage {
     type Size = Order;
 
     #[inline(always)]
     unsafe fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
         let gfp = gfp.without_highmem().as_raw();
-        // SAFETY: The order is valid. The kernel's own profiler needs the call to be made in C.
+        // SAFETY: The order is valid. Allocation profiling attributes an allocation to its C call
+        // site, and so needs the C function.
         let page = unsafe {
             if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
                 bindings::alloc_pages(gfp, order.get())
@@ -92,19 +93,19 @@ unsafe impl sealed::Raw for ByPage {
                 bindings::alloc_pages_noprof(gfp, order.get())
             }
         };
-        // INVARIANT: Not from high memory.
+        // INVARIANT: The block is not from high memory.
         NonNull::new(page).map(ByPage)
     }
 
     #[inline(always)]
     unsafe fn free(self, order: Order) {
-        // SAFETY: By the requirements of this function.
+        // SAFETY: The caller guarantees that the block is live and of this order.
         unsafe { bindings::__free_pages(self.0.as_ptr(), order.get()) };
     }
 
     #[inline]
     fn address(self) -> NonNull<u8> {
-        // SAFETY: A live page in the direct mapping has an address, which is not NULL.
+        // SAFETY: A live page in the direct map has an address, which is not NULL.
         unsafe { NonNull::new_unchecked(page_address(self.0.as_ptr())) }
     }
 
@@ -114,24 +115,26 @@ unsafe impl sealed::Raw for ByPage {
     }
 }
 
-// SAFETY: `split_page()` gives each page a count of its own; the pages of a block follow each other.
+// SAFETY: `split_page()` gives each page a count of its own, and the pages of a block are
+// contiguous.
 unsafe impl sealed::Divide for ByPage {
     type Single = ByPage;
 
     unsafe fn divide(self, order: Order) {
-        // SAFETY: By the requirements of this function; the block is no compound page.
+        // SAFETY: The caller guarantees that the block is live and of this order. It is not a
+        // compound page.
         unsafe { bindings::split_page(self.0.as_ptr(), order.get()) };
     }
 
     #[inline]
     unsafe fn single(self, index: usize) -> ByPage {
-        // INVARIANT: As the whole block was.
-        // SAFETY: By the requirements of this function, the page is in the block.
+        // INVARIANT: The whole block was in the direct map.
+        // SAFETY: The caller guarantees that the page is in the block.
         ByPage(unsafe { self.0.add(index) })
     }
 }
 
-/// A compound page's first `struct page`: what C calls a folio.
+/// The first `struct page` of a compound page, a folio in C (`struct folio`).
 ///
 /// # Examples
 ///
@@ -152,34 +155,36 @@ unsafe impl sealed::Divide for ByPage {
 ///
 /// # Invariants
 ///
-/// The page is in the direct mapping, and was allocated with `__GFP_COMP`.
+/// The page is in the direct map, and was allocated with `__GFP_COMP`.
 #[derive(Clone, Copy)]
 pub struct ByFolio(pub(super) ByPage);
 
-// SAFETY: As for `ByPage`.
+// SAFETY: Without `__GFP_HIGHMEM`, a block is in the direct map.
 unsafe impl sealed::Raw for ByFolio {
     type Size = Order;
 
     #[inline]
     unsafe fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The caller counts the block.
         let page = unsafe { ByPage::alloc(order, gfp | Gfp::COMP) };
-        // INVARIANT: As `ByPage::alloc` says.
+        // INVARIANT: `ByPage::alloc` returns a page in the direct map, and was given `__GFP_COMP`.
         page.map(ByFolio)
     }
 
-    /// Gives the owner's reference up, here or by the worker. With the last one, C frees the block at once
-    /// and touches each `struct page`, which takes too long for the largest order where the caller may not
-    /// sleep.
+    /// Gives up the owner's reference, immediately or by the worker.
+    ///
+    /// With the last reference, C frees the block at once and writes each `struct page`. For the
+    /// largest order, that takes too long in atomic context.
     #[inline]
     unsafe fn free(self, order: Order) {
         if order == Order::MAX && context::known_atomic() && self.is_last() {
             let entry = self.address().cast();
-            // SAFETY: The memory is of pages, larger than an entry, and aligned. Nothing else uses it: the
-            // last reference is the caller's, by the requirements of this function.
+            // SAFETY: The block is larger than an entry and aligned. Nothing else uses it: the
+            // caller holds the last reference.
             return unsafe { deferred_free::push(entry, free_largest) };
         }
-        // SAFETY: By the requirements of this function.
+        // SAFETY: The caller guarantees that the block is of this order and holds a reference to
+        // it.
         unsafe { self.0.free(order) };
     }
 
@@ -195,22 +200,26 @@ unsafe impl sealed::Raw for ByFolio {
 }
 
 impl ByFolio {
-    /// Returns whether there is one reference, the caller's.
+    /// Returns whether the caller holds the only reference.
     fn is_last(self) -> bool {
-        // SAFETY: By the invariants, the page is live.
+        // SAFETY: The caller of `free` holds a reference, so the page is live.
         let last = unsafe { bindings::kalloc_helper_page_ref_count(self.0 .0.as_ptr()) == 1 };
-        // Pairs with the release of the others, who have read the memory before: `put_page()`.
+        // Pairs with the release in `put_page()` of the other references' holders, who read the
+        // memory before it.
         fence(Ordering::Acquire);
         last
     }
 }
 
+/// Frees a compound page of the largest order.
+///
 /// # Safety
 ///
-/// `entry` must be the start of a compound page of the largest order, to which there is no reference but the
-/// caller's.
+/// - `entry` must be the start of a compound page of the largest order.
+/// - The caller must hold the only reference to it.
 unsafe fn free_largest(entry: NonNull<deferred_free::Entry>) {
-    // SAFETY: By the requirement of this function; the entry is not on the list any more.
+    // SAFETY: The caller guarantees that this is the only reference to a compound page of this
+    // order. The entry is no longer on the list.
     unsafe {
         let page = bindings::kalloc_helper_virt_to_page(entry.as_ptr().cast());
         bindings::__free_pages(page, Order::MAX.get());

@@ -23,7 +23,7 @@ use kernel::{
     page::PAGE_SIZE, //
 };
 
-/// A block's address in the direct mapping.
+/// The address of a block in the direct map (`unsigned long` in C).
 ///
 /// # Examples
 ///
@@ -48,19 +48,20 @@ use kernel::{
 #[derive(Clone, Copy)]
 pub struct ByAddress(NonNull<u8>);
 
-// SAFETY: An address belongs to no thread.
+// SAFETY: An address is not bound to a thread.
 unsafe impl Send for ByAddress {}
-// SAFETY: As above.
+// SAFETY: An address is not bound to a thread, and a shared handle only copies it.
 unsafe impl Sync for ByAddress {}
 
-// SAFETY: `__get_free_pages()` returns the block's address in the direct mapping.
+// SAFETY: `__get_free_pages()` returns the block's address in the direct map.
 unsafe impl sealed::Raw for ByAddress {
     type Size = Order;
 
     #[inline(always)]
     unsafe fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
         let gfp = gfp.without_highmem().as_raw();
-        // SAFETY: The order is valid. The kernel's own profiler needs the call to be made in C.
+        // SAFETY: The order is valid. Allocation profiling attributes an allocation to its C call
+        // site, and so needs the C function.
         let address = unsafe {
             if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
                 bindings::kalloc_helper_get_free_pages(gfp, order.get())
@@ -68,13 +69,14 @@ unsafe impl sealed::Raw for ByAddress {
                 bindings::get_free_pages_noprof(gfp, order.get())
             }
         };
-        // INVARIANT: Just returned by it. The direct mapping's provenance is exposed.
+        // INVARIANT: `__get_free_pages()` has just returned it. The direct map's provenance is
+        // exposed.
         NonNull::new(core::ptr::with_exposed_provenance_mut(address as usize)).map(ByAddress)
     }
 
     #[inline(always)]
     unsafe fn free(self, order: Order) {
-        // SAFETY: By the requirements of this function.
+        // SAFETY: The caller guarantees that the block is live and of this order.
         unsafe { bindings::free_pages(self.0.as_ptr() as c_ulong, order.get()) };
     }
 
@@ -85,7 +87,8 @@ unsafe impl sealed::Raw for ByAddress {
 
     #[inline]
     fn page(self) -> NonNull<bindings::page> {
-        // SAFETY: By the invariants; every page of the direct mapping has a `struct page`.
+        // SAFETY: By the type invariants, the address is in the direct map, of which every page has
+        // a `struct page`.
         unsafe {
             let page = bindings::kalloc_helper_virt_to_page(self.0.as_ptr().cast());
             NonNull::new_unchecked(page)
@@ -93,24 +96,26 @@ unsafe impl sealed::Raw for ByAddress {
     }
 }
 
-// SAFETY: As for `ByPage`; so do their addresses.
+// SAFETY: `split_page()` gives each page a count of its own, and the addresses of a block's pages
+// are contiguous.
 unsafe impl sealed::Divide for ByAddress {
     type Single = ByAddress;
 
     unsafe fn divide(self, order: Order) {
-        // SAFETY: By the requirements of this function; the block is no compound page.
+        // SAFETY: The caller guarantees that the block is live and of this order. It is not a
+        // compound page.
         unsafe { bindings::split_page(self.page().as_ptr(), order.get()) };
     }
 
     #[inline]
     unsafe fn single(self, index: usize) -> ByAddress {
-        // INVARIANT: A page from `__get_free_pages()`, split.
-        // SAFETY: By the requirements of this function, the page is in the block.
+        // INVARIANT: The page is from `__get_free_pages()`, and was split.
+        // SAFETY: The caller guarantees that the page is in the block.
         ByAddress(unsafe { self.0.add(index * PAGE_SIZE) })
     }
 }
 
-/// The address of any number of pages in the direct mapping.
+/// The address of any number of pages in the direct map.
 ///
 /// # Examples
 ///
@@ -135,21 +140,22 @@ unsafe impl sealed::Divide for ByAddress {
 #[derive(Clone, Copy)]
 pub struct ByCount(ByAddress);
 
-// SAFETY: `alloc_pages_exact()` returns the block's address in the direct mapping.
+// SAFETY: `alloc_pages_exact()` returns the block's address in the direct map.
 unsafe impl sealed::Raw for ByCount {
     type Size = PageCount;
 
     unsafe fn alloc(count: PageCount, gfp: Gfp) -> Option<Self> {
         let gfp = gfp.without_highmem().as_raw();
-        // SAFETY: A block of so many pages is of a valid order.
+        // SAFETY: `PageCount` guarantees a size that is not 0 and at most that of the largest
+        // order.
         let address = unsafe { bindings::kalloc_helper_alloc_pages_exact(count.bytes(), gfp) };
-        // INVARIANT: Just returned by it, as pages of order 0 that follow each other.
+        // INVARIANT: `alloc_pages_exact()` has just returned it, as contiguous pages of order 0.
         NonNull::new(address.cast()).map(|address| ByCount(ByAddress(address)))
     }
 
     unsafe fn free(self, count: PageCount) {
-        // SAFETY: By the invariants and the requirements of this function, so many live pages of order 0
-        // in the direct mapping, at least one.
+        // SAFETY: By the type invariants, the pages are of order 0 and in the direct map. The
+        // caller guarantees that they are live, and their number, which is not 0.
         unsafe { exact::free(self.address(), count.bytes() / PAGE_SIZE) };
     }
 
@@ -164,7 +170,7 @@ unsafe impl sealed::Raw for ByCount {
     }
 }
 
-// SAFETY: Such a block is made of single pages.
+// SAFETY: Such a block consists of single pages from the start.
 unsafe impl sealed::Divide for ByCount {
     type Single = ByAddress;
 
@@ -172,7 +178,7 @@ unsafe impl sealed::Divide for ByCount {
 
     #[inline]
     unsafe fn single(self, index: usize) -> ByAddress {
-        // SAFETY: By the requirements of this function.
+        // SAFETY: The caller guarantees that the page is in the block.
         unsafe { self.0.single(index) }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How objects are found, looked at, and held.
+//! Links to objects, pointers to them under the RCU read lock, and references to their values.
 
 use super::{
     Cell,
@@ -33,13 +33,13 @@ use kernel::{
     }, //
 };
 
-/// A reference to a value: it stays until the last of them is dropped. Whoever drops the last one
-/// drops the value, and gives the memory back.
+/// A reference to a value, which is valid until the last reference is dropped. The last drop also
+/// drops the value and frees the memory.
 ///
-/// The number of references has 31 bits. A clone beyond them saturates it, with a warning in the log, as
-/// with the kernel's own `Arc`: from then on the number stays as it is. The value is never dropped, its
-/// memory never given back, and its cache stays until the next boot. Only a driver that leaks
-/// references comes that far: two billion of them take 16 GiB to keep.
+/// The number of references has 31 bits, in a `refcount_t`. A clone beyond them saturates the
+/// number, with a warning in the log, as with the kernel's own `Arc`: it never changes again. The
+/// value is then never dropped, its memory is never freed, and its cache stays until the next boot.
+/// Only a driver that leaks references can reach the limit: two billion of them take 16 GiB.
 ///
 /// # Examples
 ///
@@ -56,7 +56,7 @@ use kernel::{
 /// let other = conn.clone();
 /// assert_eq!((*other.as_pin(), other.key().load(Relaxed)), (1, 0));
 ///
-/// // The memory is whose the last reference is.
+/// // The holder of the last reference gets the memory.
 /// assert!(conn.into_slot().is_none());
 /// let slot = other.into_slot().ok_or(EBUSY)?;
 /// assert_eq!(*slot.write(2), 2);
@@ -65,62 +65,68 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `cell` is an object of the cache of `S`. One of the number of its references is this one's, and so
-/// it has a value.
+/// - `cell` is an object of the cache of `S`.
+/// - `self` is counted in its number of references, so that the object has a value.
 pub struct RcuRef<S: RcuSite> {
     cell: NonNull<Cell<S>>,
     _value: PhantomData<Value<S>>,
 }
 
-// SAFETY: A reference exists only for an object of an `RcuCache`. By the invariants of the cache, the
-// value is `Send`, as any thread may drop it, and `Sync`; the key is `Sync`.
+// SAFETY: A reference exists only for an object of an `RcuCache`. By the invariants of the cache,
+// the value is `Send`, because any thread may drop it, and `Sync`. The key is `Sync`.
 unsafe impl<S: RcuSite> Send for RcuRef<S> {}
-// SAFETY: A shared reference gives access to the value and the key, both `Sync`, and may become another
-// reference, for which the above holds.
+// SAFETY: A shared reference gives access to the value and the key, which are both `Sync`. It can
+// be cloned, and a clone may be sent for the same reasons.
 unsafe impl<S: RcuSite> Sync for RcuRef<S> {}
 
 impl<S: RcuSite> RcuRef<S> {
+    /// Creates a reference that has already been counted.
+    ///
     /// # Safety
     ///
-    /// The invariants must hold for `cell`, whose number of references has been raised for this one.
+    /// - `cell` must be an object of the cache of `S`, and have a value.
+    /// - Its number of references must have been raised for this reference.
     #[inline]
     pub(super) unsafe fn from_raw(cell: NonNull<Cell<S>>) -> Self {
-        // INVARIANT: By the requirement of this function.
+        // INVARIANT: The caller guarantees the value, and a number that includes this reference.
         RcuRef {
             cell,
             _value: PhantomData,
         }
     }
 
-    /// The object's key.
+    /// Returns the object's key.
     #[inline]
     pub fn key(&self) -> &Key<S> {
-        // SAFETY: By the invariants, the object is live as long as `self`.
+        // SAFETY: By the type invariants, the object is live as long as `self`.
         unsafe { TypesafeByRcu::key(self.cell) }
     }
 
-    /// The value, which never moves.
+    /// Returns the value, which never moves.
     #[inline]
     pub fn as_pin(&self) -> Pin<&Value<S>> {
-        // SAFETY: It is dropped in place, and only shared before.
+        // SAFETY: The value is only shared until it is dropped in place.
         unsafe { Pin::new_unchecked(self) }
     }
 
-    /// Drops the reference. If it is the last one, the value is dropped and its memory kept, to be
-    /// used again: readers who have found it may see it become another one.
+    /// Drops the reference. If it is the last one, the value is dropped and its memory is returned
+    /// for reuse.
+    ///
+    /// Readers that have found the object may see it become another one.
     pub fn into_slot(self) -> Option<RcuSlot<S>> {
         let cell = ManuallyDrop::new(self).cell;
-        // SAFETY: By the invariants, the object is live until the number is lowered for `self`, which
-        // is not used again.
+        // SAFETY: By the type invariants, the object is live until the number is lowered for
+        // `self`, which is not used again.
         if !unsafe { TypesafeByRcu::refs(cell) }.dec_and_test() {
             return None;
         }
-        // SAFETY: There was one reference, so nobody else has access to the value; nor will anybody,
-        // since the number is 0. What others did with theirs is over.
+        // SAFETY: `self` was the only reference, so that nothing else has access to the value.
+        // Nothing gains access later, since the number is 0. `dec_and_test()` orders all accesses
+        // through other references before this drop.
         unsafe { TypesafeByRcu::value(cell).drop_in_place() };
-        // INVARIANT: The number is 0.
+        // INVARIANT: The number of references is 0.
         Some(RcuSlot {
-            // SAFETY: Without a reference, nobody owns the object. For the type, see `Cell`.
+            // SAFETY: Without a reference, nothing else owns the object. For the type, see `Cell`.
             memory: ManuallyDrop::new(unsafe { RawObject::from_raw(cell.cast()) }),
         })
     }
@@ -131,7 +137,8 @@ impl<S: RcuSite> Deref for RcuRef<S> {
 
     #[inline]
     fn deref(&self) -> &Value<S> {
-        // SAFETY: By the invariants, there is a value as long as `self`. It is never borrowed mutably.
+        // SAFETY: By the type invariants, the value is valid as long as `self`. It is never
+        // borrowed mutably.
         unsafe { TypesafeByRcu::value(self.cell).as_ref() }
     }
 }
@@ -139,9 +146,10 @@ impl<S: RcuSite> Deref for RcuRef<S> {
 impl<S: RcuSite> Clone for RcuRef<S> {
     #[inline]
     fn clone(&self) -> Self {
-        // SAFETY: By the invariants, the object is live.
+        // SAFETY: By the type invariants, the object is live.
         unsafe { TypesafeByRcu::refs(self.cell) }.inc();
-        // SAFETY: Just raised; it has a value, since `self` is a reference, too.
+        // SAFETY: The number was just raised. The object has a value, since `self` is a reference,
+        // too.
         unsafe { RcuRef::from_raw(self.cell) }
     }
 }
@@ -154,7 +162,7 @@ impl<S: RcuSite> Drop for RcuRef<S> {
     }
 }
 
-/// Where readers find an object: a reference to one, or none.
+/// A link through which readers find an object: a reference to one, or none.
 ///
 /// # Examples
 ///
@@ -178,37 +186,38 @@ impl<S: RcuSite> Drop for RcuRef<S> {
 ///
 /// # Invariants
 ///
-/// The pointer is NULL, or an object of the cache of `S`, one of whose references is the link's.
+/// The pointer is NULL, or to an object of the cache of `S` to which the link owns a reference.
 pub struct RcuLink<S: RcuSite> {
     cell: Atomic<*mut Cell<S>>,
     _owned: PhantomData<RcuRef<S>>,
 }
 
 impl<S: RcuSite> RcuLink<S> {
-    /// Returns a link to nothing.
+    /// Returns an empty link.
     pub const fn new() -> Self {
-        // INVARIANT: NULL.
+        // INVARIANT: The pointer is NULL.
         RcuLink {
             cell: Atomic::new(ptr::null_mut()),
             _owned: PhantomData,
         }
     }
 
-    /// Links to `new`, and returns what was linked before.
+    /// Links to `new`, and returns the reference that was linked before.
     pub fn replace(&self, new: Option<RcuRef<S>>) -> Option<RcuRef<S>> {
         let new = new.map_or(ptr::null_mut(), |new| ManuallyDrop::new(new).cell.as_ptr());
-        // INVARIANT: The reference that was `new` is the link's now.
+        // INVARIANT: The reference `new` now belongs to the link.
         let old = NonNull::new(self.cell.xchg(new, Full))?;
-        // SAFETY: By the invariants, the link had a reference to it, which is the caller's now.
+        // SAFETY: By the type invariants, the link owned a reference to the object, which the
+        // caller now owns.
         Some(unsafe { RcuRef::from_raw(old) })
     }
 
-    /// Returns what is linked, to be looked at as long as the RCU read lock is held.
+    /// Returns the linked object, which may be read as long as the RCU read lock is held.
     #[inline]
     pub fn load<'g>(&self, _guard: &'g Guard) -> Option<RcuPtr<'g, S>> {
         let cell = NonNull::new(self.cell.load(Acquire))?;
-        // INVARIANT: By the invariants, the object was live when its address was read, with the lock
-        // held.
+        // INVARIANT: By the type invariants, the object was live when its address was read under
+        // the RCU read lock.
         Some(RcuPtr {
             cell,
             _guard: PhantomData,
@@ -228,7 +237,8 @@ impl<S: RcuSite> Drop for RcuLink<S> {
     }
 }
 
-/// An object that was live when it was found, and has since maybe been freed, or become another one.
+/// A pointer to an object that was live when it was found. It may have been freed since, or become
+/// another one.
 ///
 /// # Examples
 ///
@@ -243,12 +253,12 @@ impl<S: RcuSite> Drop for RcuLink<S> {
 ///     Conns: cache(TypesafeByRcu<Atomic<u64>, u32>), "doc_rcu_ptr";
 /// }
 ///
-/// /// Returns what is linked, if it is `number`.
+/// /// Returns a reference to the linked object, if its number is `number`.
 /// fn find(link: &RcuLink<Conns>, number: u64) -> Option<RcuRef<Conns>> {
 ///     let guard = rcu::read_lock();
 ///     let seen = link.load(&guard)?;
 ///     let is_it = |key: &Atomic<u64>| key.load(Relaxed) == number;
-///     // Once to see whether it is worth a reference, and once when it cannot change any more.
+///     // The first check avoids taking a useless reference; the second one is final.
 ///     is_it(seen.key())
 ///         .then_some(seen)?
 ///         .get(|conn| is_it(conn.key()))
@@ -266,7 +276,8 @@ impl<S: RcuSite> Drop for RcuLink<S> {
 ///
 /// # Invariants
 ///
-/// `cell` is an object of the cache of `S`, whose slab is not given back during `'g`.
+/// `cell` is an object of the cache of `S`, whose slab is not returned to the page allocator during
+/// `'g`.
 pub struct RcuPtr<'g, S: RcuSite> {
     cell: NonNull<Cell<S>>,
     _guard: PhantomData<&'g Guard>,
@@ -281,30 +292,34 @@ impl<S: RcuSite> Clone for RcuPtr<'_, S> {
 impl<S: RcuSite> Copy for RcuPtr<'_, S> {}
 
 impl<'g, S: RcuSite> RcuPtr<'g, S> {
-    /// The key: that of the object that was found, of another one, or of none. Not to be relied upon,
-    /// but to save the trouble of taking a reference to what is not looked for.
+    /// Returns the key: that of the object that was found, of another one, or of none.
+    ///
+    /// The key is a hint only: use it to skip objects before taking a reference, and check again in
+    /// [`get`](Self::get).
     ///
     /// A lock in the key may be held while the object is freed: it protects the key, not a value.
     #[inline]
     pub fn key(&self) -> &'g Key<S> {
-        // SAFETY: By the invariants, the slab stays during `'g`.
+        // SAFETY: By the type invariants, the slab stays during `'g`.
         unsafe { TypesafeByRcu::key(self.cell) }
     }
 
-    /// Takes a reference to the value, if there is one, and it `is` the one looked for. It may not be
-    /// the one that was found: that is to be told by the value, or the key, now that it cannot change
-    /// any more.
+    /// Takes a reference to the value, if the object has one, and returns it if `is` returns true.
+    ///
+    /// The value may not be the one that was found. `is` must check the value or the key, which can
+    /// no longer change.
     #[inline]
     pub fn get(self, is: impl FnOnce(&RcuRef<S>) -> bool) -> Option<RcuRef<S>> {
-        // SAFETY: By the invariants, the slab stays during `'g`.
+        // SAFETY: By the type invariants, the slab stays during `'g`.
         let refs = unsafe { TypesafeByRcu::refs(self.cell) }
             .as_atomic()
             .as_ptr();
-        // SAFETY: The number is that of a `refcount_t`, which is an atomic and nothing else.
+        // SAFETY: The pointer is to a `refcount_t`, which consists of an atomic only.
         if !unsafe { bindings::kalloc_helper_refcount_inc_not_zero_acquire(refs.cast()) } {
             return None;
         }
-        // SAFETY: The number was not 0, and has been raised: there is a value, whose writing was seen.
+        // SAFETY: The number was not 0, and has been raised. There is a value, whose initialization
+        // this thread sees by the acquire.
         let found = unsafe { RcuRef::from_raw(self.cell) };
         is(&found).then_some(found)
     }
