@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The directive ``hazards``: a table of the hazards of one group, from explanation/hazards.toml."""
+"""The directive ``hazards``: a table of one group of hazards, from explanation/hazards.toml."""
 
 import tomllib
 from pathlib import Path
@@ -17,14 +17,14 @@ HEADER = "   * - Hazard\n     - How\n     - Mechanism\n     - Tests or argument\
 
 
 def row(hazard: dict[str, Any]) -> str:
-    """Returns the row of a hazard as reStructuredText. The number is a target that other pages can link to."""
+    """Returns the row of a hazard as reStructuredText. Other pages can link to its number."""
     evidence = [", ".join(f"``{test}``" for test in hazard.get("tests", [])), str(hazard.get("argument", ""))]
     cells = [f"_`{hazard['id']}`: {hazard['hazard']}", hazard["how"], hazard["mechanism"], ". ".join(filter(None, evidence))]
     return "".join(f"   {'*' if cell is cells[0] else ' '} - {' '.join(str(cell).split())}\n" for cell in cells)
 
 
 class Hazards(SphinxDirective):
-    """``.. hazards:: GROUP`` becomes the table of that group."""
+    """The directive ``.. hazards:: GROUP``, which produces the table of that group."""
 
     required_arguments = 1
     final_argument_whitespace = True

@@ -16,7 +16,7 @@ SUMMARY = re.compile(r"^//! (.+?)\.?$", re.M)
 
 
 class Layers(SphinxDirective):
-    """``.. layers::`` becomes the table, with the top layer first."""
+    """The directive ``.. layers::``, which produces the table with the top layer first."""
 
     def run(self) -> list[nodes.Node]:
         """Returns the table: the directory, its contents, its files, and the layers that it imports."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The directive ``mutants``: a table of the patches in tests/defects/, from the text that each begins with."""
+"""The directive ``mutants``: a table of the patches in tests/defects/, from their headers."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ def cell(*children: nodes.Node) -> nodes.entry:
 
 
 class Mutants(SphinxDirective):
-    """``.. mutants::`` becomes the table."""
+    """The directive ``.. mutants::``, which produces the table."""
 
     def run(self) -> list[nodes.Node]:
         """Returns the table: the name, the description, and the command that must fail."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Links from the pages to the crate's documentation, which rustdoc writes beside them.
 
-A literal that is the name of an item becomes a link, as in the kernel's documentation. A literal that
-names a member which its type does not have is an error, so that pages and code cannot drift apart. If
-the crate's documentation has not been built, its names and its links are plain text.
+A literal with the name of an item becomes a link, as in the kernel's documentation. A literal with
+a member that its type does not have is an error, so pages and code stay consistent. Without the
+crate's documentation, names and links become plain text.
 """
 
 import os
@@ -18,7 +18,7 @@ from sphinx.util import logging
 CRATE = "kalloc"
 ITEM = re.compile(r'<a href="([\w/]+\.[\w.]+\.html)">([\w:]+)</a>')
 NAME = re.compile(r"(?:kalloc::)?((?:[a-z_]\w*::)*)(\w+)(?:::(\w+))?!?(?:\(\))?")
-# The prefixes of the anchors that rustdoc gives to the members of an item.
+# The prefixes of rustdoc's anchors for the members of an item.
 MEMBERS = ("method", "tymethod", "associatedconstant", "associatedtype", "variant", "structfield")
 # An alias has the members of its target, which may be in another crate.
 ALIAS = "type."
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Crate:
-    """The items that rustdoc has pages of, by name."""
+    """The items with a page of rustdoc, by name."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -38,17 +38,21 @@ class Crate:
         for href, path in ITEM.findall(index.read_text() if self.built else ""):
             self.pages[path] = href
             names.setdefault(path.rpartition("::")[2], set()).add(href)
-        # Pages use the last component of a path; it is linked if only one item has that name.
+        # The pages use the last component of a path. It becomes a link if only one item has that
+        # name.
         self.short = {name: hrefs.pop() for name, hrefs in names.items() if len(hrefs) == 1}
 
     def find(self, text: str) -> str | None:
-        """Returns the address of an item; None if the crate has none of that name. ValueError for an unknown member."""
+        """Returns the address of an item, or None if the crate has no such name.
+
+        Raises ValueError for an unknown member.
+        """
         found = NAME.fullmatch(re.sub(r"<.*>", "", text))
         if not found:
             return None
         path, name, member = found.groups()
         whole = self.pages.get(f"{path}{name}") or self.pages.get(f"{path}{name}::{member}")
-        # A lower-case word without a path is more often a word of English or of C than a function of the crate.
+        # A lower-case word without a path is usually English or C, not a function of the crate.
         if not whole and not path and name[0].isupper():
             whole = self.short.get(name)
         if not whole and member and f"{path}{name}::{member}".rpartition("::")[2][0].isupper():
@@ -67,13 +71,13 @@ class Crate:
 
 
 class RustLinks(SphinxPostTransform):
-    """Adds the links to a page."""
+    """The transform that adds the links to a page."""
 
     default_priority = 500
     formats = ("html",)
 
     def run(self, **_: object) -> None:
-        """Replaces the literals of the page that name an item by links."""
+        """Replaces each literal with the name of an item by a link."""
         crate = self.app.rust_crate  # type: ignore[attr-defined]
         up = os.path.relpath(".", os.path.dirname(self.env.docname) or ".")
         for literal in list(self.document.findall(nodes.literal)):

@@ -1,23 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the commands in scripts/ share.
+"""The Python package of scripts/kalloc and scripts/vm, one directory for each subject.
 
-    say        steps, logs and failures: everything a person reads
-    paths      where things are, and what the environment chooses
-    cache      keyed entries, made once and shared by every clone
-    sandbox    namespaces: root where there is none, and a root folder entered
-    toolchain  the compilers and tools: the host's, or a root of our own
-    arch       the architectures that guests have, and the tools for them
-    archive    packages from the distribution's signed archive
-    debian     Debian's kernels, as its packages bring them
-    kernels    stock, debug, bench and more: an image and a build tree of each
-    setup      all of that for a command, the independent parts at the same time
-    modules    our modules, built for one of those trees and checked against it
-    userland   what a guest runs on
-    clients    programs that read slabinfo, for guests
-    initramfs  the guest's files, as a cpio archive
-    guest      boots a kernel, runs a command in it, returns its status
-    kvm        may the guest use KVM: found out once, by a boot
-    klog       judges a kernel log
-
-The bodies of the commands are in modules of the same names.
+    core       paths, processes, sandboxes, and the cache of keyed entries
+    toolchain  compilers and tools: those of the host, or of a root directory of the project
+    kernel     kernels: an image and a build tree of each
+    modules    the project's modules, built for one of those trees and checked against it
+    guest      QEMU, initramfs archives and userlands
+    doc        pages, examples and the tutorial
+    lint       the checks of `make check`
+    test       the runner, the sanitizers, fault injection, mutants and the long tests
+    bench      measurements, bounds and reports
+    package    Debian packages and kalloctop
 """

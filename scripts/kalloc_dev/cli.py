@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The command line of scripts/kalloc: one program, a subcommand for each task."""
+"""The project's command line: one program, with a subcommand for each task."""
 
 import argparse
 import os
@@ -34,7 +34,7 @@ TARGETS: dict[str, Callable[[kbuild.BuildTree], Iterable[Path]]] = {
     "rust-analyzer": ide.rust_analyzer,
     "compile_commands.json": ide.compile_commands,
 }
-# The two descriptions cover every module, so they need the kernel that all modules are built for.
+# The two descriptions cover every module, so they need the kernel for which all modules are built.
 DEFAULT_KERNEL = {"rust-analyzer": "debug", "compile_commands.json": "debug"}
 
 
@@ -55,9 +55,10 @@ class Command:
 
 
 def _setup_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kernels", nargs="*", metavar="KERNEL", help=f"of {', '.join(PLANS)} (default: {', '.join(NAMES)})")
+    parser.add_argument("kernels", nargs="*", metavar="KERNEL",
+                        help=f"a kernel: {', '.join(PLANS)} (default: {', '.join(NAMES)})")
     parser.add_argument("--prune", action="store_true",
-                        help="remove cache entries that this tree no longer uses, and make nothing")
+                        help="only remove the cache entries that this tree no longer uses")
 
 
 def _setup(options: argparse.Namespace) -> int:
@@ -108,7 +109,7 @@ def _deb(_: argparse.Namespace) -> int:
 
 def _dmesg_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="the kernel log of a guest")
-    parser.add_argument("allowed", nargs="*", metavar="ALLOWED", help="regular expressions of lines to accept")
+    parser.add_argument("allowed", nargs="*", metavar="ALLOWED", help="regular expressions of accepted lines")
 
 
 def _dmesg(options: argparse.Namespace) -> int:
@@ -151,28 +152,29 @@ def _enter(words: list[str]) -> int:
 
 
 COMMANDS = {
-    "setup": Command("make the tools and kernels that the other commands use", _setup, _setup_arguments),
-    "run": Command("load the modules in an unmodified distribution kernel, in a guest, and show what they count", smoke.main),
+    "setup": Command("install the tools and build the kernels that the other commands use", _setup, _setup_arguments),
+    "run": Command("load the modules in an unmodified distribution kernel, in a guest, and show their counters", smoke.main),
     "modules": Command("build the modules, or a driver that uses them", _modules, _modules_arguments),
     "test": Command("run every test, or a module by name", runner.main, runner.arguments),
-    "mutants": Command("plant the defects of tests/defects/ one by one; a test must notice each", mutants.main,
+    "mutants": Command("plant the defects of tests/defects/ one by one; a test must kill each mutant", mutants.main,
                        mutants.arguments),
-    "test-models": Command("judge the crate's protocols by the kernel's memory model (herd7)", models.main, models.arguments),
+    "test-models": Command("check the crate's protocols against the kernel's memory model (herd7)", models.main,
+                           models.arguments),
     "fault-injection": Command("fail each allocation of each system call and test case", fault_injection.main,
                                fault_injection.arguments),
     "matrix": Command("run the suites on kernels of other kinds", matrix.main, matrix.arguments),
-    "soak": Command("load the modules for a long time, and check that nothing was lost", soak.main, soak.arguments),
+    "soak": Command("run load on the modules for a long time, and check that no memory is lost", soak.main, soak.arguments),
     "fuzz": Command("fuzz the modules in a guest; fail on a wrong result or a kernel warning", fuzz.main, fuzz.arguments),
     "bench": Command("measure kalloc against C and the kernel crate; fail if a bound is broken", bench.main, bench.arguments),
     "check": Command("run the lints, or some by name", lambda options: checks.run_checks(options.names),
-                     _names("CHECK", f"of {', '.join(check.__name__ for check in checks.CHECKS)} (default: all)")),
+                     _names("CHECK", f"a check: {', '.join(check.__name__ for check in checks.CHECKS)} (default: all)")),
     "dmesg": Command("print the warnings of a kernel log; the status is 1 if there are any", _dmesg, _dmesg_arguments),
     "tools": Command("build kalloctop, a static program, with its manual page and completions, in build/", _tools),
     "deb": Command("build the Debian packages, in build/", _deb),
     "test-deb": Command("install the packages on a new machine, boot it, and purge them", deb_test.main),
     "screenshot": Command("make Documentation/kalloctop.svg from a session in a guest", _screenshot),
 }
-# Their words belong to another command and are passed on as they are.
+# Commands with a parser of their own: their arguments are passed on unchanged.
 PASSED_ON: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "vm": ("boot a kernel in QEMU and run a command there (the same as scripts/vm)", _vm),
     "enter": ("run a command with the project's tools", _enter),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Makes a build tree for Rust modules of a kernel that somebody else has built.
+"""Build trees for Rust modules of a kernel that a distribution has built.
 
-Distributions build kernels with Rust and package their headers without the metadata of the
-kernel's crates. Whoever has the same source, configuration and compilers can make it again: the
-crates' symbols get the names that the binary exports. Nothing here is about kalloc: any Rust module
-that is built outside of the kernel's tree can use it, through scripts/rust-kbuild.
+Distributions build kernels with Rust, but their headers packages lack the metadata of the kernel's
+crates. The same source, configuration and compilers can generate that metadata again: the crates'
+symbols then have the names that the binary exports. Nothing here depends on kalloc: any Rust module
+outside the kernel's tree can use it, through scripts/rust-kbuild.
 """

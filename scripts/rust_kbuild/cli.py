@@ -13,16 +13,16 @@ from .tools import lines
 
 DESCRIPTION = """\
 Makes a build tree for Rust modules of a kernel that a distribution has built, from its
-headers package and its source; the kernel itself is not built. What is printed is the
-tree's folder, so that
+headers package and its source. The kernel itself is not built. The output is the tree's
+directory, so that
 
     make -C "$(rust-kbuild)" M="$PWD" modules
 
-builds the module here for the running kernel. A tree that is there already is made again
+builds the module in this directory for the running kernel. An existing tree is made again
 only if the kernel, its source or the compilers have changed.
 
-rust-kbuild check MODULE.ko… tells whether the kernel will take modules: it must export
-all that they import. What one of them exports, the others may import."""
+rust-kbuild check MODULE.ko… checks whether the kernel can load modules: the kernel must
+export each symbol that they import, unless another of the modules exports it."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -33,24 +33,24 @@ class _Parser(argparse.ArgumentParser):
 def _parser(name: str, description: str) -> argparse.ArgumentParser:
     parser = _Parser(prog=name, description=description, allow_abbrev=False,
                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--release", metavar="R", help="which kernel, as uname -r says it (default: the running one, "
-                                                       "or that of --headers)")
-    parser.add_argument("--headers", type=Path, metavar="DIR", help="the folder of its headers package")
+    parser.add_argument("--release", metavar="R", help="the kernel's release, as in uname -r (default: that of "
+                                                       "--headers, or the running kernel's)")
+    parser.add_argument("--headers", type=Path, metavar="DIR", help="the directory of its headers package")
     return parser
 
 
 def main(words: list[str]) -> int:
-    """Does it; the status is 1 if it cannot be done."""
+    """Runs a command; returns status 1 if it fails."""
     return check(words[1:]) if words[:1] == ["check"] else make(words)
 
 
 def make(words: list[str]) -> int:
-    """Makes a tree and prints its folder."""
+    """Makes a tree, and prints its directory."""
     parser = _parser("rust-kbuild", DESCRIPTION)
     parser.add_argument("--source", type=Path, metavar="DIR|TAR",
                         help="the source that the kernel was built from, unpacked or not")
     parser.add_argument("--output", type=Path, metavar="DIR",
-                        help="the folder for the tree (default: rust-kbuild/R in ~/.cache)")
+                        help="the directory for the tree (default: rust-kbuild/R in ~/.cache)")
     options = parser.parse_args(words)
     found = headers.find(options.release, options.headers)
     output = options.output or _cache() / found.release
@@ -63,10 +63,10 @@ def _cache() -> Path:
 
 
 def check(words: list[str]) -> int:
-    """Says of modules whether the kernel will take them."""
-    parser = _parser("rust-kbuild check", "Tells whether a kernel exports all that modules import.")
+    """Checks whether the kernel can load modules."""
+    parser = _parser("rust-kbuild check", "Checks whether a kernel exports each symbol that modules import.")
     parser.add_argument("--symvers", type=Path, action="append", default=[], metavar="FILE",
-                        help="a Module.symvers of other modules that will be there")
+                        help="the Module.symvers of other modules that are loaded before")
     parser.add_argument("modules", nargs="+", type=Path, metavar="MODULE.ko")
     options = parser.parse_args(words)
     modules = [symbols.Module(path) for path in options.modules]

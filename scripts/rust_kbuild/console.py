@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Steps, logs and failures: everything that a person reads on standard error."""
+"""The output on standard error: steps, logs and failures."""
 
 import os
 import re
@@ -17,7 +17,7 @@ TELLING = re.compile(r"^error(\[E\d+\])?:|^\S+:\d+:\d+: (fatal )?error:|: error:
 
 
 class Failure(Exception):
-    """An obstacle: one line that says what is wrong and what to do."""
+    """An error for the user: one line with the problem and a hint."""
 
     def __init__(self, message: str, log: Path | None = None, status: int | None = None) -> None:
         super().__init__(message)
@@ -26,14 +26,14 @@ class Failure(Exception):
 
 
 def say(line: str) -> None:
-    """Prints one line, whole even when several threads speak."""
+    """Prints one line, not interleaved with those of other threads."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
 
 
 @contextmanager
 def step(title: str, log: Path) -> Iterator[Path]:
-    """One long step: says what it does and where its log is, then how long it took."""
+    """Runs a long step: prints its title and the path of its log, and then its duration."""
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
     say(f"==> {title} … (log: {log})")
@@ -43,9 +43,9 @@ def step(title: str, log: Path) -> Iterator[Path]:
 
 
 def run(argv: Sequence[str | Path], log: Path, name: str = "", cwd: Path | None = None) -> None:
-    """Runs a program with its output in `log`; a failure is the program's name and the log."""
+    """Runs a program with its output in `log`; a failure has the program's name and the log."""
     words = [str(word) for word in argv]
-    # What comes before a sandbox's last "--" is how it is entered.
+    # The words before a sandbox's last "--" enter the sandbox.
     shown = words[-words[::-1].index("--"):] if "--" in words else words
     with log.open("ab") as out:
         out.write(f"$ {' '.join(shown)}\n".encode())
@@ -56,7 +56,7 @@ def run(argv: Sequence[str | Path], log: Path, name: str = "", cwd: Path | None 
 
 
 def tail(log: Path) -> str:
-    """The part of a log that tells most: what follows the first error or panic, or the end."""
+    """Returns the most informative part of a log: after the first error or panic, or the end."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     errors = [number for number, line in enumerate(lines) if TELLING.search(line)]
     shown = lines[errors[0]:][:2 * TAIL_LINES] if errors else lines[-TAIL_LINES:]
@@ -64,8 +64,11 @@ def tail(log: Path) -> str:
 
 
 def main(body: Callable[[list[str]], int], failed: int = 1) -> NoReturn:
-    """Runs a command's body; turns what it raises into lines and an exit status, `failed` unless it has its own."""
-    # A killed make must not leave its children behind: die as on Ctrl-C.
+    """Runs a command's body; prints the exceptions that it raises.
+
+    The exit status of an exception is `failed`, unless it has its own.
+    """
+    # A killed make must not leave its children behind: handle SIGTERM as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = body(sys.argv[1:])
@@ -85,8 +88,7 @@ def main(body: Callable[[list[str]], int], failed: int = 1) -> NoReturn:
         say(f"error: {error.filename or sys.argv[0]}: {error.strerror}")
         status = failed
     sys.stderr.flush()
-    # Not sys.exit(): a worker thread may still wait for a child of ours that
-    # dies with this process.
+    # Not sys.exit(): a worker thread may still wait for a child that ends with this process.
     try:
         sys.stdout.flush()
     except BrokenPipeError:

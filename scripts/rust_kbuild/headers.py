@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a distribution's headers package tells of its kernel."""
+"""The headers package of a distribution's kernel."""
 
 import os
 import re
@@ -10,51 +10,51 @@ from pathlib import Path
 
 from rust_kbuild.console import Failure
 
-# Debian and most others; Debian's without a kernel image; Fedora's.
+# Debian and most other distributions; Debian without a kernel image; Fedora.
 PLACES = ("/lib/modules/{}/build", "/usr/src/linux-headers-{}", "/usr/src/kernels/{}")
 PACKAGES = "linux-headers-{0} (Debian, Ubuntu), kernel-devel-{0} (Fedora)"
-# Without any of these, rustc cannot compile a module.
+# The metadata that rustc needs to compile a module.
 METADATA = ("libcore.rmeta", "libkernel.rmeta", "libmacros.so")
 ARCHITECTURES = {"X86": "x86", "ARM64": "arm64", "RISCV": "riscv", "LOONGARCH": "loongarch"}
 
 
 @dataclass(frozen=True)
 class Headers:
-    """An installed headers package: a kernel's configuration, and what it exports."""
+    """An installed headers package: a kernel's configuration and its exports."""
 
-    folder: Path
+    directory: Path
     release: str
 
     @property
     def config(self) -> Path:
-        """The configuration that the kernel was built with."""
-        return self.folder / ".config"
+        """Returns the configuration with which the kernel was built."""
+        return self.directory / ".config"
 
     @property
     def symvers(self) -> Path:
-        """What the kernel and its own modules export."""
-        return self.folder / "Module.symvers"
+        """Returns the list of the symbols that the kernel and its own modules export."""
+        return self.directory / "Module.symvers"
 
     @cached_property
     def options(self) -> dict[str, str]:
-        """The options that are set, without CONFIG_ and quotes."""
+        """Returns the enabled options, without CONFIG_ and quotes."""
         return options(self.config)
 
     @property
     def has_metadata(self) -> bool:
-        """Whether the package is a build tree for Rust already."""
-        return all((self.folder / "rust" / name).exists() for name in METADATA)
+        """Returns whether the package already is a build tree for Rust."""
+        return all((self.directory / "rust" / name).exists() for name in METADATA)
 
     @property
     def architecture(self) -> str:
-        """What make calls ARCH."""
+        """Returns the architecture's name, as in make's variable ARCH."""
         for option, name in ARCHITECTURES.items():
             if option in self.options:
                 return name
         raise Failure(f"Linux {self.release} is for none of {', '.join(ARCHITECTURES.values())}")
 
     def problems(self) -> Iterable[str]:
-        """Why no Rust module can be built for this kernel, whatever else is installed."""
+        """Names the reasons why no Rust module can be built for this kernel."""
         if self.options.get("RUST") != "y":
             yield f"Linux {self.release} was built without Rust (CONFIG_RUST is off): no Rust module can run in it"
         if self.options.get("MODULES") != "y":
@@ -62,33 +62,35 @@ class Headers:
 
 
 def options(config: Path) -> dict[str, str]:
-    """The options that a configuration sets, without CONFIG_ and quotes."""
+    """Returns the options that a configuration enables, without CONFIG_ and quotes."""
     found = re.findall(r"^CONFIG_(\w+)=(.*)$", config.read_text(), re.M)
     return {name: value.strip('"') for name, value in found}
 
 
-def find(release: str | None, folder: Path | None) -> Headers:
-    """The headers of a release, by default the running kernel's, in `folder` or where packages have them.
+def find(release: str | None, directory: Path | None) -> Headers:
+    """Returns the headers of a release, by default of the running kernel.
+
+    They are in `directory`, or in one of the directories that packages use.
 
     # Errors
 
-    Failure if they are not there, are of another release, or lack a file.
+    Failure if they are missing, belong to another release, or lack a file.
     """
-    if folder is None:
+    if directory is None:
         release = release or os.uname().release
         places = [Path(place.format(release)) for place in PLACES]
-        folder = next((place for place in places if place.is_dir()), None)
-        if folder is None:
+        directory = next((place for place in places if place.is_dir()), None)
+        if directory is None:
             raise Failure(f"no headers of Linux {release} in {', '.join(map(str, places))}: "
-                          f"install {PACKAGES.format(release)}, or name their folder with --headers")
-    if not folder.is_dir():
-        raise Failure(f"{folder} is not a folder with the headers of a kernel")
-    folder = folder.resolve()
-    said = folder / "include/config/kernel.release"
-    for needed in (said, folder / ".config", folder / "Module.symvers"):
+                          f"install {PACKAGES.format(release)}, or name their directory with --headers")
+    if not directory.is_dir():
+        raise Failure(f"{directory} is not a directory with the headers of a kernel")
+    directory = directory.resolve()
+    said = directory / "include/config/kernel.release"
+    for needed in (said, directory / ".config", directory / "Module.symvers"):
         if not needed.exists():
-            raise Failure(f"{folder} is not the headers package of a kernel: it has no {needed.relative_to(folder)}")
+            raise Failure(f"{directory} is not the headers package of a kernel: it has no {needed.relative_to(directory)}")
     theirs = said.read_text().strip()
     if release and release != theirs:
-        raise Failure(f"the headers in {folder} are of Linux {theirs}, not {release}")
-    return Headers(folder, theirs)
+        raise Failure(f"the headers in {directory} are of Linux {theirs}, not {release}")
+    return Headers(directory, theirs)

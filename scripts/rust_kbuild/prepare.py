@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Makes the build tree."""
+"""The preparation of the build tree."""
 
 import fcntl
 import hashlib
@@ -17,22 +17,23 @@ from . import tools as programs
 from .headers import Headers, options
 from .symbols import exported
 
-# Made last: what the tree was made from.
+# The last file of a tree: its inputs.
 STAMP = ".rust-kbuild"
 LOG = "rust-kbuild.log"
-# The source, if it had to be unpacked.
+# The source, if it comes from a tar file.
 UNPACKED = "linux"
 GIGABYTES = {"tree": 0.3, "source": 0.4}
-# What the tools say of themselves, and the paths of their files, may differ. All that depends on it may not.
+# The options with the versions of the tools and the paths of their files. They may differ, but not
+# the options that depend on them.
 OF_TOOLS = re.compile(r"(CC|RUSTC|BINDGEN|RUSTC_LLVM)_VERSION_TEXT|(GCC|CLANG|AS|LD|LLD|PAHOLE)_VERSION")
 
 
 def tree(headers: Headers, source: Path | None, output: Path) -> Path:
-    """The folder to build modules in (make -C TREE M=…) for the kernel of these headers.
+    """Returns the directory to build modules in (make -C TREE M=…) for the kernel of these headers.
 
     # Errors
 
-    Failure if one cannot be made; it says all that is missing, and nothing has been made then.
+    Failure if a tree cannot be made. Its text lists all problems, and nothing has been changed.
     """
     problems = list(headers.problems())
     if problems:
@@ -40,13 +41,13 @@ def tree(headers: Headers, source: Path | None, output: Path) -> Path:
     if headers.has_metadata:
         if problem := programs.rust_problem(headers):
             raise Failure(problem)
-        say(f"    the headers of Linux {headers.release} have Rust's metadata: {headers.folder} is a build tree")
+        say(f"    the headers of Linux {headers.release} have Rust's metadata: {headers.directory} is a build tree")
         output.parent.mkdir(parents=True, exist_ok=True)
         if output.is_symlink():
             output.unlink()
         if output.exists():
-            raise Failure(f"{output} has something else in it: name another folder with --output")
-        output.symlink_to(headers.folder)
+            raise Failure(f"{output} has something else in it: name another directory with --output")
+        output.symlink_to(headers.directory)
         return output
     tools = programs.choose(headers)
     try:
@@ -67,10 +68,10 @@ def tree(headers: Headers, source: Path | None, output: Path) -> Path:
 
 @contextmanager
 def _owned(output: Path) -> Iterator[None]:
-    """A folder of ours, and nobody else's while it is used."""
+    """Holds a lock on the output directory, and checks that it is empty or a tree."""
     lock = output / f"{STAMP}.lock"
     if output.exists() and not lock.exists() and any(output.iterdir()):
-        raise Failure(f"{output} has something else in it: name another folder with --output")
+        raise Failure(f"{output} has something else in it: name another directory with --output")
     output.mkdir(parents=True, exist_ok=True)
     with lock.open("a") as file:
         try:
@@ -104,7 +105,7 @@ def _make(headers: Headers, source: Path, output: Path, tools: programs.Tools) -
 
 
 def _state(headers: Headers, source: Path, tools: programs.Tools) -> str:
-    """Changes when the tree has to be made anew."""
+    """Returns a text that changes when the tree must be made again."""
     about = source.stat()
     digest = hashlib.sha256(headers.config.read_bytes() + headers.symvers.read_bytes()).hexdigest()
     return f"1 {headers.release} {digest} {source} {about.st_mtime_ns} {about.st_size} {tools.words()}\n"
@@ -112,15 +113,15 @@ def _state(headers: Headers, source: Path, tools: programs.Tools) -> str:
 
 def _build(headers: Headers, source: Path, output: Path, tools: programs.Tools, log: Path) -> None:
     shutil.copy(headers.config, output / ".config")
-    # The release is the source's version, the configuration's suffix, and what is given here.
+    # The release consists of the source's version, the configuration's suffix, and this suffix.
     suffix = headers.release.removeprefix(sources.Source(source).version)
     suffix = suffix.removeprefix(headers.options.get("LOCALVERSION", ""))
     make: list[str | Path] = ["make", "-C", source, f"O={output}", f"ARCH={headers.architecture}", f"LOCALVERSION={suffix}",
                               *tools.words()]
     run([*make, "olddefconfig"], log, "make olddefconfig")
     _check_options(headers, output, log)
-    # Without its BTF option make builds no tools for BTF, which modules do not need; the
-    # configuration that the compilers see stays the distribution's.
+    # With its BTF option off, make builds no tools for BTF, which modules do not need. The
+    # configuration that the compilers read remains the distribution's.
     jobs = f"-j{len(os.sched_getaffinity(0))}"
     run([*make, "CONFIG_DEBUG_INFO_BTF=", jobs, "modules_prepare"], log, "make modules_prepare")
     shutil.copy(headers.symvers, output)
@@ -128,7 +129,7 @@ def _build(headers: Headers, source: Path, output: Path, tools: programs.Tools, 
 
 
 def _check_options(headers: Headers, output: Path, log: Path) -> None:
-    """Fails if the configuration did not survive: a tool is missing, or the source is another."""
+    """Fails if the configuration has changed: a tool is missing, or the source is another."""
     ours = options(output / ".config")
     different = sorted(name for name in headers.options.keys() | ours.keys()
                        if headers.options.get(name) != ours.get(name) and not OF_TOOLS.fullmatch(name))
@@ -142,13 +143,13 @@ def _check_options(headers: Headers, output: Path, log: Path) -> None:
 
 
 def _keep(tools: programs.Tools, makefile: Path) -> None:
-    """Has the tree use these tools, whoever builds a module in it."""
+    """Makes the tree use these tools for every module that is built in it."""
     lines = [f"override {word}\nMAKEOVERRIDES := {word} $(MAKEOVERRIDES)\n" for word in tools.words()]
     makefile.write_text("".join(lines) + makefile.read_text())
 
 
 def _check(headers: Headers, output: Path) -> None:
-    """Fails if modules built in the tree would not load."""
+    """Fails if the kernel would not load modules that are built in the tree."""
     made = (output / "include/config/kernel.release").read_text().strip()
     if made != headers.release:
         raise Failure(f"the tree is of Linux {made}, the kernel is {headers.release}")

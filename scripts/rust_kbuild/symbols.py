@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What modules import, held against what a kernel exports."""
+"""The imports of modules, compared with the exports of a kernel."""
 
 import gzip
 import lzma
@@ -14,21 +14,24 @@ from typing import BinaryIO
 from rust_kbuild.console import Failure
 
 UNDEFINED, GLOBAL, WEAK = 0, 1, 2
-# What the kernel's loader or the linker provides.
+# The symbols that the kernel's loader or the linker provides.
 PROVIDED = {"_GLOBAL_OFFSET_TABLE_"}
 OPEN: dict[str, Callable[[Path], BinaryIO | gzip.GzipFile | lzma.LZMAFile]] = {
     ".xz": lambda path: lzma.open(path, "rb"), ".gz": lambda path: gzip.open(path, "rb"), ".ko": lambda path: path.open("rb")}
 
 
 def exported(symvers: Path) -> dict[str, int]:
-    """The symbols of a Module.symvers, with their checksums: 0 without CONFIG_MODVERSIONS."""
+    """Returns the symbols of a Module.symvers with their checksums.
+
+    Without CONFIG_MODVERSIONS each checksum is 0.
+    """
     lines = (line.split("\t") for line in symvers.read_text().splitlines())
     return {fields[1]: int(fields[0], 16) for fields in lines if len(fields) > 1}
 
 
 @dataclass(frozen=True)
 class Module:
-    """A module's file: the part of ELF that says what it needs."""
+    """The file of a module, and a reader of its ELF sections."""
 
     path: Path
 
@@ -42,14 +45,14 @@ class Module:
                 data = file.read()
         except (lzma.LZMAError, gzip.BadGzipFile) as error:
             raise Failure(f"{self.path.name} cannot be unpacked: {error}") from error
-        # 64 bits, least byte first, relocatable.
+        # 64 bits, little-endian, relocatable.
         if data[:6] != b"\x7fELF\2\1" or len(data) < 64 or data[16:18] != b"\1\0":
             raise Failure(f"{self.path.name} is not a kernel module for a 64-bit machine")
         return data
 
     @cached_property
     def _sections(self) -> dict[str, tuple[bytes, int]]:
-        """The contents of each section, and the index of the one that it is linked to."""
+        """Returns the contents of each section, and the index of the section that it links to."""
         data = self._data
         start, = struct.unpack_from("<Q", data, 40)
         size, count, names = struct.unpack_from("<HHH", data, 58)
@@ -61,47 +64,47 @@ class Module:
             raise Failure(f"{self.path.name} is cut short") from error
 
     def section(self, name: str) -> bytes:
-        """A section's contents; nothing if there is none of this name."""
+        """Returns a section's contents, or an empty string if there is no section of this name."""
         return self._sections.get(name, (b"", 0))[0]
 
     @cached_property
     def information(self) -> dict[str, str]:
-        """What modinfo shows."""
+        """Returns the fields that modinfo prints."""
         pairs = (entry.partition(b"=") for entry in self.section(".modinfo").split(b"\0"))
         return {name.decode(): value.decode(errors="replace") for name, _, value in pairs if name}
 
     @property
     def release(self) -> str:
-        """The release that it was built for."""
+        """Returns the release for which the module was built."""
         words = self.information.get("vermagic", "").split()
         if not words:
             raise Failure(f"{self.path.name} is not a kernel module: it has no vermagic")
         return words[0]
 
     def _symbols(self) -> Iterator[tuple[str, int, int]]:
-        """Each symbol's name, binding and section."""
+        """Returns each symbol's name, binding and section."""
         names = self.section(".strtab")
         for name, info, _, section, _, _ in struct.iter_unpack("<IBBHQQ", self.section(".symtab")):
             yield _string(names, name), info >> 4, section
 
     @cached_property
     def imports(self) -> set[str]:
-        """The symbols that it must find."""
+        """Returns the symbols that it imports."""
         return {name for name, binding, section in self._symbols()
                 if section == UNDEFINED and binding == GLOBAL} - PROVIDED
 
     @cached_property
     def exports(self) -> set[str]:
-        """The symbols that it offers to other modules."""
+        """Returns the symbols that it exports to other modules."""
         found = (re.fullmatch(r"__ksymtab_(\w+)", name) for name, _, _ in self._symbols())
         return {match[1] for match in found if match}
 
     @cached_property
     def checksums(self) -> dict[str, int]:
-        """What it takes each symbol's checksum for, if it was built with CONFIG_MODVERSIONS."""
+        """Returns the expected checksum of each symbol, if it was built with CONFIG_MODVERSIONS."""
         short = struct.iter_unpack("<Q56s", self.section("__versions"))
         sums = {name.split(b"\0")[0].decode(): value for value, name in short}
-        # Rust's names are longer than the old table has room for.
+        # Names of Rust do not fit in the older table.
         values = (value for value, in struct.iter_unpack("<I", self.section("__version_ext_crcs")))
         names = self.section("__version_ext_names").rstrip(b"\0").split(b"\0")
         return sums | dict(zip((name.decode() for name in names), values))
@@ -109,7 +112,7 @@ class Module:
 
 def _part(data: bytes, head: Sequence[int]) -> bytes:
     offset, size = head[4], head[5]
-    # 8: a section without contents in the file.
+    # Type 8 is a section without contents in the file.
     return b"" if head[1] == 8 else data[offset:offset + size]
 
 
@@ -118,7 +121,7 @@ def _string(table: bytes, offset: int) -> str:
 
 
 def problems(modules: Iterable[Module], release: str, symbols: Mapping[str, int]) -> Iterator[str]:
-    """Why these modules, loaded in any order that serves, would be refused by a kernel that exports `symbols`."""
+    """Names the reasons for which a kernel that exports `symbols` would refuse these modules."""
     modules = list(modules)
     own = set().union(*(module.exports for module in modules))
     for module in modules:
@@ -137,7 +140,7 @@ def problems(modules: Iterable[Module], release: str, symbols: Mapping[str, int]
 
 
 def missing(module: str, symbol: str, release: str) -> str:
-    """What to say of a symbol that a module needs and nobody exports."""
+    """Returns the message for an imported symbol that has no export."""
     cause = ("the compiler or the source differs from what this kernel was built with, or another module exports it"
              if symbol.startswith("_R") else "this kernel does not export it to modules, nor does one that was named")
     return f"{module} needs {symbol}, which Linux {release} lacks: {cause}"

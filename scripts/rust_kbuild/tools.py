@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The compilers and programs that a kernel's Rust crates are made with, and which of them are missing."""
+"""The compilers and programs that a kernel's Rust crates need, and the missing ones."""
 
 import os
 import re
@@ -11,9 +11,10 @@ from pathlib import Path
 
 from .headers import Headers
 
-# Debian's names of the packages; others' are similar.
+# Debian's names of the packages; other distributions use similar ones.
 PROGRAMS = {"make": "make", "bison": "bison", "flex": "flex", "bc": "bc", "ld": "binutils"}
-# Which option wants which header of a library, for the programs that the kernel's build builds first.
+# The option that needs a header of a library, for the programs that the kernel's build compiles
+# first.
 LIBRARIES = {
     "OBJTOOL": ("gelf.h", "libelf-dev"),
     "GENDWARFKSYMS": ("elfutils/libdw.h", "libdw-dev"),
@@ -23,18 +24,18 @@ LIBRARIES = {
 
 @dataclass
 class Tools:
-    """What to call, where it is not what make calls by itself, and what stands in the way."""
+    """The programs that differ from make's defaults, and the problems found."""
 
     variables: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     def words(self) -> list[str]:
-        """The variables as make wants them."""
+        """Returns the variables as arguments of make."""
         return [f"{name}={value}" for name, value in self.variables.items()]
 
 
 def choose(headers: Headers) -> Tools:
-    """The tools that built this kernel."""
+    """Returns the tools that built this kernel."""
     tools = Tools()
     compiler = _c_compiler(headers, tools)
     _rust(headers, tools)
@@ -50,7 +51,7 @@ def choose(headers: Headers) -> Tools:
 
 
 def rust_problem(headers: Headers) -> str | None:
-    """Why the Rust compiler here does not serve; None if it does."""
+    """Returns the problem with the installed Rust compiler, or None if it is suitable."""
     tools = Tools()
     _compiler_of_rust(headers, tools)
     return tools.problems[0] if tools.problems else None
@@ -59,7 +60,7 @@ def rust_problem(headers: Headers) -> str | None:
 def _c_compiler(headers: Headers, tools: Tools) -> str | None:
     said = headers.options.get("CC_VERSION_TEXT", "")
     kind = "clang" if headers.options.get("CC_IS_CLANG") == "y" else "gcc"
-    # 140200 is 14.2: its minor version changes no interface.
+    # 140200 is 14.2. The minor version changes no interface.
     major = int(headers.options.get(f"{kind.upper()}_VERSION", "0")) // 10000
     names = dict.fromkeys((kind, said.split(" ")[0], f"{kind}-{major}"))
     found = next((name for name in names if _major(name) == major), None)
@@ -123,7 +124,7 @@ def _includes(compiler: str, header: str) -> bool:
 
 
 def _printed(*argv: str) -> str:
-    """What a program prints; nothing if it is not there or fails."""
+    """Returns the output of a program, or an empty string if it is missing or fails."""
     if not shutil.which(argv[0]):
         return ""
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -131,5 +132,5 @@ def _printed(*argv: str) -> str:
 
 
 def lines(problems: Iterable[str]) -> str:
-    """All of them, each on a line of its own that says it is an error."""
+    """Joins the problems, each on a line that begins with "error: "."""
     return "\nerror: ".join(problems)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How an attack is named, run and judged.
+//! Names, runs and checks attacks.
 
 use crate::{
     files,
@@ -34,7 +34,7 @@ use kernel::{
     }, //
 };
 
-/// An attack: its name, and what it does.
+/// An attack: its name and its function.
 pub(crate) type Attack = (&'static str, fn(&Attacker) -> Result);
 
 /// The attacks of each area.
@@ -48,7 +48,7 @@ const AREAS: [&[Attack]; 4] = [
 /// The number of conditions that did not hold.
 static FAILED: Atomic<i32> = Atomic::new(0);
 
-/// Logs a condition that does not hold. The attack has got through.
+/// Logs a condition that does not hold: the attack has succeeded.
 pub(crate) fn got_through(line: u32, file: &str, condition: &str) {
     pr_err!("got through: {file}:{line}: {condition}\n");
     FAILED.fetch_add(1, Relaxed);
@@ -63,21 +63,21 @@ macro_rules! holds {
     };
 }
 
-/// What an attack leaves until `clear`.
+/// A value that an attack keeps until `clear`.
 trait Keep: Send + Sync {}
 impl<T: Send + Sync> Keep for T {}
 
-/// What attacks share.
+/// The state that attacks share.
 #[pin_data]
 pub(crate) struct Attacker {
-    /// The module that the attacks are part of.
+    /// The module that contains the attacks.
     pub(crate) module: &'static ThisModule,
     #[pin]
     kept: Mutex<KVec<KBox<dyn Keep>>>,
 }
 
 impl Attacker {
-    /// An attacker who has nothing yet.
+    /// Returns an attacker without kept values.
     pub(crate) fn new(module: &'static ThisModule) -> impl PinInit<Self> {
         pin_init!(Attacker {
             module,
@@ -111,7 +111,7 @@ impl Attacker {
     }
 }
 
-/// The file: shows the attacks, and runs those whose names are written to it.
+/// The file that lists the attacks, and runs each whose name is written to it.
 pub(crate) struct File(pub(crate) Pin<KBox<Attacker>>);
 
 impl Records for File {
@@ -132,12 +132,12 @@ impl Commands for File {
     }
 }
 
-/// The blocks that are live at a site.
+/// Returns the number of live blocks at a site.
 pub(crate) fn live<S: Tag>() -> u64 {
     S::site().totals().live()
 }
 
-/// Waits.
+/// Sleeps for `ms` milliseconds.
 pub(crate) fn sleep(ms: i64) {
     fsleep(Delta::from_millis(ms));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Attacks on files: records and commands that fail, never end or are too much, names, and files that
-//! outlive their owners.
+//! Attacks on files: records and commands that fail, never end or are too large, invalid names, and
+//! files that outlive their owners.
 
 use crate::attack::Attack;
 

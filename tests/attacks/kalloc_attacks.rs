@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Attacks that safe code makes on the kernel through kalloc.
+//! Attacks on the kernel by safe code that uses kalloc.
 //!
-//! Each attack does what the documentation forbids, or leaves open. It must end with an error or with the
-//! right result, and with nothing in the log: `scripts/kalloc test attacks` runs them all, and
-//! `scripts/kalloc_dev/test/attacks.py` has the list. By hand:
+//! Each attack does what the documentation forbids or does not mention. It must end with an error
+//! or with the right result, and must not cause a kernel message. `scripts/kalloc test attacks`
+//! runs all of them, and `scripts/kalloc_dev/test/attacks.py` lists them. By hand:
 //!
 //! ```text
 //! # modprobe kalloc_attacks
 //! # echo forged_field > /sys/kernel/debug/kalloc/attacks
 //! ```
 //!
-//! An attack that got through logs the line of the condition that does not hold; the write fails with
+//! A successful attack logs the line of the condition that does not hold, and the write fails with
 //! `EPERM`. Some attacks leave files or memory behind, which the command `clear` drops.
 
 #![forbid(unsafe_code)]
@@ -34,7 +34,7 @@ module! {
     type: Attacks,
     name: "kalloc_attacks",
     authors: ["The kalloc authors"],
-    description: "Attacks that safe code makes on the kernel through kalloc",
+    description: "Attacks on the kernel by safe code that uses kalloc",
     license: "GPL",
     params: {
         fail: u32 {
@@ -44,7 +44,7 @@ module! {
     },
 }
 
-/// The module: a file in debugfs that takes the names of attacks.
+/// The module: a file in debugfs that accepts the names of attacks.
 #[pin_data]
 struct Attacks {
     #[pin]
@@ -52,7 +52,7 @@ struct Attacks {
 }
 
 impl kernel::InPlaceModule for Attacks {
-    #[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
+    #[expect(clippy::clone_on_copy)] // On Linux 7.2, this is a reference to the parameter.
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             for sites in [files::SITES, pages::SITES, registry::SITES, slab::SITES] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Attacks on pages, areas and per-CPU memory: too little of it, too much at once, and more references than
-//! there are numbers.
+//! Attacks on pages, areas and per-CPU memory: memory shortage, large requests, and too many
+//! references.
 
 use crate::attack::Attack;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Attacks on the list of sites, and on what it says: names that are odd, registrations that overlap, and
-//! figures that do not fit.
+//! Attacks on the list of sites and on its output: unusual names, overlapping registrations, and
+//! extreme figures.
 
 use crate::attack::Attack;
 

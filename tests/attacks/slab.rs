@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Attacks on slab caches: names and sizes that the kernel warns of, forged fields, locked keys, destructors
-//! and constructors that use their own cache, interrupts, and readers of what is freed.
+//! Attacks on slab caches: names and sizes that the kernel warns about, forged fields and locked
+//! keys. Others use a cache in its own destructors and constructors, in interrupts, or while
+//! readers see freed objects.
 
 use crate::attack::Attack;
 use kalloc::slab::TypesafeByRcu;

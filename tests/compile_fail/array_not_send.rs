@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H14: an array of what may not change threads does not do so.
+//! H14: an array of values that are not `Send` is not `Send`.
 //! error: `*mut u8` cannot be sent between threads safely
 
 use kalloc::{

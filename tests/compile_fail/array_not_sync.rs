@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H14: an array of what threads may not share is not shared.
+//! H14: an array of values that are not `Sync` is not `Sync`.
 //! error: `UnsafeCell<u64>` cannot be shared between threads safely
 
 use core::cell::UnsafeCell;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H22: elements of an array that can shrink need no Drop.
+//! H22: the elements of an array, which can shrink, must not need `Drop`.
 //! error: elements of an Array cannot need Drop
 
 use kalloc::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H10: a batch is on the stack.
+//! H10: a batch is located on the stack, which limits its size.
 //! error: a batch is on the stack: at most 256 slots
 
 use kalloc::{

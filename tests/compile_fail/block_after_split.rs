@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H41: what was split is no block any more.
+//! H41: a block cannot be used after it was split.
 //! error: use of moved value: `block`
 
 use kalloc::{

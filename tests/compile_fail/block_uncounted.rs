@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Pages that no site counts are not to be had.
+//! Safe code cannot allocate pages that no site counts.
 //! error: is unsafe and requires unsafe
 
 use kalloc::{

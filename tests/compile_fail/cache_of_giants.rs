@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H04: a cache of objects above KMALLOC_MAX_SIZE.
+//! H04: a cache cannot have objects above KMALLOC_MAX_SIZE.
 //! error: a slab cache cannot have objects above KMALLOC_MAX_SIZE
 
 use kalloc::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H03: a cache of objects without a size.
+//! H03: a cache cannot have objects of size 0.
 //! error: a slab cache cannot have objects of no size
 
 use kalloc::{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the other cases share; it must compile, or their failing would say nothing.
-//! None of it is unsafe, nor to the compiler what macros make of it.
+//! The code that the other cases modify. It must compile; otherwise their failures would prove
+//! nothing. No part of it is unsafe, including the code that macros expand to.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H44: a compound page has one count of references, and stays whole.
+//! H44: a compound page has one reference count, and cannot be split.
 //! error: the method `split_pages` exists for struct
 
 use kalloc::{

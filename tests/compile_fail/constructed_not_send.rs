@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H08, H14: what one thread constructs, and another one is given, must be fit for that.
+//! H08, H14: a constructed object may be used by another thread than the one that constructed it,
+//! so it must be `Send`.
 //! error: `*mut u8` cannot be sent between threads safely
 
 use kalloc::slab::Construct;

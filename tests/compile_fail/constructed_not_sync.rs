@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H14: a constructed object that threads may not share is not shared.
+//! H14: a constructed object that is not `Sync` cannot be shared between threads.
 //! error: `Cell<u64>` cannot be shared between threads safely
 
 use core::cell::Cell;

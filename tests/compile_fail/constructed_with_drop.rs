@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H08: what is constructed with a slab goes with it, without being dropped.
+//! H08: a constructed object is freed with its slab, without being dropped.
 //! error: what is constructed with its slab is never dropped
 
 use kalloc::slab::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Who says that objects are freed which are not would have their cache destroyed.
+//! Safe code cannot count frees that did not happen, which would destroy the cache too early.
 //! error: is unsafe and requires unsafe
 
 kalloc::sites! {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H40: a block of no pages.
+//! H40: a block cannot have zero pages.
 //! error: no block has so many pages
 
 use kalloc::PageCount;

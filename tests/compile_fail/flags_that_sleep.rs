@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H65: flags that sleep, for a function that may not.
+//! H65: a function that must not sleep does not accept flags that sleep.
 //! error: mismatched types
 
 use kalloc::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H14: any callback may be the last to have what is shared, and drop it.
+//! H14: any callback may drop the last reference to a published value, so it must be `Send`.
 //! error: cannot be sent between threads safely
 
 use kalloc::sys::rcu_static::RcuStatic;

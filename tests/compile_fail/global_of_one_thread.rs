@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What callbacks share is shared between threads.
+//! Callbacks in several threads share a published value, so it must be `Sync`.
 //! error: cannot be shared between threads safely
 
 use core::cell::Cell;

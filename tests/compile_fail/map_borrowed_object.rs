@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H44: an object that borrows its cache, and so does not outlive it, cannot be mapped.
+//! H44: an object that borrows its cache, and so cannot outlive it, cannot be mapped.
 //! error: the trait bound `kalloc::slab::Owned<Objects, &KmemCache<Objects>>: Mappable` is not satisfied
 
 use kalloc::{

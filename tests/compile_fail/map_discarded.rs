@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H64: a mapping that is prepared is finished, not forgotten by the way.
+//! H64: a prepared mapping cannot be dropped silently.
 //! error: unused `Prepared` that must be used
 
 #![deny(unused_must_use)]

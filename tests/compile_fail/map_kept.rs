@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H64: a mapping is finished while its area is being set up, not later.
+//! H64: a mapping must be finished while its area is being set up, not later.
 //! error: borrowed data escapes outside of function
 
 use kalloc::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H47: bytes that no field initialises cannot be shown to user space.
+//! H47: padding bytes cannot be mapped to user space.
 //! error: the trait bound `Padded: AsBytes` is not satisfied
 
 use kalloc::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H47: the rest of a page, where other memory is, cannot be shown to user space.
+//! H47: a part of a page cannot be mapped: the rest contains other memory.
 //! error: a type of whole pages can be mapped
 
 use kalloc::{

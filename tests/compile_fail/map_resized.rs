@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H63: memory that is mapped cannot be resized.
+//! H63: mapped memory cannot be resized.
 //! error: cannot borrow data in dereference of `Arc<kalloc::Array<PageBytes
 
 use kalloc::{

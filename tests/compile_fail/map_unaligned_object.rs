@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H47: an object that shares its pages with others cannot be shown to user space.
+//! H47: an object that shares its pages with other objects cannot be mapped to user space.
 //! error: an object that is aligned to a page can be mapped
 
 use kalloc::{

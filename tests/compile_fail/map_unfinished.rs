@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H64: a mapping that is only prepared is not what `mmap` returns.
+//! H64: `mmap` cannot return a mapping that is only prepared.
 //! error: mismatched types
 
 use kalloc::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H47: what was in a block before cannot be shown to user space.
+//! H47: uninitialized pages cannot be mapped to user space.
 //! error: the trait bound `Block<ByPage, Blocks, MaybeUninit<u8>>: Mappable` is not satisfied
 
 use core::mem::MaybeUninit;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H64: memory that is mapped cannot be written.
+//! H64: mapped memory cannot be written.
 //! error: cannot borrow data in dereference of `Arc<kalloc::Array<u8
 
 use kalloc::{

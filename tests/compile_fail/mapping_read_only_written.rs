@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H29: what is mapped to be read is not written.
+//! H29: a read-only mapping cannot be written.
 //! error: cannot assign to data in dereference of `Mapping
 
 use kalloc::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H04: a name that readers of slabinfo would take for a number.
+//! H04: readers of slabinfo would take a name of digits for a number.
 //! error: a site's name: 1 to 63 printable characters
 
 kalloc::sites! {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H04: a name that would break a line of slabinfo.
+//! H04: a name with a space would break a line of slabinfo.
 //! error: a site's name: 1 to 63 printable characters
 
 kalloc::sites! {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A slab object that would not fit on the stack is initialized in place.
+//! A slab object that is too large for the stack must be initialized in place.
 //! error: initialize it in place
 
 use kalloc::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H02: an object cannot go to another site's cache.
+//! H02: an object cannot be freed to the cache of another site.
 //! error: `?` operator has incompatible types
 
 use kalloc::{

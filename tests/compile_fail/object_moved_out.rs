@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A slab object that would not fit on the stack stays where it is.
+//! A slab object that is too large for the stack cannot be moved out.
 //! error: initialize it in place
 
 use kalloc::slab::Object;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H14: what may not change threads does not do so in a cache.
+//! H14: an object in a cache is not `Send` if its type is not.
 //! error: cannot be sent between threads safely
 
 use kalloc::slab::ArcObject;

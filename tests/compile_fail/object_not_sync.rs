@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H14: an object that threads may not share is not shared in a cache.
+//! H14: an object in a cache is not `Sync` if its type is not.
 //! error: `Cell<u64>` cannot be shared between threads safely
 
 use core::cell::Cell;

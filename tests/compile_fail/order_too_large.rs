@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H40: an order above MAX_PAGE_ORDER.
+//! H40: an order cannot be above MAX_PAGE_ORDER.
 //! error: order above MAX_PAGE_ORDER
 
 use kalloc::Order;

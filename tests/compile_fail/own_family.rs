@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The families are this crate's: their functions run under its locks.
+//! Other crates cannot define a family: its functions run under the crate's locks.
 //! error: private
 
 pub struct Mine;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H85: the size of a site's objects is a fact of their type.
+//! H85: the object size of a site is determined by its type, and cannot be overridden.
 //! error: site::sealed::Object` is not satisfied
 
 use kalloc::{

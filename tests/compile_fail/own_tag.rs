@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A site counts as its own tag has it: a second one would have it count where it has no counters.
+//! A site has one tag. A second one would count at a site without counters.
 //! error: requires an `unsafe impl` declaration
 
 kalloc::sites! {

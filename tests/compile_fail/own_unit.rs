@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The size of a site's objects is that of their type, whatever the type's author says.
+//! The object size of a site is the size of its type, whatever the author of the type declares.
 //! error: the size for values of type `[u8]` cannot be known
 
 use kalloc::accounting::site::Object;
 
-/// Of a size that is not known when compiling.
+/// A type without a size at compile time.
 struct Forged([u8]);
 
 impl Object for Forged {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H62: pages stay until their mapping is gone.
+//! H62: pages cannot be freed before their mapping.
 //! error: cannot move out of `pages` because it is borrowed
 
 use kalloc::{

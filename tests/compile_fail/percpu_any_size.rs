@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Static per-CPU memory has room for the counts of units only.
+//! Static per-CPU counters are only for sites with an object size.
 //! error: `percpu` is for sites whose objects all have one size
 
 kalloc::sites! {

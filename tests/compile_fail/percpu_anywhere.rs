@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Counters that are read per CPU are in per-CPU memory.
+//! Per-CPU counters must be in per-CPU memory.
 //! error: is unsafe and requires unsafe
 
 use kalloc::accounting::static_counters::StaticCounters;

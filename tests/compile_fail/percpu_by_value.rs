@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A value of each CPU that would not fit on the stack is initialized in place.
+//! A per-CPU value that is too large for the stack must be initialized in place.
 //! error: initialize it in place
 
 use kalloc::sys::percpu::PerCpu;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A CPU's value is seen by others, and by interrupts: it cannot be one that changes unnoticed.
+//! Other CPUs and interrupts access a per-CPU value, so it must be `Sync`.
 //! error: cannot be shared between threads safely
 
 use core::cell::Cell;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! This CPU's value is this CPU's as long as preemption is disabled.
+//! A reference to this CPU's value cannot outlive the section with disabled preemption.
 //! error: lifetime may not live long enough
 
 use kalloc::sys::percpu::PerCpu;

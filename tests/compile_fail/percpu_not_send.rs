@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H14: values of all CPUs are dropped by the thread that owns them, and so must be fit for that.
+//! H14: the thread that owns per-CPU memory drops the values of all CPUs, so they must be `Send`.
 //! error: cannot be sent between threads safely
 
 use kalloc::sys::percpu::PerCpu;

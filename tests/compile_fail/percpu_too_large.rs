@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kernel has no more than 32 KiB for a value of each CPU.
+//! The kernel limits a per-CPU value to 32 KiB.
 //! error: too large for a value for each CPU
 
 use kalloc::sys::percpu::PerCpu;

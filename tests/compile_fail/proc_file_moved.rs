@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H80: what a file shows stays where it is.
+//! H80: the records of a file cannot be moved.
 //! error: cannot be unpinned
 
 use kalloc::fs::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The value of an RCU object that would not fit on the stack is initialized in place.
+//! The value of an RCU object that is too large for the stack must be initialized in place.
 //! error: initialize it in place
 
 use kalloc::slab::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H95: a hash chain, a back pointer and a tree need nothing unsafe; it must compile.
+//! H95: a hash chain, a back pointer and a tree need no unsafe code. This case must compile.
 
 #![forbid(unsafe_code)]
 
@@ -37,7 +37,7 @@ kalloc::sites! {
     pub Conns: cache(TypesafeByRcu<Atomic<u64>, Conn>), "compile_conn";
 }
 
-/// Links are where threads share them.
+/// A static link, which threads share.
 static HEAD: RcuLink<Conns> = RcuLink::new();
 
 #[inline(never)]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H09: what was found cannot be looked at when the RCU read lock is given back.
+//! H09: an object that was found cannot be accessed after the RCU read lock is released.
 //! error: cannot move out of `guard` because it is borrowed
 
 use kalloc::slab::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H09: what readers see at any time is constructed with its slab.
+//! H09: the key, which readers may access at any time, must be constructed with its slab.
 //! error: the trait bound `[u32; 4]: Construct` is not satisfied
 
 use kalloc::slab::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H09: what readers look at any time must be fit for sharing.
+//! H09: the key, which readers may access at any time, must be `Sync`.
 //! error: `UnsafeCell<u64>` cannot be shared between threads safely
 
 use core::cell::UnsafeCell;

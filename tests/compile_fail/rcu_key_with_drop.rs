@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H09: the key of an object goes with its slab, without being dropped.
+//! H09: the key of an object is freed with its slab, without being dropped.
 //! error: the key of a type-safe object is never dropped
 
 use kalloc::slab::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H09, H14: any thread may drop the last reference to a value.
+//! H09, H14: any thread may drop the last reference to a value, so it must be `Send`.
 //! error: `*mut ()` cannot be sent between threads safely
 
 use kalloc::slab::{

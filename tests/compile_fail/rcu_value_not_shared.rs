@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H09, H14: a value that readers share must be fit for that.
+//! H09, H14: readers share a value, so it must be `Sync`.
 //! error: `UnsafeCell<u32>` cannot be shared between threads safely
 
 use core::cell::UnsafeCell;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H09: what was found may have been freed; there is no value without a reference.
+//! H09: an object that was found may have been freed: its value cannot be accessed without a
+//! reference.
 //! error: type `RcuPtr<'_, Conns>` cannot be dereferenced
 
 use kalloc::slab::{

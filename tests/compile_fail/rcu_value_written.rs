@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H09: a value that any reader may have a reference to is not written.
+//! H09: a value cannot be written while any reader may have a reference to it.
 //! error: cannot assign to data in dereference of `RcuRef<Conns>`
 
 use kalloc::slab::{

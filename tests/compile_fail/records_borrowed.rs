@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H80: what a file shows is there as long as the file.
+//! H80: the records of a file must live as long as the file.
 //! error: borrowed data escapes outside of function
 
 use kalloc::fs::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H80: a file has any number of readers at a time.
+//! H80: any number of readers may use a file at a time, so its records must be `Sync`.
 //! error: cannot be shared between threads safely
 
 use core::cell::Cell;

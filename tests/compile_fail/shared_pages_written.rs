@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H29: what has many owners is not written.
+//! H29: shared pages cannot be written.
 //! error: cannot assign to data in dereference of `SharedPages<Blocks>`
 
 use kalloc::SharedPages;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H29: memory for one object holds one.
+//! H29: a slot holds one object.
 //! error: use of moved value: `slot`
 
 use kalloc::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H47: what was in a block before cannot be read.
+//! H47: uninitialized pages cannot be read.
 //! error: mismatched types
 
 use kalloc::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H47: what has not been written is not shared.
+//! H47: uninitialized pages cannot be shared.
 //! error: no method named `share` found
 
 use kalloc::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H47: what has not been written does not go to user space.
+//! H47: uninitialized pages cannot be copied to user space.
 //! error: mismatched types
 
 use kalloc::{

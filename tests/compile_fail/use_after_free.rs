@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H29: a block is gone when it is dropped.
+//! H29: a block cannot be used after it was dropped.
 //! error: borrow of moved value: `word`
 
 use kalloc::KBox;

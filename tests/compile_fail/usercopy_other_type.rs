@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H12: a usercopy region is a field of the objects' own type.
+//! H12: a usercopy region must be a field of the object's own type.
 //! error: mismatched types
 
 use kalloc::{

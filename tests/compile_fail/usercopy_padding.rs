@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H12: a field with bytes that nothing initialises is not for user space.
+//! H12: a field with padding cannot be copied to user space.
 //! error: the trait bound `Padded: AsBytes` is not satisfied
 
 use kalloc::{

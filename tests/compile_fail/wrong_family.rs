@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! H26: memory of one family cannot be booked, or freed, as another's.
+//! H26: memory of one family cannot be counted or freed as memory of another.
 //! error: type mismatch resolving `<Blocks as Tag>::Family == Kmalloc`
 
 use kalloc::KBox;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The examples of the crate's documentation, as a KUnit suite. They run when the module is loaded.
+//! The examples in the crate's documentation, as a KUnit suite. They run when the module is loaded.
 //!
-//! Each is a case; `scripts/kalloc_dev/doc/doctests.py` makes them from the comments in `rust/`.
+//! Each example is a case; `scripts/kalloc_dev/doc/doctests.py` generates them from the comments in
+//! `rust/`.
 
 use kernel::prelude::*;
 use sites::{
@@ -20,7 +21,7 @@ module! {
     license: "GPL",
 }
 
-/// The suite is found by KUnit once `init` is done.
+/// The module. KUnit runs the suite after `init` has returned.
 struct KallocDoctests;
 
 impl kernel::Module for KallocDoctests {
@@ -29,7 +30,7 @@ impl kernel::Module for KallocDoctests {
     }
 }
 
-/// Whether an example has come to its end; says where it was left, if not.
+/// Returns whether an example has completed. Logs the place where it failed.
 fn succeeded<E: core::fmt::Debug>(place: &str, result: &Result<(), E>) -> bool {
     if let Err(error) = result {
         pr_err!("{place}: {error:?}\n");

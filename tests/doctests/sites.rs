@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an example has that it does not make: a module, and who registers its sites.
+//! The environment of an example: a module, and the registration of the example's sites.
 
 use kalloc::Site;
 use kernel::prelude::*;
 #[cfg(not(LINUX_7_2))]
 use kernel::ModuleMetadata;
 
-/// The module, as `init` is given it: what an example has for its own.
+/// Returns the module that an example uses as its own, as the argument of `init`.
 pub(crate) fn module() -> &'static ThisModule {
     #[cfg(LINUX_7_2)]
     return &crate::THIS_MODULE;
@@ -15,7 +15,8 @@ pub(crate) fn module() -> &'static ThisModule {
     &crate::LocalModule::THIS_MODULE
 }
 
-/// The sites that an example declares: a driver registers its own, and leaves nothing in them.
+/// The sites that an example declares. Like a driver, an example registers its sites and leaves
+/// nothing live at them.
 pub(crate) struct Sites(&'static [fn() -> &'static Site]);
 
 impl Sites {
@@ -23,7 +24,7 @@ impl Sites {
         Sites(&[])
     }
 
-    /// Registers `sites`, unless that was done when the example last ran.
+    /// Registers `sites`, unless an earlier run of the example has done so.
     pub(crate) fn register(&mut self, sites: &'static [fn() -> &'static Site]) -> Result {
         if sites.iter().any(|site| !site().is_registered()) {
             kalloc::register(module(), sites)?;
@@ -32,7 +33,7 @@ impl Sites {
         Ok(())
     }
 
-    /// Whether nothing is left.
+    /// Returns whether nothing is live at the sites.
     pub(crate) fn are_empty(&self) -> bool {
         self.0.iter().all(|site| site().totals().live() == 0)
     }

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Attacks by safe code and by user space, each of which must be refused: on the stock and the debug kernel."""
+"""Attacks by safe code and by user space, each of which must fail: on the stock and the debug
+kernel.
+"""
 
 from kalloc_dev.core.prepare import set_up
 from kalloc_dev.test import attacks

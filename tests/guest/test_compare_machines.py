@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""On machines small and large: compare and layout parse, agree with other files, and leave nothing.
+"""On small and large machines, compare and layout can be parsed, agree with other files, and leave
+nothing behind.
 
 With --every, two more machines.
 """
@@ -27,7 +28,7 @@ section compare; start=$(now); cat $dir/compare $dir/compare
 section seconds; echo $start $(now)
 section live; awk '/^compare_/ { print $2, $3 }' /proc/kallocinfo
 more
-# Caches are destroyed by a worker, a little later.
+# A worker destroys the caches a little later.
 section slabinfo; sleep 0.5; cut -d' ' -f1 /proc/slabinfo
 section la57; grep -c la57 /proc/cpuinfo
 for f in meminfo buddyinfo iomem vmallocinfo modules; do section $f; cat /proc/$f; done
@@ -39,8 +40,9 @@ section kmemleak; sleep 6
 for i in 1 2; do echo scan >/sys/kernel/debug/kmemleak; done
 cat /sys/kernel/debug/kmemleak
 """
-# What one machine is enough for. Its first site tells that a read has begun, its last one whether it came to its end:
-# where that takes no time, one of some readers is killed in between.
+# Checks that need only one machine. The counters of the first site show that a read has begun,
+# those of the last one that it has completed. One of several readers is killed in between, if the
+# read takes long enough.
 MORE = r"""more() {
 counts() { awk '/^compare_(vmalloc|pages) / { print $5 }' $dir/sites; }
 section memory; sleep 1; available
@@ -49,7 +51,7 @@ cat $dir/compare >/run/compare; kill $!
 sort -n /run/samples | head -n 1
 sleep 0.5; available
 section anew; cat /run/compare
-# Little is left: not the memory for the largest blocks, and all zones but one may be full.
+# Little memory is free: too little for the largest blocks, and all zones except one may be full.
 mkdir /run/full; mount -t tmpfs -o size=100% full /run/full
 dd if=/dev/zero of=/run/full/file bs=1M count=$(($(available) / 1024 - 20)) 2>/dev/null
 section full; cat $dir/compare; umount /run/full
@@ -74,11 +76,11 @@ OWN = {
     "__get_free_pages": "largest_pages highmem",
     "alloc_pages": "largest_pages highmem max_order",
 }
-# Constants, which nothing is measured for.
+# Constants, which need no measurement.
 STATED = {("machine", "page_size"), ("vmalloc", "hardirq"), ("alloc_pages", "max_order")}
 STATED |= {("kmalloc", f"KMALLOC_{name}") for name in ("MIN_SIZE", "MAX_CACHE_SIZE", "MAX_SIZE")}
 STATED |= {(api, name) for api in APIS for name in ("may_sleep", "preempt_off_sleeping")}
-# What takes so much memory that it may be unknown if little is free.
+# Rows that need so much memory that they may be unknown if little is free.
 LARGE = {"largest", "largest_pages", "unit", "contiguous", "classes", "slab_up_to", "free_gives_back"}
 PAGE = 4096
 UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
@@ -90,7 +92,7 @@ Areas = dict[str, tuple[int, int]]
 
 @dataclass
 class Machine:
-    """What is booted."""
+    """A machine to boot."""
 
     kernel: str
     cpus: int
@@ -99,7 +101,7 @@ class Machine:
 
     @property
     def plain(self) -> bool:
-        """Whether blocks have nothing around them."""
+        """Returns whether blocks have no metadata around them."""
         return self.kernel == "stock"
 
 
@@ -109,14 +111,14 @@ MORE_MACHINES = (Machine("stock", 2, 1024), Machine("debug", 2, 1024))
 
 
 def size_of(word: str) -> float:
-    """The bytes that a word stands for."""
+    """Returns the bytes that a word stands for."""
     match = re.fullmatch(r"(?:>=)?~?(\d+(?:\.\d)?)([KMGTPE]i)?B", word)
     assert match, f"not a size: {word}"
     return float(match[1]) * 1024.0 ** UNITS.index(f"{match[2] or ''}B")
 
 
 def word_of(size: int) -> str:
-    """The word for so many bytes."""
+    """Returns the word for a number of bytes."""
     exact = 0
     while size and size % 1024 == 0:
         size, exact = size // 1024, exact + 1
@@ -127,7 +129,7 @@ def word_of(size: int) -> str:
 
 
 def verdict(measured: str, claim: str) -> str:
-    """What the verdict must start with."""
+    """Returns the required prefix of the verdict."""
     if claim == "-" or measured == "unknown":
         return "-"
     if measured.startswith(">="):
@@ -144,7 +146,7 @@ def verdict(measured: str, claim: str) -> str:
 
 
 def parse(text: str) -> Facts:
-    """The table, each line checked by itself."""
+    """Parses the table, and checks each line by itself."""
     header, *lines = text.splitlines()
     assert header == "# space api property measured claim verdict", header
     facts: Facts = {}
@@ -164,7 +166,7 @@ def parse(text: str) -> Facts:
 
 
 def areas_of(text: str, levels: int) -> Areas:
-    """The address space, which has no gaps."""
+    """Parses the address space, and checks that it has no gaps."""
     first, second, *lines = text.splitlines()
     assert (first, second) == (f"# {levels}-level page tables", "# start end size name"), (first, second)
     areas: Areas = {}
@@ -183,7 +185,7 @@ def areas_of(text: str, levels: int) -> Areas:
 
 
 def check_table(machine: Machine, facts: Facts, shown: dict[str, str], areas: Areas) -> None:
-    """Facts against what the kernel's own files say."""
+    """Compares facts with the kernel's own files."""
     def measured(api: str, name: str) -> str:
         return facts[api, name][0]
 
@@ -195,10 +197,10 @@ def check_table(machine: Machine, facts: Facts, shown: dict[str, str], areas: Ar
 
     assert measured("machine", "memory") == measured("vmalloc", "limit") == word_of(meminfo["MemTotal"] * 1024)
     assert measured("machine", "page_size") == measured("vmalloc", "smallest") == "4KiB"
-    # The kernel counts to the last byte of the area.
+    # The kernel includes the last byte of the area.
     assert size == (meminfo["VmallocTotal"] + 1) * 1024 and measured("vmalloc", "area_size") == word_of(size)
     assert measured("vmalloc", "gap_below") == word_of(areas["vmalloc"][0] - last - 1)
-    # A power of two, of the machine's memory alone.
+    # A power of two that depends on the machine's memory only.
     tried = min(32 << 20, 1 << (meminfo["MemTotal"] * 1024 // 16).bit_length() - 1)
     assert measured("vmalloc", "largest") == f">={word_of(tried)}", f"another largest: {measured('vmalloc', 'largest')}"
     assert measured("vmalloc", "contiguous") == "no"
@@ -212,11 +214,11 @@ def check_table(machine: Machine, facts: Facts, shown: dict[str, str], areas: Ar
     assert measured("kmalloc", "unit") == "2^n,96B,192B" and measured("kmalloc", "krealloc_keeps") == "yes"
 
     for api in APIS:
-        # All that the machine has, wherever the blocks were.
+        # All zones of the machine, wherever the blocks were.
         possible = set(measured(api, "zones").split(","))
         assert possible == zones and "HighMem" not in zones, f"other zones: {(api, possible, zones)}"
         assert measured(api, "zeroed_asked") == measured(api, "may_sleep") == measured(api, "preempt_off") == "yes"
-        # The distribution's kernel zeroes everything, ours does not.
+        # The distribution's kernel zeroes all memory, the debug kernel does not.
         assert measured(api, "zeroed_unasked") == ("yes" if machine.plain else "no"), api
         assert int(measured(api, "cost_ns")) > 0
         if api != "vmalloc":
@@ -232,7 +234,7 @@ def check_table(machine: Machine, facts: Facts, shown: dict[str, str], areas: Ar
 
 
 def check_layout(machine: Machine, shown: dict[str, str], areas: Areas) -> None:
-    """The address space against where things are."""
+    """Compares the address space with the locations of known objects."""
     def within(name: str, start: int, end: int) -> bool:
         return areas[name][0] <= start < end <= areas[name][1] + 1
 
@@ -243,7 +245,7 @@ def check_layout(machine: Machine, shown: dict[str, str], areas: Areas) -> None:
     assert sorted(names, key=lambda name: areas[name]) == names
     assert ("kasan_shadow" in areas) == (not machine.plain)
 
-    # The direct map ends where memory does.
+    # The direct map ends at the end of memory.
     ram = [int(end, 16) + 1 for end in re.findall(r"-([0-9a-f]+) : System RAM$", shown["iomem"], re.M)]
     assert areas["direct_map"][1] - areas["direct_map"][0] + 1 == max(ram), (areas, ram)
     mapped = [(int(start, 16), int(end, 16))
@@ -258,7 +260,7 @@ def check_layout(machine: Machine, shown: dict[str, str], areas: Areas) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each machine in turn; one is enough for the tests of more sections."""
+    """Returns each machine in turn; one is enough for the tests with more sections."""
     if "machine" in metafunc.fixturenames:
         every = (*MACHINES, *(MORE_MACHINES if metafunc.config.getoption("--every") else ()))
         metafunc.parametrize("machine", (SMALL,) if "more" in metafunc.fixturenames else every, scope="module",
@@ -267,15 +269,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def session(machine: Machine) -> Session:
-    """Its guest."""
+    """Returns the machine's guest."""
     return in_guest((MORE if machine is SMALL else "more() { :; }\n") + GUEST, "--kernel", machine.kernel, "--cpus",
-                    str(machine.cpus), "--memory", str(machine.memory), "--append", "no_hash_pointers", "--timeout", "120",
+                    str(machine.cpus), "--memory", str(machine.memory), "--append", "no_hash_pointers", "--timeout", "900",
                     *(["--la57"] if machine.la57 else []))
 
 
 @pytest.fixture(scope="module")
 def areas(machine: Machine, shown: dict[str, str]) -> Areas:
-    """The address space."""
+    """Returns the address space."""
     return areas_of(shown["layout"], 5 if machine.la57 else 4)
 
 
@@ -285,7 +287,7 @@ def test_load_and_unload(shown: dict[str, str]) -> None:
 
 
 def test_files_are_private(shown: dict[str, str]) -> None:
-    """Only root reads the files."""
+    """Only root can read the files."""
     assert shown["modes"] == "400 0 0\n400 0 0\n700 0 0\n", shown["modes"]
     assert re.fullmatch("(1 .*Permission denied\n){2}", shown["nobody"]), shown["nobody"]
 
@@ -299,13 +301,13 @@ def test_table(machine: Machine, shown: dict[str, str], areas: Areas) -> None:
 
 
 def test_next_reader_gets_the_same(shown: dict[str, str]) -> None:
-    """A reader right after another one gets the same."""
+    """A second reader gets the same measurements."""
     table, again = shown["compare"][:len(shown["compare"]) // 2], shown["compare"][len(shown["compare"]) // 2:]
     assert table == again
 
 
 def test_layout(machine: Machine, shown: dict[str, str], areas: Areas) -> None:
-    """The areas are where things are."""
+    """The areas contain the known objects."""
     check_layout(machine, shown, areas)
 
 
@@ -316,7 +318,7 @@ def test_time(machine: Machine, shown: dict[str, str]) -> None:
 
 
 def test_nothing_is_left(shown: dict[str, str]) -> None:
-    """No block is live, and no cache or file is left."""
+    """No block is live, and no cache or file remains."""
     assert shown["live"] and set(shown["live"].splitlines()) == {"0 0"}, shown["live"]
     assert "compare_" not in shown["slabinfo"] and shown["traces"] == "", shown["traces"]
     assert shown.get("kmemleak", "") == "", shown["kmemleak"]
@@ -324,7 +326,7 @@ def test_nothing_is_left(shown: dict[str, str]) -> None:
 
 @pytest.fixture(scope="module")
 def more(shown: dict[str, str]) -> dict[str, str]:
-    """The sections of SMALL, which has more."""
+    """Returns the sections of SMALL, which has more."""
     return shown
 
 
@@ -334,7 +336,7 @@ def test_later_reader_measures_anew(more: dict[str, str]) -> None:
 
 
 def test_full_memory(more: dict[str, str]) -> None:
-    """When memory is full, the costs differ, and some rows are left open; nothing else."""
+    """When memory is full, only the costs differ, and some rows are unknown."""
     anew, full = parse(more["anew"]), parse(more["full"])
     for fact, was in anew.items():
         free = fact[1].startswith(("cost", "clock")) or full[fact][0] == "unknown" and fact[1] in LARGE
@@ -342,14 +344,15 @@ def test_full_memory(more: dict[str, str]) -> None:
 
 
 def test_memory_comes_back(more: dict[str, str]) -> None:
-    """An eighth of what is free is taken, and given back."""
+    """The measurement takes at most an eighth of the free memory, and frees it."""
     before, least, after = map(int, more["memory"].split())
-    # An eighth of what is free, and some. All of it comes back, to a processor's own lists if not to all.
+    # At most an eighth of the free memory and a tolerance. All of it is freed, some of it to the
+    # CPUs' own lists.
     assert before - least < before / 8 + 16384 and before - after < 8192, more["memory"]
 
 
 def test_killed_reader(more: dict[str, str]) -> None:
-    """A reader that is killed ends its measurement."""
+    """Killing a reader ends its measurement."""
     counts, *live = more["killed"].splitlines()
     began, end, went_on, end_after = map(int, counts.split())
     assert 0 < began < went_on and 0 < end == end_after and live == ["0 0"], more["killed"]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A round of the soak: on the stock kernel with 8 CPUs, operations on all families.
+"""A round of the soak: operations on all families, on the stock kernel with 8 CPUs.
 
-They run in process context, softirqs and interrupts, while CPUs and modules come and go, the files are read, and memory
-is eaten up. The module compares every counter with its own tally. What is read meanwhile must add up: no counter goes
-back, no block is freed that was not allocated, and no more is live than the module can hold. scripts/kalloc soak goes on
-for longer. KALLOC_STRESS_OPS is the number of operations.
+The operations run in process context, softirqs and interrupts. Meanwhile CPUs and modules come and go, processes read the
+files, and other processes use up all memory. The module compares every counter with its own tally. Every intermediate
+reading must be consistent: no counter decreases, the frees do not exceed the allocations, and the live blocks do not
+exceed the module's limit. scripts/kalloc soak runs for longer. KALLOC_STRESS_OPS is the number of operations.
 """
 
 import os

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""KUnit's suites and the documentation's examples, and what modules do in one guest of the debug kernel."""
+"""KUnit suites, the examples in the documentation, and the life of modules, in one guest of the
+debug kernel.
+"""
 
 from kalloc_dev.core.prepare import set_up
 from kalloc_dev.guest import kvm

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What kalloc-table measures, the life of mapped memory, and the key-value store: on the stock kernel, or --kernel.
+"""Measurements of kalloc-table, the life of mapped memory, and the key-value store: on the stock
+kernel, or --kernel.
 
-The debug kernel finds more, and takes longer.
+The debug kernel finds more errors, and takes longer.
 """
 
 import re
@@ -19,7 +20,7 @@ KERNEL = "stock"
 
 GUEST = r"""
 section() { echo "@@ $1"; }
-# What a command says and how it ends, on one line.
+# Prints the status and the output of a command on one line.
 try() { out=$("$@" 2>&1); echo "$? $out"; }
 sites() { grep -c '^map_.*' /proc/kallocinfo; awk '/^map_/ { print $1, $2 }' /proc/kallocinfo; }
 
@@ -55,13 +56,13 @@ section renewed; cat <&3
 section in-use; try rmmod kalloc_map
 exec 3<&-
 
-section life; map_life; echo "status $?"
+section life; mmap_test; echo "status $?"
 section life-after; sites
 mkfifo /run/hold
 for how in alone child; do
     section "held-$how"
-    # What was said before has gone when somebody holds.
-    map_life $how >/run/said </run/hold & exec 7>/run/hold
+    # The output of the previous run is truncated before the next process holds a mapping.
+    mmap_test $how >/run/said </run/hold & exec 7>/run/hold
     until grep -q . /run/said; do sleep 0.1; done
     cat /run/said; sites; try rmmod kalloc_map
     exec 7>&-
@@ -69,37 +70,37 @@ for how in alone child; do
     wait; cat /run/said; sites
 done
 
-section twice; modprobe kalloc_mmap_twice; map_life twice
+section twice; modprobe kalloc_mmap_twice; mmap_test twice
 awk '/^twice_/ { print $2 }' /proc/kallocinfo; try rmmod kalloc_mmap_twice
 modprobe kalloc_kv || exit 11
 kv() { awk '/^kv_/ { print $1, $2 }' /proc/kallocinfo | tr '\n' ' '; echo; }
 section kv-device; stat -c '%a %u %g' /dev/kalloc_kv /proc/kalloc_kv; kv
-section kv-life; kv_life; echo "status $?"
+section kv-life; kv_test; echo "status $?"
 section kv-after; kv; try rmmod kalloc_kv; modprobe kalloc_kv
-section kv-churn; kv_life churn; echo "status $?"
+section kv-churn; kv_test churn; echo "status $?"
 awk '$1 == "kv_place" { print $2, $4 <= 4096 ? "small" : $4 }' /proc/kallocinfo; rmmod kalloc_kv; modprobe kalloc_kv
-section kv-list; kv_life list; cat /proc/kalloc_kv; dd if=/proc/kalloc_kv bs=7 2>/dev/null | cmp - /proc/kalloc_kv; kv
+section kv-list; kv_test list; cat /proc/kalloc_kv; dd if=/proc/kalloc_kv bs=7 2>/dev/null | cmp - /proc/kalloc_kv; kv
 section kv-held
-kv_life hold >/run/said </run/hold & exec 7>/run/hold
+kv_test hold >/run/said </run/hold & exec 7>/run/hold
 until grep -q . /run/said; do sleep 0.1; done
 kv; try rmmod kalloc_kv
 exec 7>&-; wait; cat /run/said; kv
 exec 5</dev/kalloc_kv; try rmmod kalloc_kv; exec 5<&-
-# Who reads the list does not keep the module; nor do keys.
+# Neither a reader of the list nor the keys pin the module.
 section kv-unload; exec 6</proc/kalloc_kv; head -c 3 <&6; try rmmod kalloc_kv; try cat <&6; exec 6<&-
-# What a program stores is its control group's, and stays it when the program has ended.
+# A stored value is charged to the program's cgroup, also after the program has ended.
 section kv-charged; modprobe kalloc_kv; group=/sys/fs/cgroup/kv
 if grep -q memory /sys/fs/cgroup/cgroup.controllers; then
 echo +memory >/sys/fs/cgroup/cgroup.subtree_control; mkdir $group; echo 8M >$group/memory.max
 charged() { awk '$1 == "kernel" { print $2 }' $group/memory.stat; }
-try sh -c "echo \$\$ >$group/cgroup.procs; exec kv_life fill"; charged
-awk '$1 ~ /^oom_kill$/' $group/memory.events; try kv_life fill; rmmod kalloc_kv; charged
+try sh -c "echo \$\$ >$group/cgroup.procs; exec kv_test fill"; charged
+awk '$1 ~ /^oom_kill$/' $group/memory.events; try kv_test fill; rmmod kalloc_kv; charged
 else rmmod kalloc_kv; fi
 section unload; try rmmod kalloc_map kalloc; ls /dev/kalloc_map /proc/kallocinfo 2>&1 | grep -vc 'No such'; true
 """
 
 TITLES = "# space api property measured claim verdict"
-# What the table must have: in user space what these measure and claim, if it is the same everywhere.
+# The required rows for user space: measured and claimed values, if they are the same everywhere.
 USER = """
 malloc: lies_in=heap/heap unit=16_bytes/byte smallest alignment=16 zeroed=no lies_in_large=anonymous/heap
     frames_before_touch=0 contiguous=not_guaranteed/not_guaranteed largest_in_256MiB
@@ -117,26 +118,28 @@ sbrk: sbrk_0_is_the_break=yes/yes lies_in=heap moves_the_break=yes/yes zeroed_fr
 """
 MAPPED = ("bytes contents=same/same frames=same/same writing=refused/refused contiguous="
           "{0}/{0} given_up_by_the_driver=same/same")
-# What kv_life looks at.
+# The number of cases of kv_test.
 KV_CASES = 87
-# Bytes of the longest value.
+# The bytes of the longest value.
 VALUE_MAX = 64 << 10
-# And of all values.
+# The bytes of all values.
 STORE_MAX = 16 << 20
 PAGES = {"kmalloc": 2, "cache": 2, "pages": 4, "free_pages": 4, "vmalloc": 13}
-# The program exceeds a limit that it has set itself, which the kernel tells once.
+# The program exceeds a limit that it has set itself; the kernel logs this once.
 SAID = (r"^mmap: kalloc-table \(\d+\): VmData \d+ exceed data ulimit",)
 
 
 def parse(table: str) -> dict[tuple[str, str, str], tuple[str, str]]:
-    """What is measured and claimed, by space, API and property; each verdict is held against both."""
+    """Returns the measured and claimed values by space, API and property; each verdict is checked
+    against both.
+    """
     header, *lines = table.splitlines()
     assert header.split() == TITLES.split() + [] and header.startswith("# space "), header
     starts = [match.start() for match in re.finditer(r"(?<=\S )\S|(?<=  )\S", header[2:])]
     facts = {}
     for line in lines:
         space, api, name, measured, claim, verdict = line.split(None, 5)
-        # Columns are aligned: each token starts where its title does.
+        # Columns are aligned: each token starts below the start of its title.
         assert all(line[start + 1] == " " != line[start + 2] for start in starts), line
         if claim == "-":
             assert verdict == "-", line
@@ -150,7 +153,7 @@ def parse(table: str) -> dict[tuple[str, str, str], tuple[str, str]]:
 
 
 def wanted(mapped: bool) -> dict[tuple[str, str, str], list[str]]:
-    """What the table must have, of USER and MAPPED."""
+    """Checks the rows of USER and MAPPED."""
     text = re.sub(r"\n +", " ", USER).strip().splitlines()
     lines = [("user", *line.split(": ")) for line in text]
     if mapped:
@@ -161,7 +164,7 @@ def wanted(mapped: bool) -> dict[tuple[str, str, str], list[str]]:
 
 
 def complete(table: str, mapped: bool) -> None:
-    """Every fact is there, once, and as it must be."""
+    """Every fact appears exactly once, with its value."""
     facts = {key: fact for key, fact in parse(table).items() if key[0] != "kernel"}
     expected = wanted(mapped)
     assert facts.keys() == expected.keys(), facts.keys() ^ expected.keys()
@@ -170,7 +173,7 @@ def complete(table: str, mapped: bool) -> None:
         assert not values or [measured, claim] == [*values, "-"][:2], (key, measured, claim)
     for (_, api, name), (measured, _) in facts.items():
         if limit := re.match(r"largest_in_(\d+)MiB", name):
-            # All but what the program itself takes.
+            # All memory except the program's own.
             assert 0.9 < int(measured) / (int(limit[1]) << 20) < 1, (api, measured)
         if name == "bytes":
             assert int(measured) == PAGES[api] * 4096, (api, measured)
@@ -178,7 +181,7 @@ def complete(table: str, mapped: bool) -> None:
 
 
 def blocks(text: str, age: int) -> dict[str, list[int]]:
-    """The page frames of each block, from what the device tells; each row is checked."""
+    """Returns the page frames of each block, as listed by the device; each row is checked."""
     header, *lines = text.splitlines()
     assert header.split() == ["#", "family", "offset", "bytes", "first", "page", "pfn"], header
     frames: dict[str, list[int]] = {}
@@ -198,7 +201,7 @@ def blocks(text: str, age: int) -> dict[str, list[int]]:
 
 
 def live(text: str) -> list[str]:
-    """The live blocks of the device's sites."""
+    """Returns the live blocks of the device's sites."""
     number, *rows = text.splitlines()
     assert number == "5" and [row.split()[0] for row in rows] == [
         f"map_{name}" for name in ("kmalloc", "cache", "pages", "fpages", "vmalloc")], text
@@ -206,8 +209,8 @@ def live(text: str) -> list[str]:
 
 
 def check_charged(text: str) -> None:
-    """Values are charged, up to what the group may have; then they are refused, and nobody is killed. What was refused is
-    not missing to others, who have the store's limit.
+    """Values are charged up to the limit of the cgroup. Then requests fail, and no process is
+    killed. Other programs can still store values up to the limit of the store.
     """
     filled, charged, killed, others, after = text.splitlines()
     assert others == f"0 {STORE_MAX // VALUE_MAX - 1} ENOSPC", text
@@ -220,10 +223,10 @@ def check_charged(text: str) -> None:
 
 @pytest.fixture(scope="module")
 def session(kernel_name: str) -> Session:
-    """The guest."""
+    """Returns the guest."""
     require_devices(kernel_name)
-    added = [f"--add={compiled(name, PLANS[kernel_name].arch)}:/usr/bin/" for name in ("kv_life", "map_life")]
-    return in_guest(GUEST, "--kernel", kernel_name, "--timeout", "200", *added)
+    added = [f"--add={compiled(name, PLANS[kernel_name].arch)}:/usr/bin/" for name in ("kv_test", "mmap_test")]
+    return in_guest(GUEST, "--kernel", kernel_name, "--timeout", "900", *added)
 
 
 def test_table_without_the_module(shown: dict[str, str]) -> None:
@@ -232,18 +235,18 @@ def test_table_without_the_module(shown: dict[str, str]) -> None:
 
 
 def test_device_is_private(shown: dict[str, str]) -> None:
-    """Only root opens the device."""
+    """Only root can open the device."""
     mode, nobody = shown["device"].splitlines()
     assert mode == "600 0 0" and nobody.startswith("1 ") and nobody.endswith("Permission denied"), shown["device"]
 
 
 def test_table_with_the_module(shown: dict[str, str]) -> None:
-    """The table has the mapped families too."""
+    """The table also has the mapped families."""
     complete(shown["table"], mapped=True)
 
 
 def test_table_mistakes(shown: dict[str, str]) -> None:
-    """Each mistake is one line and a status."""
+    """Each usage error is one line and a status."""
     for line, (status, said) in zip(shown["mistakes"].splitlines(), [
             (1, "run this as root"), (2, "usage: kalloc-table"), (1, "No space left on device"), (1, "is empty"),
             (1, "does not begin with"), (1, "not a fact: kernel")], strict=True):
@@ -251,14 +254,14 @@ def test_table_mistakes(shown: dict[str, str]) -> None:
 
 
 def test_table_appends_the_kernels(shown: dict[str, str]) -> None:
-    """The table of the kernel comes after that of user space."""
+    """The table of the kernel follows that of user space."""
     appended = parse(shown["appended"])
     assert appended["kernel", "x", "a_very_long_property_of_x"] == ("8", "64")
     complete(shown["appended"], mapped=True)
 
 
 def test_blocks_and_commands(shown: dict[str, str]) -> None:
-    """The device lists its blocks, and takes one command."""
+    """The device lists its blocks, and accepts one command."""
     told, _, counted = shown["blocks"].rpartition("\n5\n")
     before = blocks(told, 0)
     assert live("5\n" + counted) == ["1"] * 5, counted
@@ -268,12 +271,12 @@ def test_blocks_and_commands(shown: dict[str, str]) -> None:
 
 
 def test_open_device_keeps_the_module(shown: dict[str, str]) -> None:
-    """An open device keeps its module loaded."""
+    """An open device pins its module."""
     assert shown["in-use"].startswith("1 "), shown["in-use"]
 
 
 def test_mapped_memory(shown: dict[str, str]) -> None:
-    """Every case of map_life passes, and leaves no block."""
+    """Every case of mmap_test passes, and leaves no block."""
     *cases, status = shown["life"].splitlines()
     assert status == "status 0" and len(cases) == 107 and all(case.startswith("ok ") for case in cases), cases
     assert live(shown["life-after"]) == ["0"] * 5
@@ -281,22 +284,22 @@ def test_mapped_memory(shown: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("how", ["alone", "child"])
 def test_mapping_outlives_the_file(shown: dict[str, str], how: str) -> None:
-    """A mapping keeps the blocks of a closed file, and the module."""
+    """A mapping keeps the blocks of a closed file, and pins the module."""
     lines = shown[f"held-{how}"].splitlines()
     assert len(lines) == 16 and lines[0] == lines[8] == "holding" and lines[9] == "held", lines
-    # The file is closed, but mapped: its blocks are there.
+    # The file is closed but mapped: its blocks are live.
     assert live("\n".join(lines[1:7])) == ["1"] * 5, lines
     assert lines[7].startswith("1 ") and "unload" in lines[7], lines
     assert live("\n".join(lines[10:])) == ["0"] * 5, lines
 
 
 def test_second_mapping(shown: dict[str, str], kernel_name: str) -> None:
-    """A block that is mapped twice."""
+    """A block can be mapped twice."""
     assert shown["twice"] == f"busy\n1 1 2\nexecutable 0 {PLANS[kernel_name].arch is X86:d}\n1\n1\n0\n0\n0 \n", shown["twice"]
 
 
 def test_unload(shown: dict[str, str]) -> None:
-    """The modules are unloaded, and their files are gone."""
+    """The modules are unloaded, and their files are removed."""
     assert shown["unload"] == "0 \n0\n", shown["unload"]
 
 
@@ -309,12 +312,12 @@ EMPTY = rows(0, 0, 0, 0)
 
 
 def test_kv_device(shown: dict[str, str]) -> None:
-    """Only root opens the files of the store, which is empty."""
+    """Only root can open the files of the store, which is empty."""
     assert shown["kv-device"] == f"600 0 0\n400 0 0\n{EMPTY}\n", shown["kv-device"]
 
 
 def test_kv_cases(shown: dict[str, str]) -> None:
-    """Every case of kv_life passes, and leaves nothing in the store."""
+    """Every case of kv_test passes, and leaves nothing in the store."""
     *cases, status = shown["kv-life"].splitlines()
     assert status == "status 0" and len(cases) == KV_CASES and all(case.startswith("ok ") for case in cases), (
         len(cases), cases)
@@ -322,7 +325,7 @@ def test_kv_cases(shown: dict[str, str]) -> None:
 
 
 def test_kv_churn(shown: dict[str, str]) -> None:
-    """A key that comes and goes takes one place."""
+    """A key that is inserted and deleted repeatedly takes one slot."""
     assert shown["kv-churn"] == "status 0\n1 small\n", shown["kv-churn"]
 
 
@@ -335,21 +338,21 @@ def test_kv_list(shown: dict[str, str]) -> None:
 
 
 def test_kv_replaced_value_stays_mapped(shown: dict[str, str]) -> None:
-    """A value that is replaced stays as long as it is mapped."""
+    """A replaced value stays as long as it is mapped."""
     held, refused, *said, after, opened = shown["kv-held"].splitlines()
     assert held == rows(4, 1, 1, 5) and after == rows(4, 1, 1, 4) and said == ["holding", "held"], shown["kv-held"]
     assert refused[0] == opened[0] == "1", (refused, opened)
 
 
 def test_kv_charges_the_group(shown: dict[str, str], kernel_name: str) -> None:
-    """Values are charged to the control group of the program that stores them."""
+    """Values are charged to the cgroup of the program that stores them."""
     if not shown["kv-charged"] and not tree_of(set_up(kernel_name)[0]).config("MEMCG"):
         pytest.skip(f"the kernel {kernel_name} has no CONFIG_MEMCG")
     check_charged(shown["kv-charged"])
 
 
 def test_kv_unload(shown: dict[str, str]) -> None:
-    """Neither the list nor the keys keep the module loaded."""
+    """Neither the list nor the keys pin the module."""
     assert shown["kv-unload"] == "# 40 \n1 cat: read error: Input/output error\n", shown["kv-unload"]
 
 

@@ -13,9 +13,9 @@ KERNEL = "stock"
 GUEST = r"""
 file=/proc/kallocinfo exercise=/sys/kernel/debug/kalloc/exercise
 section() { echo "@@ $1"; }
-# What a command says and how it ends, on one line.
+# Prints the status and the output of a command on one line.
 try() { out=$("$@" 2>&1); echo "$? $out"; }
-# One write of this text.
+# Writes this text in one call.
 put() { printf "$1" | dd of=$exercise bs=4096 2>/run/dd; status=$?; grep error /run/dd; return $status; }
 traces() { ls -d /proc/kallocinfo /sys/kernel/debug/kalloc /sys/module/kalloc* /sys/kernel/slab/exercise_* 2>/dev/null
            grep -c exercise_ /proc/slabinfo; }
@@ -57,7 +57,7 @@ echo 1 >/sys/kernel/slab/exercise_cache/shrink
 grep '^exercise_cache ' $file /proc/slabinfo
 section free; put free; cat $file; grep '^exercise_cache ' /proc/slabinfo
 
-# The module goes before the commands that it would have to wait for have done all that they are to do.
+# The module is unloaded before the commands that it waits for have completed all of their work.
 section busy
 for i in 1 2; do (try put 'all count=100000 size=10000' >/run/busy$i) & done
 sleep 1
@@ -85,13 +85,13 @@ HEADER = (
 ROW = "%-17s %6d %6d %6d %4d %4d : tunables %4d %4d %4d : slabdata %6d %6d %6d\n"
 FIELDS = re.compile(r"(\S+)((?: +\d+){5}) : tunables((?: +\d+){3}) : slabdata((?: +\d+){3})")
 SITES = ["kbox", "kvec", "karray", "kvarray", "cache", "pages", "fpages", "vmap", "vbox", "varray"]
-# What the bad parameters must make the module say.
+# The messages that the bad parameters must cause.
 SAID = (r"^kalloc_exercise: parameter out of range, see modinfo kalloc_exercise$",
         r"^kalloc_exercise: `x' invalid for parameter `count'$")
 
 
 def parse(table: str) -> dict[str, list[int]]:
-    """The rows of a table, each checked to the letter."""
+    """Returns the rows of a table, each checked literally."""
     assert table.startswith(HEADER), table
     rows = {}
     for line in table[len(HEADER):].splitlines(keepends=True):
@@ -108,7 +108,7 @@ def parse(table: str) -> dict[str, list[int]]:
 
 
 def ended(text: str, status: int, *words: str) -> None:
-    """Every line ends so, and says so."""
+    """The required end of every line."""
     for line in text.splitlines():
         got, _, said = line.partition(" ")
         assert int(got) == status and all(word in said for word in words), f"{line!r}: wanted {status} {words}"
@@ -116,13 +116,13 @@ def ended(text: str, status: int, *words: str) -> None:
 
 @pytest.fixture(scope="module")
 def session(kernel_name: str) -> Session:
-    """The guest."""
-    return in_guest(GUEST, "--kernel", kernel_name, "--timeout", "90")
+    """Returns the guest."""
+    return in_guest(GUEST, "--kernel", kernel_name, "--timeout", "900")
 
 
 @pytest.fixture(scope="module")
 def kept(shown: dict[str, str]) -> dict[str, list[int]]:
-    """The rows while the workloads keep 7 blocks each."""
+    """Returns the rows while the workloads keep 7 blocks each."""
     return parse(shown["kept"])
 
 
@@ -131,19 +131,19 @@ Sites = dict[str, dict[str, str]]
 
 @pytest.fixture(scope="module")
 def by_name(shown: dict[str, str]) -> Sites:
-    """The lines of the file `sites` at the same time, by name."""
+    """Returns the lines of the file `sites` at the same time, by name."""
     header, *sites = (line.split() for line in shown["sites"].splitlines())
     assert all(len(site) == len(header) - 1 for site in sites), sites
     return {site[0]: dict(zip(header[1:], site)) for site in sites}
 
 
 def test_no_traces(shown: dict[str, str]) -> None:
-    """Before the first module is loaded and after the last one is unloaded, nothing is there."""
+    """Before the first module is loaded and after the last one is unloaded, no file exists."""
     assert shown["traces-before"] == shown["traces-after"] == "0\n"
 
 
 def test_bad_parameters_are_refused(shown: dict[str, str]) -> None:
-    """Each is refused, and registers no site."""
+    """Each bad parameter fails, and registers no site."""
     bad = shown["bad-parameters"].splitlines()
     assert len(bad) == 7
     ended(shown["bad-parameters"], 1, "Invalid argument")
@@ -159,19 +159,19 @@ def test_table_has_every_site(shown: dict[str, str]) -> None:
 
 
 def test_kallocinfo_is_private(shown: dict[str, str]) -> None:
-    """Only root reads it."""
+    """Only root can read the file."""
     assert shown["mode"] == "400 0 0\n"
     ended(shown["nobody"], 1, "Permission denied")
 
 
 def test_reads_of_any_size_agree(shown: dict[str, str]) -> None:
-    """However a reader reads, the file is the same."""
+    """The text is the same for every way of reading."""
     for name in ("again", "rewind", "read-1", "read-7", "read-100", "read-4096"):
         assert shown[name] == shown["table"], name
 
 
 def test_workloads(shown: dict[str, str], kept: dict[str, list[int]]) -> None:
-    """Each workload does what it was told, and keeps 7 blocks."""
+    """Each workload runs with its parameters, and keeps 7 blocks."""
     lines = [line.split() for line in shown["workloads"].splitlines() if not line.startswith("#")]
     assert [line[0] for line in lines] == SITES
     assert all(line[1:4] == ["500", "700", "7"] and line[6:] == ["0", "ok"] for line in lines), lines
@@ -180,8 +180,8 @@ def test_workloads(shown: dict[str, str], kept: dict[str, list[int]]) -> None:
 
 
 def test_size_classes(kept: dict[str, list[int]]) -> None:
-    """A block's size is that of its size class or of its pages."""
-    # 7 blocks of 700 bytes: in the class of 1024, or in whole pages.
+    """A block takes its size class or whole pages."""
+    # 7 blocks of 700 bytes take the class of 1024, or whole pages.
     assert kept["exercise_karray"][2] == 1024 and kept["exercise_varray"][2] == 4096
 
 
@@ -190,7 +190,7 @@ COLUMNS = ("name family unit live allocs frees no_memory no_wait invalid live_by
 
 
 def test_sites(shown: dict[str, str], by_name: Sites, kept: dict[str, list[int]]) -> None:
-    """The file `sites` has every site, with the counters of what is kept."""
+    """The file `sites` has every site, with the counters of the kept blocks."""
     assert shown["sites"].splitlines()[0].split()[1:] == COLUMNS.split()
     assert list(by_name) == list(kept)
     assert all(int(site["live"]) == 7 == int(site["allocs"]) - int(site["frees"]) for site in by_name.values())
@@ -205,7 +205,7 @@ def test_sites(shown: dict[str, str], by_name: Sites, kept: dict[str, list[int]]
 
 
 def test_json_agrees(shown: dict[str, str], by_name: Sites) -> None:
-    """The file `sites.json` says what `sites` says, and for each CPU."""
+    """The file `sites.json` has the numbers of `sites`, and those of each CPU."""
     twins = [json.loads(line) for line in shown["json"].splitlines()]
     assert [twin["name"] for twin in twins] == list(by_name)
     for twin in twins:
@@ -225,14 +225,14 @@ def test_json_agrees(shown: dict[str, str], by_name: Sites) -> None:
 
 
 def test_debugfs_is_private(shown: dict[str, str]) -> None:
-    """Only root reads the files in debugfs."""
+    """Only root can read the files in debugfs."""
     assert all(line.split()[0] in ("400", "600") for line in shown["debugfs"].splitlines()), shown["debugfs"]
     ended(shown["nobody-debugfs"], 1, "Permission denied")
     assert len(shown["nobody-debugfs"].splitlines()) == 3
 
 
 def test_bad_commands_are_refused(shown: dict[str, str]) -> None:
-    """Each is refused, and changes nothing."""
+    """Each bad command fails, and changes nothing."""
     assert len(shown["commands"].splitlines()) == 14
     ended(shown["commands"], 1)
     assert all("Invalid argument" in line or "Argument list too long" in line
@@ -241,9 +241,9 @@ def test_bad_commands_are_refused(shown: dict[str, str]) -> None:
 
 
 def test_cache_is_the_kernels(shown: dict[str, str]) -> None:
-    """A cache's row is the kernel's own, after it shrank and after all was freed."""
+    """A cache's row is the kernel's own, after it was shrunk and all objects were freed."""
     ours, kernels = (line.split(":", 1)[1].split() for line in shown["shrunk"].splitlines())
-    # Active objects and the geometry; how many slabs a cache holds ready is the kernel's own affair.
+    # Active objects and the geometry; the number of slabs that a cache keeps depends on the kernel.
     assert ours[1] == kernels[1] == "7" and ours[3:6] == kernels[3:6], (ours, kernels)
     freed, _, slabinfo = shown["free"].rpartition("\n")[0].rpartition("\n")
     assert all(row[0] == 0 for row in parse(freed + "\n").values())
@@ -258,12 +258,12 @@ def test_unloading_does_not_wait(shown: dict[str, str]) -> None:
 
 
 def test_library_in_use(shown: dict[str, str]) -> None:
-    """The library stays while a module uses it."""
+    """A module that uses the library pins it."""
     ended(shown["in-use"], 1, "can't unload module")
 
 
 def test_open_file(shown: dict[str, str]) -> None:
-    """An open file keeps no module loaded, and reads nothing after the module is unloaded."""
+    """An open file does not pin the module, and returns nothing after the module is unloaded."""
     opened = shown["open"].splitlines()
     assert opened[:4] == ["s0 ", "0 " + HEADER.splitlines()[0], HEADER.splitlines()[1], "0 "], opened
     assert not any("slabinfo" in line for line in opened[4:]), opened
@@ -275,5 +275,5 @@ def test_reload(shown: dict[str, str]) -> None:
 
 
 def test_kernel_log(session: Session) -> None:
-    """The kernel log has no warning but those of the bad parameters."""
+    """The kernel log has no warning except those of the bad parameters."""
     session.check_log(SAID)

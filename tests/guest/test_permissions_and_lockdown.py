@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Who may open which file, which addresses are shown, and what a locked-down kernel leaves: on the stock kernel.
+"""File permissions, shown addresses, and the files of a locked-down kernel: on the stock kernel.
 
 The assertions of Documentation/explanation/security.rst, in its order.
 """
@@ -16,13 +16,13 @@ debug=/sys/kernel/debug/kalloc lockdown=/sys/kernel/security/lockdown
 files="/proc/kallocinfo /proc/kalloc_kv /dev/kalloc_kv /dev/kalloc_map $debug $debug/sites $debug/sites.json
        $debug/exercise $debug/compare $debug/layout"
 section() { echo "@@ $1"; }
-# What a command says and how it ends, on one line.
+# Prints the status and the output of a command on one line.
 try() { out=$("$@" 2>&1); echo "$? $out"; }
-# Whether each file can be opened to be read, and to be written.
+# Prints the files that can be opened for reading (r) and for writing (w).
 opens() { for file in $files; do test -d $file && continue
               (: <$file) 2>/dev/null && echo "$file r"
               (: >>$file) 2>/dev/null && echo "$file w"; done; }
-# How many digits but zero the kernel's own list of symbols begins with, and how many lines our list of areas has.
+# Prints the number of digits but zero at the start of the kernel's list of symbols, and the number of areas.
 addresses() { head -n 1 /proc/kallsyms | cut -c 1-16 | tr -d 0 | wc -c; grep -vc '^#' $debug/layout; }
 gap() { awk '$2 == "vmalloc" && $3 == "gap_below" { print $4 }' $debug/compare; }
 
@@ -30,15 +30,15 @@ mount -t securityfs none /sys/kernel/security
 modprobe -a kalloc_exercise kalloc_compare kalloc_kv kalloc_map || exit 10
 section modes; stat -c '%n %a %u %g' $files; ls /sys/module/kalloc*/parameters 2>/dev/null
 section opens; opens
-section strangers; hostile strangers; echo "status $?"
+section strangers; fuzz strangers; echo "status $?"
 section taint; for module in kalloc kalloc_exercise; do cat /sys/module/$module/taint; done
 section addresses
 for restrict in 0 1 2; do
     echo $restrict >/proc/sys/kernel/kptr_restrict; addresses
 done
 section gap; gap; echo 0 >/proc/sys/kernel/kptr_restrict; gap
-# How many bytes each file but that list shows, and every number so large that it can only be an address of the
-# kernel's; then how many the list has of those.
+# Prints the bytes of each file except that list, and every number so large that it can only be an address of the
+# kernel; then the number of such addresses in the list.
 large() { grep -E '(0x|\b)ffff[0-9a-f]{12}\b'; }
 shows() { cat "$@" >/tmp/shown; echo "bytes $1 $(wc -c </tmp/shown)"; large </tmp/shown; }
 section shown
@@ -68,39 +68,39 @@ MODES = """
 /sys/kernel/debug/kalloc/layout 400 0 0
 """
 DEBUG = "/sys/kernel/debug/kalloc/"
-# What each file has at least of bytes, the last being /dev/kalloc_map.
+# The minimum number of bytes of each file, the last being /dev/kalloc_map.
 BYTES = {f"{DEBUG}sites": 2000, f"{DEBUG}sites.json": 6000, f"{DEBUG}compare": 4000, f"{DEBUG}exercise": 250,
          "/proc/kallocinfo": 2000, "/proc/kalloc_kv": 40, "-": 800}
-# What a locked-down kernel says of what it refuses.
+# Messages of a locked-down kernel about rejected operations.
 SAID = (r"^Lockdown: ", r"^lockdown_is_locked_down: \d+ callbacks suppressed$",
         r"^Kernel is locked down from securityfs", r"^Loading of unsigned module is ")
 
 
 @pytest.fixture(scope="module")
 def session() -> Session:
-    """The guest."""
+    """Returns the guest."""
     require_devices("stock")
-    return in_guest(GUEST, "--kernel", "stock", "--timeout", "150", f"--add={compiled('hostile')}:/usr/bin/")
+    return in_guest(GUEST, "--kernel", "stock", "--timeout", "900", f"--add={compiled('fuzz')}:/usr/bin/")
 
 
 @pytest.fixture(scope="module")
 def opened(shown: dict[str, str]) -> set[str]:
-    """The files that root can open, each with the direction."""
+    """Returns the files that root can open, each with the direction."""
     return set(shown["opens"].splitlines())
 
 
 def test_modes(shown: dict[str, str]) -> None:
-    """The owners and modes of the files."""
+    """Returns the owners and modes of the files."""
     assert shown["modes"] == MODES.lstrip(), shown["modes"]
 
 
 def test_root_opens(opened: set[str]) -> None:
-    """Root needs no permission; a file that cannot be written has no such function."""
+    """Root needs no permission; a read-only file has no write function."""
     assert f"{DEBUG}exercise w" in opened and "/proc/kallocinfo r" in opened, opened
 
 
 def test_other_users_open_nothing(shown: dict[str, str]) -> None:
-    """Another user, in a user namespace too, is refused."""
+    """Another user is rejected, even as root of a user namespace."""
     *figures, status = shown["strangers"].splitlines()
     assert status == "status 0" and "wrong 0" in figures, shown["strangers"]
     refused = dict(figure.split()[:2] for figure in figures)
@@ -108,19 +108,19 @@ def test_other_users_open_nothing(shown: dict[str, str]) -> None:
 
 
 def test_taint(shown: dict[str, str]) -> None:
-    """The modules are marked as from outside of the tree, and unsigned."""
+    """The modules are marked as out-of-tree and unsigned."""
     assert shown["taint"] == "OE\nOE\n", shown["taint"]
 
 
 def test_addresses(shown: dict[str, str]) -> None:
-    """The file `layout` shows addresses where kallsyms does."""
-    # What kallsyms shows, layout shows: a zero is one digit, its line's end.
+    """The file `layout` shows addresses under the same conditions as kallsyms."""
+    # Both show addresses, or both show zero: one digit and a newline.
     numbers = [int(number) for number in shown["addresses"].split()]
     assert [number > 1 for number in numbers] == [True] * 4 + [False] * 2, numbers
 
 
 def test_gap(shown: dict[str, str]) -> None:
-    """The distance between two areas is hidden with the addresses."""
+    """The distance between two areas is hidden together with the addresses."""
     assert re.fullmatch(r"unknown\n~?\d\S*\n", shown["gap"]), shown["gap"]
 
 
@@ -132,13 +132,13 @@ def test_no_addresses_elsewhere(shown: dict[str, str]) -> None:
 
 
 def test_lockdown(shown: dict[str, str], opened: set[str]) -> None:
-    """A locked-down kernel closes the files that do something."""
+    """A locked-down kernel rejects the files with side effects."""
     locks = shown["locks"]
     _, first, second = re.split(r"^(?=none )", locks, flags=re.M)
     for text, level in ((first, "[integrity]"), (second, "[confidentiality]")):
         assert level in text, text
         left = {line for line in text.splitlines() if line.startswith("/")}
-        # Those that do something are closed; those that tell are not.
+        # Files with side effects cannot be opened; files that only show data can.
         assert left == {line for line in opened if line.split()[0] != f"{DEBUG}exercise" and
                         not (line.startswith(DEBUG) and line.endswith("w"))}, (left, opened)
     assert locks.count("Operation not permitted") == 2, locks
@@ -150,5 +150,6 @@ def test_unload(shown: dict[str, str]) -> None:
 
 
 def test_kernel_log(session: Session) -> None:
-    """The kernel log has only what a locked-down kernel logs of what it refuses."""
+    """The kernel log only contains the messages of a locked-down kernel about rejected operations.
+    """
     session.check_log(SAID)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""KUnit's suites of caches on the debug kernel without SLUB's checks, where CPUs keep free objects in sheaves."""
+"""KUnit suites of slab caches on the debug kernel without SLUB's checks, where CPUs keep free
+objects in sheaves.
+"""
 
 from kalloc_dev.core.prepare import set_up
 from kalloc_dev.guest import kvm

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""On the stock kernel: programs that read /proc/slabinfo read /proc/kallocinfo instead, unchanged."""
+"""Programs that read /proc/slabinfo read /proc/kallocinfo instead, unchanged: on the stock kernel.
+"""
 
 import loading
 import pytest
@@ -11,7 +12,7 @@ from kalloc_dev.test.session import Session, in_guest, require_devices
 from kalloc_dev.toolchain.crates import Unreachable
 
 TROUBLES = TREE / "Documentation/howto/troubleshooting.rst"
-# What the kernel's log has of modules that are not to load.
+# Messages of the kernel about modules that must not load.
 REFUSED = (
     r"^kalloc: version magic '6\.[^']*' should be '7\.[^']*'$",
     r"^kalloc_exercise: Unknown symbol \w+ \(err -2\)$",
@@ -23,9 +24,11 @@ DRIVER = "python3 -B /slabinfo_readers/main.py"
 
 @pytest.fixture(scope="module")
 def built() -> list[str]:
-    """The option for the programs that are built from crates; empty if these cannot be downloaded."""
+    """Returns the option for the programs that are built from crates; empty if these cannot be
+    downloaded.
+    """
     try:
-        # Every guest has it once it is made.
+        # Each guest contains the program once it is built.
         kalloctop.made()
         return ["--add", f"{slabinfo_readers.slabtop()}:/opt/slabtop"]
     except Unreachable:
@@ -34,10 +37,10 @@ def built() -> list[str]:
 
 @pytest.fixture(scope="module")
 def session(built: list[str]) -> Session:
-    """The guest; tests/slabinfo_readers/ has the assertions."""
+    """Returns the guest; tests/slabinfo_readers/ has the assertions."""
     require_devices("stock")
     command = f"kalloctop --version && {DRIVER}" if built else DRIVER
-    return in_guest(command, "--kernel", "stock", "--timeout", "240", "--packages", ",".join(slabinfo_readers.PACKAGES),
+    return in_guest(command, "--kernel", "stock", "--timeout", "900", "--packages", ",".join(slabinfo_readers.PACKAGES),
                     "--add", TREE / "tests/slabinfo_readers", *built)
 
 
@@ -48,13 +51,13 @@ def test_troubleshooting() -> None:
 
 
 def test_programs(session: Session) -> None:
-    """Each program reads the file as it reads /proc/slabinfo."""
+    """Each program reads the file like /proc/slabinfo."""
     print(session.stdout)
     session.check_log(REFUSED)
 
 
 def test_built_programs(session: Session, built: list[str]) -> None:
-    """Those that are built from crates were tried as well."""
+    """The programs that are built from crates were also run."""
     if not built:
         pytest.skip("only the archive's programs are tried: the crates registry cannot be reached")
     assert session.stdout.startswith("kalloctop ")

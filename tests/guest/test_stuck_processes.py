@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Modules are unloaded while processes are stuck at their files: on the stock kernel, which has userfaultfd.
+"""Modules are unloaded while processes are stuck in calls on their files: on the stock kernel,
+which has userfaultfd.
 
-The memory of these processes never arrives. A process that waits for another one at a shared file is killed at once.
+The page faults of these processes never complete. SIGKILL ends a process that waits for another one
+at a shared file at once.
 """
 
 import subprocess
@@ -10,7 +12,7 @@ from kalloc_dev.core.paths import TREE
 
 
 def test_stuck() -> None:
-    """The mode `stuck` of the fuzzer tries each."""
+    """The mode `stuck` of the fuzzer tries each file."""
     done = subprocess.run([TREE / "scripts/kalloc", "fuzz", "--kernel", "stock", "--seed", "1", "--rounds", "1", "stuck"],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
     print(done.stdout)

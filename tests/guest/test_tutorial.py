@@ -9,8 +9,8 @@ from kalloc_dev.doc import tutorial
 
 
 def test_tutorial() -> None:
-    """Each command prints what the page shows."""
-    # A directory beside a link to the tree, as the page requires.
+    """Each command prints the output on the page."""
+    # A directory next to a link to the tree, as the page requires.
     with tempfile.TemporaryDirectory() as top:
         directory = Path(top) / "parcels"
         directory.mkdir()

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A module that was built with another kalloc.ko does not load; where the sources are does not matter.
+"""A module that was built with another kalloc.ko does not load; the location of the sources makes
+no difference.
 
-On a kernel with CONFIG_MODVERSIONS (--kernel=modversions), the names of the symbols are kept the same on purpose: the
-checksums of their types must differ, and the kernel must refuse the module because of them.
+On a kernel with CONFIG_MODVERSIONS (--kernel=modversions), the names of the symbols are kept the
+same on purpose: the checksums of their types must differ, and the kernel must reject the module
+because of them.
 """
 
 import shutil
@@ -20,8 +22,8 @@ from kalloc_dev.toolchain.compilers import toolchain
 from rust_kbuild.console import run
 from rust_kbuild.symbols import Module, exported
 
-# What each later kalloc.ko has changed: a layout that Rust code relies on, one that both languages do, and
-# what C does for inline functions.
+# The change in each later kalloc.ko: a layout that Rust code relies on, a layout that both
+# languages rely on, and C code behind inline functions.
 CHANGES: dict[str, list[tuple[str, str, str]]] = {
     "same": [],
     "rust": [("rust/accounting/site.rs", "pub struct Site {\n", "pub struct Site {\n    _later: [u64; 4],\n"),
@@ -29,7 +31,8 @@ CHANGES: dict[str, list[tuple[str, str, str]]] = {
     "helper": [("rust/helpers/refcount.c", "return refcount_inc_not_zero_acquire(", "return refcount_inc_not_zero(")],
     "parameters": [("rust/sys/bindgen_parameters", "--allowlist-function vfree_atomic\n", "")],
 }
-# Changes of types: of one that the crate's functions take by reference, and of what a C helper returns.
+# Changes of types: of a type that the crate's functions take by reference, and of the result of a C
+# helper.
 RETYPED = {
     "same": [],
     "rust": CHANGES["rust"],
@@ -61,12 +64,12 @@ done 2>/dev/null
 def build(tree: kbuild.BuildTree, name: str, changes: Sequence[tuple[str, str, str]]) -> Path:
     """Builds the kalloc.ko of a copy of the sources with these changes; returns its directory."""
     source = BUILD / "version" / tree.name / name
-    # The same next to the sources, as DKMS does.
+    # The unchanged copy is built in its source directory, like in DKMS.
     out = source if name == "same" else source.with_name(f"{name}-modules")
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
     out.mkdir(exist_ok=True)
-    # With their times, so that what is up to date is not built again.
+    # With their times, so that up-to-date files are not built again.
     shutil.copy2(TREE / "Kbuild", source)
     shutil.copytree(TREE / "rust", source / "rust")
     for file, old, new in changes:
@@ -75,7 +78,7 @@ def build(tree: kbuild.BuildTree, name: str, changes: Sequence[tuple[str, str, s
         (source / file).write_text(text.replace(old, new))
     where = [f"M={source}"] if out == source else [f"M={source}", f"MO={out}"]
     call: list[str | Path] = ["make", "-C", tree.path, f"ARCH={tree.arch.name}", *where, *tree.compiler, JOBS, "kalloc.ko"]
-    # What is up to date is not built again, nor does it get another version.
+    # Up-to-date files are not built again, and keep their version.
     for _ in range(2):
         before = (out / "kalloc.ko").stat().st_mtime_ns if (out / "kalloc.ko").exists() else 0
         run(toolchain().argv(call, binds=[tree.path, tree.source, source, out]), LOGS / "version.log", "make")
@@ -85,7 +88,7 @@ def build(tree: kbuild.BuildTree, name: str, changes: Sequence[tuple[str, str, s
 
 @pytest.fixture(scope="module")
 def tree(request: pytest.FixtureRequest) -> kbuild.BuildTree:
-    """The kernel's tree, with the modules."""
+    """Returns the kernel's tree, with the modules."""
     tree = kbuild.tree_of(set_up(request.config.getoption("--kernel") or "stock")[0])
     kbuild.build(tree)
     return tree
@@ -93,21 +96,23 @@ def tree(request: pytest.FixtureRequest) -> kbuild.BuildTree:
 
 @pytest.fixture(scope="module")
 def imports(tree: kbuild.BuildTree) -> set[str]:
-    """The symbols that a sample imports from kalloc.ko."""
+    """Returns the symbols that a sample imports from kalloc.ko."""
     imports = Module(tree.out / "kalloc_exercise.ko").imports - set(exported(tree.path / "Module.symvers"))
     assert any(name.startswith("_R") for name in imports) and any("_helper_" in name for name in imports), imports
     return imports
 
 
 def boot(kernel: str, outs: Mapping[str, Path], commands: str) -> list[str]:
-    """Runs commands in a guest that has each kalloc.ko in a directory of its name; returns the lines that they print."""
+    """Runs commands in a guest that has each kalloc.ko in a directory of its name; returns the
+    output lines.
+    """
     add = [f"--add={out}/kalloc.ko:/{name}/" for name, out in outs.items()]
-    return in_guest(commands, "--kernel", kernel, "--timeout", "120", *add).stdout.splitlines()
+    return in_guest(commands, "--kernel", kernel, "--timeout", "900", *add).stdout.splitlines()
 
 
 @pytest.fixture(scope="module")
 def built(tree: kbuild.BuildTree) -> dict[str, Path]:
-    """The directories of the other kalloc.ko, by change."""
+    """Returns the directories of the other kalloc.ko, by change."""
     if tree.config("MODVERSIONS"):
         pytest.skip("the names are kept the same on a kernel with checksums")
     return {name: build(tree, name, changes) for name, changes in CHANGES.items()}
@@ -123,7 +128,7 @@ def test_symbols(tree: kbuild.BuildTree, imports: set[str], built: dict[str, Pat
 
 
 def test_loading(tree: kbuild.BuildTree, imports: set[str], built: dict[str, Path]) -> None:
-    """The sample loads with the same kalloc.ko only; the kernel logs each symbol that is missing."""
+    """The sample loads with the same kalloc.ko only; the kernel logs each missing symbol."""
     lines = boot(tree.name, built, GUEST)
     assert lines[:4] == ["same loads", "rust does not", "helper does not", "parameters does not"], lines
     assert set(lines[4:]) == imports, f"{lines}\nnot told: {imports - set(lines)}"
@@ -131,14 +136,14 @@ def test_loading(tree: kbuild.BuildTree, imports: set[str], built: dict[str, Pat
 
 @pytest.fixture(scope="module")
 def checked(tree: kbuild.BuildTree) -> kbuild.BuildTree:
-    """The tree of a kernel that compares checksums of types."""
+    """Returns the tree of a kernel that compares checksums of types."""
     if not tree.config("MODVERSIONS"):
         pytest.skip("no CONFIG_MODVERSIONS: --kernel=modversions")
     return tree
 
 
 def test_checksums(checked: kbuild.BuildTree, imports: set[str]) -> None:
-    """Under the same names, the kernel refuses exactly the symbols whose type is another one."""
+    """With the same names, the kernel rejects exactly the symbols whose type has changed."""
     exports = Module(checked.out / "kalloc.ko").exports
     ours = {name: value for name, value in exported(checked.out / "Module.symvers").items() if name in exports}
     taken = {name: value for name, value in Module(checked.out / "kalloc_exercise.ko").checksums.items() if name in imports}

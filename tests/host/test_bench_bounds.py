@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What make bench says of results: a bound that is broken or was not measured, and a recorded cost that is no longer so.
+"""Output of make bench: broken bounds, bounds without a measurement, and recorded costs that have
+changed.
 
 The results are made by hand, of two costs: nothing is measured.
 """
@@ -20,14 +21,14 @@ from kalloc_dev.guest import kvm
 from kalloc_dev.kernel.build import Kernel
 
 ABOUT = {"kernel": "bench", "release": "7.3.4", "compiler": "clang", "rustc": "rustc 1 (of a day)", "unit": "instructions"}
-# By side; and of C where ours is to be much less.
+# The costs by side, and those of C in rows where ours must be much lower.
 COSTS = {"c": 200.0, "kalloc": 201.0, "uncounted": 200.0, "upstream": 400.0}
 DEAR = 400.0
 Key = tuple[str, str, int]
 
 
 def needed(bound: object) -> Iterator[Key]:
-    """What must be measured for a bound: scenario, side, parameter."""
+    """Returns the scenario, side and parameter that a bound needs a measurement of."""
     if isinstance(bound, Bound):
         for scenario, side in (bound.ours, bound.theirs):
             yield from ((scenario, side, param) for param in {min(bound.params), max(bound.params)})
@@ -47,12 +48,12 @@ USED = {(scenario, "kalloc", param) for scenario, param in record.USED}
 
 
 def costs() -> dict[Key, float]:
-    """Results by which all is well."""
+    """Returns results within all bounds."""
     return {key: DEAR if key[:2] == (ONE_BY_ONE, "c") else COSTS[key[1]] for key in {*USED, *set().union(*NEEDED.values())}}
 
 
 def run(by_key: dict[Key, float], *groups: str, **about: str) -> tuple[int, list[str]]:
-    """The status and the lines of scripts/kalloc bench, had it measured this."""
+    """Returns the status and the output lines of scripts/kalloc bench for these results."""
     of = ABOUT | about
     results = [Result("", scenario, param, side, cost, cost, cost, 0, 0, False)
                for (scenario, side, param), cost in by_key.items()]
@@ -70,13 +71,13 @@ def run(by_key: dict[Key, float], *groups: str, **about: str) -> tuple[int, list
 
 
 def expect(last: str, status: int, outcome: tuple[int, list[str]]) -> None:
-    """The last line and the status."""
+    """Checks the last line and the status."""
     assert outcome == (status, outcome[1]) and last in outcome[1][-1], (last, outcome)
 
 
 @pytest.fixture(autouse=True)
 def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A record of the costs by which all is well."""
+    """A record of the costs within all bounds."""
     monkeypatch.setattr(record, "RECORD", tmp_path / record.RECORD.name)
     record.RECORD.write_text(json.dumps(ABOUT | {"kalloc": {record.name_of(used): 201.0 for used in record.USED}}))
 
@@ -85,12 +86,12 @@ WELL = f"==> {len(BOUNDS) - 1} bounds hold, on Linux 7.3.4, and none is broken"
 
 
 def test_bounds_hold() -> None:
-    """All is well."""
+    """Results within all bounds pass."""
     expect(WELL, 0, run(costs()))
 
 
 def test_missing_cost() -> None:
-    """A bound whose cost was not measured is named, unless other groups were chosen."""
+    """A bound without a measurement is named, unless other groups were chosen."""
     for key in costs():
         outcome = run({other: cost for other, cost in costs().items() if other != key})
         name = record.name_of((key[0], key[2]))
@@ -100,12 +101,12 @@ def test_missing_cost() -> None:
             assert line in outcome[1], (line, outcome)
         said = "; not measured: " + ", ".join(gone) if gone else ""
         expect(said + (f"; changed: {name}" if key in USED else ""), 1, outcome)
-        # Of some groups only what there is counts.
+        # With some groups only, only their measurements count.
         expect("none is broken", 0, run({other: cost for other, cost in costs().items() if other != key}, "kmalloc"))
 
 
 def test_missing_scenario() -> None:
-    """The bounds of a scenario that was not measured are named."""
+    """The bounds of a scenario without measurements are named."""
     for scenario in {key[0] for key in costs()}:
         outcome = run({key: cost for key, cost in costs().items() if key[0] != scenario})
         gone = [what for what, keys in NEEDED.items() if any(key[0] == scenario for key in keys)]
@@ -113,7 +114,7 @@ def test_missing_scenario() -> None:
 
 
 def test_changed_cost() -> None:
-    """A cost above its bound is broken; one that differs from the record has changed."""
+    """A cost above its bound is broken; a cost that differs from the record has changed."""
     key = (bounds.FASTPATH, "kalloc", 1)
     expect("; broken: slab cache, against C; changed: kmem fastpath reuse, 1", 1, run(costs() | {key: 211.2}))
     expect("; changed: kmem fastpath reuse, 1", 1, run(costs() | {key: 190.0}))
@@ -129,7 +130,7 @@ def test_record_of_another_kernel(name: str) -> None:
 
 
 def test_other_kernel() -> None:
-    """Another kernel has bounds of its own."""
+    """Each kernel has its own bounds."""
     expect("2 bounds hold, on Linux 7.3.4, and none is broken", 0,
            run({key: cost for key, cost in costs().items() if key in NEEDED["slab batch of 32, against C in bulk"] |
                 NEEDED["slab batch of 32, against C one by one"]}, kernel="prof"))

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The cache: a killed run leaves nothing half-made in use, two runs at once make a thing once."""
+"""The cache: a killed run leaves no incomplete entry in use, and two runs at once make an entry
+once.
+"""
 
 import os
 import signal
@@ -13,16 +15,16 @@ import pytest
 from kalloc_dev.core.paths import TREE
 from kalloc_dev.core.process import gone
 
-# Makes an entry in two steps, and says so; a child of its own does the work, as a compiler would.
+# Makes an entry in two steps and reports each. A child process does the work, like a compiler.
 MAKER = """
 import sys
 from kalloc_dev.core import store
 from kalloc_dev.core.sandbox import as_root
 from rust_kbuild.console import main, run
-def make(folder):
-    with (folder.parent / "made").open("a") as made: made.write("once ")
-    (folder / "first").touch()
-    run(as_root(["sh", "-c", 'sleep "$1"; echo "$1" >>"$2"', "sh", sys.argv[1], folder / "second"]), folder.parent / "log")
+def make(directory):
+    with (directory.parent / "made").open("a") as made: made.write("once ")
+    (directory / "first").touch()
+    run(as_root(["sh", "-c", 'sleep "$1"; echo "$1" >>"$2"', "sh", sys.argv[1], directory / "second"]), directory.parent / "log")
 def body(_):
     print((store.entry("busybox", "test", make, resume=len(sys.argv) > 2) / "second").read_text())
     return 0
@@ -31,9 +33,9 @@ main(body)
 
 
 def start(cache: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """A run that uses the entry."""
+    """Starts a run that uses the entry."""
     environment = os.environ | {"KALLOC_CACHE": str(cache), "PYTHONPATH": str(TREE / "scripts")}
-    # A test in the background of a shell has Ctrl-C ignored, and its children inherit that.
+    # A shell makes background programs ignore SIGINT, and their children inherit that.
     return subprocess.Popen([sys.executable, "-c", MAKER, *arguments], env=environment, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
@@ -50,7 +52,7 @@ def begun(run: "subprocess.Popen[str]", cache: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_killed_run(tmp_path: Path, number: signal.Signals) -> None:
     """A run that is killed leaves no child, and no complete entry."""
-    # A time of its own, so that no other run's child is taken for this one's.
+    # A unique time, so that the child of another run is not taken for this one's.
     nap = f"61.{os.getpid()}{number:d}"
     killed = start(tmp_path, nap)
     begun(killed, tmp_path)
@@ -72,7 +74,7 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
 
 
 def test_run_after_a_killed_one(tmp_path: Path) -> None:
-    """A run makes the entry that a killed one left half-made."""
+    """A run completes the entry that a killed one left incomplete."""
     killed = start(tmp_path, "61.5")
     begun(killed, tmp_path)
     killed.kill()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Misuse does not compile: each file of tests/compile_fail/ fails with the error that it names."""
+"""Misuse fails to compile: each file of tests/compile_fail/ names the expected error."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ NEEDED = ("kalloc", "kalloc_exercise")
 
 @pytest.fixture(scope="module")
 def tree() -> kbuild.BuildTree:
-    """The stock kernel's tree, with the modules that the cases need."""
+    """Returns the stock kernel's tree, with the modules that the cases need."""
     stock, = set_up("stock")
     tree = kbuild.tree_of(stock)
     kbuild.build(tree, NEEDED)
@@ -24,13 +24,13 @@ def tree() -> kbuild.BuildTree:
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory for objects."""
+    """Returns a directory for objects."""
     return tmp_path_factory.mktemp("compile_fail")
 
 
 @pytest.mark.parametrize("case", [pytest.param(path, id=path.stem) for path in sorted(misuse.CASES.glob("*.rs"))])
 def test_misuse(tree: kbuild.BuildTree, scratch: Path, case: Path) -> None:
-    """The compiler refuses the case with its error; one without an error compiles."""
+    """The compiler rejects the case with its error; a case without an error compiles."""
     complaint = misuse.complaint(tree, case, scratch)
     if complaint:
         print(f"WRONG {case.stem}\n{complaint}")

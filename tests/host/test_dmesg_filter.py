@@ -52,9 +52,9 @@ BAD = (
 BAR = "<3>[    1.5] =================================================================="
 
 
-def judged(folder: Path, *lines: str, allowed: tuple[str, ...] = ()) -> tuple[int, list[str]]:
+def judged(directory: Path, *lines: str, allowed: tuple[str, ...] = ()) -> tuple[int, list[str]]:
     """Returns the status for a log of these lines, and the lines that are printed."""
-    log = folder / "log"
+    log = directory / "log"
     log.write_text("\n".join(lines) + "\n")
     done = subprocess.run([TREE / "scripts/kalloc", "dmesg", log, *allowed], stdout=subprocess.PIPE, text=True, check=False)
     return done.returncode, done.stdout.splitlines()
@@ -79,7 +79,7 @@ def race(module: str, between: str = "<6>[    1.5] all is well") -> str:
 
 
 def test_expected_lines(tmp_path: Path) -> None:
-    """No line of these is a warning, nor is one of the boot."""
+    """None of these lines is a warning, nor is one of the boot."""
     for line in GOOD:
         assert judged(tmp_path, "<4>[    0.1] a warning of the boot", START, line, END) == (0, []), line
 
@@ -92,7 +92,7 @@ def test_warnings(tmp_path: Path) -> None:
 
 
 def test_race_of_the_kernel(tmp_path: Path) -> None:
-    """A data race of the kernel alone is accepted."""
+    """A data race within the kernel alone is accepted."""
     assert judged(tmp_path, START, race(""), END)[0] == 0
 
 
@@ -100,7 +100,9 @@ def test_race_of_the_kernel(tmp_path: Path) -> None:
                                     f"{BAR}\n<3>[    1.5] BUG: KASAN: slab-out-of-bounds in f\n{BAR}"],
                          ids=["kalloc", "stress", "warning-between", "another-sanitizer"])
 def test_other_reports(tmp_path: Path, report: str) -> None:
-    """One of the project's modules is not, nor a warning or another report between the bars."""
+    """A data race in one of the project's modules is not accepted, nor is a warning or another
+    report between the bars.
+    """
     assert judged(tmp_path, START, report, END)[0] == 1
 
 
@@ -117,6 +119,6 @@ def test_allowed_lines(tmp_path: Path) -> None:
 
 
 def test_no_file() -> None:
-    """A file that does not exist is a mistake."""
+    """A file that does not exist is a usage error."""
     done = subprocess.run([TREE / "scripts/kalloc", "dmesg", "/nonexistent"], stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2 and "is not a file" in done.stderr

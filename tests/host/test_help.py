@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Each script prints its usage for --help, and refuses an unknown option in one line; it does nothing else."""
+"""Each script prints its usage for --help, and rejects an unknown option in one line; it does
+nothing else.
+"""
 
 import subprocess
 
@@ -29,7 +31,7 @@ def test_help(words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", SCRIPTS, ids=" ".join)
 def test_unknown_option(words: list[str]) -> None:
-    """The mistake is one line."""
+    """The error message is one line."""
     done = call(words, "--no-such-option")
     assert done.returncode == (VM_MISTAKE if words[-1] in ("scripts/vm", "vm") else 2), done
     assert done.stderr.count("\n") == 1 and not done.stdout, done

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Checks refuse exactly their defects: lost flags, large frames, imports that go up, wrapped tables, hazards, dead links."""
+"""Checks reject exactly their defects: lost flags, large frames, imports that go up, wrapped
+tables, hazards, dead links.
+"""
 
 from pathlib import Path
 
@@ -62,7 +64,7 @@ LISTING = """
 """
 
 
-# A simple table; each line between the rules is a row to docutils.
+# A simple table; docutils reads each line between the rules as a row.
 TABLE = """
 Text
 
@@ -79,12 +81,12 @@ HAZARD = {"id": "H01", "group": "Slab caches", "hazard": "A hazard", "how": "typ
 
 
 def flags(name: str, text: str) -> list[str]:
-    """What is said of a file, without where."""
+    """Returns the complaints about a file, without the location."""
     return [complaint.split(": ", 1)[1] for complaint in gfp_flags.lost(Path(name), text, name)]
 
 
 def rust(given: str = "gfp.into()", chosen: str = "gfp", reason: str = "", name: str = "rust/a.rs") -> list[str]:
-    """What is said of a Rust file."""
+    """Returns the complaints about a Rust file."""
     return flags(name, RUST.format(given=given, chosen=chosen, reason=reason))
 
 
@@ -101,10 +103,12 @@ def test_no_flags() -> None:
 @pytest.mark.parametrize("choice", ["GFP_KERNEL", "GFP_KERNEL_ACCOUNT | __GFP_ZERO", "Gfp::NOIO", "Nonblocking::ATOMIC",
                                     "bindings::GFP_ATOMIC"])
 def test_own_flags(choice: str) -> None:
-    """A function that is given flags uses those; another one states why it chooses."""
+    """A function with a flags parameter must use those flags; another function must give a reason
+    for its choice.
+    """
     word = choice.split()[0]
     assert rust(given=choice) == [f"{word} in a function that is given flags"], choice
-    # A reason is none where there are the caller's.
+    # A reason does not help where the caller passes flags.
     assert rust(given=choice, reason=WHY) == rust(given=choice), choice
     assert rust(chosen=choice)[0].startswith(f"{word} without a comment"), choice
     assert rust(chosen=choice, reason=WHY) == [], choice
@@ -126,7 +130,7 @@ def test_c_files() -> None:
 
 
 def test_stack_frames() -> None:
-    """The stack frames of a disassembly."""
+    """Finds the stack frames in a disassembly."""
     assert dict(frames.frames(LISTING)) == {
         "": 0, "small": 0x400, "of two pushes": 0x408, "of gcc": 0x80, "of an array": float("inf"), "none": 0}
 
@@ -141,7 +145,7 @@ def test_stack_frames() -> None:
     ("cache.rs", "", "cache is not a layer"),
 ])
 def test_layers(tmp_path: Path, file: str, source: str, complaint: str) -> None:
-    """An import that goes up, or leaves the layers, is refused."""
+    """An import that goes up, or leaves the layers, is rejected."""
     path = tmp_path / "rust" / file
     path.parent.mkdir(parents=True)
     path.write_text(source)
@@ -170,8 +174,8 @@ def test_wrapped_cells() -> None:
     assert list(tables.wrapped(TABLE.format(row="one,   ``C``\nor two ``D``"))) == [(10, "or two ``D``")]
 
 
-@pytest.mark.parametrize("test", ["kmalloc.box_drops_its_value_once", "guest.a_leak_is_said", "test/module_lifecycle",
-                                  "model/shared-owner-gone", "fault/pages.lists_of_pages_have_the_callers_flags"])
+@pytest.mark.parametrize("test", ["kmalloc.kbox_drop_once", "guest.leak_reported", "test/module_lifecycle",
+                                  "model/shared-owner-gone", "fault/page.page_array_list_gfp_flags"])
 def test_evidence(test: str) -> None:
     """A hazard names tests that exist."""
     assert wrong(tests=[test]) == []

@@ -9,7 +9,7 @@ from kalloc_dev.modules import kbuild
 
 @pytest.mark.parametrize("name", ["stock", "debug"])
 def test_no_warnings(name: str) -> None:
-    """No compiler and no linker warns."""
+    """Neither the compiler nor the linker warns."""
     kernel, = set_up(name)
     kbuild.image(kernel)
     assert not kbuild.warnings(kbuild.tree_of(kernel))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A build tree that does not serve, or a kernel that lacks a symbol, is one clear line."""
+"""An unsuitable build tree, or a kernel that lacks a symbol, causes one clear error line."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ from rust_kbuild.console import Failure
 
 
 def refuses(kdir: Path, says: str) -> None:
-    """make modules KDIR=… ends with one line that says this."""
+    """Checks that the last line of make modules KDIR=… contains this error."""
     done = subprocess.run(["make", "-s", "-C", TREE, "modules", f"KDIR={kdir}"], check=False,
                           capture_output=True, text=True)
     told = [line for line in done.stderr.splitlines() if not line.startswith("make")]
@@ -24,14 +24,14 @@ def refuses(kdir: Path, says: str) -> None:
 
 @pytest.fixture(autouse=True)
 def no_kdir(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The caller's KDIR does not matter."""
+    """The caller's KDIR has no effect."""
     monkeypatch.delenv("KDIR", raising=False)
 
 
 def test_wrong_trees(tmp_path: Path) -> None:
-    """From nothing to nearly right, one step at a time."""
+    """Each step from nothing towards a suitable tree has its own error."""
     tree, good = tmp_path / "tree", kernel("stock").tree
-    refuses(tree, "is not a folder")
+    refuses(tree, "is not a directory")
     tree.mkdir()
     refuses(tree, "is not a kernel build tree")
     (tree / "include/config").mkdir(parents=True)
@@ -55,7 +55,7 @@ def test_wrong_trees(tmp_path: Path) -> None:
 
 
 def test_missing_symbol(tmp_path: Path) -> None:
-    """A kernel that lacks what a module imports."""
+    """A kernel lacks a symbol that a module imports."""
     stock = kbuild.tree_of(kernel("stock"))
     built = kbuild.build(stock)
     kbuild.check_imports(stock, built)

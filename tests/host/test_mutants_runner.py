@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What scripts/kalloc mutants takes for noticed, and what it does not; its copy is the tree's again whatever happens."""
+"""Mutants that scripts/kalloc mutants counts as noticed, and others. Its copy of the tree is always
+restored.
+"""
 
 import subprocess
 from argparse import Namespace
@@ -16,7 +18,7 @@ from rust_kbuild.console import Failure
 HEADER = "SPDX-License-Identifier: GPL-2.0\n\nIt is two.\n\nTest: look {0}\nSays: {1}\n---\n"
 # REUSE-IgnoreEnd
 DIFF = "diff --git a/number b/number\n--- a/number\n+++ b/number\n@@ -1 +1 @@\n-one\n+two\n"
-# Says what the number is, and fails unless it is one; or does not compile at all, or never passes.
+# Prints the number, and fails unless it is one; or does not compile, or never passes.
 LOOK = """#!/bin/sh
 case $1 in
 strict) echo "the number is $(cat number)"; grep -q one number ;;
@@ -28,10 +30,10 @@ esac
 
 
 class Place:
-    """A small tree, with patches, of which a copy is made."""
+    """A small tree with patches, of which the command makes a copy."""
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        self.tree, self.patches, self.copy = folder / "tree", folder / "patches", folder / "build" / "tree"
+    def __init__(self, directory: Path, patch: pytest.MonkeyPatch) -> None:
+        self.tree, self.patches, self.copy = directory / "tree", directory / "patches", directory / "build" / "tree"
         self.tree.mkdir()
         self.patches.mkdir()
         (self.tree / "number").write_text("one\n")
@@ -39,11 +41,11 @@ class Place:
         (self.tree / "look").chmod(0o755)
         subprocess.run(["git", "init", "-q", self.tree], check=True)
         patch.setattr(git, "TREE", self.tree)
-        for name, value in (("TREE", self.tree), ("PATCHES", self.patches), ("COPY", self.copy), ("LOGS", folder / "log")):
+        for name, value in (("TREE", self.tree), ("PATCHES", self.patches), ("COPY", self.copy), ("LOGS", directory / "log")):
             patch.setattr(mutants, name, value)
 
     def outcomes(self, test: str, says: str = "^the number is two$", diff: str = DIFF) -> list[str]:
-        """How the cases of one defect end; the copy must then be what the tree is."""
+        """Returns the results of the cases of one defect. The copy must then equal the tree."""
         (self.patches / "number.patch").write_text(HEADER.format(test, says) + diff)
         mutants.refresh(self.copy)
         cases = list(mutants.every([mutants.read(self.patches / "number.patch")], self.copy))
@@ -52,7 +54,7 @@ class Place:
 
 
 def refused(*words: str) -> tuple[str, int | None]:
-    """What the command says of a mistake, and its status."""
+    """Returns the error message and the status after a usage error."""
     try:
         mutants.main(Namespace(names=list(words), minutes=inf))
     except Failure as failure:
@@ -62,24 +64,24 @@ def refused(*words: str) -> tuple[str, int | None]:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """A tree of one patch."""
+    """A tree with one patch."""
     return Place(tmp_path, monkeypatch)
 
 
 def test_noticed(place: Place) -> None:
-    """A mutant is noticed if the command fails as its patch says."""
+    """A mutant is noticed if the command fails with the output that its patch names."""
     assert place.outcomes("strict") == ["passed ", "passed "]
     assert not list(mutants.unfit())
 
 
 def test_failed_otherwise(place: Place) -> None:
-    """A command that fails otherwise does not notice it."""
+    """A command that fails with another message does not notice it."""
     _, other = place.outcomes("strict", "^the number is three$")
     assert other.startswith("failed ") and "the test fails, but does not say" in other, other
 
 
 def test_passed_with_it(place: Place) -> None:
-    """Nor does a command that passes."""
+    """A command that passes does not notice it either."""
     _, blind = place.outcomes("blind")
     assert blind.startswith("failed ") and "the test passes all the same" in blind, blind
 
@@ -104,7 +106,9 @@ def test_does_not_apply(place: Place) -> None:
 
 
 def test_take_turns(place: Place) -> None:
-    """Two mutants of the same line take turns; one that applies nowhere does not keep them from theirs."""
+    """Two mutants of the same line run one after the other; one that applies nowhere does not stop
+    the others.
+    """
     place.outcomes("strict", diff=DIFF.replace("-one", "-three"))
     for name in ("three", "four"):
         (place.patches / f"{name}.patch").write_text(
@@ -127,7 +131,7 @@ def test_copy_is_refreshed(place: Place) -> None:
 
 
 def test_mistakes(place: Place) -> None:
-    """A wrong name or header is refused."""
+    """A wrong name or header is rejected."""
     place.outcomes("strict")
     assert refused("pi") == ("no defect pi: there are number", 2)
     (place.patches / "number.patch").write_text(DIFF)

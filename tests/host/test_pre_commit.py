@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What git calls before a commit judges what is staged, whatever the tree has."""
+"""The pre-commit hook checks the staged files, not those in the tree."""
 
 import os
 import subprocess
@@ -15,16 +15,16 @@ CLEAN, BAD = "# SPDX-License-Identifier: GPL-2.0\n", "print('no licence')\n"
 
 
 def git(*words: str, given: str = "", **env: str) -> str:
-    """What git prints."""
+    """Returns the output of git."""
     return subprocess.run(["git", *words], cwd=TREE, env=os.environ | env, input=given, text=True, check=True,
                           stdout=subprocess.PIPE).stdout.strip()
 
 
 def hook(staged: str) -> "subprocess.CompletedProcess[str]":
-    """Calls it with all of the tree staged, and that file with this text."""
-    with tempfile.TemporaryDirectory() as folder:
-        # An index of our own: that of the tree is not touched.
-        index = {"GIT_INDEX_FILE": f"{folder}/index"}
+    """Runs the hook with the whole tree staged, and that file with this text."""
+    with tempfile.TemporaryDirectory() as directory:
+        # A separate index: the tree's own is not modified.
+        index = {"GIT_INDEX_FILE": f"{directory}/index"}
         git("add", "--all", **index)
         blob = git("hash-object", "-w", "--stdin", given=staged)
         git("update-index", "--add", "--cacheinfo", f"100644,{blob},{NEW}", **index)
@@ -33,13 +33,13 @@ def hook(staged: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_staged_file_is_refused() -> None:
-    """A file that is only staged is judged."""
+    """A file that is only staged is checked."""
     refused = hook(BAD)
     assert refused.returncode == 1 and f"{NEW}: no SPDX line" in refused.stderr, refused
     assert not (TREE / NEW).exists(), "it is in the tree"
 
 
 def test_staged_file_is_accepted() -> None:
-    """A file without a mistake is accepted."""
+    """A file without an error is accepted."""
     accepted = hook(CLEAN)
     assert accepted.returncode == 0 and "licence: clean" in accepted.stderr, accepted

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The runner counts each case of a module, its report has them, and --lf and -k choose among them."""
+"""The runner counts each case of a module, its report lists them, and --lf and -k select among
+them.
+"""
 
 from pathlib import Path
 from xml.etree import ElementTree
@@ -42,12 +44,12 @@ def test_several(report, outcome):
 
 @pytest.fixture(autouse=True)
 def tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory of one module."""
-    folder = tmp_path / "tests" / "some"
-    folder.mkdir(parents=True)
-    (folder / "test_small.py").write_text(MODULE)
-    (folder / "conftest.py").write_text('pytest_plugins = ["kalloc_dev.test.plugin"]\n')
-    monkeypatch.setattr(runner, "TESTS", folder.parent)
+    """Makes a directory with one module."""
+    directory = tmp_path / "tests" / "some"
+    directory.mkdir(parents=True)
+    (directory / "test_small.py").write_text(MODULE)
+    (directory / "conftest.py").write_text('pytest_plugins = ["kalloc_dev.test.plugin"]\n')
+    monkeypatch.setattr(runner, "TESTS", directory.parent)
     monkeypatch.setattr(runner, "BUILD", tmp_path / "build")
     monkeypatch.setattr(runner, "LOGS", tmp_path / "log")
 
@@ -71,14 +73,14 @@ def test_outcomes() -> None:
 
 
 def test_part() -> None:
-    """A glob chooses functions and parameters."""
+    """A glob selects functions and parameters."""
     assert set(run("--part=good")) == {"test_good"}
     assert set(run("--part=passed")) == {"a.passed", "b.passed", "c.passed"}
     assert set(run("-k", "absent")) == {"test_absent"}
 
 
 def test_last_failed() -> None:
-    """--lf chooses those that failed, of the functions that report too."""
+    """--lf selects the failed cases, also of functions that report cases."""
     assert run("--part=good")
     assert not run("--lf", "--lfnf=none")
     run()
@@ -86,13 +88,13 @@ def test_last_failed() -> None:
 
 
 def test_module_that_cannot_be_imported() -> None:
-    """It is one case that failed."""
+    """One case has failed."""
     (runner.TESTS / "some/test_small.py").write_text("import nothing_of_this_name\n")
     assert [case.outcome for case in run().values()] == ["failed"]
 
 
 def test_junit(tmp_path: Path) -> None:
-    """The report has each case once, and the counts of the last line."""
+    """The report lists each case once, with the counts of the last line."""
     cases = list(run().values())
     write_junit([*cases, Case("kunit a.b", "failed", "control \x01\n")], tmp_path / "junit.xml")
     suite = ElementTree.parse(tmp_path / "junit.xml").getroot()[0]

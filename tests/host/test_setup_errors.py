@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What set-up cannot have is one clear line; a kernel that the archive dropped is replaced."""
+"""A failure of the set-up is one clear line; a kernel that the archive no longer has is replaced.
+"""
 
 import os
 import re
@@ -14,7 +15,7 @@ from rust_kbuild.console import Failure
 
 
 def refuses(says: str, *words: str, status: int = 1, **environment: str) -> None:
-    """scripts/… with this environment ends with a last line that says this."""
+    """Checks that the last line of scripts/… with this environment contains this error."""
     done = subprocess.run([TREE / "scripts" / words[0], *words[1:]], env=os.environ | environment,
                           capture_output=True, text=True, check=False)
     last = done.stderr.splitlines()[-1]
@@ -23,7 +24,7 @@ def refuses(says: str, *words: str, status: int = 1, **environment: str) -> None
 
 
 class Archive:
-    """An archive that has these kernels: their versions and revisions, and those of which the source has gone."""
+    """An archive with these kernels, by version and revision, and without the source of some."""
 
     log = Path("/dev/null")
 
@@ -37,13 +38,13 @@ class Archive:
         return f"{version}+deb13{f'+{int(revision) - 1}' if revision != '1' else ''}-cloud-amd64"
 
     def names(self, pattern: str) -> list[str]:
-        """The headers packages, in no order."""
+        """Returns the headers packages, unordered."""
         every = [f"linux-headers-{release}" for release in self._headers]
         others = [name.replace("-cloud", kind) for name in every for kind in ("", "-rt")]
         return [name for name in (*others, *every) if re.fullmatch(pattern, name)]
 
     def versions(self, package: str) -> list[str]:
-        """The versions of a series' source, or of a kernel's headers."""
+        """Returns the versions of a series' source, or of a kernel's headers."""
         if package.startswith("linux-headers-"):
             return [self._headers[package.removeprefix("linux-headers-")]]
         series = package.removeprefix("linux-source-") + "."
@@ -51,14 +52,16 @@ class Archive:
 
 
 def chosen(*there: str, headers_only: tuple[str, ...] = ()) -> tuple[str, str]:
-    """The release and the packages' version taken from an archive that has these."""
+    """Returns the release and the packages' version that are chosen from an archive with these
+    kernels.
+    """
     archive = Archive(*there, headers_only=headers_only)
     release, package = debian._choose(archive, debian.CURRENT)  # type: ignore[arg-type]
     return release.removesuffix("-cloud-amd64"), package.removesuffix("~bpo13+1")
 
 
 def test_newest_kernel_of_the_series() -> None:
-    """The newest kernel of the newest series that is known to work is chosen."""
+    """The newest kernel of the newest supported series is chosen."""
     assert chosen("7.2.12-1", "7.3.4-1", "7.3.11-1") == ("7.3.4+deb13", "7.3.4-1")
     assert chosen("7.2.12-1", "7.3.9-1", "7.3.11-1", "7.4.1-1") == ("7.3.11+deb13", "7.3.11-1")
     assert chosen("7.1.3-1", "7.2.9-1", "7.2.12-1") == ("7.2.12+deb13", "7.2.12-1")
@@ -74,13 +77,13 @@ def test_revisions() -> None:
 
 
 def test_no_kernel() -> None:
-    """An archive with other series only is refused."""
+    """An archive with other series only is rejected."""
     with pytest.raises(Failure, match=re.escape("no Linux 7.3.y or 7.2.y")):
         chosen("7.1.3-1", "7.4.1-1")
 
 
 def test_unreachable_mirror(tmp_path: Path) -> None:
-    """scripts/vm has a status of its own for a guest that cannot be made."""
+    """scripts/vm has its own status for a guest that cannot be made."""
     refuses("the package mirror cannot be reached", "vm", "--", "true", status=125, KALLOC_TOOLCHAIN="root",
             KALLOC_CACHE=str(tmp_path), DEBIAN_MIRROR="http://127.0.0.1:9/debian")
 
@@ -91,7 +94,7 @@ def test_wrong_source(tmp_path: Path) -> None:
 
 
 def test_mistakes() -> None:
-    """Each mistake is one line."""
+    """Each error message is one line."""
     refuses("it is one of auto, host, root", "kalloc", "enter", "true", KALLOC_TOOLCHAIN="mine")
     refuses("/proc/nowhere", "kalloc", "setup", KALLOC_CACHE="/proc/nowhere")
     refuses("no kernel hurd", "kalloc", "setup", "hurd", status=2)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What make run must not pass: modules that do not load, a row missing or empty, a log with a warning."""
+"""Failures of make run: modules that do not load, a missing or empty row, a log with a warning."""
 
 import subprocess
 from argparse import Namespace
@@ -19,7 +19,7 @@ CLEAN = "<6>[    1.0] kalloc-vm: start\n<6>[    2.0] kalloc-vm: end\n"
 
 
 def outcome(log: Path, table: str = TABLE, text: str = CLEAN, status: int = 0) -> str:
-    """What make run says of a guest that ended like this."""
+    """Returns the output of make run for a guest that ended like this."""
 
     def boot(_: Guest, out: BinaryIO) -> Result:
         out.write(table.encode())
@@ -38,7 +38,7 @@ def outcome(log: Path, table: str = TABLE, text: str = CLEAN, status: int = 0) -
 
 @pytest.fixture(autouse=True)
 def nothing_boots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No kernel is set up, and no module is built."""
+    """Replaces the set-up of kernels and the build of modules."""
     monkeypatch.setattr(smoke, "set_up", lambda *_: [SimpleNamespace(release="7.3.4", image=None)])
     monkeypatch.setattr(smoke, "kvm", SimpleNamespace(usable=lambda _: False))
     monkeypatch.setattr(smoke, "kbuild", SimpleNamespace(image=lambda _: None))
@@ -65,7 +65,7 @@ def test_warning(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("site", smoke.SITES)
 def test_missing_row(tmp_path: Path, site: str) -> None:
-    """A row that is missing or has no object is a failure."""
+    """A missing row, or a row without objects, is a failure."""
     here = tmp_path / "log"
     without = "".join(line for line in TABLE.splitlines(keepends=True) if not line.startswith(f"{site} "))
     assert outcome(here, without).endswith(f"no active objects in {site}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A mistake in the call of scripts/vm is one line and status 125, before anything boots."""
+"""A usage error of scripts/vm is one line and status 125, before anything boots."""
 
 import shlex
 import subprocess
@@ -27,7 +27,7 @@ from kalloc_dev.core.paths import TREE
     ("not the name of a package", "--packages procps,../x -- true"),
 ])
 def test_mistake(said: str, words: str) -> None:
-    """The line says it."""
+    """The line contains the error."""
     done = subprocess.run([TREE / "scripts/vm", *shlex.split(words)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 125 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done

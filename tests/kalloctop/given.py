@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Files for kalloctop to read, and the program."""
+"""Input files for kalloctop, and the program."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slabinfo import HEADER, Row
 
-# Name, live, objects, size, objects in a slab, pages in a slab, slabs.
+# Name, live, objects, size, objects per slab, pages per slab, slabs.
 ROWS = (("dentry", 736, 840, 192, 21, 1, 40), ("big cache", 3, 8, 8192, 4, 8, 2), ("idle", 0, 0, 64, 64, 1, 0),
         ("vector", 40, 64, 256, 16, 1, 4))
 SITE = (
@@ -19,26 +19,26 @@ SITE = (
 
 
 def rows(**more: int) -> list[Row]:
-    """The rows, with so many more live objects; each needs a slab of its own."""
+    """Returns the rows with additional live objects; each needs a slab of its own."""
     extra = [more.get(row[0].replace(" ", "_"), 0) for row in ROWS]
     return [Row(name, live + add, objects + add, size, per_slab, pages, slabs + add, slabs + add)
             for (name, live, objects, size, per_slab, pages, slabs), add in zip(ROWS, extra)]
 
 
 def slabinfo(found: list[Row]) -> str:
-    """The text of these rows."""
+    """Returns the text of these rows."""
     return HEADER + "".join(
         f"{row.name} {row.active} {row.objects} {row.size} {row.per_slab} {row.pages} : tunables 0 0 0 : "
         f"slabdata {row.active_slabs} {row.slabs} 0\n" for row in found)
 
 
 def site(live: int, allocs: int) -> str:
-    """A line of sites.json."""
+    """Returns a line of sites.json."""
     return SITE.format(live=live, allocs=allocs, frees=allocs - live)
 
 
 class Given:
-    """A folder with a slabinfo file and its sites, and the program to read them."""
+    """A directory with a slabinfo file and its sites, and the program that reads them."""
 
     def __init__(self, program: Path, folder: Path) -> None:
         self.program = str(program)
@@ -49,19 +49,19 @@ class Given:
         self.write(self.sites, site(40, 100))
 
     def write(self, path: str, text: str) -> None:
-        """Writes a file so that no reader sees a part of it."""
+        """Writes a file atomically, so that no reader sees a part of it."""
         new = self.folder / "new"
         new.write_text(text)
         os.replace(new, path)
 
     def put(self, **more: int) -> list[Row]:
-        """Has the file say that there are so many more; returns the rows."""
+        """Adds live objects to the file; returns the rows."""
         found = rows(**more)
         self.write(self.file, slabinfo(found))
         return found
 
     def run(self, *words: str, status: int = 0, text: str | None = None) -> str:
-        """What it prints; with a status other than 0, what it says of it."""
+        """Returns the output of the program; for a status other than 0, its error message."""
         done = subprocess.run([self.program, *words], capture_output=True, text=True, check=False, input=text,
                               timeout=60, env=os.environ | {"LANG": "C.UTF-8"})
         assert done.returncode == status, (words, done)

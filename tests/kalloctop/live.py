@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""On a pseudo-terminal: what is on the screen, and that every way out leaves the terminal as it was."""
+"""kalloctop on a pseudo-terminal: the contents of the screen, and the restored terminal after every
+kind of exit.
+"""
 
 import os
 import signal
@@ -14,16 +16,16 @@ from screen import COLUMNS, LINES
 from shown import size as in_words
 from terminal import Terminal
 
-# What the theme has for labels, in a recording.
+# The color of labels in a recording.
 CYAN = "#56b6c2"
 
 
 @contextmanager
 def started(given: Given, *words: str, delay: str = "0.2", size: tuple[int, int] = (LINES, COLUMNS),
             **env: str) -> Iterator[Terminal]:
-    """Runs it; it must leave the terminal as it was."""
+    """Runs the program; it must restore the terminal."""
     keyboard, end = os.openpty()
-    # As every new terminal is.
+    # The settings of a new terminal.
     before = termios.tcgetattr(keyboard)
     os.close(keyboard)
     os.close(end)
@@ -37,13 +39,13 @@ def started(given: Given, *words: str, delay: str = "0.2", size: tuple[int, int]
 
 
 def names(lines: list[str]) -> list[str]:
-    """The names below the heads."""
+    """Returns the names below the headings."""
     heads = [number for number, line in enumerate(lines) if line.startswith("NAME")]
     return [line.split()[0] for line in lines[heads[0] + 1:-1] if line] if heads else []
 
 
 def follows(given: Given) -> None:
-    """Numbers change with the file, keys choose and sort."""
+    """Numbers follow the file, keys select and sort."""
     given.put()
     with started(given, "--sites", given.sites) as terminal:
         rows = given.put(vector=3)
@@ -66,7 +68,7 @@ def follows(given: Given) -> None:
 
 
 def colours(given: Given) -> None:
-    """There are some, but for those who want none."""
+    """Colors are used, unless the user has disabled them."""
     path = str(given.folder / "colours.svg")
     for unwanted in ("", "1"):
         with started(given, "--record", path, NO_COLOR=unwanted) as terminal:
@@ -78,8 +80,8 @@ def colours(given: Given) -> None:
 
 
 def resizes(given: Given) -> None:
-    """A terminal of another size comes to show what one that has always had it shows."""
-    # It does not wait for the next reading.
+    """A resized terminal shows the same as one that always had its size."""
+    # The program does not wait for the next reading.
     sizes = ((10, 40), (60, 200), (24, 80))
     wanted = []
     for of in sizes:
@@ -89,7 +91,7 @@ def resizes(given: Given) -> None:
             terminal.end()
     with started(given, delay="600") as terminal:
         for of, to in zip(sizes, wanted):
-            # However small it was in between, and whether that was seen or not.
+            # This holds for any smaller size in between, whether or not the program has seen it.
             terminal.resize(3, 12)
             terminal.resize(*of)
             terminal.until(f"{of}", lambda lines, to=to: lines[1:] == to[1:])  # type: ignore[misc]
@@ -100,12 +102,12 @@ def resizes(given: Given) -> None:
 
 
 def whole(lines: list[str]) -> bool:
-    """Whether a screen is drawn to its last line, which has the keys."""
+    """Returns whether a screen is drawn to its last line, which lists the keys."""
     return lines[0].startswith("kalloctop") and lines[-1] != "" and len(names(lines)) >= 3
 
 
 def quits(given: Given) -> None:
-    """A key, or a signal, which it then dies of."""
+    """A key or a signal ends the program; after a signal, the status is that of the signal."""
     for key in ("q", "\x03"):
         with started(given) as terminal:
             terminal.type(key)
@@ -117,7 +119,7 @@ def quits(given: Given) -> None:
 
 
 def stops(given: Given) -> None:
-    """Ctrl-Z gives the terminal back; continued, it goes on."""
+    """Ctrl-Z restores the terminal; the continued program resumes."""
     with started(given) as terminal:
         terminal.type("\x1a")
         terminal.stopped()
@@ -129,16 +131,16 @@ def stops(given: Given) -> None:
 
 
 def hangs_up(given: Given) -> None:
-    """It ends when nobody is there any more."""
+    """The program ends when the terminal is closed."""
     with Terminal(given.program, "-d", "0.2", given.file) as terminal:
         terminal.until("the rows", lambda lines: any(line.startswith("dentry") for line in lines))
         terminal.hang_up()
-        # It may see that it cannot write before it has the signal.
+        # A write may fail before the signal arrives.
         assert terminal.end() in (-signal.SIGHUP, 1)
 
 
 def records(given: Given) -> None:
-    """--record leaves the session, also if a signal ends it; its last screen is the one that was shown last."""
+    """--record writes the session, also after a signal; its last picture is the last screen."""
     for ending, number in ((".svg", 0), (".html", 0), (".svg", signal.SIGTERM)):
         path = str(given.folder / f"film{ending}")
         with started(given, "--record", path) as terminal:
@@ -162,11 +164,11 @@ def records(given: Given) -> None:
 
 
 def refused(given: Given) -> str:
-    """What it says of another ending, before it does anything with the terminal."""
+    """An unsupported file extension is rejected before the terminal is changed."""
     with Terminal(given.program, "--record", "film.gif", given.file) as terminal:
         assert terminal.end() == 1
         assert terminal.screen.left
-        return "\n".join(terminal.screen.lines())
+        return "\n".join(terminal.screen.text())
 
 
 PARTS = (follows, colours, resizes, quits, stops, hangs_up, records)

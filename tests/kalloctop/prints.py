@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is printed once: numbers of the file, texts that others can read, and mistakes in words."""
+"""Output that is printed once: numbers of the file, texts for other programs, and error messages.
+"""
 
 import json
 import os
@@ -14,7 +15,7 @@ from shown import cells
 
 
 def table(given: Given) -> None:
-    """--once, in every order."""
+    """--once prints the rows in every order."""
     rows = given.put()
     lines = given.run("--once", given.file).splitlines()
     assert lines[0] == "Rows: 4  Live: 779 / 912 (85.4%)  Slabs: 46  Size: 240.0K", lines[0]
@@ -36,7 +37,7 @@ def table(given: Given) -> None:
 
 
 def as_json(given: Given) -> None:
-    """--json has everything, and is read back."""
+    """--json prints all data, and can be read back."""
     rows = given.put()
     text = given.run("--json", given.file, "--sites", given.sites)
     read = json.loads(text)
@@ -52,7 +53,7 @@ def as_json(given: Given) -> None:
 
 
 def metrics(given: Given) -> None:
-    """--prometheus is of the format, and says what the file says."""
+    """--prometheus follows the format, and has the numbers of the file."""
     rows = given.put()
     found = exposition.samples(given.run("--prometheus", given.file, "--sites", given.sites))
     assert exposition.values(found, "kalloc_active_objects") == {row.name: row.active for row in rows}
@@ -62,7 +63,7 @@ def metrics(given: Given) -> None:
 
 
 def differences(given: Given) -> None:
-    """--diff says exactly what changed, of files of either kind."""
+    """--diff prints exactly the changes between files of either kind."""
     before, after = str(given.folder / "before"), str(given.folder / "after")
     given.put()
     given.write(given.sites, site(40, 100))
@@ -76,13 +77,13 @@ def differences(given: Given) -> None:
     assert lines[2] == ["dentry", "730", "-6", "136.0K", "-24.0K", "-", "-"], lines
     assert lines[3][:5] == ["TOTAL", "778", "-1", "236.0K", "-4.0K"] and len(lines) == 4, lines
     assert lines[3][5:6] == ["in"], lines
-    # The files themselves say the same; nothing changed between one and itself.
+    # Two kalloc files are compared in the same way; a file does not differ from itself.
     assert given.run("--diff", given.file, after).splitlines()[-1].split()[2] == "0"
     assert len(given.run("--diff", before, before).splitlines()) == 2
 
 
 def leaks(given: Given) -> None:
-    """--leaks names what did not shrink, what grew first."""
+    """--leaks prints the sites that did not shrink, the fastest growing first."""
     given.put(vector=9)
 
     def change() -> None:
@@ -99,7 +100,7 @@ def leaks(given: Given) -> None:
 
 
 def files(given: Given) -> None:
-    """-o replaces a file whole, what a link names, or nothing."""
+    """-o replaces a whole file, or the target of a link, or nothing."""
     kept = given.folder / "kept.prom"
     link = given.folder / "link.prom"
     kept.write_text("as it was\n")
@@ -115,7 +116,7 @@ def files(given: Given) -> None:
 
 
 def mistakes(given: Given) -> None:
-    """A line in words, and status 1; 2 for a mistake in the call."""
+    """An error is one line with status 1; a usage error has status 2."""
     bad = str(given.folder / "bad")
     given.write(bad, open(given.file, encoding="ascii").read().replace("slabdata 2 2", "slabdata two 2"))
     for words, said in (
@@ -137,7 +138,7 @@ def mistakes(given: Given) -> None:
 
 
 def closed_pipe(given: Given) -> None:
-    """It says nothing of a reader that has gone, and ends as other programs do."""
+    """If the reader of the output exits, the program ends silently, like other programs."""
     for mode in ("--once", "--json", "--prometheus"):
         end, pipe = os.pipe()
         os.close(end)

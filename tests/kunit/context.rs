@@ -60,7 +60,7 @@ use kernel::{
     }, //
 };
 
-/// More than kmalloc has.
+/// A type above kmalloc's size limit.
 type Huge = [u8; kalloc::alloc::kmalloc::MAX_SIZE + 1];
 
 kalloc::sites! {
@@ -72,7 +72,7 @@ kalloc::sites! {
 
 type Buffer = Array<u8, Vmalloc<Blocks>>;
 
-/// Owners whose memory cannot be freed where sleeping is not allowed.
+/// Owners whose memory cannot be freed in atomic context.
 struct Owners {
     _large: Buffer,
     _least: Buffer,
@@ -93,7 +93,7 @@ impl Owners {
         core::mem::forget(Mapping::<_, ReadOnly>::read_only(&mut read_only)?);
         Ok(Owners {
             _large: Buffer::zeroed(5 * PAGE_SIZE + 1, GFP_KERNEL)?,
-            // With room for a list's entry all the same.
+            // One byte still takes a page, which has room for a list entry.
             _least: Buffer::zeroed(1, GFP_KERNEL)?,
             _huge: KVBox::<Huge, Either>::zeroed(GFP_KERNEL)?,
             _mapped: mapped,
@@ -106,27 +106,27 @@ impl Owners {
     }
 }
 
-/// Whether what sleeps fails, where it must not.
+/// Returns whether calls that sleep fail in atomic context.
 fn sleeping_calls_fail() -> bool {
     context::known_atomic()
         && !context::known_sleepable()
         && VBox::<u64, Blocks>::new(1, GFP_KERNEL).is_err()
         && PageArray::<Arrays>::zeroed(1, GFP_KERNEL).is_err()
-        // kmalloc would not sleep for it, but then comes vmalloc.
+        // kmalloc would not sleep, but the fallback to vmalloc would.
         && Array::<u8, KVmalloc<Either>>::zeroed(PAGE_SIZE + 1, GFP_KERNEL).is_err()
         && KmemCache::<Words>::new(Options::new()).err() == Some(EAGAIN)
         && Gfp::KERNEL.checked_for_context() == Err(EAGAIN)
         && Gfp::ATOMIC.checked_for_context().is_ok() == context::can_allocate()
 }
 
-/// Whether what does not sleep works: pages, and kmalloc.
+/// Returns whether calls that do not sleep succeed: the page allocator and kmalloc.
 fn other_calls_work() -> bool {
     let flags = Nonblocking::ATOMIC.zeroed();
     Pages::<Arrays>::zeroed(Order::ZERO, flags).is_ok_and(|page| page.iter().all(|&b| b == 0))
         && Array::<u8, KVmalloc<Either>>::zeroed(PAGE_SIZE, flags.into()).is_ok()
 }
 
-/// Whether vmalloc memory can be had, resized and given back without sleeping.
+/// Returns whether vmalloc memory can be allocated, resized and freed without sleeping.
 fn vmalloc_works() -> Result<bool> {
     let flags: kernel::alloc::Flags = Nonblocking::NOWAIT.into();
     let mut buffer = Buffer::zeroed(PAGE_SIZE + 1, flags)?;
@@ -141,25 +141,26 @@ fn vmalloc_works() -> Result<bool> {
     Ok(grown && refused && shrunk && *value == 7)
 }
 
-/// Whether all is as it should be in a timer's interrupt.
+/// Returns whether all calls behave as required in a timer's interrupt.
 fn right_in_interrupts() -> bool {
     sleeping_calls_fail()
         && other_calls_work()
-        // Flags that do not sleep are not enough there.
+        // In an interrupt, vmalloc fails even with flags that do not sleep.
         && VBox::<u64, Blocks>::new(1, GFP_ATOMIC).is_err()
         && Array::<u8, KVmalloc<Either>>::zeroed(2 * PAGE_SIZE, GFP_ATOMIC).is_err()
 }
 
 macro_rules! timer {
     ($name:ident, $mode:ident) => {
-        /// A timer with something to do.
+        /// A timer that drops owners and checks the calls in its interrupt. Wraps an [`HrTimer`]
+        /// (`struct hrtimer`).
         #[pin_data]
         struct $name {
             #[pin]
             timer: HrTimer<Self>,
             #[pin]
             done: Completion,
-            // Nobody but the interrupt locks it.
+            // Only the interrupt locks it.
             #[pin]
             owners: SpinLock<Option<Owners>>,
             right: Atomic<i32>,
@@ -185,7 +186,7 @@ macro_rules! timer {
         }
 
         impl $name {
-            /// Returns whether all was right in the interrupt.
+            /// Returns whether all calls behaved as required in the interrupt.
             fn fire() -> Result<bool> {
                 let owners = Some(Owners::new()?);
                 let this = Arc::pin_init(
@@ -220,7 +221,8 @@ mod tests {
     #[cfg(LINUX_7_2)]
     struct NotDisabled;
 
-    /// Linux 7.2 has none in Rust: what needs it is skipped.
+    /// Stands for the guard of disabled interrupts, which Linux 7.2 does not have in Rust. The
+    /// cases that need it are skipped.
     #[cfg(LINUX_7_2)]
     fn local_interrupt_disable() -> NotDisabled {
         NotDisabled
@@ -228,24 +230,24 @@ mod tests {
 
     fn interrupts_can_be_disabled() {
         if cfg!(LINUX_7_2) {
-            crate::case::skip!(c"Linux 7.2 has nothing in Rust to disable interrupts with");
+            crate::case::skip!(c"Linux 7.2 has no Rust function to disable interrupts");
         }
     }
 
-    /// Runs `f`, and says whether all memory of `S` is gone after it.
+    /// Runs `f` and returns whether it succeeded, allocated at `S` and left nothing live there.
     fn leaves_nothing<S: kalloc::Tag>(f: impl FnOnce() -> Result<bool>) -> Result<bool> {
         let change = Change::of::<S>();
         Ok(f()? && change.live() == (0, 0, 0) && change.events().0 != 0)
     }
 
     #[test]
-    fn a_thread_may_sleep() {
+    fn known_sleepable_in_thread() {
         assert!(context::known_sleepable() && !context::known_atomic());
         assert!(Gfp::KERNEL.checked_for_context() == Ok(Gfp::KERNEL));
     }
 
     #[test]
-    fn owners_may_go_under_a_spinlock() -> Result {
+    fn drop_under_spinlock() -> Result {
         let held = KBox::pin_init(new_spinlock!(None), GFP_KERNEL)?;
         assert!(leaves_nothing::<Blocks>(|| {
             *held.lock() = Some(Owners::new()?);
@@ -256,13 +258,13 @@ mod tests {
         let change = Change::of::<Arrays>();
         let either = Change::of::<Either>();
         *held.lock() = None;
-        // Counted before the lock was given back.
+        // The frees are counted before the lock is released.
         assert!(change.live() == (0, 0, 0) && change.events() == (0, 642, 0));
         assert!(either.events() == (0, 1, 0));
         Ok(())
     }
 
-    /// `vfree()` sleeps, of which the kernel warns.
+    /// `vfree()` may sleep; the kernel warns if it is called in atomic context.
     #[test]
     fn vfree_from_atomic_context() -> Result {
         let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn sleeping_fails_under_a_spinlock() -> Result {
+    fn alloc_sleeping_under_spinlock() -> Result {
         let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
         let change = Change::of::<Blocks>();
         let guard = held.lock();
@@ -291,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn caches_do_not_shrink_under_a_spinlock() -> Result {
+    fn kmem_cache_shrink_under_spinlock() -> Result {
         let cache = KmemCache::<Words>::new(Options::new())?;
         let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
         let guard = held.lock();
@@ -302,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_context_forbids_is_counted_as_invalid() -> Result {
+    fn failures_invalid_in_atomic_context() -> Result {
         let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
         let mut mapped = Buffer::zeroed(1, GFP_KERNEL)?;
         let mut either = Array::<u8, KVmalloc<Either>>::zeroed(size_of::<Huge>(), GFP_KERNEL)?;
@@ -325,11 +327,11 @@ mod tests {
     }
 
     #[test]
-    fn sites_do_not_register_under_a_spinlock() -> Result {
+    fn register_under_spinlock() -> Result {
         let module = *crate::site::MODULE.as_ref().ok_or(ENODEV)?;
         let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
         let guard = held.lock();
-        // Not the error for sites that are registered already.
+        // The error must not be the one for sites that are registered already.
         let registered = kalloc::register(module, super::SITES);
         drop(guard);
         assert!(registered == Err(EAGAIN));
@@ -337,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn vmalloc_works_under_a_spinlock() -> Result {
+    fn vmalloc_nowait_under_spinlock() -> Result {
         let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
         assert!(leaves_nothing::<Blocks>(|| {
             let _guard = held.lock();
@@ -347,14 +349,14 @@ mod tests {
     }
 
     #[test]
-    fn mappings_may_go_under_a_spinlock() -> Result {
+    fn mapping_drop_under_spinlock() -> Result {
         let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
         let mut pages = PageArray::<Arrays>::zeroed(2, GFP_KERNEL)?;
         let mut mapping = Mapping::new(&mut pages)?;
         mapping[PAGE_SIZE] = 3;
         let guard = held.lock();
         drop(mapping);
-        // Left, and so found; one of the other kind is not to be had.
+        // The mapping was kept, so it is found; a mapping with the other protection fails.
         let found = Mapping::new(&mut pages).is_ok_and(|mapping| mapping[PAGE_SIZE] == 3);
         let other = Mapping::read_only(&mut pages).is_err();
         drop(guard);
@@ -365,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_may_go_in_other_atomic_contexts() -> Result {
+    fn drop_under_rcu_read_lock() -> Result {
         let owners = Owners::new()?;
         let guard = rcu::read_lock();
         drop(owners);
@@ -376,10 +378,11 @@ mod tests {
     }
 
     #[test]
-    fn with_interrupts_disabled_only_what_is_safe_is_had() -> Result {
+    fn alloc_with_irqs_disabled() -> Result {
         interrupts_can_be_disabled();
         let guard = local_interrupt_disable();
-        // vmalloc nowhere: its locks are those of code that interrupts may come into.
+        // vmalloc always fails: its locks do not disable interrupts, and an interrupt handler may
+        // hold them.
         let right = context::can_allocate() != cfg!(CONFIG_PREEMPT_RT)
             && Gfp::ATOMIC.checked_for_context().is_ok() == context::can_allocate()
             && PerCpu::<u64>::zeroed(GFP_ATOMIC).is_ok() == context::can_allocate()
@@ -391,11 +394,11 @@ mod tests {
     }
 
     #[test]
-    fn owners_may_go_with_interrupts_disabled() -> Result {
+    fn drop_with_irqs_disabled() -> Result {
         interrupts_can_be_disabled();
         let owners = Owners::new()?;
         let guard = local_interrupt_disable();
-        // Where spinlocks sleep, a worker frees all of it.
+        // On PREEMPT_RT, where spinlocks sleep, the worker frees all of it.
         drop(owners);
         let right = sleeping_calls_fail() && (cfg!(CONFIG_PREEMPT_RT) || other_calls_work());
         drop(guard);
@@ -404,13 +407,14 @@ mod tests {
     }
 
     #[test]
-    fn owners_may_go_in_interrupts() -> Result {
+    fn drop_in_interrupt() -> Result {
         assert!(leaves_nothing::<Arrays>(InHardInterrupt::fire)?);
         assert!(leaves_nothing::<Arrays>(InSoftInterrupt::fire)?);
         Ok(())
     }
 
-    /// Drops an owner of so many pages under a spinlock, and says whether all are free soon after.
+    /// Drops an owner of `pages` pages under a spinlock. Returns whether all of them are free soon
+    /// after.
     fn goes_soon<T>(owner: T, pages: usize) -> Result<bool> {
         let held = KBox::pin_init(new_spinlock!(()), GFP_KERNEL)?;
         let before = crate::block::pages_freed();
@@ -424,9 +428,9 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_frees_what_is_large() -> Result {
+    fn deferred_free_large_blocks() -> Result {
         if crate::block::pages_freed() == 0 {
-            crate::case::skip!(c"the kernel does not count the pages that are freed");
+            crate::case::skip!(c"the kernel does not count freed pages");
         }
         let array = PageArray::<Arrays>::zeroed(300, GFP_KERNEL)?;
         assert!(goes_soon(array, 300)?);

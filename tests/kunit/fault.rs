@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Refuses a call each of its allocations in turn: the first, the second, and so on, until there is
-//! none left that could be refused; and then all of them.
+//! Makes each allocation of a call fail in turn: the first, the second, and so on, until none is
+//! left. The last run makes all of them fail.
 //!
-//! The kernel's fault injection does it (failslab, fail_page_alloc), for the current thread alone, and
+//! The kernel's fault injection (failslab, fail_page_alloc) applies to the current thread only,
 //! while [`Refusal::during`] makes the call.
 
-use crate::refusal::{
+use crate::fail_nth::{
     self,
     Refusal, //
 };
@@ -19,45 +19,45 @@ use kernel::{
     prelude::*, //
 };
 
-mod cache;
 mod free;
-mod kinds;
 mod kmalloc;
-mod pages;
+mod page;
 mod site;
+mod slab;
+mod slab_ctor_rcu;
 mod vmalloc;
 
 /// The sites of all suites.
 pub(crate) const SITES: &[&[fn() -> &'static kalloc::Site]] = &[
-    cache::SITES,
     free::SITES,
-    kinds::SITES,
     kmalloc::SITES,
-    pages::SITES,
+    page::SITES,
     site::SITES,
+    slab::SITES,
+    slab_ctor_rcu::SITES,
     vmalloc::SITES,
 ];
 
-/// Skips the case that runs if the kernel cannot refuse allocations. It comes first in each.
+/// Skips the current case if the kernel has no fault injection. Each case calls this first.
 pub(crate) fn needed() {
-    if !refusal::are_possible() {
+    if !fail_nth::are_possible() {
         crate::case::skip!(c"the kernel has no fault injection");
     }
 }
 
-/// How the site is to count a call that fails.
+/// The effect of a failed call on the counters of its site.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Counts {
-    /// As a failure of one that might sleep.
+    /// One failure of a call that might sleep.
     NoMemory,
-    /// As a failure of one that might not.
+    /// One failure of a call that must not sleep.
     NoWait,
-    /// Not at all: what failed is no allocation of the site's.
+    /// No failure: the failed allocation is not one of the site's.
     Not,
 }
 
 impl Counts {
-    /// What the failures are after `before`.
+    /// Returns the expected failure counters for the counters before the call.
     fn after(self, before: Failures) -> Failures {
         Failures {
             no_memory: before.no_memory + u64::from(self == Counts::NoMemory),
@@ -67,27 +67,27 @@ impl Counts {
     }
 }
 
-/// What came of it.
+/// The results of all runs of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Faults {
-    /// Single refusals that the call failed for.
+    /// Runs in which the call failed because of one injected failure.
     pub(crate) failed: u32,
-    /// Those that it took another way for, or that something it does not need was refused.
+    /// Runs in which the call succeeded: it had a fallback, or did not need the allocation.
     pub(crate) survived: u32,
-    /// Whether it fails if it gets no memory at all.
+    /// Whether the call fails if all allocations fail.
     pub(crate) needs_memory: bool,
 }
 
-/// Makes `call` with each of its allocations refused, then with all of them, on what `prepare` makes for
-/// it.
+/// Makes `call` with each of its allocations failing in turn, then with all of them failing. Each
+/// run uses a fresh value from `prepare`.
 ///
-/// A call that fails must fail with `ENOMEM`, leave as many blocks live at `S` as there were, and
-/// be counted there as `counts` says; then `intact` is asked whether all that was prepared is what it
-/// was. A call that succeeds must say itself whether what it got is right.
+/// A call that fails must return `ENOMEM`, leave as many live blocks at `S` as before, and be
+/// counted there as `counts` specifies. Then `intact` must return true: the prepared value is
+/// unchanged. A call that succeeds returns whether its result is right.
 ///
 /// # Errors
 ///
-/// [`EIO`] if something was not right, which the log tells; [`ENODEV`] without fault injection.
+/// [`EIO`] if a check failed, with the details in the log; [`ENODEV`] without fault injection.
 pub(crate) fn refuse_each<S: Tag, P, E: Into<Error>>(
     counts: Counts,
     prepare: impl Fn() -> Result<P>,
@@ -97,7 +97,7 @@ pub(crate) fn refuse_each<S: Tag, P, E: Into<Error>>(
     refuse_first::<S, P, E>(c_uint::MAX, counts, prepare, call, intact)
 }
 
-/// As [`refuse_each`], but no allocation after the first `most`.
+/// Like [`refuse_each`], but makes only the first `most` allocations fail.
 pub(crate) fn refuse_first<S: Tag, P, E: Into<Error>>(
     most: c_uint,
     counts: Counts,
@@ -105,7 +105,7 @@ pub(crate) fn refuse_first<S: Tag, P, E: Into<Error>>(
     call: impl Fn(&mut P) -> Result<bool, E>,
     intact: impl Fn(&P) -> bool,
 ) -> Result<Faults> {
-    if !refusal::are_possible() {
+    if !fail_nth::are_possible() {
         return Err(ENODEV);
     }
     let make = |refusal: Refusal| {

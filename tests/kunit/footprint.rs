@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The bytes that sites count as taken, against what the allocators have for each live block.
+//! Compares the bytes that sites count as taken with the footprint of each live block.
 
 use crate::block::footprint;
 use core::mem::MaybeUninit;
@@ -40,7 +40,7 @@ kalloc::sites! {
     pub(crate) Objects: cache([u64; 5]), "kunit_takes_object";
 }
 
-/// Random numbers (xorshift).
+/// A generator of random numbers (xorshift).
 struct Random(u32);
 
 impl Random {
@@ -51,12 +51,12 @@ impl Random {
         self.0
     }
 
-    /// A number from 0 to `n - 1`.
+    /// Returns a number from 0 to `n - 1`.
     fn below(&mut self, n: usize) -> usize {
         self.next() as usize % n
     }
 
-    /// A size: of every order of magnitude up to 64 KiB, whole pages and not.
+    /// Returns a size: every order of magnitude up to 64 KiB, whole pages and others.
     fn size(&mut self) -> usize {
         let most = 1 << (3 + self.below(14));
         match self.below(4) {
@@ -65,30 +65,29 @@ impl Random {
         }
     }
 
-    /// Flags for a size: those that do not sleep have vmalloc keep pages that a block has no use
-    /// for.
+    /// Returns flags for a size. With flags that do not sleep, vmalloc keeps pages that a smaller
+    /// block does not need.
     fn flags(&mut self) -> Flags {
         [GFP_KERNEL, GFP_ATOMIC, GFP_NOWAIT, GFP_KERNEL_ACCOUNT][self.below(4)] | __GFP_NOWARN
     }
 }
 
-/// Returns whether the blocks of a site take the bytes that it counts.
+/// Returns whether the footprints of a site's blocks add up to the counted bytes.
 fn is_counted<S: Tag>(footprints: impl Iterator<Item = usize>) -> bool {
     footprints.map(|bytes| bytes as u64).sum::<u64>() == S::site().totals().live_allocated
 }
 
-/// Sizes at which vmalloc begins to map by larger pages, and what is not a multiple of those.
+/// Sizes from which vmalloc maps larger pages, and sizes that are no multiple of those.
 const LARGE: [usize; 4] = [(2 << 20) + 1, MAX_SIZE + 1, (6 << 20) - PAGE_SIZE, 6 << 20];
 
-/// Returns whether arrays take the bytes that are counted, after each that comes, goes, grows or
-/// shrinks.
+/// Returns whether the counted bytes are right after each allocation, free and resize of an array.
 fn arrays_are_counted<A: Allocator, S: Tag>(seed: u32) -> Result<bool> {
     let mut random = Random(seed);
     let mut arrays: [Option<kalloc::Array<u8, A>>; 6] = [const { None }; 6];
     for _ in 0..200 {
         let (size, flags) = (random.size(), random.flags());
         match &mut arrays[random.below(6)] {
-            // A failure changes nothing.
+            // A failed resize changes nothing.
             Some(array) if random.below(8) != 0 => array.resize(size, flags).unwrap_or(()),
             slot => *slot = kalloc::Array::zeroed(size, flags).ok(),
         }
@@ -97,7 +96,7 @@ fn arrays_are_counted<A: Allocator, S: Tag>(seed: u32) -> Result<bool> {
         }
     }
     drop(arrays);
-    // From each large size to each other, and to a small one.
+    // From each large size to each other large size, and to small ones.
     for from in LARGE {
         for &to in [&LARGE[..], &[PAGE_SIZE, 10]].into_iter().flatten() {
             let flags = random.flags();
@@ -119,13 +118,13 @@ fn arrays_are_counted<A: Allocator, S: Tag>(seed: u32) -> Result<bool> {
     Ok(is_counted::<S>(core::iter::empty()))
 }
 
-/// A block of pages, however it is held.
+/// A block of pages of any owner type.
 enum Block {
     Order(Pages<Blocks, MaybeUninit<u8>>),
     Address(FreePages<Blocks>),
     Exact(ExactPages<Blocks>),
     Compound(CompoundPages<Blocks>),
-    /// With a second owner, at times.
+    /// Sometimes with a second owner.
     Shared(SharedPages<Blocks>, Option<SharedPages<Blocks>>),
 }
 
@@ -152,13 +151,13 @@ impl Block {
         }
     }
 
-    /// Shares, unshares or splits the block; returns what is left of it.
+    /// Shares, unshares or splits the block. Returns the blocks that remain.
     fn turn(self, random: &mut Random) -> Result<KVec<Block>> {
         let mut blocks = KVec::new();
         match self {
             Block::Order(block) => {
                 for page in block.split_pages() {
-                    // Some are dropped.
+                    // Drops some of the pages.
                     if random.below(3) != 0 {
                         blocks.push(Block::Order(page), GFP_KERNEL)?;
                     }
@@ -208,25 +207,25 @@ mod tests {
     };
 
     #[test]
-    fn kmalloc_arrays_take_what_is_counted() -> Result {
+    fn kmalloc_array_footprint() -> Result {
         assert!(arrays_are_counted::<Kmalloc<Bytes>, Bytes>(1)?);
         Ok(())
     }
 
     #[test]
-    fn kvmalloc_arrays_take_what_is_counted() -> Result {
+    fn kvmalloc_array_footprint() -> Result {
         assert!(arrays_are_counted::<KVmalloc<Either>, Either>(2)?);
         Ok(())
     }
 
     #[test]
-    fn vmalloc_arrays_take_what_is_counted() -> Result {
+    fn vmalloc_array_footprint() -> Result {
         assert!(arrays_are_counted::<Vmalloc<Mapped>, Mapped>(3)?);
         Ok(())
     }
 
     #[test]
-    fn units_and_other_sizes_take_what_is_counted() -> Result {
+    fn kbox_footprint() -> Result {
         let word = KBox::<_, Words>::new([1_u64; 3], GFP_KERNEL)?;
         assert!(is_counted::<Words>([footprint(&*word)].into_iter()));
         let odd = KBox::<_, Words>::new([1_u8; 5], GFP_KERNEL)?;
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_take_what_is_counted() -> Result {
+    fn kmem_cache_object_footprint() -> Result {
         let cache = KmemCache::<Objects>::new(Options::new())?;
         let mut objects: KVec<Object<'_, Objects>> = KVec::new();
         for _ in 0..100 {
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_take_what_is_counted() -> Result {
+    fn page_block_footprint() -> Result {
         let mut random = Random(4);
         let mut blocks = KVec::new();
         for _ in 0..300 {
@@ -272,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_block_gives_its_memory_back() -> Result {
+    fn kvmalloc_resize_shrinks_to_slab() -> Result {
         let change = Change::of::<Either>();
         for flags in [GFP_KERNEL, GFP_NOWAIT] {
             let mut array = Array::<u8, KVmalloc<Either>>::zeroed(8 << 20, GFP_KERNEL)?;
@@ -283,14 +282,14 @@ mod tests {
             let (live, bytes, slack) = change.live();
             assert!((live, bytes) == (1, 10) && bytes + slack == footprint(&array[..]) as u64);
         }
-        // C would round this size up.
+        // C would round this size up to a power of two.
         let array = Array::<u8, KVmalloc<Either>>::zeroed(MAX_SIZE + 1, GFP_KERNEL)?;
         assert!(footprint(&array[..]) == MAX_SIZE + PAGE_SIZE);
         Ok(())
     }
 
     #[test]
-    fn an_area_gives_its_pages_back_whatever_the_flags() -> Result {
+    fn vmalloc_resize_shrinks_any_flags() -> Result {
         let change = Change::of::<Mapped>();
         for flags in [GFP_KERNEL, GFP_ATOMIC, GFP_NOWAIT] {
             let mut array = Array::<u8, Vmalloc<Mapped>>::zeroed(9 * PAGE_SIZE, GFP_KERNEL)?;
@@ -303,8 +302,8 @@ mod tests {
         Ok(())
     }
 
-    /// Returns whether a row adds up: its pages and its objects are both the memory that `live`
-    /// takes, and the objects fit into their slab.
+    /// Returns whether a row is consistent: its pages and its objects both amount to the memory
+    /// that `live` takes, and the objects fit into their slab.
     fn adds_up(shape: Shape, live: &Totals) -> bool {
         let page = PAGE_SIZE as u64;
         let [object, per_slab, pages] = [
@@ -320,7 +319,7 @@ mod tests {
             && (0..object.max(1)).contains(&(held - objects * object))
     }
 
-    /// As many blocks, which take so many bytes.
+    /// Returns totals with `blocks` live blocks of `bytes` bytes in total.
     fn totals(blocks: u64, bytes: u64) -> Totals {
         Totals {
             allocs: blocks,
@@ -331,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_mixed_sizes_add_up() -> Result {
+    fn shape_of_mixed_sizes() -> Result {
         let (mib, gib) = (1 << 20, 1 << 30);
         for live in [
             totals(0, 0),
@@ -345,7 +344,7 @@ mod tests {
             totals(9, 9 * 1024),
             totals(7, 20_000),
             totals(1_000_003, 70 * mib + 5),
-            // Objects larger than the column.
+            // These objects are larger than the column can show.
             totals(2, 20 * gib),
             totals(1_000_000_000, 7 * 1024 * gib),
         ] {
@@ -354,13 +353,13 @@ mod tests {
                 family::KVmalloc::shape(Either::site(), &live),
                 family::Vmalloc::shape(Mapped::site(), &live),
                 family::PageAlloc::shape(Blocks::site(), &live),
-                // A unit's site with blocks of other sizes.
+                // A site with an object size that also has blocks of other sizes.
                 family::Kmalloc::shape(Words::site(), &live),
             ] {
                 assert!(adds_up(shape, &live));
             }
         }
-        // Blocks of one size have the rows that they would have if it were the type's.
+        // Blocks of one size have the same row as a type of that size.
         for (bytes, geometry) in [
             (256, [256, 16, 1]),
             (4096, [4096, 1, 1]),
@@ -379,11 +378,11 @@ mod tests {
                     }
             );
         }
-        // One with units only has the geometry of their slabs.
+        // A site with blocks of its object size only has the geometry of their slabs.
         let unit = family::Kmalloc::unit_footprint(Words::site()) as u64;
         let shape = family::Kmalloc::shape(Words::site(), &totals(10, 10 * unit));
         assert!(u64::from(shape.object_size) >= unit && shape.objects_per_slab >= 1);
-        // The row includes a large block beside them.
+        // The row also includes a large block.
         let shape = family::Kmalloc::shape(Words::site(), &totals(11, 10 * unit + 64 * mib));
         assert!(shape.slabs * u64::from(shape.pages_per_slab) * PAGE_SIZE as u64 > 64 * mib);
         Ok(())

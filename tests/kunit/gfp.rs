@@ -16,7 +16,7 @@ mod tests {
     };
 
     #[test]
-    fn flags_convert_exactly() {
+    fn gfp_from_flags() {
         assert!(Gfp::from(GFP_KERNEL) == Gfp::KERNEL);
         assert!(Gfp::from(GFP_ATOMIC) == Gfp::ATOMIC);
         assert!(Gfp::from(GFP_NOWAIT) == Gfp::NOWAIT);
@@ -26,7 +26,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_convert_in_combination() {
+    fn gfp_from_combined_flags() {
         assert!(Gfp::from(GFP_KERNEL | __GFP_ZERO) == Gfp::KERNEL | Gfp::ZERO);
         assert!(Gfp::from(GFP_ATOMIC | __GFP_NOWARN) == Gfp::ATOMIC | Gfp::NOWARN);
         assert!(GFP_KERNEL | Gfp::NORETRY == Gfp::KERNEL | Gfp::NORETRY);
@@ -39,20 +39,20 @@ mod tests {
     }
 
     #[test]
-    fn only_reclaim_sleeps() {
+    fn gfp_may_sleep() {
         assert!(Gfp::KERNEL.may_sleep() && Gfp::NOIO.may_sleep() && Gfp::NOFS.may_sleep());
         assert!(!Gfp::ATOMIC.may_sleep() && !Gfp::NOWAIT.may_sleep());
     }
 
     #[test]
-    fn orders_are_checked() {
+    fn order_new_too_large() {
         assert!(Order::new(Order::MAX.get()) == Ok(Order::MAX));
         assert!(Order::new(Order::MAX.get() + 1) == Err(EINVAL));
         assert!(Order::of::<3>().pages() == 8);
     }
 
     #[test]
-    fn page_counts_are_checked() {
+    fn page_count_out_of_range() {
         assert!(PageCount::new(0) == Err(EINVAL));
         assert!(PageCount::new(PageCount::MAX.get()) == Ok(PageCount::MAX));
         assert!(PageCount::new(PageCount::MAX.get() + 1) == Err(EINVAL));
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_hold_their_bytes() {
+    fn order_for_bytes() {
         assert!(Order::for_bytes(0) == Ok(Order::ZERO));
         assert!(Order::for_bytes(1) == Ok(Order::ZERO));
         assert!(Order::for_bytes(PAGE_SIZE) == Ok(Order::ZERO));

@@ -1,49 +1,52 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# What the guest of the KUnit suites runs: the suites, then what only the life of modules
-# shows. What each section prints is held against scripts/kalloc_dev/test/kunit.py. After a section's
-# name come the kernel's options that it needs, and how new it must be; on one that lacks any it is left out.
-# shellcheck disable=SC2004 # Sizes and places are expressions, put in as they are.
+# The script of the guest for the KUnit suites: the suites, then checks that need modules to be
+# loaded and unloaded. scripts/kalloc_dev/test/kunit.py compares the output of each section. A
+# section's name is followed by the kernel options that it needs, and the oldest kernel release. The
+# section is left out if the kernel lacks one of them.
+# shellcheck disable=SC2004 # Sizes and offsets are expressions, inserted as they are.
 section() {
 	echo "@@ $1"
 	echo "<6>kalloc-test: $1" >/dev/kmsg
 }
 
-# For how many seconds more each allocation is refused, and not only some. Whoever runs this says until when.
+# Prints the seconds that remain for making each allocation fail; afterwards only some of them fail.
+# The caller sets $until.
 # shellcheck disable=SC2154
 left() {
 	now=$(date +%s)
 	echo $((until > now ? until - now : 0))
 }
 
-# Bytes, of which what follows has whole ones and parts.
+# The page size in bytes, for whole pages and parts of pages.
 page=$(awk '/^KernelPageSize:/ { print 1024 * $2; exit }' /proc/self/smaps)
 
-# kmemleak looks when it is asked: by itself it does so at any time, for seconds.
+# Disables the periodic scan of kmemleak, which takes seconds and could start at any time.
 echo scan=off 2>/dev/null >/sys/kernel/debug/kmemleak
 
 section suites
 modprobe kalloc_kunit || exit
 
-# What a site of an example has left is said when the module goes.
+# Unloading the module logs all objects that an example has leaked at a site.
 section examples
 modprobe kalloc_doctests && rmmod kalloc_doctests
 echo $?
 
-# vmalloc memory and mappings that the suites drop where nothing may sleep are gone soon, and not only
-# when the modules are. Each area has the function that made it, and its module; whoever is asked
-# must know any.
-section dropped_memory_is_freed_soon DEBUG_FS SLUB_DEBUG
+# vmalloc memory and mappings that the suites drop in atomic context are freed soon, before the
+# modules are unloaded. /proc/vmallocinfo lists each area with its caller and the caller's module.
+# The check requires that it lists at least one known area.
+section deferred_free DEBUG_FS SLUB_DEBUG
 echo >/sys/kernel/debug/kalloc_kunit/late
 sleep 1
 grep -q "load_module\|execmem" /proc/vmallocinfo && echo known
 grep "\[kalloc" /proc/vmallocinfo
-# So are caches whose objects were there last.
+# The same holds for caches that their last object outlives.
 awk '$1 == "kunit_user_record" { print "caches known" } $1 == "kunit_user_late"' /proc/slabinfo
 
-# What a process writes into pages comes back, and nothing else: whole blocks, parts with zeroes behind
-# them, too much, nothing. Then across pages, at any place; what is not written stays.
-section copies_are_whole DEBUG_FS
+# Reading returns exactly the bytes that were written to pages: whole blocks, parts (the rest is
+# zero), too many bytes, no bytes. Then the same across pages, at any offset; other bytes are
+# unchanged.
+section uaccess_copies DEBUG_FS
 cd /sys/kernel/debug/kalloc_kunit || exit
 length=$((4 * page)) piece=$((page + 900))
 head -c $((5 * page)) /dev/urandom >/tmp/data
@@ -68,15 +71,15 @@ head -c 16 /tmp/data | cmp - name && echo name
 head -c 15 /tmp/data >name 2>/dev/null || echo part of a name
 cd /
 
-# A cache is what its options say.
-section options_reach_the_kernel HARDENED_USERCOPY SLUB_DEBUG
+# sysfs shows the options of the cache.
+section slab_args_in_sysfs HARDENED_USERCOPY SLUB_DEBUG
 cd /sys/kernel/slab/kunit_user_record || exit
 cat align hwcache_align reclaim_account usersize
 cd /
 
-# Records are shown alike wherever a reader begins, and in whatever pieces it reads; a file that has
-# gone is not read any more, but whoever has it open does not keep the module.
-section files_show_records DEBUG_FS
+# The output is the same for every start offset and read size. After removal a file cannot be read,
+# and an open file does not pin the module.
+section seq_file_records DEBUG_FS
 file=/proc/kalloc_kunit
 stat -c %a $file /proc/kalloc_kunit_wild
 tr -d x <$file
@@ -93,9 +96,10 @@ exec 3<&-; exec 4<&-
 echo kalloc_site >/sys/module/kunit/parameters/filter_glob
 modprobe kalloc_kunit
 
-# Each call of a reader ends: with an error that C does not act on, wherever the reader seeks; at a signal, if the
-# records never end; with an error, if a record is too large. A guest whose reader does not end has nothing left to do.
-section readers_end
+# Each call of a reader returns. With an error that C code would interpret, the reader gets another
+# errno, at every offset. With endless records a signal ends the call, and a record that is too
+# large returns an error. If a reader does not return, the script exits.
+section seq_file_read_ends
 came() { echo "$1 $(wc -c </tmp/got) $(sed -n 's/.*: //p' /tmp/said)"; }
 ends() {
 	"$@" >/tmp/got 2>/tmp/said &
@@ -113,33 +117,36 @@ done
 ends cat /proc/kalloc_kunit_empty
 ends dd if=/proc/kalloc_kunit_empty bs=1 count=1 skip=1
 ends dd if=/proc/kalloc_kunit_endless bs=1 count=1 skip=1000000000000000
-# A signal that does not kill: a shell catches it.
+# A signal that does not kill: the shell catches it.
 ends sh -c 'trap "exit 7" USR1; read -r line </proc/kalloc_kunit_empty'
-# The largest record is read in one piece.
+# The largest record is returned by one read.
 wc -c </proc/kalloc_kunit_largest
 for file in larger padded; do
 	cat /proc/kalloc_kunit_$file >/tmp/got 2>/tmp/said
 	came $?
 done
 
-# A cache that was forgotten goes with its module, so that the module can come back.
-section modules_come_back
+# A forgotten cache is destroyed when its module is unloaded, so that the module can be loaded
+# again.
+section module_reload
 rmmod kalloc_kunit
 echo kalloc_site >/sys/module/kunit/parameters/filter_glob
 modprobe kalloc_kunit && rmmod kalloc_kunit
 echo $?
 grep kunit_ /proc/slabinfo /proc/kallocinfo
 
-# A module that uses another one's sites leaves nothing of its own with them: it does not load if it could.
-section sites_are_their_modules
+# A module that uses the sites of another module cannot add its own data to them: such a module does
+# not load.
+section cross_module_sites
 modprobe kalloc_borrower && rmmod kalloc_borrower
 echo $?
 modprobe kalloc_borrower && awk '/^owner_/ { print $1, $2 }' /proc/kallocinfo
 rmmod kalloc_borrower kalloc_owner
 grep -c owner_ /proc/kallocinfo
 
-# At least what is live was the most that was. Sites have names and types with whatever a type may have.
-section sites_say_what_is_so DEBUG_FS
+# The high watermark is at least the live value. Names and types of sites are printed with all
+# characters that a type may contain.
+section debugfs_sites DEBUG_FS
 modprobe kalloc_exercise
 echo all count=20 size=5000 keep=3 >/sys/kernel/debug/kalloc/exercise
 sites=/sys/kernel/debug/kalloc/sites
@@ -151,13 +158,13 @@ modprobe kalloc_kunit
 sed -n 's/^.*"name":"kunit_site_mark",.*"type":\(".*"\),"module".*$/\1/p' $sites.json
 rmmod kalloc_kunit
 
-section the_readme_driver_works
+section readme_driver
 modprobe kalloc_readme
 awk '/^driver_/ { print $1, $2 }' /proc/kallocinfo
 rmmod kalloc_readme
 
-# The cache's rows have the same geometry.
-section workloads_are_clean DEBUG_FS SLUB_DEBUG
+# The rows of the cache show the same geometry in both files.
+section exercise_workloads DEBUG_FS SLUB_DEBUG
 modprobe kalloc_exercise
 file=/sys/kernel/debug/kalloc/exercise
 echo all count=20 size=5000 keep=3 >$file
@@ -165,44 +172,46 @@ grep -c "3 .* 0 ok$" $file
 for info in kallocinfo slabinfo; do awk '/^exercise_cache / { print $4, $5, $6 }' /proc/$info; done | uniq | wc -l
 rmmod kalloc_exercise kalloc
 
-# Whatever is given to the files, devices and parameters, and whoever is killed at it.
-section hostile_input_is_refused DEBUG_FS LINUX_7_3
+# Fuzzes the files, devices and parameters, and kills processes in the middle of a call.
+section fuzz_files DEBUG_FS LINUX_7_3
 modprobe -a kalloc_exercise kalloc_compare kalloc_kv kalloc_map
-# shellcheck disable=SC2154,SC2086 # Set by whoever runs this; words.
-hostile $hostile
+# shellcheck disable=SC2154,SC2086 # The caller sets it; split into words.
+fuzz $fuzz
 echo "status $?"
 rmmod kalloc_exercise kalloc_compare kalloc_kv kalloc_map kalloc
 
-# The program that does so has a word to say of a file that takes whatever it is given.
-section hostile_input_is_noticed DEBUG_FS LINUX_7_3
+# The fuzzer reports a file that accepts every command.
+section fuzz_detects_errors DEBUG_FS LINUX_7_3
 modprobe kalloc_exercise count=1 keep=1
 file=/sys/kernel/debug/kalloc/exercise
 : >/tmp/taken
 mount --bind /tmp/taken $file
-hostile --rounds 2 commands >/tmp/said
+fuzz --rounds 2 commands >/tmp/said
 echo $?
 grep -c "^WRONG commands (seed 1, round 0): '" /tmp/said | sed 's/[1-9][0-9]*/some/'
 umount $file
 rmmod kalloc_exercise kalloc
 
-# Calls that are refused memory fail with an error, or do without; each line of the program's is a kind.
-section refusals_leave_nothing FAIL_PAGE_ALLOC FAILSLAB LINUX_7_3
-kalloc_faults "$(left)" || echo "status $?"
+# Calls under fault injection fail with an error or use a fallback. The program prints one line for
+# each kind of call.
+section fault_injection_system_calls FAIL_PAGE_ALLOC FAILSLAB LINUX_7_3
+fail_nth "$(left)" || echo "status $?"
 
-# So do the cases of the suites, which are functions of another module for that.
-section refused_cases_leave_nothing FAIL_PAGE_ALLOC FAILSLAB
+# The same for the cases of the suites, which are functions of a separate module here.
+section fault_injection_cases FAIL_PAGE_ALLOC FAILSLAB
 modprobe kalloc_fault_injection seconds="$(left)"
 echo $?
 dmesg | sed -n 's/.*kalloc_fault_injection: //p'
 rmmod kalloc_fault_injection
 
-section modules_leave_nothing
+section module_unload
 rmmod kalloc 2>/dev/null
 ls -d /proc/kallocinfo /sys/kernel/debug/kalloc /sys/kernel/slab/*exercise* /sys/kernel/slab/*driver* 2>/dev/null
 
-# Somebody else has a folder of that name: the files are in it, and go with it; what is left of them is not
-# touched when the modules go. If it is a file, there are none.
-section anothers_folder_may_go DEBUG_FS
+# Another module has created a directory with kalloc's name: the files are created in it, and are
+# removed with it. Unloading the modules later does not touch the removed files. If the name belongs
+# to a regular file, no files are created.
+section debugfs_name_conflict DEBUG_FS
 modprobe kalloc_debugfs_conflict && modprobe kalloc_exercise count=1 keep=1
 ls /sys/kernel/debug/kalloc
 rmmod kalloc_debugfs_conflict
@@ -213,17 +222,18 @@ modprobe kalloc_debugfs_conflict file=1 && modprobe kalloc_exercise count=1 keep
 rmmod kalloc_exercise kalloc kalloc_debugfs_conflict
 echo $?
 
-# kmemleak looks at an object once it is five seconds old, and reports it if it has not changed since
-# the scan before.
-section kmemleak_finds_nothing DEBUG_KMEMLEAK
+# kmemleak scans an object when it is five seconds old, and reports it if its checksum is the same
+# as in the previous scan.
+section kmemleak_scan DEBUG_KMEMLEAK
 start=$(date +%s)
 echo scan >/sys/kernel/debug/kmemleak && echo scanned
 while [ $(($(date +%s) - start)) -lt 7 ]; do sleep 0.5; done
 echo scan >/sys/kernel/debug/kmemleak && echo scanned
 cat /sys/kernel/debug/kmemleak
 
-# The leaked object keeps its cache, whose name is therefore still taken. Nobody else minds.
-section a_leak_is_said
+# The leaked object keeps its cache, whose name therefore remains in use. Other modules are not
+# affected.
+section leak_reported
 modprobe kalloc_leak && wc -c </proc/leak_file && rmmod kalloc_leak; ls /proc/leak_file 2>/dev/null
 modprobe kalloc_leak 2>/dev/null
 echo "again $?"
@@ -232,9 +242,9 @@ grep -c " ok$" /sys/kernel/debug/kalloc/exercise 2>/dev/null
 rmmod kalloc_exercise
 echo $?
 
-# The directory in debugfs, of which an owner was forgotten, and the one in it: they go with kalloc.ko, and are
-# not in its way when it comes back.
-section a_forgotten_directory_goes DEBUG_FS
+# The directory in debugfs with a forgotten owner, and its subdirectory, are removed when kalloc.ko
+# is unloaded. kalloc.ko can then be loaded again.
+section debugfs_forgotten_directory DEBUG_FS
 ls /sys/kernel/debug/kalloc
 rmmod kalloc
 ls -d /sys/kernel/debug/kalloc 2>/dev/null

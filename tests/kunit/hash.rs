@@ -26,14 +26,14 @@ kalloc::sites! {
     pub(crate) Heads: kvmalloc([RcuLink<Entries>]), "kunit_hash_heads";
 }
 
-/// A table, and what its readers and its writer share.
+/// A table, and the state that its readers and its writer share.
 #[pin_data]
 struct Shared {
     #[pin]
     table: Table,
     readers: Atomic<i32>,
     stop: Atomic<i32>,
-    /// Searches, and those with a wrong result.
+    /// The number of searches, and of wrong results.
     searches: Atomic<i32>,
     wrong: Atomic<i32>,
     #[pin]
@@ -64,12 +64,12 @@ mod tests {
         KBox::pin_init(Table::new(), GFP_KERNEL)
     }
 
-    /// The value that a number has in these tests.
+    /// Returns the value of a number in these tests.
     fn square(number: u64) -> u64 {
         number.wrapping_mul(number)
     }
 
-    /// Whether the table has these numbers, and no other.
+    /// Returns whether the table contains exactly these numbers.
     fn has(table: &Table, numbers: impl Iterator<Item = u64> + Clone) -> bool {
         let mut found = 0;
         for bucket in 0..table.size().1 {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_found_until_they_are_removed() -> Result {
+    fn table_get_until_removed() -> Result {
         let change = Change::of::<Entries>();
         let table = table()?;
         assert!(table.get(7).is_none() && table.remove(7) == Err(ENOENT));
@@ -94,7 +94,7 @@ mod tests {
         }
         assert!(has(&table, 0..100));
         assert!(table.get(100).is_none());
-        // Chains of some entries, of which every other one goes.
+        // The chains have several entries; every other entry is removed.
         table.resize(16)?;
         for number in (0..100).step_by(2) {
             assert!(table.remove(number) == Ok(square(number)));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_has_one_value() -> Result {
+    fn table_put_replaces() -> Result {
         let change = Change::of::<Entries>();
         let table = table()?;
         table.put(7, 1)?;
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_grows_and_is_resized_both_ways() -> Result {
+    fn table_resize() -> Result {
         let change = (Change::of::<Entries>(), Change::of::<Heads>());
         let table = table()?;
         for number in 0..300 {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resize_that_fails_changes_nothing() -> Result {
+    fn table_resize_fails_unchanged() -> Result {
         let table = table()?;
         for number in 0..100 {
             table.put(number, square(number))?;
@@ -148,19 +148,20 @@ mod tests {
             (0, EINVAL),
             (100, EINVAL),
             (2 * Table::MAX_BUCKETS, EINVAL),
-            // Chains of a hundred entries.
+            // One chain would have a hundred entries.
             (1, ENOSPC),
         ] {
             assert!(table.resize(buckets) == Err(error));
             assert!(table.size() == size && has(&table, 0..100));
         }
-        // The links that the last one used are free again.
+        // The failed resize released its links.
         table.resize(64)?;
         assert!(has(&table, 0..100));
         Ok(())
     }
 
-    /// One who searches the table, or waits for those who do: the last to go says so.
+    /// A thread that searches the table, or that waits for the others. The last one to drop
+    /// completes `done`.
     struct Reader(Arc<Shared>);
 
     impl Reader {
@@ -169,7 +170,7 @@ mod tests {
             Reader(shared.clone())
         }
 
-        /// Searches for numbers until told to stop.
+        /// Searches for numbers until the `stop` flag is set.
         fn search(&self) {
             let shared = &self.0;
             let mut round = 0;
@@ -195,7 +196,7 @@ mod tests {
         }
     }
 
-    /// Those who search a table. Once they are dropped, nobody does.
+    /// The threads that search a table. Dropping this stops them and waits for them.
     struct Readers(Option<Reader>);
 
     impl Readers {
@@ -220,14 +221,14 @@ mod tests {
         }
     }
 
-    /// The numbers that the table always has, and those that it has now and then.
+    /// The numbers that are always in the table, and those that are inserted and removed.
     const ALWAYS: u64 = 40;
     const SOMETIMES: u64 = 24;
 
     #[test]
-    fn readers_find_all_while_the_table_changes() -> Result {
+    fn table_get_concurrent_with_resize() -> Result {
         if !cfg!(CONFIG_SMP) {
-            crate::case::skip!(c"one processor: nobody searches while the table changes");
+            crate::case::skip!(c"one CPU: no concurrent readers");
         }
         let change = Change::of::<Entries>();
         let shared = Arc::pin_init(
@@ -247,7 +248,7 @@ mod tests {
         }
         let readers = Readers::start(&shared, 3)?;
 
-        // Memory is reused: what is removed here is the entry that is inserted next.
+        // An insertion reuses the memory of the entry that was removed last.
         let start = Instant::<Monotonic>::now();
         let (mut resizes, mut changes) = (0, 0);
         while start.elapsed().as_millis() < 5000

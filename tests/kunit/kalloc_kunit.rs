@@ -1,48 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! KUnit suites of kalloc, one for each part. They run when the module is loaded.
+//! The KUnit suites of kalloc, one for each module. They run when this module is loaded.
 
 use kernel::prelude::*;
 
+mod address_space;
+mod allocator;
 #[path = "../../rust/testing/block.rs"]
 mod block;
-mod cache;
-mod cache_constructed;
-mod cache_options;
-mod cache_rcu;
 #[path = "../../rust/testing/case.rs"]
 mod case;
 mod context;
-mod edges;
+mod debugfs_files;
+mod fail_nth;
 mod fault;
-mod files;
 mod footprint;
-mod freed;
+mod free;
+mod fs;
 mod gfp;
-mod global;
+mod gfp_zone;
 mod hash;
 mod kmalloc;
-mod layout;
-mod memory;
 mod mmap;
 #[path = "../../rust/testing/observe.rs"]
 mod observe;
+mod page;
 mod page_array;
-mod page_owners;
-mod pages;
+mod page_info;
+mod page_ownership;
 mod percpu;
-mod refusal;
+mod rcu_static;
 mod site;
+mod site_delta;
+mod slab;
+mod slab_args;
+mod slab_ctor;
+mod slab_typesafe_by_rcu;
 mod stats;
 #[path = "../../samples/hash/table.rs"]
 mod table;
 mod thread;
-mod user;
 mod vmalloc;
-mod watch;
-mod zones;
 
-pub(crate) use watch::{
+pub(crate) use site_delta::{
     Change,
     Dropped, //
 };
@@ -55,38 +55,38 @@ module! {
     license: "GPL",
 }
 
-/// The suites are found by KUnit once `init` is done.
+/// The module. KUnit runs the suites after `init` has returned.
 struct KallocKunit {
-    /// For a scenario.
-    _files: Pin<KBox<user::Files>>,
-    _records: Pin<KBox<files::Files>>,
+    /// Files for the script in the guest.
+    _files: Pin<KBox<debugfs_files::Files>>,
+    _records: Pin<KBox<fs::Files>>,
 }
 
 impl kernel::Module for KallocKunit {
     fn init(module: &'static ThisModule) -> Result<Self> {
         site::remember(module);
         for sites in [
-            cache::SITES,
-            cache_constructed::SITES,
-            cache_options::SITES,
-            cache_rcu::SITES,
+            allocator::SITES,
             context::SITES,
-            edges::SITES,
+            debugfs_files::SITES,
             footprint::SITES,
+            free::SITES,
+            gfp_zone::SITES,
             hash::SITES,
-            freed::SITES,
             kmalloc::SITES,
-            memory::SITES,
             mmap::SITES,
+            page::SITES,
             page_array::SITES,
-            page_owners::SITES,
-            pages::SITES,
+            page_info::SITES,
+            page_ownership::SITES,
             site::SITES,
+            slab::SITES,
+            slab_args::SITES,
+            slab_ctor::SITES,
+            slab_typesafe_by_rcu::SITES,
             stats::SITES,
             thread::SITES,
-            user::SITES,
             vmalloc::SITES,
-            zones::SITES,
         ] {
             kalloc::register(module, sites)?;
         }
@@ -94,8 +94,8 @@ impl kernel::Module for KallocKunit {
             kalloc::register(module, sites)?;
         }
         Ok(KallocKunit {
-            _files: user::Files::new()?,
-            _records: files::Files::new(module)?,
+            _files: debugfs_files::Files::new()?,
+            _records: fs::Files::new(module)?,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use kernel::prelude::*;
 
-/// A type whose alignment is more than its size needs.
+/// A type with an alignment above its size.
 #[repr(align(128))]
 pub(crate) struct Aligned(u8);
 
@@ -56,7 +56,7 @@ mod tests {
     type Either_ = Array<u8, KVmalloc<Either>>;
 
     #[test]
-    fn box_counts_its_life() -> Result {
+    fn kbox_new_counts() -> Result {
         let change = Change::of::<Words>();
         let word = KBox::<u64, Words>::new(7, GFP_KERNEL)?;
         assert!(*word == 7);
@@ -68,7 +68,8 @@ mod tests {
         Ok(())
     }
 
-    /// The cache that a box of a site is from; the same for each, and for one that is resized.
+    /// Returns the cache of a site's boxes. It is the same for each box, and for a vector that is
+    /// resized.
     fn cache_of_boxes<A: kernel::alloc::Allocator>() -> Result<usize> {
         let first = kernel::alloc::Box::<[u8; 300], A>::new([0; 300], GFP_KERNEL)?;
         let mut second = kernel::alloc::Vec::<u8, A>::with_capacity(20, GFP_KERNEL)?;
@@ -81,9 +82,9 @@ mod tests {
     }
 
     #[test]
-    fn sites_are_kept_apart() -> Result {
+    fn kmalloc_partition_by_site() -> Result {
         if !cfg!(CONFIG_KMALLOC_PARTITION_CACHES) {
-            crate::case::skip!(c"kmalloc keeps nothing apart: no KMALLOC_PARTITION_CACHES");
+            crate::case::skip!(c"no KMALLOC_PARTITION_CACHES");
         }
         let caches = [
             cache_of_boxes::<Kmalloc<Apart0>>()?,
@@ -99,7 +100,7 @@ mod tests {
             cache_of_boxes::<KVmalloc<Apart10>>()?,
             cache_of_boxes::<KVmalloc<Apart11>>()?,
         ];
-        // Of sixteen. By chance, six are from one once in a million boots.
+        // There are sixteen partitions. Six sites share one by chance once in a million boots.
         for caches in caches.chunks(6) {
             assert!(caches.iter().any(|cache| *cache != caches[0]));
         }
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn box_drops_its_value_once() -> Result {
+    fn kbox_drop_once() -> Result {
         let dropped = Cell::new(0);
         let value = KBox::<_, Bytes>::new(Dropped(&dropped), GFP_KERNEL)?;
         assert!(dropped.get() == 0);
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn box_is_aligned_as_its_type() -> Result {
+    fn kbox_type_align() -> Result {
         let change = Change::of::<Aligneds>();
         let boxes = [
             KBox::<Aligned, Aligneds>::new(Aligned(1), GFP_KERNEL)?,
@@ -132,9 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn box_of_nothing_allocates_nothing() -> Result {
+    fn kbox_zero_size() -> Result {
         let change = Change::of::<Bytes>();
-        // What stands for it is aligned as every pointer of the allocator is.
+        // The dangling pointer has the minimum alignment of the allocator.
         let nothing = KBox::<(), Bytes>::new((), GFP_KERNEL)?;
         assert!(core::ptr::from_ref(&*nothing).addr() % 8 == 0);
         drop(nothing);
@@ -144,14 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn atomic_flags_work() -> Result {
+    fn kbox_gfp_atomic() -> Result {
         assert!(*KBox::<u64, Words>::new(1, GFP_ATOMIC)? == 1);
         assert!(*KBox::<u64, Words>::zeroed(GFP_NOWAIT)? == 0);
         Ok(())
     }
 
     #[test]
-    fn vec_counts_each_growth() -> Result {
+    fn kvec_push_counts() -> Result {
         let change = Change::of::<Words>();
         let mut vec = KVec::<u64, Words>::with_capacity(4, GFP_KERNEL)?;
         for word in 0..4 {
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn array_resizes_both_ways() -> Result {
+    fn array_resize_grows_and_shrinks() -> Result {
         let change = Change::of::<Bytes>();
         let mut array = Buffer::zeroed(100, GFP_KERNEL)?;
         assert!(array.iter().all(|&byte| byte == 0));
@@ -187,7 +188,7 @@ mod tests {
         assert!(array.iter().all(|&byte| byte == 0xa5));
         assert!(change.live() == (1, 10, 6));
 
-        // What was cut off does not come back.
+        // Truncated bytes do not reappear.
         array.resize(16, GFP_KERNEL)?;
         assert!(array[10..].iter().all(|&byte| byte == 0));
 
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn array_stays_when_resizing_fails() -> Result {
+    fn array_resize_fails_unchanged() -> Result {
         let change = Change::of::<Bytes>();
         let mut array = Buffer::zeroed(64, GFP_KERNEL)?;
         array.fill(1);
@@ -210,20 +211,20 @@ mod tests {
         assert!(array.len() == 64);
         assert!(array.iter().all(|&byte| byte == 1));
         assert!(change.live() == (1, 64, 0));
-        // A length that overflows an address never gets as far as an allocation.
+        // A length that overflows an address fails before the allocation.
         assert!(change.events() == (1, 0, 1));
         Ok(())
     }
 
     #[test]
-    fn sizes_overflow_to_an_error() {
+    fn array_zeroed_size_overflow() {
         type Words_ = Array<u64, Kmalloc<Words>>;
         assert!(Words_::zeroed(usize::MAX / 4, GFP_KERNEL).is_err());
         assert!(KVec::<u64, Words>::with_capacity(usize::MAX / 4, GFP_KERNEL).is_err());
     }
 
     #[test]
-    fn largest_block() -> Result {
+    fn kmalloc_max_size() -> Result {
         let change = Change::of::<Bytes>();
         let flags = GFP_KERNEL | __GFP_NOWARN;
         let array = Buffer::zeroed(MAX_SIZE, flags)?;
@@ -235,17 +236,17 @@ mod tests {
     }
 
     #[test]
-    fn node_can_be_chosen() -> Result {
+    fn array_zeroed_on_node() -> Result {
         let array = Buffer::zeroed_on(64, GFP_KERNEL, NumaNode::new(0)?)?;
         assert!(array.len() == 64);
         Ok(())
     }
 
     #[test]
-    fn a_node_that_is_not_there_is_an_error() -> Result {
+    fn array_zeroed_on_missing_node() -> Result {
         let change = Change::of::<Bytes>();
         let Ok(far) = NumaNode::new(5) else {
-            // A kernel without NUMA knows of no such node.
+            // A kernel without NUMA has no such node.
             return Ok(());
         };
         assert!(Buffer::zeroed_on(64, GFP_KERNEL, far).is_err());
@@ -256,8 +257,8 @@ mod tests {
     }
 
     #[test]
-    fn usable_sizes_are_those_of_the_classes() {
-        // A machine may want more room for devices, or for tags.
+    fn usable_size_of_size_classes() {
+        // The minimum size class may be larger, for DMA or for memory tags.
         let least = usable_size(1);
         assert!(least == 8 || (cfg!(CONFIG_ARM64) && [16, 32, 64, 128].contains(&least)));
         assert!(usable_size(0) == 0);
@@ -273,7 +274,7 @@ mod tests {
             (193, 256),
         ] {
             let usable = usable.next_multiple_of(least);
-            // Where the least is above 32, nothing is between two powers of two.
+            // If the minimum is above 32, there is no class between two powers of two.
             let power = usable.next_power_of_two();
             assert!(usable_size(size) == usable || (least > 32 && usable_size(size) == power));
         }
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn the_allocator_sets_aside_what_is_usable() -> Result {
+    fn block_size_is_usable_size() -> Result {
         for size in [
             1,
             8,
@@ -301,7 +302,7 @@ mod tests {
             100_000,
         ] {
             let mut most = 0;
-            // One may be KFENCE's, and then has what was asked for.
+            // A block of KFENCE has exactly the requested size.
             for _ in 0..3 {
                 let array = Buffer::zeroed(size, GFP_KERNEL)?;
                 let block = block_size(&array);
@@ -315,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn kvmalloc_goes_beyond_kmalloc() -> Result {
+    fn kvmalloc_resize_to_vmalloc() -> Result {
         let change = Change::of::<Either>();
         let mut array = Either_::zeroed(100, GFP_KERNEL)?;
         assert!(!page_info::is_vmalloc(&array));

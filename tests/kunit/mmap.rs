@@ -3,7 +3,7 @@
 use kalloc::mm::mmap::PageBytes;
 use kernel::prelude::*;
 
-/// What is mapped of a slab cache.
+/// A slab object that consists of whole pages.
 pub(crate) type Twins = [PageBytes; 2];
 
 kalloc::sites! {
@@ -41,7 +41,7 @@ mod tests {
         sync::Arc, //
     };
 
-    /// Whether `memory` has so many pages, each with a frame of its own, and none behind them.
+    /// Returns whether `memory` has exactly `pages` pages, each with its own page frame.
     fn has_pages(memory: &dyn Mappable, pages: usize) -> bool {
         let all = || (0..pages).map(|page| memory.pfn(page));
         memory.pages() == Ok(pages)
@@ -50,13 +50,13 @@ mod tests {
             && memory.pfn(usize::MAX).is_none()
     }
 
-    /// Whether the pages follow each other.
+    /// Returns whether the page frames are contiguous.
     fn is_contiguous(memory: &dyn Mappable, pages: usize) -> bool {
         (0..pages).all(|page| memory.pfn(page) == memory.pfn(0).map(|first| first + page))
     }
 
     #[test]
-    fn requests_stay_within_the_memory() -> Result {
+    fn check_out_of_range() -> Result {
         let block = Pages::<Blocks>::zeroed(Order::of::<2>(), GFP_KERNEL)?;
         for (first, count) in [(0, 1), (0, 4), (1, 3), (3, 1)] {
             assert!(block.check(first, count) == Ok(()));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_tell_their_pages() -> Result {
+    fn pfn_page_blocks() -> Result {
         let block = Pages::<Blocks>::zeroed(Order::of::<3>(), GFP_KERNEL)?;
         assert!(has_pages(&block, 8) && is_contiguous(&block, 8));
         assert!(Mappable::pfn(&block, 0) == Some(Pages::pfn(&block)));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn kmalloc_blocks_tell_their_pages() -> Result {
+    fn pfn_kmalloc_blocks() -> Result {
         for pages in [1, 2, 3, 4, 5, 16] {
             let array = Array::<u8, Kmalloc<Bytes>>::zeroed(pages * PAGE_SIZE, GFP_KERNEL)?;
             assert!(has_pages(&array, pages) && is_contiguous(&array, pages));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn vmalloc_blocks_tell_their_pages() -> Result {
+    fn pfn_vmalloc_blocks() -> Result {
         let array = Array::<u8, Vmalloc<Distant>>::zeroed(300 * PAGE_SIZE, GFP_KERNEL)?;
         assert!(has_pages(&array, 300));
         for page in 0..300 {
@@ -123,25 +123,25 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_pages_are_refused() -> Result {
+    fn check_partial_page() -> Result {
         for length in [1, PAGE_SIZE - 1, PAGE_SIZE + 1, 3 * PAGE_SIZE / 2] {
             let array = Array::<u8, Kmalloc<Bytes>>::zeroed(length, GFP_KERNEL)?;
             assert!(array.pages() == Err(EINVAL) && array.check(0, 1) == Err(EINVAL));
             let array = Array::<u8, Vmalloc<Distant>>::zeroed(length, GFP_KERNEL)?;
             assert!(array.pages() == Err(EINVAL));
         }
-        // Grown to whole pages, it can be mapped.
+        // Grown to whole pages, the array can be mapped.
         let mut array = Array::<u8, Kmalloc<Bytes>>::zeroed(100, GFP_KERNEL)?;
         array.resize(2 * PAGE_SIZE, GFP_KERNEL)?;
         assert!(has_pages(&array, 2));
-        // Nothing has no pages.
+        // An empty array has no pages.
         let array = Array::<u8, Kmalloc<Bytes>>::zeroed(0, GFP_KERNEL)?;
         assert!(array.check(0, 1) == Err(ENXIO) && array.pfn(0).is_none());
         Ok(())
     }
 
     #[test]
-    fn a_buffer_is_resized_while_it_is_nobody_elses() -> Result {
+    fn array_resize_after_arc_unique() -> Result {
         let change = Change::of::<Distant>();
         let buffer = Array::<PageBytes, Vmalloc<Distant>>::zeroed(2, GFP_KERNEL)?;
         let mut buffer = Arc::new(buffer, GFP_KERNEL)?;
@@ -155,7 +155,7 @@ mod tests {
             buffer = alone.into();
             assert!(has_pages(&*buffer, pages));
         }
-        // An area has a reference, as this one.
+        // A mapped area holds a reference, like this clone.
         let area = buffer.clone();
         assert!(Arc::into_unique_or_drop(buffer).is_none());
         assert!(area.len() == 300 && change.live() == (1, 300 * PAGE_SIZE as u64, 0));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_have_pages_of_their_own() -> Result {
+    fn pfn_slab_objects() -> Result {
         let change = Change::of::<Objects>();
         let cache = Arc::new(KmemCache::<Objects>::new(Options::new())?, GFP_KERNEL)?;
         let mut objects = KVec::new();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_pages() -> Result {
+    fn page_bytes_size_and_align() -> Result {
         let mut frame = KBox::<[PageBytes; 1], Boxes>::zeroed(GFP_KERNEL)?;
         assert!(frame[0].iter().all(|&byte| byte == 0));
         frame[0].fill(7);

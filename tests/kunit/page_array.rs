@@ -25,7 +25,7 @@ mod tests {
     };
 
     #[test]
-    fn contents_are_copied_across_pages() -> Result {
+    fn read_write_across_pages() -> Result {
         let mut pages = PageArray::<Sequence>::zeroed(3, GFP_KERNEL)?;
         let mut buffer = KVec::from_elem(9u8, 3 * PAGE_SIZE, GFP_KERNEL)?;
         pages.read(0, &mut buffer)?;
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_stay_within_the_array() -> Result {
+    fn read_write_out_of_range() -> Result {
         let mut pages = PageArray::<Sequence>::zeroed(2, GFP_KERNEL)?;
         let mut byte = [1];
         assert!(pages.read(2 * PAGE_SIZE, &mut byte) == Err(EINVAL));
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_copied_to_each_other() -> Result {
+    fn copy_page() -> Result {
         let mut pages = PageArray::<Sequence>::zeroed(3, GFP_KERNEL)?;
         pages.write(PAGE_SIZE, &[7; 100])?;
         pages.copy_page(1, 2)?;
@@ -76,8 +76,8 @@ mod tests {
     }
 
     #[test]
-    fn zones_are_those_asked_for() -> Result {
-        // Both zones at once are not for C.
+    fn zeroed_requested_zone() -> Result {
+        // The page allocator does not accept both zone flags at once.
         for flags in [
             Gfp::DMA32 | Gfp::KERNEL,
             GFP_KERNEL | __GFP_HIGHMEM | Gfp::DMA32,
@@ -97,9 +97,9 @@ mod tests {
     }
 
     #[test]
-    fn what_user_space_does_not_have_is_an_error() -> Result {
+    fn read_from_write_to_efault() -> Result {
         let mut pages = PageArray::<Sequence>::zeroed(2, GFP_KERNEL)?;
-        // Nothing is mapped for a thread of the kernel.
+        // A kernel thread has no user mappings.
         let user = || UserSlice::new(UserPtr::from_addr(PAGE_SIZE), 2 * PAGE_SIZE);
         assert!(pages.read_from(0, 2 * PAGE_SIZE, &mut user().reader()) == Err(EFAULT));
         assert!(pages.write_to(0, 2 * PAGE_SIZE, &mut user().writer()) == Err(EFAULT));

@@ -8,7 +8,7 @@ use kernel::{
     }, //
 };
 
-/// How often a [`Counted`] was dropped.
+/// The number of drops of [`Counted`] values.
 static DROPPED: Atomic<u64> = Atomic::new(0);
 
 /// The number of a CPU.
@@ -41,7 +41,7 @@ mod tests {
     };
 
     #[test]
-    fn every_cpu_has_its_own() -> Result {
+    fn percpu_new_one_value_per_cpu() -> Result {
         let values = PerCpu::new(GFP_KERNEL, |cpu| Atomic::new(u64::from(cpu.as_u32())))?;
         assert!(values.iter().count() as u32 == nr_cpu_ids());
         for (at, (cpu, value)) in values.iter().enumerate() {
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_dropped_once() -> Result {
+    fn percpu_drop_each_value() -> Result {
         let before = DROPPED.load(Relaxed);
         let values = PerCpu::new(GFP_KERNEL, |cpu| Counted(cpu.as_u32()))?;
         assert!(values.iter().all(|(cpu, value)| value.0 == cpu.as_u32()));
@@ -75,8 +75,8 @@ mod tests {
     }
 
     #[test]
-    fn values_come_zeroed_and_aligned() -> Result {
-        /// As large as it may be.
+    fn percpu_zeroed_align() -> Result {
+        /// A value of the largest possible size.
         #[repr(align(64))]
         #[derive(Zeroable)]
         struct Large([u64; 4096]);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_is_in_the_sum() -> Result {
+    fn counter_sum() -> Result {
         let counter = Counter::new(GFP_KERNEL)?;
         assert!(counter.sum() == 0);
         for n in 0..100 {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn allocating_sleeps_where_it_may() -> Result {
+    fn counter_new_under_spinlock() -> Result {
         pin_init::stack_pin_init!(let lock = new_spinlock!(()));
         let guard = lock.lock();
         assert!(Counter::new(GFP_KERNEL).is_err());
@@ -118,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn large_values_are_initialized_in_place() -> Result {
-        /// As large as it may be: twice the kernel's stack.
+    fn percpu_pin_init_large_value() -> Result {
+        /// A value of the largest possible size: twice the size of a kernel stack.
         type Large = [Atomic<u64>; 4096];
 
         let values = PerCpu::<Large>::pin_init(GFP_KERNEL, |cpu| {
@@ -137,8 +137,8 @@ mod tests {
     }
 
     #[test]
-    fn values_are_pinned() -> Result {
-        /// Where a value was initialized.
+    fn percpu_pin_init_spinlock() -> Result {
+        /// A value that must stay at its address.
         #[pin_data]
         struct Queue {
             #[pin]
@@ -162,8 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_initialized_before_an_error_is_dropped() -> Result {
-        /// Counted, and initialized in place.
+    fn percpu_pin_init_error_drops() -> Result {
+        /// A counted value that is initialized in place.
         #[pin_data]
         struct Held {
             counted: Counted,

@@ -5,7 +5,7 @@ use kernel::{
     sync::SetOnce, //
 };
 
-/// A type that has in its name what JSON quotes.
+/// A type whose name contains characters that JSON escapes.
 #[expect(dead_code)]
 pub(crate) struct Mark<const A: char, const B: char>(u64);
 
@@ -14,7 +14,7 @@ const WORDS_LINE: u32 = line!() + 3;
 
 kalloc::sites! {
     pub(crate) Words: kmalloc(u64), "kunit_site_word";
-    /// Each site has a line of its own, whatever is written before the family.
+    /// Each site has its own line, whatever precedes the family.
     #[allow(dead_code)] pub(crate) Pairs: cache([u32; 2]), "kunit_site_pair";
     #[allow(dead_code)] pub(crate) Marks: kmalloc(Mark<'\\', '"'>), "kunit_site_mark";
 }
@@ -30,7 +30,7 @@ mod late {
 /// This module, for the tests that register sites.
 pub(crate) static MODULE: SetOnce<&'static ThisModule> = SetOnce::new();
 
-/// Notes which module this is.
+/// Stores a reference to this module.
 pub(crate) fn remember(module: &'static ThisModule) {
     MODULE.populate(module);
 }
@@ -45,7 +45,7 @@ mod tests {
     };
 
     #[test]
-    fn a_site_says_what_it_is() {
+    fn site_attributes() {
         let site = Words::site();
         assert!(site.name() == "kunit_site_word");
         assert!(site.family() == "kmalloc");
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn other_sizes_count_at_the_same_site() -> Result {
+    fn site_counts_other_sizes() -> Result {
         let change = Change::of::<Words>();
         let word = KBox::<u64, Words>::new(1, GFP_KERNEL)?;
         let bytes = KBox::<[u8; 3], Words>::new([1; 3], GFP_KERNEL)?;
@@ -71,23 +71,23 @@ mod tests {
     }
 
     #[test]
-    fn a_site_registers_once() -> Result {
+    fn register_twice() -> Result {
         let module = *MODULE.as_ref().ok_or(ENOENT)?;
         assert!(kalloc::register(module, SITES) == Err(EEXIST));
         Ok(())
     }
 
     #[test]
-    fn all_sites_register_or_none() -> Result {
+    fn register_all_or_none() -> Result {
         let module = *MODULE.as_ref().ok_or(ENOENT)?;
-        // The second one's name is taken, so that the first is not registered either.
+        // The name of the second site is in use, so the first site is not registered either.
         assert!(kalloc::register(module, late::SITES) == Err(EEXIST));
         assert!(!late::First::site().is_registered());
         Ok(())
     }
 
     #[test]
-    fn memory_of_an_unregistered_site_works() -> Result {
+    fn kbox_new_unregistered_site() -> Result {
         let word = KBox::<u32, late::First>::new(5, GFP_KERNEL)?;
         assert!(*word == 5);
         Ok(())

@@ -39,7 +39,7 @@ mod tests {
 
     type Buffer = Array<u8, Kmalloc<Bytes>>;
 
-    /// The histogram entry of a site for sizes up to `up_to`.
+    /// Returns the histogram entry of a site for sizes up to `up_to`.
     fn sizes<S: Tag>(up_to: u64) -> Sizes {
         let site = S::site();
         let found = site.sizes().find(|sizes| sizes.up_to == up_to);
@@ -50,9 +50,9 @@ mod tests {
     }
 
     #[test]
-    fn every_size_takes_what_its_class_has() -> Result {
+    fn live_slack_of_size_classes() -> Result {
         let change = Change::of::<Bytes>();
-        // Where classes begin and end, above the small ones.
+        // Every size up to 255, then the boundaries of the larger classes.
         for size in (1..=kmalloc::MAX_SLAB_SIZE + 1).filter(|size| *size < 256 || size % 256 < 2) {
             let block = Buffer::zeroed(size, GFP_KERNEL)?;
             let slack = (kmalloc::usable_size(size) - size) as u64;
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn units_take_what_their_class_has() -> Result {
+    fn live_slack_of_kbox() -> Result {
         let change = Change::of::<Triples>();
         let triple = KBox::<[u8; 24], Triples>::new([0; 24], GFP_KERNEL)?;
         assert!(change.live() == (1, 24, 8));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn kvmalloc_units_take_what_they_really_do() -> Result {
+    fn live_slack_of_kvbox() -> Result {
         let change = Change::of::<Either_>();
         let block = KVBox::<[u8; 70000], Either_>::zeroed(GFP_KERNEL)?;
         let takes = if page_info::is_vmalloc(&*block) {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_told_apart_by_powers_of_two() -> Result {
+    fn size_histogram_powers_of_two() -> Result {
         let before = [64, 128, 256].map(sizes::<Bytes>);
         let blocks = [64, 65, 96, 97, 128, 129].map(|size| Buffer::zeroed(size, GFP_KERNEL));
         let after = [64, 128, 256].map(sizes::<Bytes>);
@@ -100,13 +100,13 @@ mod tests {
         for (before, after) in after.iter().zip([64, 128, 256].map(sizes::<Bytes>)) {
             assert!(after.allocs == before.allocs && after.frees == after.allocs);
         }
-        // A site with a unit has no histogram.
+        // A site with an object size has no histogram.
         assert!(Triples::site().sizes().next().is_none());
         Ok(())
     }
 
     #[test]
-    fn large_sizes_have_buckets_too() -> Result {
+    fn size_histogram_large_sizes() -> Result {
         let areas = || sizes::<Mapped>(16 << 20);
         let before = areas();
         let mapped = Array::<u8, Vmalloc<Mapped>>::zeroed((8 << 20) + 1, GFP_KERNEL)?;
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn totals_of_any_numbers_do_not_overflow() {
+    fn totals_do_not_overflow() {
         let most = u64::MAX;
         let totals = Totals {
             frees: 1,
@@ -145,10 +145,10 @@ mod tests {
     }
 
     #[test]
-    fn failures_have_reasons() -> Result {
+    fn failures_by_reason() -> Result {
         let failures = || Bytes::site().totals().failures;
         let before = failures();
-        // More than kmalloc has, and more than anything has.
+        // A size above kmalloc's limit.
         assert!(Buffer::zeroed(kmalloc::MAX_SIZE + 1, GFP_KERNEL).is_err());
         assert!(
             failures()
@@ -158,13 +158,13 @@ mod tests {
                 }
         );
 
-        // A kernel without NUMA knows of no such node.
+        // A kernel without NUMA has no such node.
         if let Ok(far) = NumaNode::new(5) {
             assert!(Buffer::zeroed_on(64, GFP_KERNEL, far).is_err());
             assert!(failures().invalid == before.invalid + 2);
         }
 
-        // All the memory there is, in blocks of 4 MiB.
+        // Allocates all memory in blocks of 4 MiB.
         for (flags, waits) in [(Gfp::KERNEL | Gfp::NORETRY, true), (Gfp::NOWAIT, false)] {
             let before = Blocks::site().totals().failures;
             let mut blocks = KVec::new();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Another thread for what a test has it do, and owners that are dropped by one.
+//! Runs work in another thread. The cases drop owners there.
 
 use kernel::{
     prelude::*,
@@ -19,10 +19,10 @@ kalloc::sites! {
     pub(crate) Blocks: pages, "kunit_thread_pages";
 }
 
-/// Has a worker of the kernel's do `work`, and waits until it is done.
+/// Runs `work` in a kernel worker and waits until it is done.
 ///
-/// The worker is of the same processor, and does before it what is queued there already, as long as
-/// that does not sleep.
+/// The worker is bound to the current CPU. It first runs all work that is queued there, as long as
+/// that work does not sleep.
 pub(crate) fn elsewhere(work: impl FnOnce() + Send + 'static) -> Result {
     let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
     let theirs = done.clone();
@@ -74,8 +74,8 @@ mod tests {
         }, //
     };
 
-    /// Gives what `make` makes to another thread, which checks and drops it. Returns whether it was right,
-    /// and the site has as much live as before.
+    /// Passes the result of `make` to another thread, which checks and drops it. Returns whether
+    /// the check succeeded and the site has as many live blocks as before.
     fn dropped_elsewhere<S: Tag, T: Send + 'static>(
         make: impl FnOnce() -> Result<T>,
         is_right: impl FnOnce(&T) -> bool + Send + 'static,
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn kmalloc() -> Result {
+    fn kmalloc_drop_in_other_thread() -> Result {
         let boxed = || Ok(KBox::<[u64; 9], Contiguous>::new([5; 9], GFP_KERNEL)?);
         assert!(dropped_elsewhere::<Contiguous, _>(boxed, |value| **value == [5; 9])?);
         let vec = || {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn kvmalloc() -> Result {
+    fn kvmalloc_drop_in_other_thread() -> Result {
         let boxed = || Ok(KVBox::<u64, Either>::new(5, GFP_KERNEL)?);
         assert!(dropped_elsewhere::<Either, _>(boxed, |value| **value == 5)?);
         let vec = || Ok(KVVec::<u64, Either>::with_capacity(3, GFP_KERNEL)?);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn vmalloc() -> Result {
+    fn vmalloc_drop_in_other_thread() -> Result {
         let boxed = || Ok(VBox::<u64, Mapped>::new(5, GFP_KERNEL)?);
         assert!(dropped_elsewhere::<Mapped, _>(boxed, |value| **value == 5)?);
         let vec = || Ok(VVec::<u64, Mapped>::with_capacity(3, GFP_KERNEL)?);
@@ -146,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn objects() -> Result {
+    fn object_drop_in_other_thread() -> Result {
         let one = || {
             let cache = Arc::new(KmemCache::<Objects>::new(Options::new())?, GFP_KERNEL)?;
             Ok(cache.reserve_arc(GFP_KERNEL)?.write([8; 6]))
         };
         assert!(dropped_elsewhere::<Objects, _>(one, |object| **object == [8; 6])?);
-        // Its cache went with it, there.
+        // The other thread also drops its cache.
         let slot = || {
             let cache = Arc::new(KmemCache::<Objects>::new(Options::new())?, GFP_KERNEL)?;
             Ok(cache.reserve_arc(GFP_KERNEL)?)
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn page_blocks() -> Result {
+    fn pages_drop_in_other_thread() -> Result {
         let order = Order::of::<1>();
         let pages = move || Ok(Pages::<Blocks>::zeroed(order, GFP_KERNEL)?);
         assert!(dropped_elsewhere::<Blocks, _>(pages, |block| block
@@ -202,7 +202,7 @@ mod tests {
             let mut pages = PageArray::<Blocks>::zeroed(3, GFP_KERNEL)?;
             let mut mapping = Mapping::new(&mut pages)?;
             mapping.fill(7);
-            // It goes with the pages.
+            // The mapping is removed together with the pages.
             core::mem::forget(mapping);
             Ok(pages)
         };
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_thread_allocates_is_freed_here() -> Result {
+    fn kbox_new_in_other_thread() -> Result {
         let change = Change::of::<Contiguous>();
         let slot = Arc::pin_init(new_mutex!(None), GFP_KERNEL)?;
         let theirs: Arc<Mutex<Option<KBox<u64, Contiguous>>>> = slot.clone();

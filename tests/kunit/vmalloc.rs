@@ -5,7 +5,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// Two pages and a bit.
+/// Two pages and one byte.
 pub(crate) type Large = [u8; 2 * PAGE_SIZE + 1];
 
 kalloc::sites! {
@@ -37,7 +37,7 @@ mod tests {
     type Buffer = Array<u8, Vmalloc<Bytes>>;
 
     #[test]
-    fn box_counts_its_life() -> Result {
+    fn vbox_zeroed_counts() -> Result {
         let change = Change::of::<Larges>();
         let large = VBox::<Large, Larges>::zeroed(GFP_KERNEL)?;
         assert!(large.iter().all(|&byte| byte == 0));
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn every_page_has_a_frame() -> Result {
+    fn pfns_of_every_page() -> Result {
         let array = Buffer::zeroed(10 * PAGE_SIZE, GFP_KERNEL)?;
         for page in 0..10 {
             let pfn = pfn_of(&array, page * PAGE_SIZE)?;
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn array_resizes_both_ways() -> Result {
+    fn array_resize_grows_and_shrinks() -> Result {
         let change = Change::of::<Bytes>();
         let page = PAGE_SIZE as u64;
         let mut array = Buffer::zeroed(10, GFP_KERNEL)?;
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_machine_has_is_an_error() -> Result {
+    fn array_zeroed_above_max_size() -> Result {
         let change = Change::of::<Bytes>();
         assert!(Buffer::zeroed(max_size() + PAGE_SIZE, GFP_KERNEL).is_err());
         let mut array = Buffer::zeroed(1, GFP_KERNEL)?;
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn vec_grows() -> Result {
+    fn vvec_push_grows() -> Result {
         let mut vec = VVec::<u32, Bytes>::new();
         for word in 0..5000 {
             vec.push(word, GFP_KERNEL)?;
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn mappings_show_their_pages() -> Result {
+    fn mapping_new_maps_pages() -> Result {
         let change = Change::of::<Mapped>();
         let mut pages = PageArray::<Mapped>::zeroed(3, GFP_KERNEL)?;
         let mut mapping = Mapping::new(&mut pages)?;
@@ -124,7 +124,8 @@ mod tests {
         drop(mapping);
 
         assert!(frames == [pages.pfn(0), pages.pfn(1), pages.pfn(2)]);
-        // Mapped again, they hold what was written; a mapping that is forgotten is found again.
+        // A second mapping shows the bytes that the first one wrote. A forgotten mapping is found
+        // again.
         core::mem::forget(Mapping::new(&mut pages)?);
         let mapping = Mapping::new(&mut pages)?;
         assert!(mapping.iter().all(|&byte| byte == 0x5a));
@@ -135,13 +136,13 @@ mod tests {
         Ok(())
     }
     #[test]
-    fn read_only_mappings_are_write_protected() -> Result {
+    fn mapping_read_only_write_protected() -> Result {
         let mut pages = PageArray::<Mapped>::zeroed(3, GFP_KERNEL)?;
         let writable =
             |block: &[u8]| [0, PAGE_SIZE, 3 * PAGE_SIZE - 1].map(|at| is_writable(block, at));
         assert!(writable(&Mapping::new(&mut pages)?) == [Ok(true); 3]);
         assert!(writable(&Mapping::read_only(&mut pages)?) == [Ok(false); 3]);
-        // And back, with the mappings forgotten.
+        // And back to writable, with forgotten mappings.
         core::mem::forget(Mapping::read_only(&mut pages)?);
         let mapping = Mapping::new(&mut pages)?;
         assert!(writable(&mapping) == [Ok(true); 3]);

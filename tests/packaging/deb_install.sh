@@ -3,11 +3,11 @@
 # On a new user's machine: installs the packages in /mnt, keeps there what a guest boots with,
 # and purges them. What is checked afterwards is in the files that this leaves in /mnt.
 out=/mnt
-# As people have it: with documentation.
+# Users install packages with their documentation.
 sed -i '/^path-exclude/d' /etc/dpkg/dpkg.cfg.d/*
 apt-get -q update
 
-# All that a package could leave something in, but for the logs and lists of apt and dpkg.
+# Lists all files that a package could leave behind, except logs and lists of apt and dpkg.
 listing() {
     find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /mnt -o -path /tmp -o -path /var/cache \
         -o -path /var/log -o -path /var/lib/apt -o -path /var/lib/dpkg \) -prune -o -print | sort
@@ -16,7 +16,7 @@ modules() { (cd /lib/modules && find . -type f ! -name 'modules.*' | sort); }
 
 modules >$out/modules.before
 start=$(date +%s)
-# Without what is only recommended: the dependencies must be enough.
+# Recommended packages are left out: the dependencies must be enough.
 apt-get -q -y --no-install-recommends install $out/kalloc-dkms_*.deb $out/kalloc-tools_*.deb || {
     cat /var/lib/dkms/kalloc/*/build/make.log
     exit 1
@@ -29,7 +29,7 @@ ls -A /var/lib/dkms/kalloc/*/build >$out/left 2>/dev/null || :
 modules >$out/modules.installed
 mkdir $out/files
 cp -a --parents /lib/modules /etc/modprobe.d /usr/bin/kalloctop /var/lib/dkms/mok.pub $out/files
-# A guest gets modules, not what they were built with.
+# A guest gets modules without their build trees.
 find $out/files -name build -delete -o -name source -delete
 for page in kallocinfo.5 kalloctop.8 rust-kbuild.8; do ls /usr/share/man/man${page#*.}/$page.gz; done
 ls /etc/modprobe.d/kalloc-dkms.conf /usr/sbin/rust-kbuild /usr/share/bash-completion/completions/kalloctop \
@@ -42,7 +42,7 @@ modules >$out/modules.purged
 listing >$out/listing.purged
 dpkg-query -W -f '${Package} ${Status}\n' 'kalloc*' >$out/packages 2>&1 || :
 
-# The firmware of a machine whose owner has enrolled DKMS' key.
+# The firmware of a machine whose owner has enrolled the key of DKMS.
 apt-get -q -y --no-install-recommends install ovmf python3-virt-firmware
 openssl x509 -inform DER -in $out/files/var/lib/dkms/mok.pub -out /tmp/mok.pem
 cp /usr/share/OVMF/OVMF_CODE_4M.fd $out/firmware.fd

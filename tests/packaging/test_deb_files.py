@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the packages are made of is whole: the modules that DKMS asks for, the tool it calls, the versions.
+"""The contents of the packages: the modules in the DKMS configuration, the tool that it calls, the
+versions.
 
 make test-deb builds and installs them.
 """
@@ -12,12 +13,12 @@ from pathlib import Path
 from kalloc_dev.core.paths import TREE
 
 DKMS = TREE / "debian/kalloc-dkms.dkms"
-# What DKMS says to a source's configuration.
+# The variables that DKMS sets for the configuration of a source.
 KNOWN = "kernel_source_dir=/nowhere dkms_tree=/dkms"
 
 
 def configured(expression: str, kernel: str = "9.9.9-none") -> str:
-    """What the configuration for DKMS sets for a kernel, read as DKMS reads it."""
+    """Returns the settings of the DKMS configuration for a kernel, read as DKMS reads it."""
     script = f'{KNOWN} kernelver={kernel}; . "$0"; printf "%s\\n" {expression}'
     return subprocess.check_output(["bash", "-euc", script, DKMS], text=True).strip()
 
@@ -30,7 +31,7 @@ def test_versions() -> None:
 
 
 def test_dkms_builds_what_kbuild_builds() -> None:
-    """DKMS is told of the modules that Kbuild builds for a kernel."""
+    """The DKMS configuration lists the modules that Kbuild builds for a kernel."""
     always = (TREE / "Kbuild").read_text().split("ifeq ($(CONFIG_KUNIT),y)")[0]
     for kernel, kinds in (("9.9.9-none", r"m|\$\(kalloc-devices\)"), ("7.2.9+deb13-amd64", "m")):
         modules = configured('"${BUILT_MODULE_NAME[@]}"', kernel).splitlines()
@@ -48,14 +49,15 @@ def test_source_package_is_whole(tmp_path: Path) -> None:
                     "DEB_VERSION_UPSTREAM=1.2.3"], check=True)
     source = copy / "debian/kalloc-dkms/usr/src/kalloc-1.2.3"
     there = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
-    # Every file that a crate or a helper of the modules is made of.
+    # All source files of a crate or a helper of the modules.
     wanted = {str(path.relative_to(TREE)) for top in ("rust", "samples") for path in (TREE / top).rglob("*.[rch]*")
               if "userspace" not in path.parts and path.suffix in (".rs", ".c", ".h")}
     assert wanted <= there and {"Kbuild", "rust/sys/bindgen_parameters"} <= there, wanted - there
     assert not [path for path in there if "__pycache__" in path], there
-    # As DKMS calls it, from there: it is whole, understands its options, and refuses what is not there.
+    # DKMS calls the tool in the source directory: it is complete, accepts its options, and rejects
+    # a missing kernel.
     done = subprocess.run(["sh", "-c", configured('"$PRE_BUILD"')], cwd=source, capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and done.stderr == "error: /nowhere is not a folder with the headers of a kernel\n", done
+    assert done.returncode == 1 and done.stderr == "error: /nowhere is not a directory with the headers of a kernel\n", done
 
 
 def test_make_command() -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A module of another project, built in rust-kbuild's trees, loads in Debian's kernels of both flavours.
+"""A third-party module, built in trees of rust-kbuild, loads in Debian's kernels of both flavors.
 
-With --every, the project's own modules load in the flavour that no other test has, too; they are compiled for it.
+With --every, the project's own modules also load in the flavor that no other test uses; they are
+compiled for it.
 """
 
 import io
@@ -22,7 +23,7 @@ from kalloc_dev.modules import kbuild
 from kalloc_dev.test import dmesg
 from kalloc_dev.toolchain.compilers import toolchain
 
-# As of any module from outside of the kernel's tree.
+# The messages of any out-of-tree module.
 SAID = (r"^third_party: loading out-of-tree module taints kernel\.$",
         r"^third_party: module verification failed: signature and/or required key missing - tainting kernel$")
 OURS = "modprobe kalloc_exercise && cat /proc/kallocinfo && rmmod kalloc_exercise kalloc || exit 10\n"
@@ -30,16 +31,16 @@ COMMAND = "insmod /third_party.ko count=4 && rmmod third_party || exit 11\n"
 
 
 def third_party(kernel: Kernel, here: Path) -> Path:
-    """Builds tests/modules/third_party as its author does, with nothing but the folder of the tree."""
-    folder = here / kernel.name
-    shutil.copytree(TREE / "tests/modules/third_party", folder)
-    subprocess.run(toolchain().argv(["make", "-s", "-C", folder, f"KDIR={kernel.tree}"],
+    """Builds tests/modules/third_party as its author would, with only the directory of the tree."""
+    directory = here / kernel.name
+    shutil.copytree(TREE / "tests/modules/third_party", directory)
+    subprocess.run(toolchain().argv(["make", "-s", "-C", directory, f"KDIR={kernel.tree}"],
                                     binds=[kernel.tree, kernel.source]), check=True)
-    return folder / "third_party.ko"
+    return directory / "third_party.ko"
 
 
 def life(kernel: Kernel, module: Path, ours: bool) -> None:
-    """Loads it, and it says what it should."""
+    """Loads the module, and checks its message."""
     done = subprocess.run([RUST_KBUILD, "check", "--headers", kernel.tree, module], capture_output=True, text=True,
                           check=False)
     assert done.returncode == 0 and re.search(r"all of its \d+ imports, [1-9]\d* of them Rust's", done.stderr), done
@@ -59,5 +60,5 @@ def test_foreign_module(name: str, request: pytest.FixtureRequest) -> None:
     """The module is built, checked, loaded and unloaded."""
     kernel, = set_up(name)
     BUILD.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD, prefix="third_party-") as folder:
-        life(kernel, third_party(kernel, Path(folder)), ours=name != "stock" and request.config.getoption("--every"))
+    with tempfile.TemporaryDirectory(dir=BUILD, prefix="third_party-") as directory:
+        life(kernel, third_party(kernel, Path(directory)), ours=name != "stock" and request.config.getoption("--every"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""rust-kbuild says each thing that does not match, one line each; every program it calls is made up here."""
+"""rust-kbuild reports each mismatch in one line; every program that it calls is a stub."""
 
 import struct
 import subprocess
@@ -26,7 +26,7 @@ CONFIG_GENDWARFKSYMS=y
 CONFIG_MODULE_SIG_FORMAT=y
 """
 SYMVERS = "0x00000000\t_RNvThere\tvmlinux\tEXPORT_SYMBOL_GPL\t\n0x12345678\tkmalloc\tvmlinux\tEXPORT_SYMBOL\t\n"
-# What make does with the tree: configure it, prepare it.
+# A stub of make: configures the tree, prepares it.
 MAKE = r"""
 for word; do case $word in O=*) tree=${word#O=};; LOCALVERSION=*) local=${word#*=};; esac; done
 echo "$@" >>"$tree/../calls"
@@ -49,11 +49,11 @@ PROGRAMS = {
 
 
 class Machine:
-    """A machine that has all it takes: its programs, a kernel's headers and its source."""
+    """A machine with all prerequisites: programs, a kernel's headers and its source."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.bin = folder, folder / "bin"
-        self.headers, self.source, self.output = folder / "headers", folder / "source", folder / "output"
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.bin = directory, directory / "bin"
+        self.headers, self.source, self.output = directory / "headers", directory / "source", directory / "output"
         self.bin.mkdir()
         for name, text in PROGRAMS.items():
             self.program(name, text)
@@ -64,7 +64,7 @@ class Machine:
         self.write(self.headers / "include/config/kernel.release", f"{RELEASE}\n")
         self.write(self.source / "Makefile", "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\nEXTRAVERSION =\n")
         self.write(self.source / "rust/kernel/lib.rs", "")
-        self.write(folder / "sysroot/lib/rustlib/src/rust/library/core/src/lib.rs", "")
+        self.write(directory / "sysroot/lib/rustlib/src/rust/library/core/src/lib.rs", "")
 
     def program(self, name: str, text: str) -> None:
         """Puts a shell script on the path."""
@@ -73,33 +73,37 @@ class Machine:
 
     @staticmethod
     def write(path: Path, text: str) -> None:
-        """Writes a file, and makes the folders above it."""
+        """Writes a file, and creates the directories above it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
     def call(self, *words: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Calls rust-kbuild there."""
-        known = {"PATH": str(self.bin), "SYSROOT": str(self.folder / "sysroot"), "LACKS": "-", "MAKES": "_RNvThere"}
+        """Calls rust-kbuild on this machine."""
+        known = {"PATH": str(self.bin), "SYSROOT": str(self.directory / "sysroot"), "LACKS": "-", "MAKES": "_RNvThere"}
         return subprocess.run([sys.executable, "-B", TREE / "scripts/rust-kbuild", *map(str, words)],
                               env=known | environment, capture_output=True, text=True, check=False)
 
     def make(self, *words: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Has it make the tree."""
+        """Calls rust-kbuild to make the tree."""
         return self.call("--headers", self.headers, "--source", self.source, "--output", self.output, *words, **environment)
 
     def refuses(self, says: str, *words: object, lines: int = 1, **environment: str) -> None:
-        """It ends with so many lines of errors, one of which says this."""
+        """Checks that the call ends with this number of error lines, one of which contains this
+        message.
+        """
         refused(self.make(*words, **environment), says, lines)
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """A machine that has all it takes."""
+    """Returns a machine with all prerequisites."""
     return Machine(tmp_path)
 
 
 def refused(done: subprocess.CompletedProcess[str], says: str, lines: int = 1) -> None:
-    """The call failed, with so many lines of errors, one of which says this."""
+    """Checks that the call failed with this number of error lines, one of which contains this
+    message.
+    """
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert done.returncode == 1 and len(errors) == lines and any(says in line for line in errors) and not done.stdout, \
         f"wanted '{says}': status {done.returncode}\n{done.stdout}{done.stderr}"
@@ -107,9 +111,9 @@ def refused(done: subprocess.CompletedProcess[str], says: str, lines: int = 1) -
 
 
 def test_headers(machine: Machine) -> None:
-    """What is wrong with the kernel, or what is known of it."""
+    """Errors of the kernel or of its metadata."""
     refused(machine.call("--release", "9.9.9-none"), "no headers of Linux 9.9.9-none in /lib/modules/9.9.9-none/build")
-    refused(machine.call("--headers", "/nowhere"), "/nowhere is not a folder")
+    refused(machine.call("--headers", "/nowhere"), "/nowhere is not a directory")
     machine.refuses(f"are of Linux {RELEASE}, not 7.3.4", "--release", "7.3.4")
     symvers = machine.headers / "Module.symvers"
     symvers.rename(symvers.with_name("away"))
@@ -121,7 +125,7 @@ def test_headers(machine: Machine) -> None:
         config.write_text(CONFIG.replace(f"CONFIG_{option}=y", f"# CONFIG_{option} is not set"))
         machine.refuses(says, lines=1)
     config.write_text(CONFIG)
-    # Headers with metadata are a tree, for the compiler that built them.
+    # Headers with metadata are a tree for the compiler that built them.
     for name in ("libcore.rmeta", "libkernel.rmeta", "libmacros.so"):
         machine.write(machine.headers / "rust" / name, "")
     done = machine.make()
@@ -134,7 +138,7 @@ def test_headers(machine: Machine) -> None:
 
 
 def test_tools(machine: Machine) -> None:
-    """What is missing or of another version."""
+    """Missing programs, or programs of another version."""
     machine.refuses("was built by gcc 14, which is not here", GCC="13")
     machine.refuses("the compiler here is rustc 1.99.0", RUSTC_SAYS="rustc 1.99.0")
     machine.refuses("install rust-src", SYSROOT="/nowhere")
@@ -144,13 +148,13 @@ def test_tools(machine: Machine) -> None:
     machine.refuses("install rust-src", lines=3, SYSROOT="/nowhere", LACKS="gelf", GCC="14", SOURCE_IS="2")
     for name in ("bindgen", "bison", "flex", "bc", "ld", "pahole", "make"):
         program = machine.bin / name
-        program.rename(machine.folder / name)
+        program.rename(machine.directory / name)
         machine.refuses(f"there is no {name}")
-        (machine.folder / name).rename(program)
+        (machine.directory / name).rename(program)
 
 
 def test_source(machine: Machine) -> None:
-    """What is no source of this kernel, and a folder that is somebody's."""
+    """Sources of another kernel, and a directory of another owner."""
     machine.refuses("/nowhere does not exist", "--source", "/nowhere")
     machine.refuses("not a Linux source tree with Rust", "--source", machine.headers)
     machine.refuses("is of the package version 2, the headers are of 1", SOURCE_IS="2")
@@ -167,14 +171,14 @@ def test_source(machine: Machine) -> None:
     kernel_release.write_text("9.9.9-none\n")
     refused(machine.call("--headers", machine.headers), "no source of Linux 9.9.9: install linux-source-9.9")
     kernel_release.write_text(f"{RELEASE}\n")
-    machine.write(machine.folder / "tar", "no tar file")
-    machine.refuses("is not a tar file with a source in it", "--source", machine.folder / "tar")
+    machine.write(machine.directory / "tar", "no tar file")
+    machine.refuses("is not a tar file with a source in it", "--source", machine.directory / "tar")
     machine.refuses("has something else in it", "--output", machine.headers)
 
 
 def test_trees(machine: Machine) -> None:
-    """What comes out when it is built, and must be the kernel's; and what is good."""
-    calls = machine.folder / "calls"
+    """The results of the build must match the kernel; a correct build passes."""
+    calls = machine.directory / "calls"
     machine.refuses("finds no Rust here", CONFIGURES="/RUST=/d")
     machine.refuses("configures 1 options differently: CONFIG_OBJTOOL (y, here n)", CONFIGURES="/OBJTOOL/d")
     machine.refuses("1 of 1 Rust symbols are not those", MAKES="_RNvElsewhere")
@@ -184,10 +188,10 @@ def test_trees(machine: Machine) -> None:
     assert (done.returncode, done.stdout, calls.read_text()) == (0, f"{machine.output}\n", before), done
     assert "LOCALVERSION=+deb13-test" in before and "ARCH=x86" in before
     assert (machine.output / "Module.symvers").read_text() == SYMVERS
-    # By another name, the compiler is kept for all that is built in the tree; a tar file serves as well.
+    # A compiler with another name is kept for all later builds in the tree; a tar file also works.
     (machine.bin / "gcc").rename(machine.bin / "x86_64-linux-gnu-gcc-14")
-    tar = machine.folder / "source.tar"
-    subprocess.run(["tar", "-C", machine.folder, "-cf", tar, "source"], check=True)
+    tar = machine.directory / "source.tar"
+    subprocess.run(["tar", "-C", machine.directory, "-cf", tar, "source"], check=True)
     done = machine.make("--source", tar)
     assert done.returncode == 0 and calls.read_text() != before, done
     said = subprocess.check_output(["make", "-s", "-C", machine.output], text=True)
@@ -196,7 +200,7 @@ def test_trees(machine: Machine) -> None:
 
 
 def module(path: Path, imports: list[str], release: str = RELEASE, sums: bytes = b"", exports: tuple[str, ...] = ()) -> Path:
-    """Writes a file with what matters of a module."""
+    """Writes a file with the relevant parts of a module."""
     names, symbols = b"\0", struct.pack("<IBBHQQ", 0, 0, 0, 0, 0, 0)
     for name, section in [*((name, 0) for name in imports), *((f"__ksymtab_{name}", 1) for name in exports)]:
         symbols += struct.pack("<IBBHQQ", len(names), 0x10, 0, section, 0, 0)
@@ -215,11 +219,11 @@ def module(path: Path, imports: list[str], release: str = RELEASE, sums: bytes =
 
 
 def test_modules(machine: Machine) -> None:
-    """rust-kbuild check."""
+    """Tests rust-kbuild check."""
     def check(*words: object) -> subprocess.CompletedProcess[str]:
         return machine.call("check", "--headers", machine.headers, *words)
 
-    here = machine.folder
+    here = machine.directory
     good = module(here / "good.ko", ["_RNvThere", "kmalloc"], exports=("offered",))
     done = check(good)
     assert done.returncode == 0 and "all of its 2 imports, 1 of them Rust's" in done.stderr, done

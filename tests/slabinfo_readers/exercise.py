@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""kalloc_exercise as the source of rows: loads it, and has it hold what tells the columns apart."""
+"""kalloc_exercise as the source of rows: loads it, and makes it keep blocks that distinguish the
+columns.
+"""
 
 import subprocess
 
@@ -9,7 +11,7 @@ FILE = "/proc/kallocinfo"
 SITES = "/sys/kernel/debug/kalloc/sites"
 CONTROL = "/sys/kernel/debug/kalloc/exercise"
 WORKLOADS = "kbox kvec karray kvarray cache pages fpages vmap vbox varray".split()
-# How many blocks each keeps, and of which size where it may choose.
+# The number of blocks that each workload keeps, and their size where it can be chosen.
 KEPT = (70, 3, 40, 9, 130, 5, 2, 30, 6, 12)
 SIZES = (64, 8, 700, 3000, 64, 9000, 4096, 4096, 64, 20000)
 
@@ -20,30 +22,33 @@ def modprobe(*words: str) -> None:
 
 
 def rmmod(*names: str) -> None:
-    """Unloads modules; fails if it has to wait for long."""
+    """Unloads modules; fails if this takes too long."""
     subprocess.run(["rmmod", *names], check=True, timeout=60)
 
 
 def read(path: str = FILE) -> str:
-    """The whole file."""
+    """Returns the whole file."""
     with open(path, encoding="ascii") as file:
         return file.read()
 
 
 def rows(path: str = FILE) -> list[slabinfo.Row]:
-    """The rows of the file."""
+    """Returns the rows of the file."""
     return slabinfo.table(read(path))
 
 
 def taken() -> dict[str, tuple[int, int]]:
-    """Of each site, the size of all its blocks, 0 if that varies, and the bytes that the live ones take."""
+    """Returns for each site the size of its blocks, 0 if that varies, and the bytes that the live
+    ones take.
+    """
     header, *lines = read(SITES).splitlines()
     columns = [header.split().index(name) - 1 for name in ("unit", "live_allocated")]
     return {words[0]: (int(words[columns[0]]), int(words[columns[1]])) for words in map(str.split, lines)}
 
 
 def hold(more: int = 0) -> list[slabinfo.Row]:
-    """Has every workload hold its blocks, and so many more; returns the rows that say so."""
+    """Makes every workload keep its blocks and `more` others; returns the rows with these numbers.
+    """
     for name, kept, size in zip(WORKLOADS, KEPT, SIZES):
         with open(CONTROL, "w", encoding="ascii", buffering=1) as control:
             control.write(f"{name} count=1 size={size} keep={kept + more}\n")

@@ -20,13 +20,13 @@ METRIC = re.compile(r'node_slabinfo_(\w+)\{slab="([^"]*)"\} (\S+)')
 
 
 def start() -> "subprocess.Popen[bytes]":
-    """Starts it; it takes a second to listen."""
+    """Starts the exporter; it takes a second to listen."""
     with open(LOG, "wb") as log:
         return subprocess.Popen(COMMAND, stdout=log, stderr=log)
 
 
 def scrape() -> str:
-    """What it answers, once it does."""
+    """Returns the answer of the exporter, once it is listening."""
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -44,14 +44,16 @@ def scrape() -> str:
 
 
 def metrics(row: Row) -> dict[tuple[str, str], float]:
-    """What it must say of a row."""
+    """Returns the metrics that the exporter must have for a row."""
     return {(name, row.name): float(value) for name, value in (
         ("active_objects", row.active), ("objects", row.objects), ("object_size_bytes", row.size),
         ("objects_per_slab", row.per_slab), ("pages_per_slab", row.pages))}
 
 
 def check() -> None:
-    """Scrapes twice, with other numbers. What kalloctop has written for it must be taken as it is."""
+    """Scrapes twice, with other numbers. The exporter must accept the metrics that kalloctop has
+    written for it.
+    """
     for more in (3, 0):
         wanted: dict[tuple[str, str], float] = {}
         rows = exercise.hold(more)

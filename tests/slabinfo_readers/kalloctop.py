@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""kalloctop on the kernel's own files: live, once, as JSON and metrics, and what grew meanwhile."""
+"""kalloctop on the kernel's own files: live, once, as JSON and metrics, and the growth between two
+readings.
+"""
 
 import json
 import os
@@ -17,42 +19,45 @@ from terminal import Terminal
 
 PROGRAM = "kalloctop"
 SITES = "/sys/kernel/debug/kalloc/sites.json"
-# Where the node exporter looks for metrics of others.
+# The directory in which the node exporter reads additional metrics.
 FOLDER = "/run/textfile"
-# How many blocks a workload keeps that grows, and one that shrinks, at first; more than a thousand none does.
+# The initial number of blocks of a growing and of a shrinking workload; no workload can keep more
+# than a thousand.
 LEAST, MOST = 200, 1000
 
 
 def there() -> bool:
-    """Whether the guest has it: not if the host cannot reach the registry, and then the host says so."""
+    """Returns whether the guest has the program. The host reports it if the registry is
+    unreachable.
+    """
     return os.path.exists(f"/usr/bin/{PROGRAM}")
 
 
 def run(*words: str) -> str:
-    """What it prints."""
+    """Returns the output of the program."""
     return subprocess.run([PROGRAM, *words], stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def sites() -> dict[str, dict[str, object]]:
-    """The sites by their names."""
+    """Returns the sites by their names."""
     return {site["name"]: site for site in map(json.loads, exercise.read(SITES).splitlines())}
 
 
 def export() -> None:
-    """Leaves metrics for the node exporter."""
+    """Writes metrics for the node exporter."""
     os.makedirs(FOLDER, exist_ok=True)
     run("--prometheus", "-o", f"{FOLDER}/kalloc.prom")
 
 
 def check() -> None:
-    """All of it; nothing is there to check if there is no such program."""
+    """Runs all checks; none if the program is missing."""
     if there():
         for part in (live, once, as_json, differences, leaks):
             part()
 
 
 def shows(lines: list[str], rows: list[Row], order: list[Row]) -> bool:
-    """Whether these rows are there in this order, with their numbers."""
+    """Returns whether the screen shows these rows in this order, with their numbers."""
     heads = [number for number, line in enumerate(lines) if line.startswith("NAME")]
     whole = sum(row.bytes for row in rows)
     shown = [line.split() for line in lines[heads[0] + 1:-1] if line] if heads else []
@@ -61,7 +66,9 @@ def shows(lines: list[str], rows: list[Row], order: list[Row]) -> bool:
 
 
 def live() -> None:
-    """On a terminal: it follows the files, sorts, chooses, tells all of a row, and ends well."""
+    """On a terminal: follows the files, sorts, selects, shows the details of a row, and exits
+    cleanly.
+    """
     rows = exercise.hold()
     by_live = sorted(rows, key=lambda row: -row.active)
     with Terminal(PROGRAM, "-d", "0.3") as terminal:
@@ -91,7 +98,7 @@ def live() -> None:
 
 
 def once() -> None:
-    """The table, sorted as asked for."""
+    """The table is sorted as requested."""
     rows = exercise.hold()
     whole = sum(row.bytes for row in rows)
     lines = [line.split() for line in run("--once", "--sort", "name").splitlines()[3:]]
@@ -99,7 +106,7 @@ def once() -> None:
 
 
 def as_json() -> None:
-    """JSON has what both files have, and the metrics say the same."""
+    """JSON has the data of both files, and the metrics have the same numbers."""
     rows = exercise.hold()
     wanted = sites()
     read = json.loads(run("--json"))
@@ -107,7 +114,7 @@ def as_json() -> None:
         row.name: (row.active, row.bytes) for row in rows}
     for row in read["rows"]:
         site = wanted[row["name"]]
-        # What is sampled may be another a moment later.
+        # Sampled values may differ a moment later.
         assert {**row["site"], **{name: site[name] for name in site if "peak" in name}} == site, (row, site)
     assert read["totals"]["bytes"] == sum(row.bytes for row in rows)
     metrics = exposition.samples(run("--prometheus"))
@@ -116,7 +123,7 @@ def as_json() -> None:
 
 
 def check_metrics(metrics: dict[exposition.Key, int], rows: list[Row]) -> None:
-    """The metrics say what the rows say."""
+    """The metrics have the numbers of the rows."""
     for metric, wanted in (
             ("kalloc_active_objects", {row.name: row.active for row in rows}),
             ("kalloc_objects", {row.name: row.objects for row in rows}),
@@ -127,14 +134,14 @@ def check_metrics(metrics: dict[exposition.Key, int], rows: list[Row]) -> None:
 
 
 def keep(**workloads: int) -> None:
-    """Has these workloads hold so many blocks."""
+    """Makes these workloads keep the given numbers of blocks."""
     for name, kept in workloads.items():
         with open(exercise.CONTROL, "w", encoding="ascii") as control:
             control.write(f"{name} count=1 size=64 keep={kept}\n")
 
 
 def differences() -> None:
-    """What grew around a workload, and nothing else."""
+    """--diff prints the growth of a workload, and nothing else."""
     exercise.hold()
     run("--json", "-o", "/run/before")
     grown = {"exercise_cache": 64, "exercise_pages": 3}
@@ -150,7 +157,7 @@ def differences() -> None:
 
 @contextmanager
 def stopped(program: "subprocess.Popen[str]") -> Iterator[None]:
-    """Has a program do nothing meanwhile, if it has not ended."""
+    """Stops a program temporarily, if it has not ended."""
     program.send_signal(signal.SIGSTOP)
     while program.poll() is None and state(program.pid) != "T":
         time.sleep(0.001)
@@ -161,21 +168,22 @@ def stopped(program: "subprocess.Popen[str]") -> Iterator[None]:
 
 
 def state(pid: int) -> str:
-    """A process's, as ps(1) shows it."""
+    """Returns the state of a process, as ps(1) shows it."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         return stat.read().rpartition(")")[2].split()[0]
 
 
 def leaks() -> None:
-    """What grows and what stays is named, what shrinks is not."""
+    """--leaks names the sites that grow or stay, and not those that shrink."""
     exercise.hold()
     keep(kvec=MOST, cache=LEAST)
     with subprocess.Popen([PROGRAM, "--leaks=1", "-d", "0.25"], stdout=subprocess.PIPE, text=True) as program:
         step = 0
         while program.poll() is None:
             step += 1
-            # One of each between any two readings, however long it takes to start. A workload frees what it has
-            # before it allocates more, which must not be seen.
+            # One step of each between any two readings, however slowly the program starts. The
+            # program is stopped meanwhile: a workload frees its blocks before it allocates more,
+            # and a reading must not see that.
             with stopped(program):
                 keep(kvec=max(MOST - step, 1), cache=min(LEAST + step, MOST))
             time.sleep(0.05)

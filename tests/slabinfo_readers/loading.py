@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Modules that do not load, and some that do not go: what kmod's programs say is what the documentation explains."""
+"""Modules that fail to load or to unload: the messages of kmod's programs are those in the
+documentation.
+"""
 
 import os
 import subprocess
@@ -9,7 +11,7 @@ import exercise
 
 FOLDER = Path("/lib/modules", os.uname().release, "extra")
 ENFORCED = Path("/sys/module/module/parameters/sig_enforce")
-# What the message ends in; Documentation/howto/troubleshooting.rst has each.
+# The ends of the messages; Documentation/howto/troubleshooting.rst has each.
 ANOTHER_KERNEL, FORMAT, SYMBOL, KEY, TAKEN, INVALID, IN_USE = SAID = (
     "Exec format error", "Invalid module format", "Unknown symbol in module", "Key was rejected by service", "File exists",
     "Invalid argument",
@@ -17,7 +19,7 @@ ANOTHER_KERNEL, FORMAT, SYMBOL, KEY, TAKEN, INVALID, IN_USE = SAID = (
 
 
 def check() -> None:
-    """Each of them; the last leaves a kernel that takes no module of ours."""
+    """Causes each message; after the last one, the kernel loads no module of the project."""
     assert "kmod" in said(0, "modprobe", "--version")
     ours, samples = FOLDER / "kalloc.ko", FOLDER / "kalloc_exercise.ko"
     other = Path("/run/other.ko")
@@ -40,13 +42,15 @@ def check() -> None:
 
 
 def refused(why: str, *command: str | Path) -> None:
-    """The command fails, and says so."""
+    """Checks that the command fails with this message."""
     told = said(1, *command)
     assert why in told, (command, told)
 
 
 def said(status: int, *command: str | Path) -> str:
-    """What a command that ends with this status prints. Not busybox's, which has words of its own."""
+    """Returns the output of a command that ends with this status. Busybox has other messages, so
+    kmod is used.
+    """
     done = subprocess.run([f"/usr/sbin/{command[0]}", *command[1:]], capture_output=True, text=True, check=False)
     assert done.returncode == status, (command, done)
     return done.stdout + done.stderr

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs in a guest: programs that read /proc/slabinfo get our file instead, and must not notice."""
+"""Runs in a guest: programs that read /proc/slabinfo get kalloc's file instead, and must work
+unchanged.
+"""
 
 import subprocess
 import time
@@ -16,7 +18,7 @@ PARTS = (exporter, slabtops, kalloctop, seeking, unloading, loading)
 
 
 def main() -> None:
-    """One after the other; the first that fails ends it."""
+    """Runs the checks one after the other; the first failure ends the run."""
     exercise.modprobe("kalloc_exercise")
     subprocess.run(["mount", "--bind", exercise.FILE, "/proc/slabinfo"], check=True)
     assert exercise.rows("/proc/slabinfo") == exercise.rows()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs in a guest: records a session of kalloctop while kalloc_exercise works, and prints it as an SVG."""
+"""Runs in a guest: records a session of kalloctop while kalloc_exercise works, and prints it as an
+SVG.
+"""
 
 import os
 import random
@@ -14,10 +16,12 @@ from terminal import Terminal
 
 PICTURE = "/run/kalloctop.svg"
 SIZE = (22, 118)
-# The age of the session, in seconds, at which the film starts: every rate is known, and trends have a shape.
+# The time in the session, in seconds, at which the film starts: every rate is known, and trends
+# have a shape.
 START = 4
 AGE = f"for {START}s"
-# What each workload keeps: it moves by so much at most, and grows by so much each time.
+# The changes of the blocks that each workload keeps: the largest random change, and the growth of
+# each step.
 MOVES = {"kvec": (40, 0), "cache": (90, 8), "pages": (6, 0), "vbox": (1, 1), "kbox": (30, 2)}
 
 
@@ -35,13 +39,13 @@ def work() -> NoReturn:
 
 
 def stay(terminal: Terminal, seconds: float) -> list[str]:
-    """Lets time go by, and returns what is on the screen then."""
+    """Waits, and returns the contents of the screen then."""
     deadline = time.monotonic() + seconds
     return terminal.until("some time", lambda lines: time.monotonic() > deadline)
 
 
 def main() -> None:
-    """The table, sorted by two columns; a row's details; the table again."""
+    """Shows the table, sorted by two columns; the details of a row; the table again."""
     exercise.modprobe("kalloc_exercise")
     exercise.hold()
     worker = os.fork() or work()
@@ -49,7 +53,7 @@ def main() -> None:
         for keys, seconds in (("", 6.0), ("g", 4.0), ("/cache\r", 1.0), ("\r", 4.0), ("q\x1b", 0.5), ("c", 6.0)):
             terminal.type(keys)
             stay(terminal, seconds)
-        # Nothing must change between what was seen and what is the film's end.
+        # Nothing must change between the returned screen and the end of the film.
         terminal.type(" ")
         lines = terminal.until("the pause", lambda lines: "PAUSED" in lines[0])
         terminal.type("q")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What readers may do with the file: any size of read, from anywhere, back and forth; and who may not."""
+"""Operations of readers on the file: any size of read, from any offset, in any order; and access by
+other users.
+"""
 
 import errno
 import os
@@ -14,7 +16,7 @@ NOBODY = 65534
 
 @contextmanager
 def opened(path: str = exercise.FILE) -> Iterator[int]:
-    """A descriptor of the file."""
+    """Returns a descriptor of the file."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         yield descriptor
@@ -23,7 +25,7 @@ def opened(path: str = exercise.FILE) -> Iterator[int]:
 
 
 def rest(descriptor: int, size: int = 4096) -> bytes:
-    """All that is left, in reads of this size."""
+    """Returns the rest of the file, in reads of this size."""
     text = b""
     while data := os.read(descriptor, size):
         assert len(data) <= size
@@ -32,7 +34,7 @@ def rest(descriptor: int, size: int = 4096) -> bytes:
 
 
 def error_of(call: Callable[[], object]) -> int:
-    """The errno that a call ends with; 0 if it succeeds."""
+    """Returns the errno of a call; 0 if it succeeds."""
     try:
         call()
     except OSError as error:
@@ -41,7 +43,7 @@ def error_of(call: Callable[[], object]) -> int:
 
 
 def check() -> None:
-    """Everything that reads, on a file that stays the same."""
+    """Runs all checks of reading, on a file that does not change."""
     exercise.hold()
     text = exercise.read().encode()
     reads(text)
@@ -51,7 +53,7 @@ def check() -> None:
 
 
 def reads(text: bytes) -> None:
-    """In pieces, and again from the start."""
+    """Reads in chunks, and again from the start."""
     with opened() as descriptor:
         for size in (1, 3, 160, 4096, 1 << 20):
             assert rest(descriptor, size) == text, size
@@ -60,14 +62,14 @@ def reads(text: bytes) -> None:
 
 
 def positions(text: bytes) -> None:
-    """From every position, with and without moving there."""
+    """Reads from every position, with pread and after lseek."""
     with opened() as descriptor:
         for position in range(len(text)):
             data = os.pread(descriptor, 200, position)
             assert data and text[position:position + 200].startswith(data), position
         assert os.pread(descriptor, 200, len(text)) == os.pread(descriptor, 200, 1 << 40) == b""
         assert rest(descriptor) == text, "pread moved the file's own position"
-        # Backwards, since forwards is what reading does.
+        # Backwards: plain reading already goes forwards.
         for position in (*range(len(text), 0, -37), 0):
             assert os.lseek(descriptor, position, os.SEEK_SET) == position
             assert rest(descriptor) == text[position:], position
@@ -90,7 +92,7 @@ def two_at_once(text: bytes) -> None:
 
 
 def strangers() -> None:
-    """Nobody but root opens the file, or those in debugfs once the folder above does not stop them."""
+    """Only root can open the file, or those in debugfs, even if the directory above permits it."""
     here = "/run/kalloc"
     os.mkdir(here)
     subprocess.run(["mount", "--bind", "/sys/kernel/debug/kalloc", here], check=True)

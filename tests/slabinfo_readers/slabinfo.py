@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""slabinfo 2.1, read as strictly as the strictest program does: nothing is skipped, nothing is guessed."""
+"""A parser of slabinfo 2.1, as strict as the strictest program: it skips nothing and guesses
+nothing.
+"""
 
 import re
 from typing import NamedTuple
@@ -14,7 +16,7 @@ CELLS = 16
 
 
 class Row(NamedTuple):
-    """What a row says, less the cells that are always 0."""
+    """The cells of a row, without those that are always 0."""
 
     name: str
     active: int
@@ -27,12 +29,12 @@ class Row(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """What the slabs take."""
+        """Returns the bytes that the slabs take."""
         return self.slabs * self.pages * 4096
 
 
 def row(line: str) -> Row:
-    """One row of exactly sixteen cells, with nothing after the last."""
+    """Parses a row of exactly sixteen cells, with nothing after the last."""
     cells = re.split(" +", line)
     if len(cells) != CELLS:
         raise ValueError(f"{len(cells)} cells: {line!r}")
@@ -49,7 +51,7 @@ def row(line: str) -> Row:
 
 
 def table(text: str) -> list[Row]:
-    """The rows of a whole file."""
+    """Returns the rows of a whole file."""
     if not text.startswith(HEADER):
         raise ValueError(f"not the header: {text[:300]!r}")
     if not text.endswith("\n"):

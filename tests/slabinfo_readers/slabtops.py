@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Two slabtops, that of procps and one in Rust: once, and live on a terminal."""
+"""Two versions of slabtop, one of procps and one in Rust: run once, and live on a terminal."""
 
 import os
 import re
@@ -11,7 +11,7 @@ import exercise
 from slabinfo import Row
 from terminal import Terminal
 
-# What each key sorts by, the largest first.
+# The value that each key sorts by, the largest first.
 ORDERS: dict[str, Callable[[Row], float]] = {
     "a": lambda row: row.active,
     "b": lambda row: row.per_slab,
@@ -26,13 +26,13 @@ ORDERS: dict[str, Callable[[Row], float]] = {
 
 
 def in_kilobytes(row: Row) -> list[str]:
-    """A row as procps shows it."""
+    """Returns a row as procps shows it."""
     return [str(row.objects), str(row.active), f"{100 * row.active // row.objects}%", f"{row.size / 1024:.2f}K",
             str(row.slabs), str(row.per_slab), f"{row.bytes // 1024}K", row.name]
 
 
 def with_units(row: Row) -> list[str]:
-    """A row as the one in Rust shows it."""
+    """Returns a row as the version in Rust shows it."""
     def size(count: int) -> str:
         return f"{count}B" if count < 1 << 10 else \
             f"{count / (1 << 10):.2f}K" if count < 1 << 20 else f"{count / (1 << 20):.2f}M"
@@ -42,7 +42,7 @@ def with_units(row: Row) -> list[str]:
 
 @dataclass
 class Slabtop:
-    """One of them: how it is called and how it shows a row."""
+    """A version of slabtop: its command and its format of a row."""
 
     program: str
     cells: Callable[[Row], list[str]]
@@ -50,12 +50,14 @@ class Slabtop:
     keys: str
 
     def shown(self, lines: list[str]) -> list[list[str]]:
-        """The rows below the line with the columns' names, in cells."""
+        """Returns the rows below the line with the columns' names, in cells."""
         heads = [number for number, line in enumerate(lines) if line.split()[:2] == ["OBJS", "ACTIVE"]]
         return [line.split() for line in lines[heads[0] + 1:] if line] if heads else []
 
     def shows(self, lines: list[str], rows: list[Row], key: str) -> bool:
-        """Whether all rows are there and say what the file says, in the order of this key."""
+        """Returns whether all rows are shown with the numbers of the file, in the order of this
+        key.
+        """
         by_cells = {tuple(self.cells(row)): row for row in rows}
         shown = [by_cells.get(tuple(cells)) for cells in self.shown(lines)]
         if None in shown or len(shown) != len(rows) or set(shown) != set(rows):
@@ -63,25 +65,25 @@ class Slabtop:
         return in_order([row for row in shown if row], key)
 
     def once(self, rows: list[Row]) -> None:
-        """Every way to sort, without a terminal."""
+        """Runs every sort order, without a terminal."""
         for key in [*self.keys, "n"]:
             done = subprocess.run([self.program, "-o", "-s", key], capture_output=True, text=True, check=False)
             assert done.returncode == 0 and not done.stderr, (self.program, key, done)
             assert self.shows(done.stdout.splitlines(), rows, key), f"{self.program} -s {key}\n{done.stdout}"
 
     def live(self) -> None:
-        """On a terminal: it follows the file, sorts by each key, and ends well."""
+        """On a terminal: follows the file, sorts by each key, and exits cleanly."""
         rows = exercise.hold()
         with Terminal(self.program, "-d", self.delay) as terminal:
             terminal.until("the rows", lambda lines: self.shows(lines, rows, "o"))
             for key in self.keys:
-                # Sorted by name in between, so that each key has something to do.
+                # The rows are sorted by name in between, so that each key changes the order.
                 for pressed in ("n", key):
                     assert pressed == "n" or not in_order(sorted(rows, key=lambda row: row.name), pressed), pressed
                     terminal.type(pressed)
                     terminal.until(f"sorted by {pressed}",
                                    lambda lines, by=pressed: self.shows(lines, rows, by))  # type: ignore[misc]
-            # Nobody presses a key: it must go back to the start of the file by itself.
+            # Without a key, the program must seek to the start of the file by itself.
             for more in (1, 0):
                 rows = exercise.hold(more)
                 lines = terminal.until(f"{more} more", lambda lines, rows=rows: self.shows(lines, rows, self.keys[-1]))  # type: ignore[misc]
@@ -91,7 +93,7 @@ class Slabtop:
 
 
 def in_order(rows: list[Row], key: str) -> bool:
-    """Whether the rows are in the order of this key; equal ones may come in any order."""
+    """Returns whether the rows are in the order of this key; equal ones may be in any order."""
     if key == "n":
         return rows == sorted(rows, key=lambda row: row.name)
     values = [ORDERS[key](row) for row in rows]
@@ -99,7 +101,7 @@ def in_order(rows: list[Row], key: str) -> bool:
 
 
 def totals(lines: list[str], rows: list[Row]) -> None:
-    """The sums above the rows."""
+    """Compares the sums above the rows."""
     active, objects = sum(row.active for row in rows), sum(row.objects for row in rows)
     slabs = sum(row.slabs for row in rows)
     for name, wanted in (("Objects", f"{active} / {objects} ({100 * active / objects:.1f}%)"),
@@ -109,11 +111,14 @@ def totals(lines: list[str], rows: list[Row]) -> None:
 
 
 def held(lines: list[str], rows: list[Row]) -> None:
-    """Pages and objects of a row both are the memory that its blocks take, and the size above the rows is their sum."""
+    """The pages and the objects of a row both amount to the memory of its blocks, and the size
+    above the rows is their sum.
+    """
     for row in rows:
         unit, taken = exercise.taken()[row.name]
         objects = row.objects * row.size
-        # Blocks of one size leave the rest of a slab, others less than a page and less than a block.
+        # Blocks of one size leave a part of a slab unused; other blocks leave less than a page and
+        # less than a block.
         fits = taken <= objects < taken + row.per_slab * row.size and objects <= row.bytes if unit else \
             taken <= row.bytes < taken + 4096 and row.bytes - row.size < objects <= row.bytes
         assert fits, f"{row.name} takes {taken}: {row}"
@@ -122,12 +127,14 @@ def held(lines: list[str], rows: list[Row]) -> None:
 
 
 PROCPS = Slabtop("slabtop", in_kilobytes, "1", "abclopsuv")
-# That one does not know v.
+# This version does not support v.
 RUST = Slabtop("/opt/slabtop", with_units, "0.5", "abclopsu")
 
 
 def check() -> None:
-    """Both; that in Rust is not there if the host cannot reach its registry, and then the host says so."""
+    """Returns both versions; the one in Rust is missing if its registry is unreachable, which the
+    host reports.
+    """
     rows = exercise.hold()
     done = subprocess.run([PROCPS.program, "-o"], capture_output=True, text=True, check=True)
     held(done.stdout.splitlines(), rows)

@@ -1,39 +1,37 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A program on a pseudo-terminal: its keyboard, its screen, and how it ends."""
+"""A program on a pseudo-terminal: its keyboard, its screen, and its exit.
 
-import fcntl
+pexpect would not do: it sends signals to a program whose terminal it closes, and once a program has left the terminal, it
+waits for the end without a limit.
+"""
+
 import os
+import pty
 import select
 import signal
-import struct
+import termios
 import time
 from collections.abc import Callable
 
 from screen import COLUMNS, LINES, Screen
 
-# python3-minimal has no termios.
-TIOCSWINSZ = 0x5414
 PATIENCE = 30.0
 
 
 class Terminal:
-    """Runs a program until it ends, or the block that it serves is left."""
+    """Runs a program until it ends, or the `with` block is left."""
 
     def __init__(self, *argv: str, size: tuple[int, int] = (LINES, COLUMNS), **env: str) -> None:
         self.argv = argv
         self.screen = Screen(*size)
         self._open = True
-        self.keyboard, end = os.openpty()
-        self._set_size(*size)
-        self._child = os.fork()
+        self._child, self.keyboard = pty.fork()
         if not self._child:
             try:
-                os.close(self.keyboard)
-                os.login_tty(end)
+                termios.tcsetwinsize(0, size)
                 os.execvpe(argv[0], argv, os.environ | {"TERM": "vt100"} | env)
             finally:
                 os._exit(127)
-        os.close(end)
 
     def __enter__(self) -> "Terminal":
         return self
@@ -45,31 +43,29 @@ class Terminal:
         if self.keyboard >= 0:
             os.close(self.keyboard)
 
-    def _set_size(self, lines: int, columns: int) -> None:
-        fcntl.ioctl(self.keyboard, TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-
     def type(self, keys: str) -> None:
         """Presses keys."""
         os.write(self.keyboard, keys.encode())
 
     def resize(self, lines: int, columns: int) -> None:
-        """Gives the terminal another size: itself first, so that nothing is drawn for one that it does not have."""
+        """Resizes the terminal: the screen first, so that the program draws only for the new size.
+        """
         self.screen.resize(lines, columns)
-        self._set_size(lines, columns)
+        termios.tcsetwinsize(self.keyboard, (lines, columns))
 
     def signal(self, number: int) -> None:
         """Sends the program a signal."""
         os.kill(self._child, number)
 
     def hang_up(self) -> None:
-        """The person goes, and takes the terminal along."""
+        """Closes the terminal."""
         os.close(self.keyboard)
         self.keyboard, self._open = -1, False
 
     def until(self, what: str, seen: Callable[[list[str]], bool]) -> list[str]:
-        """Waits until the screen is as it should be, and returns it; fails if that takes too long."""
+        """Waits until the screen satisfies the condition, and returns it; fails after a timeout."""
         deadline = time.monotonic() + PATIENCE
-        while not seen(lines := self.screen.lines()):
+        while not seen(lines := self.screen.text()):
             if time.monotonic() > deadline or not self._open:
                 shown = "\n".join(line for line in lines if line)
                 raise AssertionError(f"{' '.join(self.argv)}: never shown: {what}\n{shown}")
@@ -103,7 +99,7 @@ class Terminal:
         try:
             data = os.read(self.keyboard, 1 << 16)
         except OSError:
-            # What a terminal says when the last program has left it.
+            # The error of a terminal after the last program has left it.
             data = b""
         self._open = bool(data)
         self.screen.feed(data)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Modules go while readers are about: the rows go, then the file, and no reader keeps or breaks anything."""
+"""Modules are unloaded while readers are active: first the rows disappear, then the file. No reader
+pins or breaks anything.
+"""
 
 import errno
 import os
@@ -11,25 +13,25 @@ from seeking import error_of, opened, rest
 from slabinfo import HEADER, table
 
 OURS = ("/proc/kallocinfo", "/sys/kernel/debug/kalloc", "/sys/module/kalloc", "/sys/module/kalloc_exercise")
-# What opening, reading and seeking say of a file that has gone.
+# The errors of opening, reading and seeking on a removed file.
 GONE = (errno.ENOENT, errno.EIO, errno.EINVAL)
 ROUNDS = 4
 
 
 def check() -> None:
-    """First one reader that has stopped, then some that never do; at the end, nothing is left."""
+    """Runs one stopped reader, then several endless ones; at the end, nothing remains."""
     stopped_reader()
     busy_readers()
 
 
 def stopped_reader() -> None:
-    """It stopped in the middle; the modules do not wait for it."""
+    """The reader is stopped in the middle; the modules are unloaded without waiting for it."""
     text = exercise.read().encode()
     with opened() as middle, opened() as start, opened("/proc/slabinfo") as bound:
         seen = os.read(middle, 400) + os.read(middle, 1)
         assert text.startswith(seen) and len(seen) == 401, seen
         exercise.rmmod("kalloc_exercise")
-        # What it had been given already it may still read; there is no more.
+        # The reader may still process the bytes that it has; no others follow.
         assert text[len(seen):].startswith(rest(middle))
         assert rest(start).decode() == HEADER == exercise.read()
         os.lseek(middle, 0, os.SEEK_SET)
@@ -41,7 +43,8 @@ def stopped_reader() -> None:
             assert error_of(lambda file=descriptor: os.read(file, 1)) == errno.EIO  # type: ignore[misc]
             assert error_of(lambda file=descriptor: os.lseek(file, 0, os.SEEK_SET)) == errno.EINVAL  # type: ignore[misc]
         nothing_left()
-    # The mount outlives the file, and shows nothing; then the kernel's own file is back.
+    # The mount outlives the file, and shows nothing; after unmounting, the kernel's own file is
+    # visible.
     assert error_of(lambda: os.open("/proc/slabinfo", os.O_RDONLY)) == errno.ENOENT
     subprocess.run(["umount", "/proc/slabinfo"], check=True)
     kernels = exercise.rows("/proc/slabinfo")
@@ -49,7 +52,7 @@ def stopped_reader() -> None:
 
 
 def busy_readers() -> None:
-    """They read, go back and open again without end; whatever whole file they get is a good one."""
+    """The readers read, seek and reopen the file endlessly; each complete file must be valid."""
     stop = os.open("/run/stop", os.O_CREAT | os.O_TRUNC | os.O_RDWR)
     readers = [os.fork() or read_on(stop, size) for size in (1 << 12, 61)]
     try:
@@ -66,7 +69,7 @@ def busy_readers() -> None:
 
 
 def read_on(stop: int, size: int) -> int:
-    """One of them, in a process of its own: it must have seen files, and files with rows."""
+    """Runs one reader in its own process: it must have seen files, and files with rows."""
     status, files, with_rows = 1, 0, 0
     try:
         while not os.fstat(stop).st_size:
@@ -87,6 +90,6 @@ def read_on(stop: int, size: int) -> int:
 
 
 def nothing_left() -> None:
-    """No trace of the modules."""
+    """Checks that no trace of the modules remains."""
     left = [path for path in OURS if os.path.exists(path)]
     assert not left, left

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# What the guest of a soak runs: rounds of kalloc_stress.ko, each with readers of all files, modules that
-# come, are used by processes, and go, processors that do, and processes that eat all memory. Each prints a
-# line of what was done; "wrong" is what scripts/kalloc_dev/test/soak.py fails on. Variables: rounds, seconds, loads, ops, eaters, lost.
-# shellcheck disable=SC2154 # Set by whoever runs this.
-folder=/sys/kernel/debug/kalloc
+# The script of the guest of a soak test: rounds of kalloc_stress.ko. During each round, processes
+# read all files, load, use and unload modules, take CPUs offline and online, and use up all memory.
+# Each process prints one line for each of its operations; scripts/kalloc_dev/test/soak.py fails on
+# lines with "wrong". Variables: rounds, seconds, loads, ops, eaters, lost.
+# shellcheck disable=SC2154 # The caller sets them.
+directory=/sys/kernel/debug/kalloc
 
-# Only the eater is to be killed: neither we nor who takes what we print.
+# The OOM killer must kill only the eater: neither this shell nor the reader of its output.
 for process in /proc/[0-9]*; do echo -1000 >"$process/oom_score_adj"; done 2>/dev/null
 echo 0 >/proc/sys/vm/oom_dump_tasks
-# It is given all that it asks for, and soon.
+# The eater gets all memory that it requests, and soon.
 echo 1 >/proc/sys/vm/overcommit_memory
 { echo always >/sys/kernel/mm/transparent_hugepage/enabled; } 2>/dev/null
 echo +memory >/sys/fs/cgroup/cgroup.subtree_control
@@ -19,7 +20,7 @@ echo 8M >/sys/fs/cgroup/keys/memory.max
 nodes=$(cat /sys/devices/system/node/online)
 [ "$nodes" = 0-1 ] || echo "wrong: the nodes are $nodes"
 
-# Something to do as long as a round lasts; what was done has a line each.
+# Repeats an operation as long as a round lasts. Each operation logs one line in /tmp/did.
 while_busy() {
 	while [ -e /tmp/busy ]; do "$@"; done
 }
@@ -33,32 +34,32 @@ read_all() {
 }
 
 reads() {
-	cat $folder/sites >>/tmp/sites
-	read_all /proc/kalloc* "$folder"/[!c]*
+	cat $directory/sites >>/tmp/sites
+	read_all /proc/kalloc* "$directory"/[!c]*
 	awk '/^stress/ && (NF != 16 || $2 > $3 || $2 > 1200) { print "wrong:", $0 }' /proc/kallocinfo
 }
 
-# The cache is there only while there is load.
+# The cache exists only while there is load.
 sheaves() {
 	cat /sys/kernel/slab/stress_rcu/sheaf_capacity >>/tmp/sheaf
 	usleep 20000
 }
 
-# What processes do with a module: read its files, give it commands, keep keys in it. Of memory there may be
-# none; in the group that is for keys, there is not enough.
+# Uses a module: reads its files, writes commands, keeps keys in it. All allocations may fail; the
+# cgroup for keys has too little memory.
 uses() {
 	case $1 in
-	# What it takes seconds to measure, not each time.
+	# The comparison takes seconds, so it is read only in every fourth round.
 	compare)
-		read_all $folder/layout
-		[ $((number % 4)) -gt 0 ] || read_all $folder/compare
+		read_all $directory/layout
+		[ $((number % 4)) -gt 0 ] || read_all $directory/compare
 		;;
 	map) read_all /dev/kalloc_map ;;
 	exercise)
 		commands "all count=20 keep=3" & commands "all count=3 size=16000" &
-		read_all $folder/exercise
+		read_all $directory/exercise
 		wait
-		echo free >$folder/exercise
+		echo free >$directory/exercise
 		;;
 	kv)
 		keys / 32 & keys /keys 128 &
@@ -69,7 +70,7 @@ uses() {
 }
 
 commands() {
-	if said=$({ echo "$1" >$folder/exercise; } 2>&1); then
+	if said=$({ echo "$1" >$directory/exercise; } 2>&1); then
 		did command
 	elif [ "${said%Cannot allocate memory}" = "$said" ]; then
 		echo "wrong: $said"
@@ -77,7 +78,7 @@ commands() {
 }
 
 keys() {
-	sh -c "echo \$\$ >/sys/fs/cgroup$1/cgroup.procs; exec kv_life $2"
+	sh -c "echo \$\$ >/sys/fs/cgroup$1/cgroup.procs; exec kv_test $2"
 	case $1:$? in
 	/:0 | /:12) did keys ;;
 	/keys:12) did limit ;;
@@ -85,11 +86,11 @@ keys() {
 	esac
 }
 
-# What its modules' sites have live when a module has been used, is lost.
+# Loads, uses and unloads a module. Memory that is still live at its sites then is lost.
 loads() {
 	modprobe "kalloc_$1" || return
 	uses "$1"
-	awk -v module="kalloc_$1" '$16 == module && $4 { print "wrong: live:", $0 }' $folder/sites
+	awk -v module="kalloc_$1" '$16 == module && $4 { print "wrong: live:", $0 }' $directory/sites
 	until rmmod "kalloc_$1"; do usleep 10000; done
 	did "load:$1"
 }
@@ -108,28 +109,28 @@ plugs() {
 	did plug
 }
 
-# Takes memory without end: in a group, or all there is.
+# Allocates memory without end: in a cgroup, or all of the machine's memory.
 eats() {
 	sh -c "echo \$\$ >/sys/fs/cgroup$1/cgroup.procs; echo 1000 >/proc/self/oom_score_adj; renice -20 \$\$;
 		exec dd if=/dev/zero of=/dev/null bs=1G"
 	sleep 0.2
 }
 
-# Somebody who may be killed must always be there, also when the one who took all memory has just gone: the kernel gives up
-# if it finds nobody.
+# Processes that the OOM killer may kill at any time, even just after the eater has exited: the
+# kernel panics if it finds none.
 stands_by() {
 	while :; do sh -c "echo 0 >/proc/self/oom_score_adj; exec sleep 60"; done 2>/dev/null
 }
 if [ "$eaters" = 1 ]; then stands_by & stands_by & stands_by & fi
 
-# Pages in use that no list of the kernel's has, in slabs that nobody can reclaim, and in vmalloc areas, with all
-# that can be had back had back. What a processor has at hand is free; stacks that debug kernels keep,
-# in pools of four pages, are counted by them.
+# Prints three numbers of pages after reclaiming all that is reclaimable: pages in use that are on
+# no list of the kernel, pages in unreclaimable slabs, and pages in vmalloc areas. Pages that a CPU
+# caches are free. Debug kernels count their stack depot in pools of four pages.
 pages() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 	for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done 2>/dev/null
-	# shellcheck disable=SC2002 # It may not be there.
+	# shellcheck disable=SC2002 # The file may not exist.
 	cat /sys/kernel/debug/stackdepot/stats 2>/dev/null | awk '/^ +count:/ { hand += $2 }
 		/^pools:/ { stacks = 4 * $2 }
 		/^[A-Z]/ { sub(":", "", $1); kib[$1] = $2 }
@@ -141,13 +142,13 @@ pages() {
 		}' /proc/zoneinfo /proc/meminfo -
 }
 
-# Objects of each slab cache.
+# Prints the number of objects of each slab cache.
 slabs() {
 	awk 'NR > 2 { print $1, $2 }' /proc/slabinfo
 }
 
 ours() {
-	ls -d /proc/kallocinfo $folder /sys/module/kalloc* /sys/kernel/slab/stress_* /sys/kernel/slab/exercise_* \
+	ls -d /proc/kallocinfo $directory /sys/module/kalloc* /sys/kernel/slab/stress_* /sys/kernel/slab/exercise_* \
 		/sys/kernel/slab/map_* /sys/kernel/slab/kv_* /sys/kernel/slab/compare_* 2>/dev/null
 	grep -E "^(stress|exercise|map|kv|compare)_" /proc/slabinfo
 	grep "\[kalloc" /proc/vmallocinfo
@@ -165,16 +166,17 @@ round() {
 	if [ "$eaters" = 1 ]; then
 		for group in / /small; do while_busy eats $group 2>/dev/null & jobs="$jobs $!"; done
 	fi
-	# shellcheck disable=SC2086 # Words.
+	# shellcheck disable=SC2086 # Split into words.
 	modprobe kalloc_stress ops=$ops workers=8 seed="$1" || echo "wrong: kalloc_stress does not load"
 	done=$(dmesg | sed -n 's/.*kalloc_stress: \([0-9]*\) operations by .*/\1/p' | tail -n 1)
 	reads 2>/dev/null
-	# Not those that were refused because nobody could have them.
-	faults=$(awk '/^stress_/ { sum += $7 + $8 } END { print sum + 0 }' $folder/sites)
+	# Without the requests that are always rejected.
+	faults=$(awk '/^stress_/ { sum += $7 + $8 } END { print sum + 0 }' $directory/sites)
 	rm /tmp/busy
-	# shellcheck disable=SC2086 # Words.
+	# shellcheck disable=SC2086 # Split into words.
 	wait $jobs
-	# Blocks in the slots, and in the hands of workers; half of what is freed while a row is read.
+	# The bound covers the blocks in the slots and those that workers hold, and half of the
+	# frees during a read of a row.
 	awk 'NR == 1 { for (i = 2; i <= NF; i++) column[$i] = i - 1 }
 		/^#/ { next }
 		$1 !~ /^stress_/ { next }
@@ -191,12 +193,12 @@ round() {
 	ours | sed 's/^/wrong: left: /'
 	echo "round $1 ops $((done)) faults $faults" \
 		"$(awk '{ times[$0]++ } END { for (what in times) printf "%s %d ", what, times[what] }' /tmp/did)"
-	# That lost pages are noticed is seen by having some lost, in a pipe that nobody reads.
+	# A pipe without a reader loses pages on purpose, so that a test can check the report.
 	# shellcheck disable=SC2216
 	if [ "$lost" -gt 0 ]; then { head -c $((lost * 4096)) /dev/zero; sleep 100000; } | sleep 100000 & fi
 }
 
-# The first round fills what the kernel keeps.
+# The first round fills the kernel's caches.
 start=$(date +%s) number=0 loaded=0
 while [ $number -lt "$rounds" ] || [ $loaded -lt "$loads" ] || [ $(($(date +%s) - start)) -lt "$seconds" ]; do
 	round $number
@@ -207,7 +209,7 @@ while [ $number -lt "$rounds" ] || [ $loaded -lt "$loads" ] || [ $(($(date +%s) 
 done
 echo "sheaf $(sort -u /tmp/sheaf)"
 
-# kmemleak reports an object that is five seconds old and has not changed since the scan before.
+# kmemleak reports an object that is five seconds old and has not changed since the previous scan.
 leaks=/sys/kernel/debug/kmemleak
 if [ -e $leaks ]; then
 	for scan in 1 2; do

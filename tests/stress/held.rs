@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The blocks that workers hold, of every family.
+//! The blocks of every family that workers hold.
 
 use crate::block::footprint;
 use core::mem::MaybeUninit;
@@ -63,7 +63,7 @@ kalloc::sites! {
 /// An object that readers may find while it becomes another one.
 pub(crate) type Number = TypesafeByRcu<Atomic<u64>, [u64; 3]>;
 
-/// What stays as it was made while it is free.
+/// An object that stays in its constructed state while it is free.
 pub(crate) struct Table([u64; 6]);
 
 impl Table {
@@ -82,12 +82,12 @@ impl Reset for Table {
     }
 }
 
-/// What to allocate: the number of a site.
+/// The number of a site to allocate at.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind(pub(crate) usize);
 
 impl Kind {
-    /// Any site; the costly ones more rarely.
+    /// Returns any site, the costly ones less often.
     pub(crate) fn any(random: u32) -> Kind {
         match random % 64 {
             0 => Kind(6),
@@ -97,7 +97,7 @@ impl Kind {
         }
     }
 
-    /// A site that can be used in atomic context.
+    /// Returns a site that can be used in atomic context.
     pub(crate) fn atomic(random: u32) -> Kind {
         Kind([0, 1, 3, 4, 5, 7, 8][random as usize % 7])
     }
@@ -106,7 +106,7 @@ impl Kind {
 /// A block.
 pub(crate) enum Held {
     Word(KBox<[u64; 3], Words>),
-    /// Another size at a site that has a unit.
+    /// Another size at a site with an object size.
     Odd(KBox<[u8; 5], Words>),
     Bytes(Array<u8, Kmalloc<Bytes>>),
     Either(Array<u8, KVmalloc<Either>>),
@@ -116,13 +116,13 @@ pub(crate) enum Held {
     Mapped(Array<u8, Vmalloc<Mapped>>),
     Table(Constructed<Tables>),
     Number(RcuRef<Numbers>),
-    /// Of one page, or nobody could tally one that is refused in the middle.
+    /// An array of one page: the failures of a larger one could not be predicted.
     Single(PageArray<Singles>),
 }
 
-/// A size: mostly up to `usual`, at times up to 64 KiB, which is more than kmalloc has classes for,
-/// and rarely more than kmalloc has at all. Of the latter, one is a multiple of the pages that
-/// kvmalloc maps large blocks by, and one is not.
+/// Returns a size: mostly up to `usual`, sometimes up to 64 KiB, which is above kmalloc's classes,
+/// and rarely above kmalloc's limit. Of the latter two sizes, one is a multiple of the pages by
+/// which kvmalloc maps large blocks.
 fn size(random: u32, usual: u32) -> usize {
     match random % 128 {
         0 => kmalloc::MAX_SIZE + 1,
@@ -132,18 +132,18 @@ fn size(random: u32, usual: u32) -> usize {
     }
 }
 
-/// What is usual of boxes, and of areas.
+/// The usual sizes of boxes, and of areas.
 const SMALL: u32 = 1800;
 const AREA: u32 = 9000;
 
-/// What a block counts as.
+/// The counters that a block changes.
 #[derive(Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) site: usize,
     pub(crate) bytes: usize,
-    /// The bytes that it is counted to take.
+    /// The counted bytes.
     pub(crate) allocated: usize,
-    /// The bytes that its allocator has for it.
+    /// The bytes that the allocator uses for it.
     pub(crate) footprint: usize,
 }
 
@@ -152,7 +152,7 @@ impl Held {
         let whole_pages = |len: usize| len.next_multiple_of(PAGE_SIZE);
         let contiguous = |len: usize| (len, kmalloc::usable_size(len));
         let pages = |len: usize| (len, len);
-        // Of an object, its cache knows what it takes.
+        // For an object, the cache determines the bytes that it takes.
         let object = |size: usize, footprint: usize| ((size, footprint), footprint);
         let (site, ((bytes, allocated), footprint)) = match self {
             Held::Word(b) => (0, (contiguous(24), footprint(&**b))),
@@ -178,9 +178,9 @@ impl Held {
         }
     }
 
-    /// Resizes the block, if it can be. Returns whether that was tried, and came to pass.
+    /// Resizes the block, if possible. Returns the result, or `None` if the block has no resize.
     pub(crate) fn resize(&mut self, random: u32) -> Option<Result<(), AllocError>> {
-        // With flags that allow no I/O, vmalloc keeps the pages that a block no longer needs.
+        // With flags that forbid I/O, vmalloc keeps the pages that a block no longer needs.
         let flags = [GFP_KERNEL, GFP_NOWAIT][(random >> 30) as usize % 2] | __GFP_NOWARN;
         match self {
             Held::Bytes(b) => Some(b.resize(size(random, SMALL), flags)),
@@ -191,7 +191,7 @@ impl Held {
     }
 }
 
-/// Where blocks come from.
+/// The caches and other sources of blocks.
 pub(crate) struct Source {
     objects: Arc<KmemCache<Objects>>,
     tables: ConstructedCache<Tables>,
@@ -207,16 +207,16 @@ impl Source {
         })
     }
 
-    /// Allocates a block of a kind; sometimes one that is larger than can be. An object that has not
-    /// stayed as it was made is an error, which its site knows nothing of.
+    /// Allocates a block of a kind; sometimes with an impossible size. Returns an error, which is
+    /// not counted at the site, for an object that is not in its constructed state.
     pub(crate) fn alloc(&self, kind: Kind, random: u32, flags: Flags) -> Result<Held, AllocError> {
         let flags = flags | __GFP_NOWARN;
-        // A node, of which there may not be the last, or any.
+        // A node: any, or one that may not exist.
         let node = match random >> 28 {
             id @ 0..3 => NumaNode::new(id as i32).unwrap_or(NumaNode::NO_NODE),
             _ => NumaNode::NO_NODE,
         };
-        // Rarely what is refused first when memory is short.
+        // Rarely an order that fails first when memory is short.
         let order = match random >> 7 & 63 {
             0 => 9,
             n => n % 5,
@@ -243,7 +243,7 @@ impl Source {
             }
             9 => {
                 let mut page = PageArray::zeroed(1, flags)?;
-                // A mapping that cannot be had is nothing that the site counts.
+                // The site does not count a failed mapping.
                 let _ = Mapping::new(&mut page).map(|mut bytes| bytes.fill(1));
                 Held::Single(page)
             }

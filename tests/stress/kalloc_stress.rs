@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Checks that the counters are exact: workers on all CPUs allocate, resize and free through every
-//! family, with various flags and on any node, in process context, softirqs and a timer interrupt, and
-//! keep their own tally; when they have come to rest, it must be the sites' to the last byte.
+//! Checks that the counters are exact. Workers on all CPUs allocate, resize and free through every
+//! family, with various flags and on any node. They run in process context, in softirqs and in a
+//! timer interrupt, and keep their own tally. At the end, the counters of the sites must equal the
+//! tallies to the last byte.
 //!
 //! The work is done while the module loads, so that loading fails if a number is wrong. Meanwhile
-//! user space may read the files and take CPUs away.
+//! user space may read the files and take CPUs offline.
 
 #![deny(unsafe_code)]
 
@@ -35,7 +36,7 @@ use kernel::{
     }, //
 };
 
-#[expect(unsafe_code)] // It asks C.
+#[expect(unsafe_code)] // The module calls C helpers.
 #[allow(dead_code)] // Only the suites count freed pages.
 #[path = "../../rust/testing/block.rs"]
 mod block;
@@ -72,27 +73,27 @@ module! {
         },
         seed: u32 {
             default: 0,
-            description: "Another one has the workers do something else",
+            description: "Seed of the workers' random numbers",
         },
         miscount: u32 {
             default: 0,
-            description: "Blocks that no worker tallies, so that a test can see the module fail",
+            description: "Blocks that no worker tallies, so that a test can check that the module fails",
         },
     },
 }
 
-/// How many blocks are live at most, but for those in the hands of workers.
+/// The largest number of live blocks, without those that workers hold.
 const SLOTS: usize = 1024;
 
-/// Operations after which a worker is queued anew, maybe on another CPU.
+/// The number of operations after which a worker is queued again, possibly on another CPU.
 const CHUNK: u32 = 1000;
 
-/// What all workers share.
+/// The state that all workers share.
 #[pin_data]
 struct Shared {
     tallies: Tallies,
     source: Source,
-    /// Blocks that any worker may free.
+    /// The blocks that any worker may free.
     #[pin]
     slots: Mutex<KVec<Option<Held>>>,
     running: Atomic<i32>,
@@ -105,12 +106,12 @@ struct Worker {
     shared: Arc<Shared>,
     random: u32,
     left: u32,
-    /// In softirqs: the blocks that it holds itself.
+    /// In softirqs: the blocks that the worker holds itself.
     own: Option<[Option<Held>; 8]>,
 }
 
 impl Worker {
-    /// The next random number (xorshift).
+    /// Returns the next random number (xorshift).
     fn random(&mut self) -> u32 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 17;
@@ -118,7 +119,7 @@ impl Worker {
         self.random
     }
 
-    /// Does some of the work and queues the rest; the last one to have none left tells.
+    /// Does some of the work and queues the rest. The last worker to finish completes `done`.
     fn run(mut self) {
         loop {
             self.chunk();
@@ -137,9 +138,10 @@ impl Worker {
         }
     }
 
-    /// Queues it. Without memory for that it is given back, with its blocks, and goes on where it is.
+    /// Queues the worker. If that needs memory and fails, returns the worker with its blocks, which
+    /// then continues on this CPU.
     fn queue(self, softirq: bool) -> Option<Self> {
-        // To lockdep, work in threads is one thing, and work in softirqs another.
+        // Lockdep treats work in threads and work in softirqs as different classes.
         let (queue, flags, class) = if softirq {
             (workqueue::system_bh(), GFP_ATOMIC, static_lock_class!())
         } else {
@@ -175,7 +177,7 @@ impl Worker {
         self.shared.tallies.add(&tally);
     }
 
-    /// Allocates a block in place of another one, or resizes that.
+    /// Allocates a block in place of another one, or resizes that one.
     fn step(&mut self, tally: &mut Tally) {
         tally.step();
         let (kind, size, slot) = (self.random(), self.random(), self.random() as usize);
@@ -209,7 +211,7 @@ impl Worker {
     }
 }
 
-/// A worker that waits to go on.
+/// A queued worker. Wraps a [`Work`] (`struct work_struct`).
 #[pin_data]
 struct Queued {
     #[pin]
@@ -236,7 +238,7 @@ impl WorkItem for Queued {
 struct Stress;
 
 impl kernel::Module for Stress {
-    #[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
+    #[expect(clippy::clone_on_copy)] // On Linux 7.2, this is a reference to the parameter.
     fn init(module: &'static ThisModule) -> Result<Self> {
         let (workers, ops) = (
             module_parameters::workers.value().clone(),
@@ -272,19 +274,19 @@ impl kernel::Module for Stress {
         for number in 0..all {
             let worker = Worker {
                 shared: shared.clone(),
-                // Anything but 0, where a xorshift stays.
+                // Any number but 0, at which a xorshift stays.
                 random: (0x9e37_79b9 ^ (number + 1) ^ seed).max(1),
                 left: ops.div_ceil(all),
                 own: (number >= workers).then(Default::default),
             };
-            // Who is to work in softirqs begins in a thread, as these are on any processor.
+            // A worker for softirqs starts in a thread, which may run on any CPU.
             if let Some(worker) = worker.queue(false) {
                 worker.run();
             }
         }
         shared.done.wait_for_completion();
         let ticks = tick.stop();
-        // The last worker may still be on its way out of this module's code.
+        // The last worker may still be executing the end of this module's code.
         fsleep(Delta::from_millis(100));
 
         for _ in 0..module_parameters::miscount.value().clone() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the workers say that they did, and whether the sites say the same.
+//! The tallies of the workers, and their comparison with the counters of the sites.
 
 use super::held::{
     Cost,
@@ -22,8 +22,8 @@ pub(crate) const COUNT: usize = 10;
 
 const _: () = assert!(SITES.len() == COUNT);
 
-/// The numbers that are tallied of a site: allocations, frees, failures, live bytes, the bytes that those
-/// take, and how often a block took other than it is counted to.
+/// The tallied numbers of a site: allocations, frees, failures, live bytes, the bytes that those
+/// take, and the blocks whose footprint differs from the counted bytes.
 const NAMES: [&str; 6] = [
     "allocs",
     "frees",
@@ -33,7 +33,7 @@ const NAMES: [&str; 6] = [
     "misjudged",
 ];
 
-/// One worker's tally.
+/// The tally of one worker.
 #[derive(Default)]
 pub(crate) struct Tally {
     steps: u64,
@@ -41,7 +41,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Tallies an operation, whatever comes of it.
+    /// Tallies an operation, whatever its result.
     pub(crate) fn step(&mut self) {
         self.steps += 1;
     }
@@ -62,7 +62,7 @@ impl Tally {
         }
     }
 
-    /// Tallies what `alloc` does.
+    /// Tallies the operation `alloc`.
     pub(crate) fn alloc(
         &mut self,
         kind: Kind,
@@ -80,7 +80,7 @@ impl Tally {
         }
     }
 
-    /// Tallies a resize: a block allocated and one freed.
+    /// Tallies a resize: one block allocated and one freed.
     pub(crate) fn resize(&mut self, held: &mut Held, random: u32) {
         let old = held.cost();
         match held.resize(random) {
@@ -93,13 +93,13 @@ impl Tally {
         }
     }
 
-    /// Tallies a block that is about to be freed.
+    /// Tallies a block before it is freed.
     pub(crate) fn free(&mut self, held: &Held) {
         self.count(held.cost(), -1);
     }
 }
 
-/// All workers' tallies.
+/// The tallies of all workers.
 pub(crate) struct Tallies {
     steps: Atomic<u64>,
     sites: [[Atomic<i64>; NAMES.len()]; COUNT],
@@ -113,7 +113,7 @@ impl Tallies {
         }
     }
 
-    /// Adds a worker's.
+    /// Adds the tally of a worker.
     pub(crate) fn add(&self, tally: &Tally) {
         self.steps.add(tally.steps, ordering::Relaxed);
         for (sums, numbers) in self.sites.iter().zip(&tally.sites) {
@@ -123,12 +123,12 @@ impl Tallies {
         }
     }
 
-    /// How many operations there were.
+    /// Returns the number of operations.
     pub(crate) fn steps(&self) -> u64 {
         self.steps.load(ordering::Relaxed)
     }
 
-    /// Counts, and says in the log, which numbers of the sites are not the tallies'.
+    /// Logs the counters of the sites that differ from the tallies. Returns their number.
     pub(crate) fn differences(&self, when: &str) -> u32 {
         let mut wrong = 0;
         for (sums, site) in self.sites.iter().zip(SITES) {
@@ -152,7 +152,7 @@ impl Tallies {
                     wrong += 1;
                 }
             }
-            // The sizes add up to the same.
+            // The histogram adds up to the same numbers.
             let sized = site
                 .sizes()
                 .fold([0, 0], |[a, f], s| [a + s.allocs, f + s.frees]);
@@ -164,7 +164,7 @@ impl Tallies {
         wrong
     }
 
-    /// Counts the sites that still have something live.
+    /// Returns the number of sites with live blocks.
     pub(crate) fn live(&self) -> u32 {
         SITES
             .iter()

@@ -31,17 +31,17 @@ kalloc::sites! {
     Ticks: kmalloc([u64; 2]), "stress_tick";
 }
 
-/// A hard interrupt. Lockdep holds all kernels to the rules of `PREEMPT_RT`, by which what takes a
-/// spinlock, as an allocator does, is not for one: there it is a soft interrupt.
+/// A hard interrupt. On kernels with lockdep's rules of `PREEMPT_RT`, a hard interrupt must not
+/// take a spinlock, as an allocator does; there the timer uses a soft interrupt.
 #[cfg(not(CONFIG_PROVE_RAW_LOCK_NESTING))]
 type Mode = kernel::time::hrtimer::RelativeHardMode<Monotonic>;
 #[cfg(CONFIG_PROVE_RAW_LOCK_NESTING)]
 type Mode = kernel::time::hrtimer::RelativeSoftMode<Monotonic>;
 
-/// Microseconds between two interrupts.
+/// The microseconds between two interrupts.
 const PERIOD: i64 = 500;
 
-/// The timer.
+/// The timer. Wraps an [`HrTimer`] (`struct hrtimer`).
 #[pin_data]
 pub(crate) struct Tick {
     #[pin]
@@ -72,7 +72,7 @@ impl_has_hr_timer! {
     }
 }
 
-/// A timer that runs.
+/// A running timer.
 pub(crate) struct Running {
     tick: Arc<Tick>,
     handle: ArcHrTimerHandle<Tick>,
@@ -93,14 +93,14 @@ pub(crate) fn start() -> Result<Running> {
 }
 
 impl Running {
-    /// Stops the timer, and returns how often it has allocated, and failed to.
+    /// Stops the timer. Returns the numbers of its allocations and failures.
     pub(crate) fn stop(self) -> [i64; 2] {
         drop(self.handle);
         [&self.tick.allocs, &self.tick.failures].map(|n| n.load(ordering::Relaxed))
     }
 }
 
-/// Counts which numbers of the site are not the timer's.
+/// Returns the number of counters of the site that differ from the timer's.
 pub(crate) fn differences([allocs, failures]: [i64; 2]) -> u32 {
     use kalloc::Tag;
 

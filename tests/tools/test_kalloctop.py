@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""kalloctop on this machine: its own tests, and all that it prints and shows of files made for it."""
+"""kalloctop on this machine: its own tests, and all of its output for generated files."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ from kalloc_dev.toolchain import crates
 
 @pytest.fixture(scope="module")
 def program() -> Path:
-    """The program. Skipped if the crates that it is made of cannot be downloaded."""
+    """Returns the program. Skips the test if the crates that it needs cannot be downloaded."""
     try:
         return kalloctop.program()
     except crates.Unreachable as reason:
@@ -26,7 +26,7 @@ def program() -> Path:
 
 @pytest.fixture
 def given(program: Path, tmp_path: Path) -> Given:
-    """Files for it to read."""
+    """Returns files for it to read."""
     return Given(program, tmp_path)
 
 
@@ -45,7 +45,7 @@ def test_examples(program: Path) -> None:
 
 @pytest.mark.parametrize("name", ["kalloctop.8", "kalloctop", "_kalloctop", "kalloctop.fish"])
 def test_generated(program: Path, name: str) -> None:
-    """The manual page and the completions have every long option."""
+    """The manual page and the completions contain every long option."""
     told = subprocess.run([program, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
     options = set(re.findall(r"^ +(?:-\w, )?--([\w-]+)", told, re.M))
     text = (kalloctop.generated() / name).read_text().replace("\\-", "-")
@@ -55,11 +55,11 @@ def test_generated(program: Path, name: str) -> None:
 
 @pytest.mark.parametrize("part", prints.PARTS)
 def test_print(given: Given, part: Callable[[Given], None]) -> None:
-    """The text that it prints once."""
+    """Runs each test of the printed text."""
     part(given)
 
 
 @pytest.mark.parametrize("part", live.PARTS)
 def test_terminal(given: Given, part: Callable[[Given], None]) -> None:
-    """The screen of a pseudo-terminal, which every way out leaves as it was."""
+    """Runs each test on a pseudo-terminal, which every kind of exit restores."""
     part(given)

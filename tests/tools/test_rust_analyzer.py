@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""rust-analyzer finds its way from crate to crate, by the files that editors are given."""
+"""rust-analyzer resolves definitions across crates, with the files that are generated for editors.
+"""
 
 import json
 import os
@@ -19,7 +20,7 @@ from kalloc_dev.toolchain import crates
 from kalloc_dev.toolchain.compilers import toolchain
 
 PATIENCE = 240.0
-# A file, a line of it with the word to ask about in brackets, and what the definition's file and line have.
+# A file, a line of it with the word in brackets, and the file and line of the definition.
 WAYS = (
     ("samples/kalloc_exercise.rs", "kalloc::[register](module, workload::SITES)?;", "rust/accounting/registry.rs",
      "pub fn register("),
@@ -27,16 +28,16 @@ WAYS = (
     ("samples/exercise/workload.rs", "[KBox]::", "rust/alloc/kmalloc.rs", "pub type KBox<"),
     ("tests/kunit/kmalloc.rs", "[usable_size](", "rust/alloc/kmalloc.rs", "pub fn usable_size("),
     ("bench/cache.rs", "KmemCache::[new](", "rust/slab.rs", "pub fn new("),
-    ("rust/kalloc.rs", "-> impl PinInit<Self, [Error]>", "rust/kernel/error.rs", "pub struct Error("),
+    ("rust/module.rs", "-> impl PinInit<Self, [Error]>", "rust/kernel/error.rs", "pub struct Error("),
     ("tools/kallocinfo/tests/comparing.rs", "-> [Snapshot]", "tools/kallocinfo/src/snapshot.rs", "pub struct Snapshot"),
 )
 
 
 class Server:
-    """rust-analyzer, spoken to as an editor does."""
+    """rust-analyzer, as an editor uses it."""
 
     def __init__(self) -> None:
-        # It asks cargo about the programs, which may download what they are made of.
+        # It queries cargo about the programs, which may download crates.
         home, network = crates.home(), [Path(path) for path in crates.NETWORK if Path(path).exists()]
         call = toolchain().argv(["rust-analyzer"], env={"CARGO_HOME": str(home)}, binds=[home, *network])
         self._server = subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -44,7 +45,7 @@ class Server:
         self._quiescent = False
         text = re.sub(r"^//.*", "", (TREE / ".vscode/settings.json").read_text())
         settings = {name.removeprefix("rust-analyzer."): value for name, value in json.loads(text).items()}
-        # No crate's build scripts are run, nor is anything compiled.
+        # No build script runs, and nothing is compiled.
         settings |= {"cargo": {"buildScripts": {"enable": False}}, "checkOnSave": False, "procMacro": {"enable": False},
                      "cachePriming": {"enable": False}}
         self.ask("initialize", {"processId": os.getpid(), "rootUri": TREE.as_uri(), "initializationOptions": settings,
@@ -53,7 +54,7 @@ class Server:
         self._say("initialized", {})
 
     def definition(self, file: Path, line: int, column: int) -> list[tuple[Path, int]]:
-        """Where it is said to be, after all is loaded."""
+        """Returns the location of the definition, after all crates are loaded."""
         deadline = time.monotonic() + PATIENCE
         while not self._quiescent:
             assert time.monotonic() < deadline, "it does not become ready"
@@ -63,7 +64,7 @@ class Server:
         return [(Path(one["uri"].removeprefix("file://")), one["range"]["start"]["line"]) for one in found]
 
     def ask(self, method: str, params: object) -> Any:
-        """The answer to a request."""
+        """Returns the answer to a request."""
         self._number += 1
         number = self._number
         self._send({"id": number, "method": method, "params": params})
@@ -74,7 +75,7 @@ class Server:
                 return message["result"]
 
     def end(self) -> None:
-        """Ends it."""
+        """Ends the server."""
         self._server.kill()
         self._server.wait()
 
@@ -99,14 +100,14 @@ class Server:
             self._quiescent = message["params"]["quiescent"]
             print(f"status: {message['params'].get('health')} {message['params'].get('message') or ''}", flush=True)
         elif "id" in message and "method" in message:
-            # It asks for settings, and to watch files: there is nothing more.
+            # It requests settings and file watches, and nothing else.
             items = message["params"].get("items") if isinstance(message["params"], dict) else None
             self._send({"id": message["id"], "result": [None] * len(items) if items else None})
         return message
 
 
 def uses(text: str) -> Iterator[tuple[int, int, str]]:
-    """The names of other crates of the kernel's that a source has, each with its line and column."""
+    """Returns the names from other kernel crates in a source, each with its line and column."""
     for number, line in enumerate(text.splitlines()):
         for name in re.finditer(r"\b(?<!\$)(?:kalloc|kernel)::(\w+)", line.partition("//")[0]):
             yield number, name.start(1), name[1]
@@ -114,7 +115,7 @@ def uses(text: str) -> Iterator[tuple[int, int, str]]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """The language server, which has the description of the tree."""
+    """Returns the language server, with the description of the tree."""
     if not toolchain().program("rust-analyzer").exists():
         pytest.skip("the host has no rust-analyzer")
     debug, = set_up("debug")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What editors are given: every crate and every file in C of the modules is described, as it is built."""
+"""The files for editors describe every crate and every C file of the modules as it is built."""
 
 import json
 import re
@@ -13,11 +13,11 @@ from kalloc_dev.modules import ide, kbuild
 
 
 def commands(tree: kbuild.BuildTree) -> Iterator[str]:
-    """What is wrong with compile_commands.json."""
+    """Returns the errors in compile_commands.json."""
     path, = ide.compile_commands(tree)
     described = {entry["file"]: entry["command"] for entry in json.loads(path.read_text())}
     for source in sorted(path for top in ("rust", "bench") for path in (TREE / top).rglob("*.c")):
-        # What is included is part of another file.
+        # An included file is a part of another one.
         if source.parent.name == "helpers" and source.stem != "helpers":
             continue
         if f" {source}" not in described.get(str(source), ""):
@@ -25,7 +25,7 @@ def commands(tree: kbuild.BuildTree) -> Iterator[str]:
 
 
 def linked() -> Iterator[str]:
-    """What is wrong with the projects that editors are told of."""
+    """Returns the errors in the projects for editors."""
     text = (TREE / ".vscode/settings.json").read_text()
     for name in json.loads(re.sub(r"^//.*", "", text))["rust-analyzer.linkedProjects"]:
         if not (TREE / name).is_file():
@@ -34,7 +34,7 @@ def linked() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def tree() -> kbuild.BuildTree:
-    """The debug kernel's tree, which has every module."""
+    """Returns the debug kernel's tree, which has every module."""
     debug, = set_up("debug")
     return kbuild.tree_of(debug)
 
@@ -46,11 +46,11 @@ def test_crates(tree: kbuild.BuildTree) -> None:
 
 
 def test_c_files(tree: kbuild.BuildTree) -> None:
-    """Every file in C is described."""
+    """Every C file is described."""
     assert not list(commands(tree))
 
 
 def test_linked_projects(tree: kbuild.BuildTree) -> None:
-    """The projects that the editor's settings name exist."""
+    """The projects in the editor's settings exist."""
     ide.rust_analyzer(tree)
     assert not list(linked())

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Benchmarks: measuring, bounds, reports."""
+"""Benchmarks: measurements, bounds and reports."""

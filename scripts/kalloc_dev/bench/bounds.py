@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The bounds that kalloc is to keep, and whether it does."""
+"""Bounds on the cost of kalloc, and their verdicts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIVE = "pairs with live objects"
 
 @dataclass(frozen=True)
 class Verdict:
-    """A bound and what was measured, at the parameter where it is worst."""
+    """A bound and the measured value, at the parameter with the worst result."""
 
     what: str
     limit: float
@@ -34,30 +34,30 @@ class Verdict:
 
 
 def cost(results: Iterable[Result], scenario: str, side: str, profiling: bool = False) -> dict[int, float]:
-    """By parameter, what a scenario takes on a side."""
+    """Returns the cost of a scenario on a side, by parameter."""
     return {r.param: r.least for r in results
             if (r.scenario, r.side, r.profiling) == (scenario, side, profiling)}
 
 
 def unmeasured(results: list[Result], scenario: str, side: str, params: Iterable[int]) -> Iterator[str]:
-    """Those of the parameters for which there is no result."""
+    """Names each parameter without a result."""
     there = cost(results, scenario, side)
     return (f"{scenario}, {side}, {param}" for param in dict.fromkeys(params) if param not in there)
 
 
 def ratio(ours: float, theirs: float) -> float:
-    """How much more ours takes."""
+    """Returns the ratio of kalloc's cost to the other side's."""
     return ours / theirs
 
 
 def difference(ours: float, theirs: float) -> float:
-    """How many instructions more ours takes."""
+    """Returns the number of additional instructions on kalloc's side."""
     return ours - theirs
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A scenario of ours against one of theirs, over a range of parameters."""
+    """A bound on a scenario's cost relative to one of another side, over a range of parameters."""
 
     what: str
     limit: float
@@ -67,26 +67,26 @@ class Bound:
     by: Callable[[float, float], float] = ratio
 
     def judge(self, results: list[Result]) -> Iterable[Verdict]:
-        """The verdict; none if it was not measured."""
+        """Returns the verdict, or none if the scenario was not measured."""
         ours, theirs = cost(results, *self.ours), cost(results, *self.theirs)
         measured = [(self.by(ours[param], theirs[param]), param)
                     for param in sorted(ours.keys() & theirs.keys()) if param in self.params]
         if measured:
             worst, param = max(measured)
             unit = "times" if self.by is ratio else "instructions"
-            # The call around the loop is a hundredth of an instruction.
+            # The call around the loop costs a hundredth of an instruction.
             worst = round(worst, 4 if self.by is ratio else 1)
             yield Verdict(self.what, self.limit, worst, unit, param, worst <= self.limit)
 
     def missing(self, results: list[Result]) -> Iterator[str]:
-        """Which ends of the range were not measured."""
+        """Names the ends of the range that were not measured."""
         for side in (self.ours, self.theirs):
             yield from unmeasured(results, *side, (self.params[0], self.params[-1]))
 
 
 @dataclass(frozen=True)
 class Flat:
-    """What our side of a scenario takes over a range of parameters, at its most against its least."""
+    """A bound on the ratio of kalloc's highest cost to its lowest, over a range of parameters."""
 
     what: str
     limit: float
@@ -94,22 +94,22 @@ class Flat:
     params: range
 
     def judge(self, results: list[Result]) -> Iterable[Verdict]:
-        """The verdict; none if it was not measured."""
+        """Returns the verdict, or none if the scenario was not measured."""
         costs = [(value, param) for param, value in cost(results, self.scenario, "kalloc").items()]
         if costs:
             (least, _), (most, param) = min(costs), max(costs)
             yield Verdict(self.what, self.limit, round(most / least, 3), "times", param, most / least <= self.limit)
 
     def missing(self, results: list[Result]) -> Iterator[str]:
-        """Which ends of the range were not measured."""
+        """Names the ends of the range that were not measured."""
         return unmeasured(results, self.scenario, "kalloc", (self.params[0], self.params[-1]))
 
 
 @dataclass(frozen=True)
 class Scales:
-    """What our side takes against C, over all parameters, where it is most against where it is least.
+    """A bound on the largest ratio of kalloc's cost to C's, relative to the smallest.
 
-    Several CPUs take their ticks while a round is measured, on both sides.
+    While a round is measured, several CPUs handle their ticks, on both sides.
     """
 
     what: str
@@ -117,7 +117,7 @@ class Scales:
     scenarios: dict[int, str]
 
     def judge(self, results: list[Result]) -> Iterable[Verdict]:
-        """The verdict; none if it was not measured."""
+        """Returns the verdict, or none if the scenario was not measured."""
         shares = []
         for cpus, scenario in self.scenarios.items():
             ours, theirs = (cost(results, scenario, side) for side in ("kalloc", "c"))
@@ -128,7 +128,7 @@ class Scales:
             yield Verdict(self.what, self.limit, round(most / least, 3), "times", cpus, most / least <= self.limit)
 
     def missing(self, results: list[Result]) -> Iterator[str]:
-        """What was not measured with all numbers of CPUs, on both sides."""
+        """Names the scenarios that were not measured with all numbers of CPUs, on both sides."""
         both = [(scenario, side) for scenario in self.scenarios.values() for side in ("kalloc", "c")]
         params = sorted({param for one in both for param in cost(results, *one)})
         for scenario, side in both:
@@ -137,13 +137,13 @@ class Scales:
 
 @dataclass(frozen=True)
 class Share:
-    """The cost of our accounting as a share of what the kernel's own adds, in the same boot."""
+    """A bound on kalloc's accounting, as a share of the kernel profiler's cost in the same boot."""
 
     what: str
     limit: float
 
     def judge(self, results: list[Result]) -> Iterable[Verdict]:
-        """The verdict; none on a kernel without the profiler."""
+        """Returns the verdict, or none on a kernel without the profiler."""
         on, off = (cost(results, FIXED, "c", state).get(64) for state in (True, False))
         ours, plain = (cost(results, FIXED, side).get(64) for side in ("kalloc", "uncounted"))
         if None not in (on, off, ours, plain):
@@ -151,13 +151,13 @@ class Share:
             yield Verdict(self.what, self.limit, round(share, 4), "of it", 64, share <= self.limit)
 
     def missing(self, _: list[Result]) -> Iterator[str]:
-        """Nothing: the kernel that has all other bounds has no profiler."""
+        """Returns nothing: the kernel of all other bounds has no profiler."""
         return iter(())
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a row costs a reader: in itself, and as a multiple of what it does with fewer rows."""
+    """A bound on the cost of reading a row, absolute or relative to a file with fewer rows."""
 
     what: str
     limit: float
@@ -166,7 +166,7 @@ class Row:
     fewer: int = 0
 
     def judge(self, results: list[Result]) -> Iterable[Verdict]:
-        """The verdict; none if it was not measured."""
+        """Returns the verdict, or none if the scenario was not measured."""
         costs = cost(results, self.scenario, "kalloc")
         if not {self.rows, self.fewer or self.rows} - costs.keys():
             measured = costs[self.rows] / costs[self.fewer] if self.fewer else costs[self.rows]
@@ -174,32 +174,33 @@ class Row:
             yield Verdict(self.what, self.limit, round(measured, 3), unit, self.rows, measured <= self.limit)
 
     def missing(self, results: list[Result]) -> Iterator[str]:
-        """Which numbers of rows were not measured."""
+        """Names the numbers of rows that were not measured."""
         return unmeasured(results, self.scenario, "kalloc", (self.rows, self.fewer or self.rows))
 
 
 @dataclass(frozen=True)
 class Most:
-    """What our side of scenarios takes at most: of all rounds, and of all their parameters."""
+    """A bound on kalloc's highest cost, of all rounds and all parameters of some scenarios."""
 
     what: str
     limit: float
     scenarios: dict[str, tuple[int, ...]]
 
     def judge(self, results: list[Result]) -> Iterable[Verdict]:
-        """The verdict; none if it was not measured."""
+        """Returns the verdict, or none if the scenario was not measured."""
         costs = [(r.most, r.param) for r in results if r.scenario in self.scenarios and r.side == "kalloc"]
         if costs:
             most, param = max(costs)
             yield Verdict(self.what, self.limit, most, "instructions", param, most <= self.limit)
 
     def missing(self, results: list[Result]) -> Iterator[str]:
-        """Which scenarios were not measured with all parameters."""
+        """Names the scenarios that were not measured with all parameters."""
         for scenario, params in self.scenarios.items():
             yield from unmeasured(results, scenario, "kalloc", params)
 
 
-# By the number of pages. A single page is freed by one call of C, which may move others at the same time.
+# The parameters are numbers of pages. One call of C frees a single page, and may move others at the
+# same time.
 DROPS = {
     "atomic drop of a page array": (1, 16, 17, 1000, 50_000),
     "atomic drop of a mapped page array": (3, 1000),
@@ -212,7 +213,7 @@ DROPS = {
     "atomic drop of per-CPU memory": (1,),
 }
 SIZES, ORDERS, VMALLOC, OBJECTS = range(8, 8193), range(0, 4), range(1, 1025), range(1, 1_000_001)
-# Of the accounting alone: one size is compiled in, others are given.
+# Block sizes for the accounting alone: one size is a constant, the others are arguments.
 ONE_SIZE, BUFFERS = range(64, 65), range(64, 4097)
 BOUNDS: tuple[Bound | Flat | Scales | Share | Row | Most, ...] = (
     Bound("KBox, 8 to 8192 bytes, against C", 1.03, (PAIRS, "kalloc"), (PAIRS, "c"), SIZES),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What `make bench` does: measures, compares, and judges.
+"""The benchmark command: measurements, comparisons and verdicts.
 
-Instructions are counted in an emulated guest, the same on every machine. Where guests run under
+Instructions are counted in an emulated guest and are the same on every machine. If guests run under
 KVM, nanoseconds and cycles are measured as well.
 """
 
@@ -23,19 +23,21 @@ from rust_kbuild.console import Failure, say
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)} (default: all)")
+    parser.add_argument("groups", nargs="*", metavar="GROUP",
+                        help=f"a benchmark group: {', '.join(GROUPS)} (default: all)")
     parser.add_argument("--kernel", default=os.environ.get("KERNEL") or "bench", choices=("bench", "stock", "prof"),
-                        help="bench: ours; stock: Debian's; prof: ours with the kernel's own profiler "
+                        help="bench: without debugging; stock: Debian's; prof: bench with the kernel's profiler "
                              "(default: $KERNEL, or bench)")
-    parser.add_argument("--timeout", type=float, default=540, metavar="S", help="seconds for all scenarios")
+    parser.add_argument("--timeout", type=float, default=540, metavar="S",
+                        help="time limit of all scenarios in seconds (default: 540)")
     parser.add_argument("--times", action="store_true",
-                        help="nanoseconds and cycles as well (default: where guests run under KVM)")
+                        help="measure nanoseconds and cycles as well (default: if guests run under KVM)")
     parser.add_argument("--record", action="store_true",
-                        help="make the table of Documentation/reference/allocators.rst of what is measured")
+                        help="generate the table of Documentation/reference/allocators.rst from the results")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Measures; the status is 1 if a bound is broken."""
+    """Runs the benchmarks; returns status 1 if a bound is broken."""
     if unknown := set(options.groups) - set(GROUPS):
         raise Failure(f"no group {' or '.join(sorted(unknown))}", status=2)
     if options.record and options.kernel != "bench":
@@ -63,7 +65,10 @@ def main(options: argparse.Namespace) -> int:
 
 
 def problems(about: dict[str, object], results: list[Result], verdicts: list[Verdict], whole: bool) -> dict[str, list[str]]:
-    """What is broken, has changed, or was not measured though `whole` says that all groups were: the names of it."""
+    """Returns the names of broken bounds, changed costs, and scenarios without a result.
+
+    Missing results are problems only with `whole`, after a run of all groups.
+    """
     broken = [verdict.what for verdict in verdicts if not verdict.ok]
     if about["kernel"] != "bench":
         return {"broken": broken}
@@ -77,7 +82,7 @@ def problems(about: dict[str, object], results: list[Result], verdicts: list[Ver
 
 
 def write(target: Kernel, results: list[Result], timed: list[Result], verdicts: list[Verdict]) -> dict[str, object]:
-    """Leaves the results in build/; returns them, with what they are of."""
+    """Writes the results to build/; returns them with the description of the machine and kernel."""
     suffix = "" if target.name == "bench" else f"-{target.name}"
     tree = kbuild.tree_of(target)
     about: dict[str, object] = {

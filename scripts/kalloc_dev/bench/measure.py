@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs the benchmarks in guests, and reads what they print.
+"""Benchmark runs in guests, and the parser of their output.
 
-With QEMU's -icount an instruction takes a nanosecond of guest time, so that what the kernel
-measures as time is a number of instructions, the same on every machine. Without, it is time.
+With QEMU's -icount an instruction takes a nanosecond of guest time. A time that the kernel measures
+is then a number of instructions, the same on every machine. Without -icount it is a real time.
 """
 
 import io
@@ -17,18 +17,18 @@ from kalloc_dev.modules import kbuild
 from rust_kbuild.console import Failure
 
 READ, SITES, CONCURRENT = "reading", "sites", "concurrent"
-# The groups of kalloc_bench.ko, and those that take more than a write to its file.
+# The groups of kalloc_bench.ko, and the groups that need more than a write to its file.
 PLAIN = ("kmalloc", "vec", "cache", "pages", "vmalloc", "accounting", "live", "drops")
 GROUPS = (*PLAIN, CONCURRENT, SITES, READ)
 CPUS = (1, 2, 4, 8)
-# No randomness, and no zeroing of what is allocated, which would hide what the calls cost.
-# All processors count the same instructions, though the kernel cannot know that. The last one lets the
-# kernel's own profiler be turned on later, where there is one.
+# No randomness, and no zeroing of allocated memory, which would hide the cost of the calls. All
+# processors count the same instructions, although the kernel cannot detect that. With the last
+# parameter, the script can turn on the kernel's profiler later, if the kernel has one.
 APPEND = "nokaslr init_on_alloc=0 tsc=reliable sysctl.vm.mem_profiling=0"
-# The kernel's own profiler of allocations, on and off within one boot.
+# The switch of the kernel's allocation profiler, which is off and then on within one boot.
 PROFILER = "/proc/sys/vm/mem_profiling"
 COMMAND = """
-# What a kernel puts off while it boots takes its share of the processor's instructions.
+# The work that the kernel defers during boot takes a share of the processor's instructions.
 quiet=0
 while [ $quiet -lt 5 ]; do
     sleep 0.1
@@ -55,7 +55,7 @@ rmmod kalloc_bench || exit 12
 {reading}
 rmmod kalloc || exit 12
 """
-# One scenario while other modules have ever more sites.
+# One scenario, while other modules register more and more sites.
 AMONG_SITES = """
 for sites in 10 100 1000 10000; do
     modprobe kalloc_many_sites sites=$sites || exit 14
@@ -64,8 +64,9 @@ for sites in 10 100 1000 10000; do
     rmmod kalloc_many_sites || exit 12
 done
 """
-# What a row costs a reader: many reads by one process, and as many of a file with no rows, each
-# between two marks in the kernel's log, whose clock counts microseconds, a thousand instructions.
+# The cost of reading a row. One process reads the file many times, and then as many times a file
+# without rows. Each series is between two marks in the kernel's log, whose clock counts
+# microseconds, or a thousand instructions.
 READING = """
 for sites in 10 100 1000 10000; do
     modprobe kalloc_many_sites sites=$sites || exit 14
@@ -94,9 +95,10 @@ LINE = re.compile(r"\s*(\d+) (c|kalloc|uncounted|upstream)" + r"\s+(-?[\d.]+)" *
 
 @dataclass(frozen=True)
 class Result:
-    """One scenario on one side, for allocating and freeing one block: instructions, or nanoseconds.
+    """A measurement of a scenario on a side, for the allocation and free of one block.
 
-    `most` is of the same rounds as the others; the cycles are those of the processor's clock.
+    It is in instructions or nanoseconds. `most` is of the same rounds as the other values; the
+    cycles are those of the processor's clock.
     """
 
     group: str
@@ -112,7 +114,7 @@ class Result:
 
 
 def _reading(text: str) -> Iterable[Result]:
-    """What a row costs, from the marks in a guest's log."""
+    """Returns the cost of a row, computed from the marks in a guest's log."""
     marks = [(float(at), int(sites), int(reads), file) for at, sites, reads, file in MARK.findall(text)]
     for start, middle, end in zip(marks[::3], marks[1::3], marks[2::3]):
         _, sites, reads, file = start
@@ -122,7 +124,7 @@ def _reading(text: str) -> Iterable[Result]:
 
 
 def _parse(text: str) -> Iterable[Result]:
-    """The results that a guest printed."""
+    """Returns the results that a guest printed."""
     group, profiling, sites = "", False, ""
     for line in text.splitlines():
         if line.startswith("= "):
@@ -137,7 +139,7 @@ def _parse(text: str) -> Iterable[Result]:
 
 
 def instructions(target: Kernel, groups: Collection[str], timeout: float) -> list[Result]:
-    """Counts them, with one processor, and where many are at work with several."""
+    """Counts instructions on one processor, and for concurrent groups on several."""
     many = target.name == kbuild.MANY_SITES
     plain = [group for group in groups if group in PLAIN]
     sites = AMONG_SITES if SITES in groups and many else ""
@@ -150,7 +152,7 @@ def instructions(target: Kernel, groups: Collection[str], timeout: float) -> lis
     for cpus in CPUS if CONCURRENT in groups else ():
         together = f"{CONCURRENT} {CONCURRENT}-pages {CONCURRENT}-ring"
         command = COMMAND.format(groups=together, profiler="/nonexistent", sites="", reading="")
-        # The time is that of all processors' instructions, one after another.
+        # The processors run one after another, so the time is the sum of all their instructions.
         ns = 1 << icount_shift(cpus)
         results += (replace(result, scenario=f"{result.scenario}, {cpus} CPUs", least=result.least / ns,
                             median=result.median / ns, most=result.most / ns)
@@ -161,7 +163,7 @@ def instructions(target: Kernel, groups: Collection[str], timeout: float) -> lis
 
 
 def times(target: Kernel, groups: Collection[str], timeout: float) -> list[Result]:
-    """Nanoseconds and cycles, by a processor that is not emulated if there is KVM."""
+    """Measures nanoseconds and cycles, on a processor that is not emulated if KVM is usable."""
     plain = [group for group in groups if group in PLAIN]
     command = COMMAND.format(groups=" ".join(plain), profiler="/nonexistent", sites="", reading="")
     text = _run(Guest(target, command, cpus=1, kvm=kvm.usable(target), timeout=timeout))
@@ -169,7 +171,7 @@ def times(target: Kernel, groups: Collection[str], timeout: float) -> list[Resul
 
 
 def _run(guest: Guest) -> str:
-    """What a guest prints."""
+    """Returns the output of a guest."""
     text = io.BytesIO()
     ended = boot(replace(guest, append=APPEND, modules=kbuild.image(guest.kernel)), text)
     if ended.status:

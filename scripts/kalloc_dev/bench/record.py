@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The numbers by which Documentation/reference/allocators.rst says which allocator to use.
+"""The measured costs in Documentation/reference/allocators.rst.
 
-`scripts/kalloc bench --record` writes down what it has measured, with what it was measured on, and the page's table and
-sentences are made of that: no number in them is typed. `make check` holds the page against the record,
-`make bench` the record against what it measures.
+`scripts/kalloc bench --record` stores the results and their origin. It generates the page's table
+and sentences from them: no number in them is typed. `make check` compares the page with the record,
+and `make bench` compares the record with new results.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 RECORD = TREE / "Documentation/measured.json"
 PAGE = TREE / "Documentation/reference/allocators.rst"
 BEGIN, END = ".. What follows is made by scripts/kalloc bench --record.\n\n", "\n.. Up to here.\n"
-# How far a cost may be from the recorded one. Where a block is placed changes some of vmalloc's.
+# The tolerated relative difference from the recorded cost. Some costs of vmalloc depend on the
+# place of the block.
 TOLERANCE = 0.05
 ABOUT = ("kernel", "release", "compiler", "rustc", "unit")
 PAGES, FREE_PAGES, ANY_ORDER, VMALLOC = "alloc_pages", "__get_free_pages", "page_bench01", "fix_size_alloc_test"
@@ -52,7 +53,7 @@ USED = {(way.scenario, way.param) for ways in NEEDS.values() for way in ways}
 
 
 def record(about: dict[str, Any], results: Iterable[Result]) -> None:
-    """Writes down what was measured, and makes the page of it."""
+    """Stores the results, and generates the page from them."""
     kept = {f"{result.scenario}, {result.param}": round(result.least, 1) for result in ours(results)}
     if missing := [name for name in map(name_of, sorted(USED)) if name not in kept]:
         raise Failure(f"not measured: {'; '.join(missing)}")
@@ -65,18 +66,21 @@ def record(about: dict[str, Any], results: Iterable[Result]) -> None:
 
 
 def ours(results: Iterable[Result]) -> Iterator[Result]:
-    """The results that the page uses."""
+    """Returns the results that the page uses."""
     return (result for result in results
             if result.side == "kalloc" and not result.profiling and (result.scenario, result.param) in USED)
 
 
 def name_of(used: tuple[str, int]) -> str:
-    """How a cost is named in the record."""
+    """Returns the name of a cost in the record."""
     return f"{used[0]}, {used[1]}"
 
 
 def changed(about: dict[str, Any], results: Iterable[Result], whole: bool) -> dict[str, str]:
-    """Which of the recorded costs are no longer so, or not there if `whole` says that everything was measured."""
+    """Returns the recorded costs that differ from the results.
+
+    With `whole`, a recorded cost without a result counts as well.
+    """
     data = json.loads(RECORD.read_text())
     if other := [f"{name} {data[name]}" for name in ABOUT if data[name] != about[name]]:
         say(f"    not compared with {RECORD.name}, which is of {', '.join(other)}")
@@ -90,22 +94,22 @@ def changed(about: dict[str, Any], results: Iterable[Result], whole: bool) -> di
 
 
 def sources() -> str:
-    """A short name for the sources that were measured."""
+    """Returns a hash of the measured sources."""
     return store.key_of(*(path.read_text() for top in ("rust", "bench") for path in sorted((TREE / top).rglob("*.[rch]*"))
                           if path.is_file()))
 
 
 def stale() -> Iterator[str]:
-    """Says where the page is not what the record makes of it."""
+    """Names the differences of the page from the record."""
     text, data = PAGE.read_text(), json.loads(RECORD.read_text())
     if data["sources"] != sources():
-        say(f"    {RECORD.name} is of other sources: make bench tells whether it still holds")
+        say(f"    {RECORD.name} is of other sources: make bench compares it with these")
     if text != with_section(text, data):
-        yield f"{PAGE.name}: the table is not made of {RECORD.name}: scripts/kalloc bench --record"
+        yield f"{PAGE.name}: the table differs from {RECORD.name}: scripts/kalloc bench --record"
 
 
 def with_section(page: str, data: dict[str, Any]) -> str:
-    """The page with the table and the sentences of these numbers."""
+    """Returns the page with the table and the sentences of these numbers."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -114,7 +118,7 @@ def with_section(page: str, data: dict[str, Any]) -> str:
 
 
 def section(data: dict[str, Any]) -> str:
-    """The table, what it is of, and what follows from it."""
+    """Returns the table, its origin, and the conclusions from it."""
     costs = {need: {way.owner: data["kalloc"][name_of((way.scenario, way.param))] for way in ways}
              for need, ways in NEEDS.items()}
     body = []
@@ -129,7 +133,10 @@ def section(data: dict[str, Any]) -> str:
 
 
 def advice(costs: dict[str, dict[str, float]]) -> Iterator[str]:
-    """What follows for the choice. Failure if something else does, by now."""
+    """Returns the conclusions for the choice of an allocator.
+
+    Raises Failure if the numbers contradict one.
+    """
     one, many = costs["an object of 256 bytes"], costs["32 of them together, for each"]
     cache, batch = one["KmemCache"] / one["KBox"], many["Batch"] / many["KmemCache"]
     yield follows(0.8 < cache < 1.2, f"An object of a slab cache takes {cache:.2f} times the instructions of a box. "
@@ -149,7 +156,7 @@ def advice(costs: dict[str, dict[str, float]]) -> Iterator[str]:
 
 
 def follows(true: bool, sentence: str) -> str:
-    """The sentence, if what it advises follows from the numbers."""
+    """Returns the sentence if the numbers support its advice."""
     if not true:
         raise Failure(f"{PAGE.name}: no longer so: {sentence}")
     return sentence

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Results as text, as reStructuredText, and as charts."""
+"""Reports of the results: text, reStructuredText, HTML and charts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row = tuple[str, str, list[str]]
 
 
 def rows(results: list[Result]) -> list[Row]:
-    """A row for each scenario and parameter: a cost for each side, and ours against C's."""
+    """Returns a row for each scenario and parameter: each side's cost, and kalloc's ratio to C."""
     costs: dict[tuple[bool, str, int], dict[str, float]] = {}
     for result in results:
         costs.setdefault((result.profiling, result.scenario, result.param), {})[result.side] = result.least
@@ -31,7 +31,7 @@ def rows(results: list[Result]) -> list[Row]:
 
 
 def table(results: list[Result]) -> str:
-    """For the screen."""
+    """Returns the costs as text."""
     lines = [f"{'instructions per allocation and free':<52} {'param':>7}"
              + "".join(f"{side:>11}" for side in (*SIDES, "kalloc/c"))]
     lines += [f"{scenario:<52} {param:>7}" + "".join(f"{cell:>11}" for cell in cells)
@@ -40,7 +40,7 @@ def table(results: list[Result]) -> str:
 
 
 def times(results: list[Result]) -> str:
-    """For the screen: nanoseconds with their spread, and cycles."""
+    """Returns the nanoseconds with their spread, and the cycles, as text."""
     lines = [f"{'nanoseconds per allocation and free':<52} {'param':>7} {'side':<9}"
              f"{'least':>9}{'median':>9}{'most':>9}{'cycles':>9}{'median':>9}"]
     lines += [f"{r.scenario:<52} {r.param:>7} {r.side:<9}"
@@ -50,7 +50,7 @@ def times(results: list[Result]) -> str:
 
 
 def judgement(verdicts: list[Verdict]) -> str:
-    """For the screen: bound, measured, verdict."""
+    """Returns each bound, its measured value and its verdict as text."""
     lines = [f"{'bound':<52} {'limit':>7} {'measured':>9}"]
     lines += [f"{v.what:<52} {v.limit:>7.2f} {v.measured:>9.3f} {v.unit + ', worst at ' + str(v.param):<28}"
               f"{'ok' if v.ok else 'BROKEN'}" for v in verdicts]
@@ -58,7 +58,7 @@ def judgement(verdicts: list[Verdict]) -> str:
 
 
 def grid(header: list[str], body: list[list[str]]) -> str:
-    """A simple table of reStructuredText."""
+    """Returns a simple table of reStructuredText."""
     widths = [max(len(line[column]) for line in (header, *body)) for column in range(len(header))]
     rule = "  ".join("=" * width for width in widths)
 
@@ -70,9 +70,10 @@ def grid(header: list[str], body: list[list[str]]) -> str:
 
 
 def rst(results: list[Result], verdicts: list[Verdict]) -> str:
-    """For Documentation/explanation/performance.rst."""
+    """Returns the tables of Documentation/explanation/performance.rst."""
     bounds = [[v.what, f"{v.limit:.2f}", f"{v.measured:.3f} {v.unit}", "yes" if v.ok else "no"] for v in verdicts]
-    # Columns that every result has; the test's own name may have a number and a period in front.
+    # Only the columns that every result has. The name of a test may begin with a number and a
+    # period.
     costs = [["\\" + scenario if scenario[0].isdigit() else scenario, param, *cells]
              for scenario, param, cells in rows(results)]
     return (grid(["bound", "limit", "measured", "kept"], bounds) + "\n"
@@ -82,7 +83,7 @@ def rst(results: list[Result], verdicts: list[Verdict]) -> str:
 # ---- charts --------------------------------------------------------------------
 
 COLOURS = {"c": "#555555", "kalloc": "#c8402a", "uncounted": "#e8a33d", "upstream": "#3a6ea5"}
-# A family's chart: its scenario, and what its parameter is.
+# The chart of each family: its scenario, and the unit of its parameter.
 CHARTS = {
     "kmalloc": ("2. Kmalloc: alloc/free test", "bytes"),
     "kmalloc-many": ("1. Kmalloc: Repeatedly allocate then free test", "bytes"),
@@ -95,7 +96,7 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 70, 110, 40, 50
 
 
 def charts(results: list[Result]) -> Iterable[tuple[str, str]]:
-    """A chart for each family that was measured."""
+    """Returns a chart for each family that was measured."""
     for family, (scenario, unit) in CHARTS.items():
         lines: dict[str, list[tuple[int, float]]] = {}
         for result in results:
@@ -106,16 +107,16 @@ def charts(results: list[Result]) -> Iterable[tuple[str, str]]:
 
 
 def chart(title: str, unit: str, lines: dict[str, list[tuple[int, float]]]) -> str:
-    """A chart in SVG: the parameter's logarithm to the right, instructions upwards."""
+    """Returns a chart in SVG: the parameter's logarithm to the right, instructions upwards."""
     params = sorted({param for points in lines.values() for param, _ in points})
     costs = [cost for points in lines.values() for _, cost in points]
-    # Where costs differ by more than ten times, their logarithm shows more.
+    # A logarithmic scale if the costs differ by more than ten times.
     scale = math.log10 if max(costs) > 10 * min(costs) > 0 else float
     bottom = scale(min(costs)) if scale is math.log10 else 0.0
     top = scale(max(costs)) * (1.02 if scale is math.log10 else 1.08)
 
     def x_of(param: int) -> float:
-        # Orders and the like start at 0.
+        # Some parameters, such as orders, start at 0.
         spread = [math.log2(p + (params[0] == 0)) for p in (params[0], param, params[-1])]
         return LEFT + (WIDTH - LEFT - RIGHT) * (spread[1] - spread[0]) / ((spread[2] - spread[0]) or 1)
 
@@ -153,30 +154,30 @@ def chart(title: str, unit: str, lines: dict[str, list[tuple[int, float]]]) -> s
     return "\n".join([*out, "</svg>"]) + "\n"
 
 
-# ---- all of it, to open in a browser -------------------------------------------
+# ---- the page for a browser -----------------------------------------------------
 
 HTML = """<!DOCTYPE html>
 <!-- SPDX-License-Identifier: GPL-2.0 -->
-<html lang="en"><head><meta charset="utf-8"><title>kalloc: what was measured</title><style>
+<html lang="en"><head><meta charset="utf-8"><title>kalloc: measurements</title><style>
 body {{ font: 14px sans-serif; max-width: 1340px; margin: 2em auto; padding: 0 1em }}
 table {{ border-collapse: collapse; margin: 1em 0 }}
 td, th {{ padding: 2px 10px; border-bottom: 1px solid #ddd; text-align: right }}
 td:first-child, th:first-child {{ text-align: left }} .broken {{ background: #fdd }} svg {{ width: 640px; max-width: 100% }}
 </style></head><body>
-<h1>What was measured</h1>
+<h1>Measurements</h1>
 <p>{about}</p>
 <h2>Bounds</h2>
 {bounds}
 <h2>Charts</h2>
 {charts}
-<h2>Everything</h2>
+<h2>All results</h2>
 {costs}
 </body></html>
 """
 
 
 def html(about: dict[str, object], results: list[Result], timed: list[Result], verdicts: list[Verdict]) -> str:
-    """One page that needs nothing else: what was measured on, the bounds, the charts, every result."""
+    """Returns a self-contained page: the origin, the bounds, the charts, and every result."""
     of = "; ".join(f"{name}: {about[name]}" for name in ("kernel", "release", "compiler", "rustc", "unit"))
     bounds = [(not v.ok, [v.what, f"{v.limit:.2f}", f"{v.measured:.3f} {v.unit}", "yes" if v.ok else "no"]) for v in verdicts]
     costs = [(False, [scenario, param, *cells]) for scenario, param, cells in rows(results)]
@@ -190,7 +191,7 @@ def html(about: dict[str, object], results: list[Result], timed: list[Result], v
 
 
 def html_table(header: list[str], body: list[tuple[bool, list[str]]]) -> str:
-    """A table; what is broken stands out."""
+    """Returns a table in which broken bounds are highlighted."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     lines = ("<tr{}>{}</tr>".format(' class="broken"' if bad else "", "".join(f"<td>{escape(cell)}</td>" for cell in cells))
              for bad, cells in body)

@@ -8,7 +8,7 @@ from kalloc_dev.core.paths import TREE
 
 
 def files(*patterns: str) -> list[Path]:
-    """The files of this tree, tracked or new, that match."""
+    """Returns the files of this tree, tracked or new, that match."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns],
         cwd=TREE, capture_output=True, text=True, check=True).stdout

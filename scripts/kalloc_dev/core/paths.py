@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where things are, and what the environment chooses."""
+"""Paths of the tree and the cache, and the environment variables that change them."""
 
 import os
 from pathlib import Path
@@ -21,6 +21,6 @@ CACHE = _cache()
 
 
 def from_environment(name: str) -> Path | None:
-    """A folder that a variable such as KSRC names; None if it names none."""
+    """Returns the directory in a variable such as KSRC, or None if it is not set."""
     value = os.environ.get(name)
     return Path(value).expanduser().resolve() if value else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Makes what a command needs, the independent parts at the same time."""
+"""The preparation of a command: its tools and kernels, with independent parts in parallel."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,33 +19,34 @@ from kalloc_dev.toolchain.arch import ARM64, X86
 from kalloc_dev.toolchain.compilers import toolchain
 from rust_kbuild.console import say
 
-# What the names of the cache's entries start with, and of what a killed --prune left.
+# The prefixes of the names of cache entries, and of the leftovers of a killed --prune.
 OURS = tuple(f"{name}-" for name in (
     "toolchain", "cross", "debian", "busybox", "userland", "cargo", "slabtop", "kalloctop", "packager", "machine",
     "sphinx", "herd", "pytools", "ruff", *PLANS)) + (".trash-",)
 
 
 def set_up(*names: str) -> list[Kernel]:
-    """The kernels of these names, with the tools to build modules for them and to boot them."""
+    """Returns the kernels of these names, and prepares the tools for their modules and guests."""
     parts: list[Callable[[], object]] = [*{X86.tools, *(PLANS[name].arch.tools for name in names)}]
     if "stock" in names or not from_environment("KSRC"):
-        # Packages are unpacked by one processor: the other one unpacks the source.
+        # One processor unpacks the packages: the other one unpacks the source.
         parts.append(debian)
-    # Each looks for room as well, but not for what the other will have taken.
+    # Each part checks for room as well, but does not count the room that the other parts will take.
     need_room(look(*parts)[1])
     with process.pool() as pool:
         for part in [pool.submit(part) for part in parts]:
             part.result()
         if "stock" in names:
-            # A guest that hangs under KVM is waited for while the compilers work.
+            # The wait for a guest that hangs under KVM overlaps the work of the compilers.
             pool.submit(kvm.works, debian() / "vmlinuz")
         return [kernel(name) for name in names]
 
 
 def prune() -> None:
-    """Removes from the cache what no command of this tree would use now.
+    """Removes the cache entries that no command of this tree uses.
 
-    Userlands with packages go too, but the tests' own: which ones will be asked for is not known.
+    Userlands with packages are removed too, except those of the tests: their package lists are not
+    known.
     """
     kernels = (partial(kernel, name) for name in PLANS)
     userlands = (partial(userland, (), arch) for arch in (X86, ARM64))

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Programs with a time limit, and threads that wait for programs: what is given up leaves nothing running."""
+"""Programs with a time limit, and threads that wait for programs.
+
+A program that is given up leaves no process behind.
+"""
 
 import os
 import signal
@@ -10,19 +13,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# Seconds for a program to clear up after itself.
+# The time for a program to clean up, in seconds.
 GRACE = 10.0
 LATE = -1
 
-# The groups of processes that run: a program, and whatever it has started.
+# The running process groups: each has a program and its descendants.
 _groups: set[int] = set()
 
 
 def run(argv: Sequence[str | Path], log: Path, cwd: Path, seconds: float) -> int:
-    """Runs a program with its output in a new `log`. Returns its status, or LATE if it took longer, which the log says."""
+    """Runs a program with its output in a new `log`.
+
+    Returns its status, or LATE if it took longer; the log then has a line about it.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
-        # A group of its own: a script that is killed does not take its guests with it.
+        # A group of its own, because a killed script does not end its guests.
         process = subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
         _groups.add(process.pid)
         try:
@@ -40,9 +46,9 @@ def run(argv: Sequence[str | Path], log: Path, cwd: Path, seconds: float) -> int
 
 
 def _end(group: int) -> None:
-    """Ends a group: first in such a way that it can clear up."""
+    """Ends a group, at first with a signal that lets it clean up."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        # What runs as another user is in a namespace, which ends with the program that made it.
+        # A process of another user is in a namespace, which ends with the program that created it.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)
         deadline = time.monotonic() + GRACE
@@ -55,12 +61,14 @@ def _end(group: int) -> None:
 
 
 def _runs(group: int) -> bool:
-    """Whether one of a group runs. Who has ended is in it until he is asked for his status, which a container's first
-    process may do late or never.
+    """Returns whether a process of a group runs.
+
+    A zombie remains in its group until its parent waits for it. The first process of a container
+    may do that late or never.
     """
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            # Before this comes the name, in parentheses.
+            # The name precedes these fields, in parentheses.
             state, _, its_group = path.read_text(errors="replace").rpartition(")")[2].split()[:3]
             if int(its_group) == group and state not in "XZ":
                 return True
@@ -68,7 +76,10 @@ def _runs(group: int) -> bool:
 
 
 def gone(command: str, seconds: float = GRACE) -> bool:
-    """Whether no process has this in its command line, soon: the kernel ends a namespace's processes one by one."""
+    """Waits until no process has this text in its command line; returns whether that is so in time.
+
+    The kernel ends the processes of a namespace one by one.
+    """
     deadline = time.monotonic() + seconds
     while any(command in line for line in _command_lines()):
         if time.monotonic() > deadline:
@@ -79,14 +90,14 @@ def gone(command: str, seconds: float = GRACE) -> bool:
 
 def _command_lines() -> Iterator[str]:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        # It may have ended meanwhile.
+        # The process may have ended in the meantime.
         with suppress(OSError):
             yield path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
 
 @contextmanager
 def pool(threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
-    """Threads that wait for programs. Whoever interrupts us does not wait for them: what they run is ended."""
+    """Yields threads that wait for programs; an interrupt ends these programs first."""
     executor = ThreadPoolExecutor(threads)
     try:
         yield executor

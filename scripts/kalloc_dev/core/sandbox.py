@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Namespaces: root where there is none, and a root folder entered without traces.
+"""Namespaces: root privileges for an ordinary user, and root directories that stay unchanged.
 
-Everything runs in a PID namespace that dies with us, so a kill -9 of a command of
-ours leaves neither a compiler running nor a mount behind.
+Everything runs in a PID namespace that ends with the calling command. After a kill -9 of that
+command, no compiler runs and no mount remains.
 """
 
 import os
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from rust_kbuild.console import Failure
 
-# Bind-mounts the folders of $1 onto a scratch top level, so that mount points can be
-# made without touching the root that every clone shares; then enters it.
+# Bind-mounts the directories of $1 onto a scratch top level, and enters it. Mount points can then
+# be created without a change to the root directory that every clone shares.
 ENTER = r"""
 set -eu
 root=$1 cwd=$2; shift 2
@@ -51,7 +51,7 @@ def _namespaces(*more: str) -> list[str]:
 
 @cache
 def require_namespaces() -> None:
-    """Fails, saying what to do, where this user cannot have a root of his own."""
+    """Fails, with a hint, if this user cannot get root privileges in a namespace."""
     probe = subprocess.run([*_namespaces(), "mount", "-t", "tmpfs", "probe", "/mnt"],
                            capture_output=True, text=True, check=False)
     if probe.returncode == 0:
@@ -73,14 +73,20 @@ def require_namespaces() -> None:
 
 
 def as_root(argv: Sequence[str]) -> list[str]:
-    """The call that runs this as root, or as a root of our own, on the host's files."""
+    """Returns the call that runs a command on the host's files, as root.
+
+    Without root privileges the command runs as root of a user namespace.
+    """
     require_namespaces()
     return [*_namespaces("--mount-proc"), *argv]
 
 
 def inside(root: Path, argv: Sequence[str], cwd: Path, env: Mapping[str, str],
            binds: Iterable[Path]) -> list[str]:
-    """The call that runs this in `root`, with `binds` at the same paths and only `env`."""
+    """Returns the call that runs a command in `root`, with `binds` at the same paths.
+
+    The command's environment is `env` alone.
+    """
     require_namespaces()
     wanted = sorted({str(path) for path in binds if path.exists()})
     variables = [f"{name}={value}" for name, value in env.items()]

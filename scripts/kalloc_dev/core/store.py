@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Keyed entries: made once, found by what they were made from, shared by every clone.
+"""Keyed cache entries: made once, found by their inputs, and shared by every clone.
 
-An entry is the folder `<name>-<key>`. It is complete when its stamp is there; what an
-interrupted run left has none and is made again, or resumed, under a lock that a
-concurrent run waits for.
+An entry is the directory `<name>-<key>`. It is complete if it has a stamp. An interrupted run
+leaves an entry without a stamp, which the next run makes again or resumes. A lock makes concurrent
+runs wait.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ STAMP = ".complete"
 
 
 class Missing(Exception):
-    """An entry that is not there, when one only looks; and the gigabytes that it will take."""
+    """A missing entry, found without the permission to make it, and the gigabytes that it needs."""
 
     def __init__(self, gigabytes: float) -> None:
         super().__init__()
@@ -31,20 +31,20 @@ class Missing(Exception):
 
 
 class _Use:
-    """Which entries this process has asked for, and whether it may make them."""
+    """The entries that this process has requested, and the permission to make them."""
 
     names: set[str] = set()
     look_only = False
 
 
 def key_of(*inputs: str) -> str:
-    """A short name for these inputs."""
+    """Returns a hash of these inputs."""
     return hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:12]
 
 
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`, waiting for whoever has it."""
+    """Holds the lock file `path`, after a wait for its present holder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
@@ -57,37 +57,41 @@ def lock(path: Path) -> Iterator[None]:
 
 def entry(name: str, key: str, make: Callable[[Path], None], *,
           resume: bool = False, always: bool = False, gigabytes: float = 0) -> Path:
-    """The folder of an entry, made by `make(folder)` if it is not complete.
+    """Returns the directory of an entry, made by `make(directory)` if it is not complete.
 
-    With `resume`, `make` gets the folder as an interrupted run left it; with `always`, as it is.
+    With `resume`, `make` gets the directory as an interrupted run left it. With `always`, `make`
+    runs even if the entry is complete.
     """
-    folder = CACHE / f"{name}-{key}"
-    stamp = folder / STAMP
-    _Use.names.add(folder.name)
+    directory = CACHE / f"{name}-{key}"
+    stamp = directory / STAMP
+    _Use.names.add(directory.name)
     if stamp.exists() and not always:
-        return folder
+        return directory
     if _Use.look_only:
         raise Missing(gigabytes)
-    with lock(CACHE / "lock" / folder.name):
+    with lock(CACHE / "lock" / directory.name):
         if stamp.exists() and not always:
-            return folder
-        if folder.exists() and not (resume or always):
-            remove(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+            return directory
+        if directory.exists() and not (resume or always):
+            remove(directory)
+        directory.mkdir(parents=True, exist_ok=True)
         need_room(gigabytes)
-        make(folder)
+        make(directory)
         stamp.touch()
-    return folder
+    return directory
 
 
 def made(name: str, key: str) -> Path | None:
-    """The folder of an entry that is complete; else None."""
-    folder = CACHE / f"{name}-{key}"
-    return folder if (folder / STAMP).exists() else None
+    """Returns the directory of a complete entry, or None."""
+    directory = CACHE / f"{name}-{key}"
+    return directory if (directory / STAMP).exists() else None
 
 
 def look(*questions: Callable[[], object]) -> tuple[set[str], float]:
-    """The entries that these would use, and the gigabytes that the missing ones will take; makes none."""
+    """Returns the entries that these functions use, and the size of missing ones in gigabytes.
+
+    No entry is made.
+    """
     gigabytes = 0.0
     _Use.look_only = True
     for question in questions:
@@ -100,18 +104,18 @@ def look(*questions: Callable[[], object]) -> tuple[set[str], float]:
 
 
 def need_room(gigabytes: float) -> None:
-    """Fails if the cache's disk has less than this left."""
+    """Fails if the cache's disk has less free space."""
     CACHE.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(CACHE).free / 1e9
     if free < gigabytes:
         raise Failure(
             f"{CACHE} has {free:.1f} GB free and needs {gigabytes:.1f} GB: "
-            "make room, or set KALLOC_CACHE to a folder on another disk"
+            "make room, or set KALLOC_CACHE to a directory on another disk"
         )
 
 
-def remove(folder: Path) -> None:
-    """Removes a folder of the cache, whoever of our sub-users owns its files."""
-    trash = folder.with_name(f".trash-{folder.name}-{os.getpid()}")
-    folder.rename(trash)
+def remove(directory: Path) -> None:
+    """Removes a directory of the cache, including files of subordinate users."""
+    trash = directory.with_name(f".trash-{directory.name}-{os.getpid()}")
+    directory.rename(trash)
     subprocess.run(as_root(["rm", "-rf", "--one-file-system", str(trash)]), check=True)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Documentation: pages, examples, the tutorial."""
+"""The documentation: pages, examples and the tutorial."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Makes a KUnit suite of the examples in the crate's documentation. Kbuild runs this.
+"""The generator of a KUnit suite from the examples in the crate's documentation; Kbuild runs it.
 
-The examples are those that rustdoc would compile: fenced code in doc comments without another mark,
+An example is code that rustdoc would compile: fenced code in doc comments without another mark,
 with the hidden lines. `ignore` and `compile_fail` exclude an example.
 """
 
@@ -16,7 +16,7 @@ ITEM = re.compile(r"\s*(?:pub(?:\([^)]*\))? )?(?:(?:const|unsafe|async) )*"
                   r"(?:fn|struct|enum|union|trait|type|const|static|mod|macro_rules!) (\w+)")
 OWNER = re.compile(r"\s*(?:pub(?:\([^)]*\))? )?(?:unsafe )?(?:impl|trait)\b")
 HIDDEN = re.compile(r"\s*#(\s|$)")
-# The words that may follow the fence of an example; other blocks are text, or are not compiled.
+# The words after the fence of an example. Blocks with other words are text, or are not compiled.
 WORDS = {"", "rust", "no_run"}
 
 
@@ -32,23 +32,23 @@ class Example:
 
     @property
     def code(self) -> list[str]:
-        """The code for the compiler, with the hidden lines."""
+        """Returns the code for the compiler, with the hidden lines."""
         return [without_mark(line) for line in self.text]
 
     @property
     def declares(self) -> bool:
-        """Whether it declares sites and does not register them itself."""
+        """Returns whether the example declares sites and does not register them itself."""
         code = "\n".join(self.code)
         return "sites!" in code and "register(" not in code
 
     @property
     def shown(self) -> list[str]:
-        """The code for readers, without the hidden lines."""
+        """Returns the code for readers, without the hidden lines."""
         return [line for line in self.text if not HIDDEN.match(line)]
 
     @property
     def name(self) -> str:
-        """The name of its case: the file and the item."""
+        """Returns the name of the case: the file and the item."""
         words = [*Path(self.file).with_suffix("").parts[1:], *self.item.split("::")]
         return "_".join(word for word in words if word)
 
@@ -103,8 +103,8 @@ def owner(lines: list[str], at: int) -> str:
     return ""
 
 
-# The code before an example: assertions with its name and place, and its sites, which are registered before
-# it runs and must be empty afterwards.
+# The code before an example. It defines assertions with the example's name and place. The example's
+# sites are registered before it runs, and must be empty afterwards.
 HEAD = """
 // {file}:{first}
 {test}#[allow(non_snake_case, unreachable_pub, unused, clippy::disallowed_names)]
@@ -134,7 +134,7 @@ fn {name}() {{
     fn example(declared: &mut crate::Sites) -> ::core::result::Result<(), impl ::core::fmt::Debug> {{
         check!({register});
 """
-# The result of an example that has no such line itself.
+# The result of an example without such a line.
 END = "Ok::<(), ::core::convert::Infallible>(())"
 
 

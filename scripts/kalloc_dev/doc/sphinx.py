@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Builds the pages of Documentation/ with Sphinx, beside the crate's documentation from rustdoc.
+"""The build of the pages in Documentation/ with Sphinx, beside the output of rustdoc.
 
-Sphinx comes from the distribution's archive and has a root directory of its own: the packages of the
-toolchain are part of the key of every kernel, which the tools for pages must not change.
+Sphinx is a package of the distribution, in a root directory of its own. The packages of the
+toolchain are part of the key of every kernel, so they must not include the tools for pages.
 """
 
 import re
@@ -24,12 +24,13 @@ SOURCE = TREE / "Documentation"
 OUT = BUILD / "doc"
 # Each manual page of Documentation/reference/, with its section.
 MANUAL = (("kallocinfo", 5), ("kalloctop", 8), ("rust-kbuild", 8))
-# rustdoc's output beside them: directories of items, sources and scripts, and pages.
+# The output of rustdoc: directories of items, sources and scripts, and pages.
 CRATE = OUT / "kalloc"
 RUSTDOC = ("kalloc", "src", "static.files", "search.desc", "trait.impl", "type.impl")
 RUSTDOC_PAGES = ("help.html", "settings.html")
 
-# A literal that is the path of a file or directory of the tree, and those that are of the kernel or a template.
+# A literal with the path of a file or directory of the tree, and the literals of the kernel's paths
+# and of templates.
 PATH = re.compile(r"``((?:rust|samples|scripts|tests|tools|bench|debian|Documentation)/[\w./-]+)[^`]*``")
 ELSEWHERE = ("rust/version", "rust/kernel", "tools/memory-model", "scripts/sign-file", "scripts/Makefile.kcsan",
              "Documentation/arch/x86/x86_64/mm.rst", "tests/models/NAME.litmus")
@@ -58,7 +59,7 @@ def make(log: Path) -> None:
 
 
 def missing_files() -> Iterator[str]:
-    """Names each file of the tree that a page names and that does not exist."""
+    """Names each file that a page refers to and that the tree does not have."""
     for page in files("Documentation/*.rst"):
         yield from (f"{page.relative_to(TREE)}: no file {name}" for name in PATH.findall(page.read_text())
                     if name not in ELSEWHERE and not (TREE / name).exists())
@@ -76,7 +77,7 @@ def broken_links() -> Iterator[str]:
         if part[0] not in RUSTDOC:
             yield from broken(path, read(path, pages).links, pages)
         elif part[0] == CRATE.name:
-            # rustdoc resolves its own links; those that leave the crate are written by hand.
+            # rustdoc resolves its own links. The links that leave the crate are written by hand.
             up = "../" * (len(part) - 1)
             yield from broken(path, re.findall(rf'href="({up}(?!{"|".join(RUSTDOC)})[\w/.#-]+)"', path.read_text()), pages)
 
@@ -91,7 +92,7 @@ def broken(path: Path, targets: list[str], pages: dict[Path, "Page"]) -> Iterato
         to = (path.parent / unquote(words.path)).resolve() if words.path else path
         if not to.is_file():
             yield f"{name}: {target}: no such file"
-        # A script finds ranges of lines of the source.
+        # A script resolves ranges of lines of the source.
         elif words.fragment and OUT / "src" not in to.parents and unquote(words.fragment) not in read(to, pages).places:
             yield f"{name}: {target}: no such place"
 
@@ -115,14 +116,14 @@ class Page(HTMLParser):
 
 
 def read(path: Path, pages: dict[Path, Page]) -> Page:
-    """Returns a page, which is parsed once."""
+    """Returns a page, parsed at most once."""
     if path not in pages:
         pages[path] = Page(path.read_text())
     return pages[path]
 
 
 def _remove_pages() -> None:
-    """Removes the pages of an earlier build, of which some may have no source any more."""
+    """Removes the pages of an earlier build: some may no longer have a source."""
     for path in OUT.iterdir():
         if path.is_dir() and path.name not in RUSTDOC:
             shutil.rmtree(path)

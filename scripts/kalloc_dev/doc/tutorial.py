@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Follows a page: creates its files, runs its commands, and compares their output.
+"""The tutorial as a test: its files are created, its commands run, and their output is compared.
 
-A block with a caption is a file of that name, or continues the file. A console block has commands, each
-after a `$`, with their output. `…` matches any text on a line, and alone on a line any number of lines.
+A block with a caption is a file of that name, or continues the file. A console block has commands,
+each after a `$`, with their output. `…` matches any text on a line; alone on a line it matches any
+number of lines.
 """
 
 import os

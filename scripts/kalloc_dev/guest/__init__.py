@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Guests: QEMU, initramfs, userlands."""
+"""Guests: QEMU, initramfs archives and userlands."""

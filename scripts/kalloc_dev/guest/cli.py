@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from kalloc_dev.core.prepare import set_up
 from kalloc_dev.guest import kvm
-from kalloc_dev.guest.cpio import FOLDERS
+from kalloc_dev.guest.cpio import DIRECTORIES
 from kalloc_dev.guest.qemu import TIMEOUT, Guest, boot
 from kalloc_dev.kernel.build import PLANS
 from kalloc_dev.modules import kbuild
@@ -20,12 +20,14 @@ from rust_kbuild.console import Failure, say, tail
 DESCRIPTION = """\
 Boots a kernel in QEMU with the project's modules under /lib/modules, and runs COMMAND
 there as root. Standard output and standard error are the command's; the kernel's log
-goes to a file that is named on standard error. No module is loaded unless COMMAND
-does it (modprobe kalloc_exercise)."""
+is a file whose path is printed on standard error. No module is loaded unless COMMAND
+loads it (modprobe kalloc_exercise)."""
 EPILOG = """\
-COMMAND of one word is given to sh -c; of several, it is run as they are.
-The status is the command's own, or 124: it took longer than --timeout; 125: a mistake
-in the call, or nothing to boot; 126: the guest panicked, or never came up."""
+A COMMAND of one word is passed to sh -c; one of several words runs directly.
+The status is the command's, or
+  124  if COMMAND took longer than --timeout,
+  125  if an argument is wrong, or there is no kernel to boot,
+  126  if the guest panicked, or did not boot."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,14 +48,17 @@ def _seconds(text: str) -> float:
 
 
 def _addition(text: str) -> tuple[Path, str]:
-    """PATH or PATH:DEST; a file goes into a DEST that is one of the guest's folders or ends in /."""
+    """Parses PATH or PATH:DEST.
+
+    A file is placed in DEST if DEST is one of the guest's directories or ends in a slash.
+    """
     path, colon, destination = text.rpartition(":/")
     if not colon:
         path, destination = text, ""
     source = Path(path)
     if not source.exists():
         raise argparse.ArgumentTypeError(f"{path} does not exist")
-    if source.is_file() and destination in FOLDERS:
+    if source.is_file() and destination in DIRECTORIES:
         destination += "/"
     if not destination or destination.endswith("/"):
         destination += source.resolve().name
@@ -72,18 +77,18 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser = _Parser(prog="scripts/vm", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
                      formatter_class=argparse.RawDescriptionHelpFormatter,
                      usage="scripts/vm [OPTION]… -- COMMAND…")
-    parser.add_argument("--kernel", choices=PLANS, default="stock", help="which kernel (default: stock)")
-    parser.add_argument("--cpus", type=_count, metavar="N", help="processors (default: 2, with --icount 1)")
+    parser.add_argument("--kernel", choices=PLANS, default="stock", help="the kernel (default: stock)")
+    parser.add_argument("--cpus", type=_count, metavar="N", help="number of processors (default: 2; with --icount: 1)")
     parser.add_argument("--memory", type=_count, default=1024, metavar="M", help="MiB of memory (default: 1024)")
     parser.add_argument("--icount", action="store_true", help="one instruction takes one nanosecond of guest time")
-    parser.add_argument("--la57", action="store_true", help="five-level page tables; the processor is emulated")
+    parser.add_argument("--la57", action="store_true", help="five-level page tables, on an emulated processor")
     parser.add_argument("--append", action="append", default=[], metavar="ARGS", help="kernel parameters")
     parser.add_argument("--add", action="append", type=_addition, default=[], metavar="PATH[:DEST]",
-                        help="a file or folder for the guest (default DEST: its name, in /)")
+                        help="a file or directory for the guest (default DEST: its name, in /)")
     parser.add_argument("--packages", action="extend", type=_packages, default=[], metavar="P,Q,…",
-                        help="a Debian userland with these packages instead of a busybox")
+                        help="a Debian userland with these packages, instead of a busybox")
     parser.add_argument("--timeout", type=_seconds, default=300.0, metavar="S",
-                        help="seconds that COMMAND may take (default: 300)")
+                        help="time limit of COMMAND in seconds (default: 300)")
     parser.add_argument("--shell", action="store_true", help="an interactive shell instead of COMMAND")
     split = words.index("--") if "--" in words else len(words)
     options = parser.parse_args(words[:split])
@@ -103,7 +108,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
 
 
 def main(words: list[str]) -> int:
-    """Runs the command; returns the status that scripts/vm exits with."""
+    """Runs the command; returns the exit status of scripts/vm."""
     options = _parse(words)
     result = boot(_guest(options))
     say(f"    kernel log: {result.log}")

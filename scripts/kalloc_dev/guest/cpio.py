@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The guest's files, as cpio archives ("newc") that the kernel unpacks one after another.
 
-Written here and not by cpio(1), since owners are root's whoever builds it, and device
-nodes need no privilege.
+The archives are not made by cpio(1): here each owner is root, whichever user builds them, and
+device nodes need no privilege.
 """
 
 import os
@@ -13,61 +13,62 @@ from typing import BinaryIO
 
 BLOCK = 512
 
-# What every guest has. /bin and the like are links into /usr, in a busybox's root too.
+# The directories of every guest. /bin and the like are links into /usr, as in the root of a
+# busybox.
 MERGED = ("bin", "sbin", "lib", "lib64")
-FOLDERS = (*MERGED, "usr", "usr/bin", "usr/sbin", "usr/lib", "etc", "tmp", "root", "run", "var",
-           "proc", "sys", "dev")
+DIRECTORIES = (*MERGED, "usr", "usr/bin", "usr/sbin", "usr/lib", "etc", "tmp", "root", "run", "var",
+               "proc", "sys", "dev")
 
 
 def _real(path: str) -> str:
-    """The path without its leading slash, past the links at the top."""
+    """Returns the path without its leading slash, with the links at the top resolved."""
     path = path.strip("/")
     return f"usr/{path}" if path.split("/")[0] in MERGED and "/" in path else path
 
 
 class Archive:
-    """Writes one archive to `out`. Folders on the way to a file are made as needed."""
+    """A writer of one archive to `out`, which creates the directories above each file."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
         self._inode = 0
-        self._folders: set[str] = set()
+        self._directories: set[str] = set()
 
     def __enter__(self) -> "Archive":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._entry("TRAILER!!!", 0, b"")
-        # The next archive, or the end of the file, starts on a block of its own.
+        # The next archive, or the end of the file, must begin at a block boundary.
         self._out.write(b"\0" * (-self._out.tell() % BLOCK))
 
-    def folder(self, path: str, mode: int = 0o755) -> None:
-        """A folder, and those above it."""
+    def directory(self, path: str, mode: int = 0o755) -> None:
+        """Adds a directory and the directories above it."""
         self._above(path)
-        self._folders.add(_real(path))
+        self._directories.add(_real(path))
         self._entry(path, stat.S_IFDIR | mode, b"")
 
     def file(self, path: str, data: bytes, mode: int = 0o644) -> None:
-        """A file with this content."""
+        """Adds a file with this content."""
         self._above(path)
         self._entry(path, stat.S_IFREG | mode, data)
 
     def link(self, path: str, target: str) -> None:
-        """A symbolic link."""
+        """Adds a symbolic link."""
         self._above(path)
         self._entry(path, stat.S_IFLNK | 0o777, target.encode())
 
     def device(self, path: str, mode: int, major: int, minor: int) -> None:
-        """A device node or a FIFO; `mode` says which."""
+        """Adds a device node or a FIFO, depending on `mode`."""
         self._above(path)
         self._entry(path, mode, b"", major, minor)
 
     def copy(self, source: Path, path: str) -> None:
-        """A file or a folder of the host with all that is in it, modes kept."""
+        """Adds a file or a directory tree of the host, with the modes."""
         if not source.is_dir():
             self.file(path, source.read_bytes(), stat.S_IMODE(source.stat().st_mode))
             return
-        self.folder(path, stat.S_IMODE(source.stat().st_mode))
+        self.directory(path, stat.S_IMODE(source.stat().st_mode))
         for below in sorted(os.scandir(source), key=lambda below: below.name):
             inner = f"{path}/{below.name}"
             if below.is_symlink():
@@ -76,17 +77,17 @@ class Archive:
                 self.copy(Path(below.path), inner)
 
     def tar(self, source: Path) -> None:
-        """All of a tar file, owners kept."""
+        """Adds the contents of a tar file, with the owners."""
         with tarfile.open(source) as tar:
             for member in tar:
                 path, mode, owner = member.name.removeprefix("."), member.mode, (member.uid, member.gid)
                 if member.isdir():
-                    self._folders.add(_real(path))
+                    self._directories.add(_real(path))
                     self._entry(path, stat.S_IFDIR | mode, b"", owner=owner)
                 elif member.issym():
                     self._entry(path, stat.S_IFLNK | 0o777, member.linkname.encode(), owner=owner)
                 elif member.isreg() or member.islnk():
-                    # A hard link becomes a copy of what it names.
+                    # A hard link becomes a copy of its target.
                     content = tar.extractfile(member)
                     assert content
                     self._entry(path, stat.S_IFREG | mode, content.read(), owner=owner)
@@ -97,15 +98,15 @@ class Archive:
     def _above(self, path: str) -> None:
         for above in reversed(PurePosixPath(_real(path)).parents):
             name = str(above)
-            if name != "." and name not in self._folders:
-                self._folders.add(name)
+            if name != "." and name not in self._directories:
+                self._directories.add(name)
                 self._entry(name, stat.S_IFDIR | 0o755, b"")
 
     def _entry(self, path: str, mode: int, data: bytes, major: int = 0, minor: int = 0,
                owner: tuple[int, int] = (0, 0)) -> None:
         name = _real(path).encode() + b"\0"
         if name == b"\0":
-            return  # the root itself: the kernel has made it
+            return  # the root directory: the kernel has made it
         self._inode += 1
         links = 2 if stat.S_ISDIR(mode) else 1
         fields = (self._inode, mode, *owner, links, 0, len(data), 0, 0, major, minor, len(name), 0)

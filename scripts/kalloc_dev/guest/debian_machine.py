@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A machine to install packages on: Debian with backports and the stock kernel's headers, as a new user has it.
+"""A machine for package tests: Debian with backports and the headers of the stock kernel.
 
-Its root folder is made once. What is done in it goes to a layer on top, which is thrown away.
+Its root directory is made once. Each session works on a layer on top of it, which is removed at the
+end.
 """
 
 import shutil
@@ -15,12 +16,14 @@ from kalloc_dev.kernel.build import kernel
 from kalloc_dev.toolchain.apt import SUITE, explained, mmdebstrap
 from rust_kbuild.console import Failure, run, step
 
-# Headers as they are installed to build modules; modules, to see that they get along.
+# The headers, as users install them to build modules, and the modules, which must coexist with the
+# project's.
 PACKAGES = ("linux-headers-{}", "linux-modules-{}")
 GIGABYTES = 1.0
 LAYER = BUILD / "machine"
 
-# $1 is the root folder, $2 the layer's, $3 a folder that is /mnt in it; then the command.
+# $1 is the root directory, $2 the directory of the layer, and $3 a directory that is mounted at
+# /mnt. The command follows.
 ENTER = r"""
 set -eu
 base=$1 layer=$2 shared=$3; shift 3
@@ -38,7 +41,7 @@ exec chroot . /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG
 
 
 def session(script: str, shared: Path, log: Path) -> None:
-    """Runs a shell script on a fresh machine, with `shared` at /mnt; what it leaves elsewhere is gone then."""
+    """Runs a shell script on a fresh machine with `shared` at /mnt; other changes are discarded."""
     base = root()
     _forget()
     LAYER.mkdir(parents=True)
@@ -55,21 +58,21 @@ def _forget() -> None:
 
 
 def root() -> Path:
-    """The root folder of the machine as it is before anything is done on it."""
+    """Returns the root directory of the unchanged machine."""
     release = kernel("stock").release
     packages = ",".join(name.format(release) for name in PACKAGES)
-    folder = store.entry("machine", store.key_of(SUITE, packages, "1"), lambda folder: _make(folder, packages),
-                         gigabytes=GIGABYTES)
-    return folder / "root"
+    directory = store.entry("machine", store.key_of(SUITE, packages, "1"), lambda directory: _make(directory, packages),
+                            gigabytes=GIGABYTES)
+    return directory / "root"
 
 
-def _make(folder: Path, packages: str) -> None:
+def _make(directory: Path, packages: str) -> None:
     backports = f"sed -i '1{{p;s/ {SUITE} / {SUITE}-backports /}}' \"$1/etc/apt/sources.list\""
     with step("installing a machine", CACHE / "log" / "machine.log") as log:
         try:
-            # Not without its documentation, as other roots are: a package's files are counted here.
-            run(mmdebstrap("--variant=apt", f"--setup-hook={backports}", f"--include={packages}", SUITE, folder / "root"),
+            # With the documentation, unlike other roots: the tests compare the files of packages.
+            run(mmdebstrap("--variant=apt", f"--setup-hook={backports}", f"--include={packages}", SUITE, directory / "root"),
                 log, "mmdebstrap")
         except Failure as failure:
             raise explained(failure) from failure
-    shutil.rmtree(folder / "root/var/lib/apt/lists", ignore_errors=True)
+    shutil.rmtree(directory / "root/var/lib/apt/lists", ignore_errors=True)

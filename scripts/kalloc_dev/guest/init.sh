@@ -1,10 +1,10 @@
 #!/.vm/busybox sh
 # SPDX-License-Identifier: GPL-2.0
-# The guest's first process: mounts what a command expects, runs the command with its
-# output going to ports of its own, and tells the host its status.
+# The guest's first process: mounts the file systems, runs the command with its output on separate
+# ports, and sends its status to the host.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root LANG=C.UTF-8 USER=root SHELL=/bin/sh
-# This shell has the commands in itself, and starts a program for few of them.
+# This shell has built-in commands, and starts a program for few of them.
 
 mkdir -p /proc /sys /dev /tmp /run /root
 mount -t proc proc /proc
@@ -20,21 +20,21 @@ mount -t debugfs debug /sys/kernel/debug
 test -d /sys/fs/cgroup && mount -t cgroup2 cgroup /sys/fs/cgroup
 test -d /sys/class/net/lo && ip link set lo up
 hostname kalloc
-# The ports are named by their order: output, errors, status. They come when the host has
-# answered, which may be after us; a name opened too early would become a plain file.
+# The ports are named by their order: output, errors, status. They appear when the host has
+# answered, maybe later than this script. A name that is opened too early would become a plain file.
 for port in /dev/vport0p1 /dev/vport0p2 /dev/vport0p3; do
     until test -c $port && (: >$port) 2>/dev/null; do usleep 10000; done
 done
 exec 3>/dev/vport0p3
 cd /
 
-# A line in the kernel's log: what comes before the first one is the boot's.
+# Writes a line to the kernel's log: the lines before the first one belong to the boot.
 mark() { echo "<6>kalloc-vm: $1" >/dev/kmsg; }
 
 end() {
     mark "end"
     echo "exit $1" >&3
-    # The host ends the guest when it has this line; nothing is left to do.
+    # The host ends the guest after this line.
     while :; do sleep 60; done
 }
 
@@ -48,7 +48,7 @@ if [ -e /.vm/terminal ]; then
     end $?
 fi
 
-# A port can be opened once only; a pipe also through /dev/stdout and /dev/stderr.
+# A port can be opened only once; a pipe also through /dev/stdout and /dev/stderr.
 mkfifo /run/out /run/err
 cat /run/out >/dev/vport0p1 & out=$!
 cat /run/err >/dev/vport0p2 & err=$!
@@ -56,7 +56,7 @@ setsid /bin/sh -c "$(cat /.vm/command)" </dev/null >/run/out 2>/run/err 3>&- &
 command=$!
 wait $command
 status=$?
-# Whatever the command left running still holds the pipes.
+# Processes that the command left behind still hold the pipes.
 for process in /proc/[0-9]*; do
     case ${process#/proc/} in
     1 | "$out" | "$err") ;;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""May guests use KVM? Found out once a machine, by a boot.
+"""The test of KVM: one boot for each machine.
 
-/dev/kvm may be there, open, even make a machine, and still hang the guest: nested and
-para-virtualised KVM do. Only a guest that came up and answered counts.
+/dev/kvm may exist, open, and even create a machine, and yet hang the guest, for example with nested
+or paravirtualized KVM. KVM counts as usable only after a guest has booted and answered.
 """
 
 import io
@@ -21,12 +21,15 @@ SECONDS = 15.0
 
 
 def usable(kernel: Kernel) -> bool:
-    """Whether guests of this kernel may use KVM."""
+    """Returns whether guests of this kernel can use KVM."""
     return kernel.arch.machine == platform.machine() and works(kernel.image)
 
 
 def works(image: Path) -> bool:
-    """Whether a guest ran under KVM here; tried with this kernel if it is not known yet."""
+    """Returns whether a guest has run under KVM on this machine.
+
+    If no result is known, this kernel boots as a test.
+    """
     if not os.access(DEVICE, os.R_OK | os.W_OK):
         return False
     processor = [line for line in Path("/proc/cpuinfo").read_text().splitlines()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Boots a kernel, runs one command in it, and returns the command's status."""
+"""A guest: QEMU boots a kernel and runs one command, whose status is returned."""
 
 import fcntl
 import os
@@ -30,9 +30,10 @@ from rust_kbuild.console import say
 
 TIMEOUT, MISTAKE, DEAD = 124, 125, 126
 LOGS_KEPT = 40
-# How much of a boot's time may pass without a line in the log.
+# The share of a boot's time limit that may pass without a line in the log.
 SILENT = 1 / 3
-# Seconds for which the console may be silent, and in all, until it has printed what the kernel had logged.
+# The time limits, in seconds, for a silent console, and for the console to print all that the
+# kernel has logged.
 LAG_SILENT, LAG = 15.0, 120.0
 
 INIT = Path(__file__).with_name("init.sh")
@@ -40,8 +41,11 @@ INIT = Path(__file__).with_name("init.sh")
 
 @dataclass
 class Guest:
-    """What to boot and what to run. Of `nodes` a kernel without ACPI knows nothing. `firmware` is that of a UEFI machine, with
-    its variables, instead of a BIOS."""
+    """A kernel to boot, and a command to run there.
+
+    A kernel without ACPI does not detect `nodes`. `firmware` is that of a UEFI machine with its
+    variables, in place of a BIOS.
+    """
 
     kernel: Kernel
     command: str
@@ -62,17 +66,20 @@ class Guest:
 
 
 def icount_shift(cpus: int) -> int:
-    """The binary logarithm of the nanoseconds that an instruction takes with `icount`.
+    """Returns the binary logarithm of the nanoseconds that an instruction takes with `icount`.
 
-    Of several processors one runs at a time, so that each finds that much time has passed in between;
-    the kernel does not come up if that is too little.
+    Of several processors one runs at a time, so each finds that this time has passed in between.
+    The kernel does not boot if that time is too short.
     """
     return 0 if cpus == 1 else 3
 
 
 @dataclass
 class Result:
-    """How it went. `status` is the command's own if that has ended; else TIMEOUT or DEAD."""
+    """The result of a guest.
+
+    `status` is the command's if the command has ended, else TIMEOUT or DEAD.
+    """
 
     status: int
     log: Path
@@ -82,7 +89,7 @@ class Result:
 
 
 def boot(guest: Guest, out: BinaryIO = sys.stdout.buffer, err: BinaryIO = sys.stderr.buffer) -> Result:
-    """Runs the command in a fresh guest; its output goes to `out` and `err` as it comes."""
+    """Runs the command in a fresh guest; copies its output to `out` and `err` as it arrives."""
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vm-", dir=BUILD) as scratch, _terminal_kept(guest.interactive):
         initrd = Path(scratch) / "initrd"
@@ -94,7 +101,8 @@ def boot(guest: Guest, out: BinaryIO = sys.stdout.buffer, err: BinaryIO = sys.st
 
         result = run()
         if result.hung and not guest.kvm:
-            # Seen once in some hundred emulated boots, on a busy machine. No command has started.
+            # This happens once in some hundred emulated boots, on a busy machine. No command has
+            # started.
             say(f"    the guest hung while it booted ({result.log}): once more")
             result = run()
     return result
@@ -102,7 +110,7 @@ def boot(guest: Guest, out: BinaryIO = sys.stdout.buffer, err: BinaryIO = sys.st
 
 @contextmanager
 def _terminal_kept(interactive: bool) -> Iterator[None]:
-    """QEMU makes the terminal raw for a shell, and is killed before it can set it right."""
+    """Restores the terminal, which QEMU makes raw and does not restore when it is killed."""
     if not interactive:
         yield
         return
@@ -115,7 +123,10 @@ def _terminal_kept(interactive: bool) -> Iterator[None]:
 
 @contextmanager
 def _new_log(name: str) -> Iterator[Path]:
-    """A log file of our own, whoever else boots at the same time; the oldest ones go, but for those of guests that run."""
+    """Yields a log file that no concurrent guest uses.
+
+    The oldest logs are removed, except those of running guests.
+    """
     LOGS.mkdir(parents=True, exist_ok=True)
     numbers = sorted(int(match[1]) for path in LOGS.iterdir()
                      if (match := re.fullmatch(rf"vm-{name}-(\d+)\.log", path.name)))
@@ -163,7 +174,7 @@ def _write_initrd(guest: Guest, initrd: Path) -> None:
 
 
 class _Run:
-    """One QEMU process, and the pipes that its ports write to."""
+    """A QEMU process, and the pipes to which its ports write."""
 
     def __init__(self, guest: Guest, initrd: Path, log: Path, out: BinaryIO, err: BinaryIO) -> None:
         self.guest = guest
@@ -189,14 +200,14 @@ class _Run:
     def _qemu(self, image: Path, initrd: Path, ends: Sequence[int]) -> list[str]:
         guest = self.guest
         arch = guest.kernel.arch
-        # What the kernel's ciphers do to test themselves takes an emulated boot a quarter of its time.
+        # The self-tests of the kernel's ciphers take a quarter of the time of an emulated boot.
         append = (f"{arch.append} cryptomgr.notests console_msg_format=syslog ignore_loglevel panic=-1 oops=panic "
                   f"{guest.append}").strip()
         if guest.icount:
             accelerator = ["-accel", "tcg", "-icount", f"shift={icount_shift(guest.cpus)},sleep=off"]
         else:
             accelerator = ["-accel", "kvm" if guest.kvm else "tcg,thread=multi"]
-        # The last word counts.
+        # The last parameter of a name takes effect.
         emulated = f"{arch.processor},la57=on" if guest.la57 else arch.processor
         memory = (guest.memory + 2 * (initrd.stat().st_size >> 20)) // guest.nodes
         argv = [
@@ -205,7 +216,7 @@ class _Run:
             "-smp", f"{guest.cpus},sockets={guest.cpus}", "-m", f"{memory * guest.nodes}M",
             "-kernel", str(image), "-initrd", str(initrd), "-append", append,
             "-chardev", f"file,id=log,path={self.log},append=on", "-serial", "chardev:log",
-            # The driver makes queues for every port there can be: by default 31.
+            # The driver creates queues for every possible port: 31 by default.
             "-device", "virtio-serial-pci,max_ports=4",
         ]
         # Processors take turns.
@@ -229,7 +240,7 @@ class _Run:
             self._process.wait()
         for pump in self._pumps:
             pump.join()
-        # A serial console ends its lines as a terminal wants them.
+        # A serial console ends its lines with a carriage return and a line feed.
         self.log.write_bytes(self.log.read_bytes().replace(b"\r\n", b"\n"))
         return result
 
@@ -247,10 +258,10 @@ class _Run:
         return Result(int(said.split()[1]), self.log, boot_seconds, ended=True)
 
     def _read_while_booting(self) -> str | None:
-        """The first line of the status port: empty if the guest has gone, None if it hangs."""
+        """Returns the first line of the status port: empty if the guest ends, None if it hangs."""
         deadline = self._start + self.guest.boot_seconds
         while (now := time.monotonic()) < deadline:
-            # A kernel that boots logs, however busy the machine.
+            # A kernel that is booting logs messages, even on a busy machine.
             silent_since = now - (time.time() - self.log.stat().st_mtime)
             left = min(deadline, silent_since + SILENT * self.guest.boot_seconds) - now
             if left <= 0:
@@ -260,7 +271,7 @@ class _Run:
         return None
 
     def _read_line(self, seconds: float | None) -> str | None:
-        """The next line of the status port: empty if the guest has gone, None if it is late."""
+        """Returns the next line of the status port: empty if the guest ends, None if it is late."""
         deadline = None if seconds is None else time.monotonic() + seconds
         line = b""
         while not line.endswith(b"\n"):
@@ -289,7 +300,7 @@ class _Run:
 
 
 def _pump(source: BinaryIO, sink: BinaryIO) -> None:
-    """Copies all that comes; goes on reading when nobody listens any more."""
+    """Copies all input, and continues to read after the sink is closed."""
     while data := source.read(1 << 16):
         try:
             sink.write(data)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Kernels: plans, builds, Debian packages, variants."""
+"""Kernels: plans, builds, Debian packages and variants."""

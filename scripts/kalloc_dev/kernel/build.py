@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernels: an image to boot and a build tree to make modules for.
+"""The kernels: an image to boot, and a build tree for modules.
 
-    stock   Debian's own binary, unmodified; only its build tree is made here
-    debug   ours: KUnit and the checkers, from scripts/configs/{base,debug}.config
-    bench   ours: nothing that costs time, from scripts/configs/{base,bench}.config
+    stock   Debian's binary, unmodified; only its build tree is made here
+    debug   built here: KUnit and the sanitizers, from scripts/configs/{base,debug}.config
+    bench   built here: without any debugging, from scripts/configs/{base,bench}.config
 
-and those of `make test-matrix`, made only when they are asked for: PLANS has all.
+The kernels of `make test-matrix` are made only on request. PLANS has all kernels.
 """
 
 import os
@@ -21,27 +21,28 @@ from kalloc_dev.toolchain.arch import ARM64, X86, Arch
 from kalloc_dev.toolchain.compilers import Toolchain, toolchain
 from rust_kbuild.console import Failure, run, step
 
-# What each takes while it is made, and a little more.
+# The space that each takes while it is made, with a margin.
 GIGABYTES_STOCK, GIGABYTES_OWN = 0.4, 0.8
 RUST_KBUILD = TREE / "scripts/rust-kbuild"
 JOBS = f"-j{len(os.sched_getaffinity(0))}"
 
 
-# The first whose misc devices have an owner; what is not built for older ones is not tried on them.
+# The first series whose misc devices have an owner. Modules with a device are not built for older
+# kernels.
 DEVICES = (7, 3)
 
 
 def series(release: str) -> tuple[int, ...]:
-    """The first two numbers of a release, which tell how new it is."""
+    """Returns the first two numbers of a release, by which releases are ordered."""
     return tuple(map(int, re.findall(r"\d+", release)[:2]))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a kernel is made: from which of scripts/configs/*.config, or as Debian's own binary if from none.
+    """A plan for a kernel: its files scripts/configs/*.config, or none for Debian's binary.
 
-    Its architecture's is the last of them. With `packed` there is also an image as boot loaders get it. `flavour`
-    is Debian's, if it is not the cloud's.
+    The file of the architecture is added as the last one. With `packed` there is also a compressed
+    image, as boot loaders load it. `flavour` is Debian's flavor, if it is not that for clouds.
     """
 
     fragments: tuple[str, ...] = ()
@@ -52,7 +53,7 @@ class Plan:
 
     @property
     def has_packed(self) -> bool:
-        """Whether there is an image as boot loaders get it; Debian's binary is one."""
+        """Returns whether there is a compressed image for boot loaders, such as Debian's binary."""
         return self.packed or not self.fragments
 
 
@@ -71,16 +72,16 @@ PLANS = {
     "debug-7.2": Plan(("base", "debug"), OLDER),
     "arm64": Plan(("base", "debug"), arch=ARM64),
 }
-# What the everyday commands need.
+# The kernels of the everyday commands.
 NAMES = ("stock", "debug", "bench")
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel that can be booted and built for.
+    """A kernel that boots, and for which modules can be built.
 
-    `packed` is the same image as boot loaders get it, if there is one: it unpacks itself, somewhere at
-    random, and sets up five-level page tables where the processor has them.
+    `packed` is the compressed image, as boot loaders load it, if there is one. It unpacks itself at
+    a random address, and sets up five-level page tables if the processor has them.
     """
 
     name: str
@@ -92,12 +93,12 @@ class Kernel:
 
     @property
     def release(self) -> str:
-        """What uname -r says in it, the name of its folder in /lib/modules."""
+        """Returns the release that uname -r prints, which names its directory in /lib/modules."""
         return (self.tree / "include/config/kernel.release").read_text().strip()
 
 
 def kernel(name: str) -> Kernel:
-    """The kernel of that name, made first if it has to be."""
+    """Returns the kernel of that name, made first if it is missing."""
     plan = PLANS[name]
     return _own(name, plan) if plan.fragments else _stock(name, plan)
 
@@ -111,30 +112,30 @@ def _stock(name: str, plan: Plan) -> Kernel:
     source = debian(plan.linux) / "linux"
     packages = flavoured(plan.linux, plan.flavour) if plan.flavour else debian(plan.linux)
     tools = toolchain()
-    folder = store.entry(name, store.key_of(packages.name, tools.ident, "2"),
-                         lambda folder: _make_stock(folder, name, packages, source, tools), gigabytes=GIGABYTES_STOCK)
-    return Kernel(name, folder / "vmlinux", folder / "tree", source, packages / "vmlinuz")
+    directory = store.entry(name, store.key_of(packages.name, tools.ident, "2"),
+                            lambda directory: _make_stock(directory, name, packages, source, tools), gigabytes=GIGABYTES_STOCK)
+    return Kernel(name, directory / "vmlinux", directory / "tree", source, packages / "vmlinuz")
 
 
-def _make_stock(folder: Path, name: str, packages: Path, source: Path, tools: Toolchain) -> None:
-    """The build tree that Debian's headers package is not: one with Rust's metadata."""
+def _make_stock(directory: Path, name: str, packages: Path, source: Path, tools: Toolchain) -> None:
+    """Makes a build tree with Rust's metadata, which Debian's headers package lacks."""
     with step(f"preparing the build tree of the {name} kernel", CACHE / "log" / f"{name}.log") as log:
-        # As the headers package has them.
-        headers = folder / "headers"
+        # The layout of a headers package.
+        headers = directory / "headers"
         (headers / "include/config").mkdir(parents=True)
         shutil.copy(packages / "config", headers / ".config")
         shutil.copy(packages / "Module.symvers", headers)
         shutil.copy(packages / "release", headers / "include/config/kernel.release")
-        call: list[str | Path] = [RUST_KBUILD, "--headers", headers, "--source", source, "--output", folder / "tree"]
+        call: list[str | Path] = [RUST_KBUILD, "--headers", headers, "--source", source, "--output", directory / "tree"]
         run(tools.argv(call, binds=[source]), log, "rust-kbuild")
-        # The image as it is once it has unpacked itself, which takes an emulated processor a third of a boot.
+        # The uncompressed image: on an emulated processor, unpacking takes a third of a boot.
         unpack = 'scripts/extract-vmlinux "$1" >"$2"'
-        run(tools.argv(["sh", "-euc", unpack, "sh", packages / "vmlinuz", folder / "vmlinux"], cwd=source), log,
+        run(tools.argv(["sh", "-euc", unpack, "sh", packages / "vmlinuz", directory / "vmlinux"], cwd=source), log,
             "extract-vmlinux")
 
 
 def fragment(files: tuple[str, ...]) -> str:
-    """The options asked for, one a line: each file's, as far as a later one does not overrule them."""
+    """Returns the requested options, one a line; later files override earlier ones."""
     options: dict[str, str] = {}
     for file in files:
         for line in (FRAGMENTS / f"{file}.config").read_text().splitlines():
@@ -151,31 +152,32 @@ def _own(name: str, plan: Plan) -> Kernel:
         raise Failure(f"KSRC={own_source} is not a Linux source tree with Rust in it")
     source = own_source or debian(plan.linux) / "linux"
     tools = toolchain()
-    # So it is of debug-7.2, of KSRC maybe, and of all if the archive has nothing newer.
+    # Older sources occur for debug-7.2, for KSRC, and for all kernels if the archive has no newer
+    # Linux.
     older = ("older",) if _series_of(source) < (7, 3) else ()
     arch, asked = plan.arch, fragment((*plan.fragments, *older, plan.arch.name))
     packed = arch.packed if plan.packed else None
     images = [Path(image).name for image in (arch.image, packed) if image]
     key = store.key_of(str(source), tools.ident, asked, *images[1:])
-    # A source of one's own is one that people edit: make finds out what has changed.
-    folder = store.entry(name, key, lambda folder: _make_own(folder, name, source, asked, images, tools, arch),
-                         resume=True, always=bool(own_source), gigabytes=GIGABYTES_OWN)
-    tree = folder / "tree"
+    # The source in KSRC may change between runs: make detects the changes.
+    directory = store.entry(name, key, lambda directory: _make_own(directory, name, source, asked, images, tools, arch),
+                            resume=True, always=bool(own_source), gigabytes=GIGABYTES_OWN)
+    tree = directory / "tree"
     return Kernel(name, tree / arch.image, tree, source, tree / packed if packed else None, arch)
 
 
 def _series_of(source: Path) -> tuple[int, ...]:
-    """The series of a kernel's source."""
+    """Returns the series of a kernel's source."""
     head = (source / "Makefile").read_text()
     return series(" ".join(re.findall(r"^(?:VERSION|PATCHLEVEL) = (\d+)$", head, re.M)))
 
 
-def _make_own(folder: Path, name: str, source: Path, asked: str, images: list[str], tools: Toolchain,
+def _make_own(directory: Path, name: str, source: Path, asked: str, images: list[str], tools: Toolchain,
               arch: Arch) -> None:
     with step(f"building the {name} kernel", CACHE / "log" / f"{name}.log") as log:
-        tree = folder / "tree"
+        tree = directory / "tree"
         tree.mkdir(parents=True, exist_ok=True)
-        wanted = folder / "fragment"
+        wanted = directory / "fragment"
         wanted.write_text(asked)
         _make(tools, source, tree, "LLVM=1", f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig", log=log, arch=arch)
         _check_fragment(asked, tree / ".config")
@@ -183,6 +185,6 @@ def _make_own(folder: Path, name: str, source: Path, asked: str, images: list[st
 
 
 def _check_fragment(asked: str, config: Path) -> None:
-    """Fails if an option asked for did not survive: a dependency of it is missing."""
+    """Fails if the configuration lacks a requested option, whose dependency may be missing."""
     if lost := set(asked.splitlines()) - set(config.read_text().splitlines()):
         raise Failure(f"options that did not take ({config}): {' '.join(sorted(lost))}")

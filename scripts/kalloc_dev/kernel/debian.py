@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debian's kernels, as packages bring them: the source of a version, its binary and its headers."""
+"""Debian's kernels, from packages: the source of a version, its binary and its headers."""
 
 import lzma
 import re
@@ -14,14 +14,15 @@ from kalloc_dev.core.paths import CACHE
 from kalloc_dev.toolchain.apt import Archive
 from rust_kbuild.console import Failure, run, say, step
 
-# A release is the version, DEBIAN, +1 for the package's second revision and so on, and the flavour.
+# A release is the version, DEBIAN (with +1 for the second revision of the package and so on), and
+# the flavor.
 DEBIAN, FLAVOUR = "+deb13", "-cloud-amd64"
 GIGABYTES = 2.4
 
 
 @dataclass(frozen=True)
 class Linux:
-    """A version of Linux: the one that was tested, and the series that do when the archive has dropped it."""
+    """A version of Linux: the tested one, and the series that replace it in the archive later."""
 
     version: str
     package: str
@@ -33,16 +34,16 @@ OLDER = Linux("7.2.12", "7.2.12-1~bpo13+1", ("7.2",))
 
 
 def debian(linux: Linux = CURRENT) -> Path:
-    """Debian's source, headers and binary of one version, unpacked.
+    """Returns the directory of Debian's source, headers and binary of one version, unpacked.
 
-    The folder has linux/ (the source), config, Module.symvers, vmlinuz and release.
+    The directory has linux/ (the source), config, Module.symvers, vmlinuz and release.
     """
     return store.entry("debian", store.key_of(linux.version, linux.package, "1"),
-                       lambda folder: _get(folder, linux), gigabytes=GIGABYTES)
+                       lambda directory: _get(directory, linux), gigabytes=GIGABYTES)
 
 
 def _choose(archive: Archive, linux: Linux) -> tuple[str, str]:
-    """The release and its packages' version: the one that was tested, or the newest that the archive has."""
+    """Returns the release and its packages' version: the tested one, or the archive's newest."""
     for series in linux.series:
         there = list(_packaged(archive, series))
         if tested := [one for one in there if one[1] == linux.package]:
@@ -55,7 +56,10 @@ def _choose(archive: Archive, linux: Linux) -> tuple[str, str]:
 
 
 def _packaged(archive: Archive, series: str) -> Iterator[tuple[str, str]]:
-    """The releases that the archive has headers of, with their packages' version, if it has that source; newest first."""
+    """Returns the releases with headers in the archive, and their packages' versions, newest first.
+
+    The source must be in the archive as well.
+    """
     pattern = rf"linux-headers-({re.escape(series)}\.(\d+){re.escape(DEBIAN)}(?:\+(\d+))?{re.escape(FLAVOUR)})"
     found = [match for name in archive.names(pattern) if (match := re.fullmatch(pattern, name))]
     sources = archive.versions(f"linux-source-{series}")
@@ -63,60 +67,60 @@ def _packaged(archive: Archive, series: str) -> Iterator[tuple[str, str]]:
         yield from ((match[1], package) for package in archive.versions(match[0]) if package in sources)
 
 
-def _get(folder: Path, linux: Linux) -> None:
+def _get(directory: Path, linux: Linux) -> None:
     series = linux.series[0]
     with step(f"getting Debian's Linux {series} and its source", CACHE / "log" / f"debian-{series}.log") as log:
-        archive = Archive(folder, log)
+        archive = Archive(directory, log)
         release, package = _choose(archive, linux)
         series = ".".join(release.split(".")[:2])
         names = [f"linux-source-{series}", f"linux-headers-{release}", f"linux-binary-{release}"]
-        debs = folder / "debs"
+        debs = directory / "debs"
         debs.mkdir()
         archive.download([f"{name}={package}" for name in names], debs)
         for deb in debs.iterdir():
-            run(["dpkg-deb", "-x", deb, folder / "x"], log)
-        x = folder / "x" / "usr"
-        _keep(x, release, folder)
-        _unpack(x / f"src/linux-source-{series}.tar.xz", folder / "linux", log)
+            run(["dpkg-deb", "-x", deb, directory / "x"], log)
+        x = directory / "x" / "usr"
+        _keep(x, release, directory)
+        _unpack(x / f"src/linux-source-{series}.tar.xz", directory / "linux", log)
         for used in ("apt", "debs", "x"):
-            shutil.rmtree(folder / used)
+            shutil.rmtree(directory / used)
 
 
 def flavoured(linux: Linux, flavour: str) -> Path:
-    """The headers and the binary of another flavour, built from the source that debian() has.
+    """Returns the directory of the headers and the binary of another flavor of the same source.
 
-    The folder has config, Module.symvers, vmlinuz and release.
+    The directory has config, Module.symvers, vmlinuz and release.
     """
     same = debian(linux)
     return store.entry("debian", store.key_of(same.name, DEBIAN + flavour, "1"),
-                       lambda folder: _get_flavour(folder, (same / "release").read_text(), flavour))
+                       lambda directory: _get_flavour(directory, (same / "release").read_text(), flavour))
 
 
-def _get_flavour(folder: Path, same: str, flavour: str) -> None:
+def _get_flavour(directory: Path, same: str, flavour: str) -> None:
     release = same.removesuffix(FLAVOUR) + flavour
     with step(f"getting Debian's Linux {release}", CACHE / "log" / f"debian{DEBIAN}{flavour}.log") as log:
-        archive = Archive(folder, log)
-        archive.download([f"linux-headers-{release}", f"linux-binary-{release}"], folder)
-        for deb in folder.glob("*.deb"):
-            run(["dpkg-deb", "-x", deb, folder / "x"], log)
+        archive = Archive(directory, log)
+        archive.download([f"linux-headers-{release}", f"linux-binary-{release}"], directory)
+        for deb in directory.glob("*.deb"):
+            run(["dpkg-deb", "-x", deb, directory / "x"], log)
             deb.unlink()
-        _keep(folder / "x" / "usr", release, folder)
+        _keep(directory / "x" / "usr", release, directory)
         for used in ("apt", "x"):
-            shutil.rmtree(folder / used)
+            shutil.rmtree(directory / used)
 
 
-def _keep(x: Path, release: str, folder: Path) -> None:
-    """What the unpacked packages have and others use."""
-    (folder / "release").write_text(release)
+def _keep(x: Path, release: str, directory: Path) -> None:
+    """Keeps the files of the unpacked packages that other parts use."""
+    (directory / "release").write_text(release)
     for name in (".config", "Module.symvers"):
-        shutil.copy(x / f"src/linux-headers-{release}" / name, folder / name.lstrip("."))
-    shutil.copy(x / f"lib/modules/{release}/vmlinuz", folder)
+        shutil.copy(x / f"src/linux-headers-{release}" / name, directory / name.lstrip("."))
+    shutil.copy(x / f"lib/modules/{release}/vmlinuz", directory)
 
 
-def _unpack(archive: Path, folder: Path, log: Path) -> None:
-    """Unpacks a .tar.xz; the host may have no xz, but Python has its library."""
-    folder.mkdir()
-    tar = ["tar", "-x", "--strip-components=1", "--no-same-owner", "-C", str(folder)]
+def _unpack(archive: Path, directory: Path, log: Path) -> None:
+    """Unpacks a .tar.xz by Python's library, because the host may lack xz."""
+    directory.mkdir()
+    tar = ["tar", "-x", "--strip-components=1", "--no-same-owner", "-C", str(directory)]
     with lzma.open(archive) as plain, log.open("ab") as out:
         with subprocess.Popen(tar, stdin=subprocess.PIPE, stdout=out, stderr=out) as process:
             assert process.stdin

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernels that the matrix adds to those of `make test`: what each is for, and how it is known to be that."""
+"""The kernels of `make test-matrix`, each with its purpose and a proof of its properties."""
 
 from dataclasses import dataclass, field
 
@@ -7,13 +7,14 @@ from kalloc_dev.kernel.build import PLANS, Kernel
 from kalloc_dev.test.kunit import LEAK, RACE, Machine
 
 CONFIG, PROOF, STRESS = "configured_as_asked", "is_what_it_is_called", "counters_are_exact"
-# Operations of the module that compares the counters with its own.
+# The number of operations of the module that compares the counters with a tally of its own.
 OPERATIONS = 20000
 TALLY = r"sed -n 's/.*kalloc_stress: \([0-9]*\) operations by .*: 0 numbers wrong$/\1/p'"
-# Some of these kernels are slow, and whoever has an hour for them has other things running.
+# Some of these kernels are slow, and the machine may run other programs during the hour that they
+# take.
 TIMEOUT, BOOT_SECONDS = 1800, 300
 ASKED = "run/asked"
-# The processor's name of itself, and the size of a page in KiB.
+# The name of the architecture, and the size of a page in KiB.
 MACHINE = "uname -m; awk '/^KernelPageSize:/ { print $2; exit }' /proc/self/smaps"
 COMPARE = f"""\
 zcat /proc/config.gz >/tmp/config
@@ -23,8 +24,9 @@ while read -r line; do grep -qxF "$line" /tmp/config || echo "$line"; done </{AS
 
 @dataclass(frozen=True)
 class Variant:
-    """Why a kernel is there, what it runs on, and how its guest tells that it is what it is called: by what
-    the kernel that runs says of itself, not by what was asked for.
+    """A kernel of the matrix: its purpose, its machine, and a proof of its properties.
+
+    The proof is the state of the running kernel, not the requested configuration.
     """
 
     why: str
@@ -33,12 +35,12 @@ class Variant:
     cpus: int = 2
     la57: bool = False
     append: str = Machine.append
-    # Sections of its own, and what they show.
+    # Additional sections, and their expected output.
     more: str = ""
     more_shown: dict[str, list[str]] = field(default_factory=dict)
 
     def machine(self, kernel: Kernel) -> Machine:
-        """What its guest is, and runs before the suites."""
+        """Returns the guest's machine, and the sections before the suites."""
         sections = [f"section {PROOF}\n{self.proof}\n",
                     f"section {STRESS}\nmodprobe kalloc_stress workers={2 * self.cpus} ops={OPERATIONS}\necho $?\n"
                     f"done=$(dmesg | {TALLY})\n[ \"$done\" -ge {OPERATIONS} ] && echo enough && echo \"$done operations\"\n"
@@ -54,14 +56,14 @@ class Variant:
 
 VARIANTS = {
     "debug": Variant(
-        "what `make test` has, with more time: pages have their poison checked",
-        # Which of the two it has done, it says.
+        "the sanitizers of `make test`, with more time: the poison of pages is checked as well",
+        # The log has a line for the option that is enabled.
         "dmesg | grep -c 'CONFIG_PAGE_POISONING is on'; cat /proc/sys/kernel/prove_locking", ["1", "1"],
         append=f"{Machine.append} page_poison=1 init_on_free=1",
     ),
     "kcsan": Variant(
         "data races, in C and in Rust (KCSAN, strict), which KASAN excludes",
-        # From here on it watches.
+        # KCSAN is enabled from here on.
         "cd /sys/kernel/debug; echo on >kcsan; grep enabled kcsan; cd /", ["enabled: 1"],
         more=f"section {RACE}\nmodprobe kalloc_data_race\necho $?\nrmmod kalloc_data_race\n", more_shown={RACE: ["0"]},
     ),
@@ -88,12 +90,12 @@ grep -o memory /sys/fs/cgroup/cgroup.controllers
         "one processor, SLUB_TINY, no debugfs",
         "uname -v | grep -c SMP; grep -c ^processor /proc/cpuinfo; grep -c debugfs /proc/filesystems; "
         "ls /sys/kernel/slab 2>&1 | grep -o 'No such'; grep -c cgroup /proc/filesystems", ["0", "1", "0", "No such", "0"],
-        # No file in /sys has the leaked cache's name.
+        # No file in /sys has the name of the leaked cache.
         cpus=1, append="", more_shown={LEAK: ["0", "again 0", "0"]},
     ),
     "modversions": Variant(
         "checksums of the symbols' types, made of debugging information",
-        # A function that only such kernels have.
+        # A function that exists only in such kernels.
         "grep -c ' module_layout$' /proc/kallsyms", ["1"],
     ),
     "arm64": Variant(

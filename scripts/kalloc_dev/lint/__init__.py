@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Checks of the sources."""
+"""The checks of the sources."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What `make check` does: each tool's word on the sources, and a few rules of our own."""
+"""The checks of `make check`: linters, and rules of this tree."""
 
 import re
 import subprocess
@@ -30,22 +30,22 @@ from kalloc_dev.toolchain import crates, python_tools
 from kalloc_dev.toolchain.compilers import toolchain
 from rust_kbuild.console import Failure, say
 
-# The export shim declares what it exports, as the kernel's own (rust/exports.c) does; helpers have
-# a prototype next to their definition, for bindgen and nobody else.
+# The export shim declares its exports, as the kernel's does (rust/exports.c). Each helper has a
+# prototype next to its definition, which only bindgen reads.
 CHECKPATCH_IGNORE = (
     "FILE_PATH_CHANGES,EXPORT_SYMBOL,MACRO_ARG_REUSE,AVOID_EXTERNS"
 )
 
 
-# All that mypy reads.
+# The inputs of mypy.
 PYTHON = ("scripts/kalloc", "scripts/vm", "scripts/rust-kbuild", "scripts/kalloc_dev", "scripts/rust_kbuild", "tests")
 
-# The number of hazards in Documentation/explanation/hazards.toml, so that none is lost unnoticed.
+# The number of hazards in Documentation/explanation/hazards.toml, so that a lost one is detected.
 HAZARDS = 58
 
 
 def tool(argv: Iterable[str | Path], log: Path, binds: Iterable[Path] = ()) -> str:
-    """Runs a tool of the toolchain; returns what it printed, and fails if it failed."""
+    """Runs a tool of the toolchain; returns its output, and fails if the tool fails."""
     call = toolchain().argv(list(argv), binds=list(binds))
     done = subprocess.run(call, cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace", check=False)
@@ -56,7 +56,7 @@ def tool(argv: Iterable[str | Path], log: Path, binds: Iterable[Path] = ()) -> s
 
 
 def rustfmt(log: Path) -> None:
-    """Rust is formatted as the kernel's is, and so are the examples in comments, in README.md and in the tutorial."""
+    """Checks the format of Rust, also in comments, in README.md and in the tutorial."""
     debug, = set_up("debug")
     config = debug.source / ".rustfmt.toml"
     out = BUILD / "check" / "examples.rs"
@@ -71,7 +71,7 @@ def rustfmt(log: Path) -> None:
 
 
 def standalone(example: doctests.Example) -> str:
-    """A function with an example, whose lines have as much room as those in the comment."""
+    """Returns an example as a function, with the same room for its lines as in the comment."""
     text = "\n".join(example.shown).strip("\n")
     for around in ("fn main()", "mod inside")[:2 if "::" in example.item else 1]:
         text = f"{around} {{\n{indent(text, '    ')}\n}}"
@@ -79,16 +79,16 @@ def standalone(example: doctests.Example) -> str:
 
 
 def lint_tree() -> kbuild.BuildTree:
-    """The debug kernel's tree: the one that all modules are built for, KUnit's as well."""
+    """Returns the debug kernel's tree, for which all modules are built, including KUnit's."""
     debug, = set_up("debug")
     return replace(kbuild.tree_of(debug), name="check")
 
 
 def clippy(log: Path) -> None:
-    """Everything compiles without a warning under the kernel's lints."""
+    """Checks that everything compiles without a warning under the kernel's lints."""
     tree = lint_tree()
     log.write_bytes(b"")
-    # A crate that is up to date would not be looked at again.
+    # The compiler would skip a crate that is up to date.
     tool(["rm", "-rf", tree.out], log)
     tree.make(toolchain(), log, "CLIPPY=1", "modules")
     if re.search(r"^(warning|error)\b", log.read_text(), re.M):
@@ -96,12 +96,12 @@ def clippy(log: Path) -> None:
 
 
 def frames(log: Path) -> None:
-    """No function of the modules that are shipped has a stack frame above 1 KiB, or 2 KiB on the debug kernel."""
+    """Checks that no frame of a shipped module exceeds 1 KiB, or 2 KiB on the debug kernel."""
     report(list(stack_frames.too_large()), log)
 
 
 def cargo(log: Path) -> None:
-    """The crates of tools/ compile without a warning, with clippy's lints as well."""
+    """Checks that the crates of tools/ compile without a warning, also of clippy."""
     try:
         said = kalloctop.complaints("clippy")
     except crates.Unreachable as reason:
@@ -113,24 +113,24 @@ def cargo(log: Path) -> None:
 
 
 def rustdoc(log: Path) -> None:
-    """The crate's documentation builds without a warning; it is left in build/doc/kalloc."""
+    """Checks that the crate's documentation builds without a warning, in build/doc/kalloc."""
     document(log, "-Dwarnings", "--output", BUILD / "doc")
 
 
 def examples(log: Path) -> None:
-    """Every public item has an example."""
+    """Checks that every public item has an example."""
     out = BUILD / "check" / "doc"
     document(log, "-Zunstable-options", "--output-format", "json", "--output", out)
     report(sorted(missing(TREE, out / "kalloc.json")), log)
 
 
 def document(log: Path, *options: str | Path) -> None:
-    """Runs rustdoc on the crate, as it was compiled."""
+    """Runs rustdoc on the crate, with the options of its compilation."""
     tree = lint_tree()
     if not (tree.out / "rust/kalloc.o").exists():
         tree.make(toolchain(), log, "modules")
     call = call_for(tree, "rust/kalloc")
-    # rustdoc makes no code, and does not know all flags about it.
+    # rustdoc generates no code, and rejects some flags for that.
     code = re.compile(r"--remap.*|-C(?!target|panic).*|-Z(function|cf|no-j|patch|tune|binary|llvm|sanit).*"
                       r"|-[WA]clippy::.*|--crate-type|rlib")
     flags = [flag for flag in call.flags if not code.fullmatch(flag)]
@@ -139,7 +139,7 @@ def document(log: Path, *options: str | Path) -> None:
 
 
 def documents(log: Path) -> None:
-    """The pages and manual pages build without a warning in build/doc; links resolve, and named files exist."""
+    """Checks that the pages build without a warning, links resolve, and named files exist."""
     if not sphinx.has_crate():
         say("    documents: without the crate's documentation; make doc CRATE=1 builds both")
     sphinx.make(log)
@@ -147,7 +147,7 @@ def documents(log: Path) -> None:
 
 
 def hazards(log: Path) -> None:
-    """Every hazard has a test that exists, or an argument; every test that a page names exists."""
+    """Checks that every hazard has a test or an argument, and that the named tests exist."""
     listed = evidence.read(TREE)
     report([*evidence.wrong(TREE, listed), *evidence.absent(TREE)], log)
     if len(listed) != HAZARDS:
@@ -155,13 +155,13 @@ def hazards(log: Path) -> None:
 
 
 def tables(log: Path) -> None:
-    """No cell of a simple table is wrapped: docutils makes a row of each line."""
+    """Checks that no cell of a simple table is wrapped: docutils would make a row of each line."""
     report([f"{path.relative_to(TREE)}:{number}: wrapped cell, use a list-table: {line}" for path in files("*.rst")
             for number, line in wrapped.wrapped(path.read_text())], log)
 
 
 def checkpatch(log: Path) -> None:
-    """C sources and build files follow the kernel's coding style."""
+    """Checks that C sources and build files follow the kernel's coding style."""
     debug, = set_up("debug")
     sources = [path.relative_to(TREE) for path in files("*.c", "*.h", "Kbuild")]
     tool([debug.source / "scripts/checkpatch.pl", "--no-tree", "--no-summary", "--quiet", "--strict",
@@ -169,15 +169,15 @@ def checkpatch(log: Path) -> None:
 
 
 def shellcheck(log: Path) -> None:
-    """Shell scripts have none of the known mistakes, nor have those that a guest gets as a text, which say what they are."""
+    """Checks shell scripts, and the marked shell text for guests, for known mistakes."""
     shell = [path for path in files(".ci/*", "debian/*", "scripts/*", "tests/*")
              if re.match(rb"#!\S*(/| )(ba|busybox )?sh\b|(#.*\n)*# shellcheck shell=", path.read_bytes()[:1000])]
-    # Commands for a guest stand in single quotes: SC2016.
+    # Commands for a guest are in single quotes: SC2016.
     tool(["shellcheck", "--exclude=SC2016", *shell], log)
 
 
 def judged(call: list[str], log: Path) -> None:
-    """Runs a tool of Python's; fails if it failed."""
+    """Runs a Python linter; fails if it fails."""
     done = subprocess.run(call, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace", check=False)
     log.write_text(done.stdout)
@@ -186,7 +186,7 @@ def judged(call: list[str], log: Path) -> None:
 
 
 def ruff(log: Path) -> None:
-    """Python has none of the mistakes that ruff finds; pyproject.toml has the rules."""
+    """Checks Python for the mistakes that ruff finds, by the rules in pyproject.toml."""
     try:
         program = python_tools.ruff()
     except crates.Unreachable as reason:
@@ -196,40 +196,40 @@ def ruff(log: Path) -> None:
 
 
 def mypy(log: Path) -> None:
-    """The types of Python are right, and complete."""
+    """Checks that the types of Python are right and complete."""
     judged(python_tools.call(["mypy", "--strict", "--scripts-are-modules", *PYTHON]), log)
 
 
 def reuse(log: Path) -> None:
-    """Every file has a license and a copyright notice, by the REUSE specification."""
+    """Checks that every file has a license and a copyright notice, by the REUSE specification."""
     judged(python_tools.call(["reuse", "lint"]), log)
 
 
-# Text that a program has written, not a person.
+# Generated text.
 MADE = (".svg", ".lock")
 
 
 def spelling(log: Path) -> None:
-    """Texts have none of the common misspellings."""
+    """Checks texts for common misspellings."""
     texts = [path for path in files() if path.suffix not in MADE]
     tool(["codespell", "--check-hidden", "--ignore-words-list", "fpr,ser,crate,inout,ratatui", *texts], log)
 
 
 UNSAFE = re.compile(r"(?<![\w:`])unsafe\s*(\{|impl\b|fn\b|trait\b|extern\b)")
-# What needs an argument of its own. Clippy looks after the `# Safety` of functions.
+# Claims that need an argument of their own. Clippy checks the `# Safety` of functions.
 CLAIM = re.compile(r"(?<![\w:`])unsafe\s*(\{|impl\b)")
 ARGUED = re.compile(r"// SAFETY:|# Safety")
 COMMENT = re.compile(r"\s*//")
 
 
 def unargued(text: str) -> Iterator[int]:
-    """The numbers of lines with an `unsafe` that no comment right above argues for."""
+    """Returns the number of each line with an `unsafe` and without an argument right above it."""
     lines = text.splitlines()
     for number, line in enumerate(lines):
         if COMMENT.match(line) or not CLAIM.search(line):
             continue
         above = number
-        # Up over the statement it is part of, and its comments and attributes.
+        # Go up over the rest of the statement, and over its comments and attributes.
         while above and not ARGUED.search(lines[above]) and number - above < 24 and (
                 above == number or not re.match(r"\s*\}?\s*$", lines[above])):
             above -= 1
@@ -238,7 +238,7 @@ def unargued(text: str) -> Iterator[int]:
 
 
 def safety(log: Path) -> None:
-    """Every claim of safety has its argument, and none is outside of the crate."""
+    """Checks that every claim of safety has an argument, and that only the crate has claims."""
     complaints = []
     for path in files("*.rs"):
         name, text = path.relative_to(TREE), path.read_text()
@@ -252,53 +252,53 @@ def safety(log: Path) -> None:
 
 
 def bindings(log: Path) -> None:
-    """C symbols are named in rust/ only."""
+    """Checks that only rust/ names C symbols."""
     report([f"{path.relative_to(TREE)}:{number}: reaches the bindings"
             for path in files("*.rs") if path.relative_to(TREE).parts[0] not in ("rust", "bench")
             for number, line in enumerate(path.read_text().splitlines(), 1)
             if re.search(r"\bbindings\b", line) and not COMMENT.match(line)], log)
 
 
-# Their syntax has no comments; debian/copyright tells.
+# The files whose syntax has no comments; debian/copyright states their license.
 NO_COMMENTS = ("debian/changelog", "debian/source/format")
 
 
 def imports(log: Path) -> None:
-    """The crate's layers import only from those below them."""
+    """Checks that the crate's layers import only from lower layers."""
     report(list(layers.wrong(TREE / "rust")), log)
 
 
 def flags(log: Path) -> None:
-    """A function that is given get-free-page flags allocates with no others."""
+    """Checks that a function with get-free-page flags as an argument allocates with no others."""
     report([complaint for path in files("rust/*.rs", "rust/*.c", "samples/*.rs") if path.name != gfp_flags.DEFINES
             for complaint in gfp_flags.lost(path, path.read_text(), str(path.relative_to(TREE)))], log)
 
 
 def licence(log: Path) -> None:
-    """Every source says under which licence it is."""
+    """Checks that every source has a license identifier."""
     report([f"{path.relative_to(TREE)}: no SPDX line" for path in files()
             if path.name != "COPYING" and path.parent.name != "LICENSES" and str(path.relative_to(TREE)) not in NO_COMMENTS
             and "SPDX-License-Identifier:" not in "".join(path.read_text().splitlines()[:4])], log)
 
 
 def troubles(log: Path) -> None:
-    """Every message of an error is explained in Documentation/howto/troubleshooting.rst."""
+    """Checks that Documentation/howto/troubleshooting.rst explains every error message."""
     report(list(messages.unexplained(TREE)), log)
 
 
 def numbers(log: Path) -> None:
-    """The table by which Documentation/reference/allocators.rst chooses is made of what was measured."""
+    """Checks that the table in Documentation/reference/allocators.rst matches the record."""
     report(list(record.stale()), log)
 
 
 def attacks(log: Path) -> None:
-    """Documentation/explanation/attacks.rst lists each attack that `scripts/kalloc test attacks` makes, and no other."""
+    """Checks that Documentation/explanation/attacks.rst lists exactly the attacks of the tests."""
     complaints = list(attempts.unlisted((TREE / "Documentation/explanation/attacks.rst").read_text()))
     report([*complaints, "the tables should be", *attempts.listing().splitlines()] if complaints else [], log)
 
 
 def commands(log: Path) -> None:
-    """`make help` has every target of the Makefile, and nothing else."""
+    """Checks that `make help` lists every target of the Makefile, and nothing else."""
     text = (TREE / "Makefile").read_text()
     told = re.findall(r"^\t@echo 'make (\S+) +\S", text, re.M)
     targets = {name for line in re.findall(r"^(\w[^:=\n]*):(?!=)", text, re.M) for name in line.split()}
@@ -310,12 +310,12 @@ def commands(log: Path) -> None:
 
 
 def defects(log: Path) -> None:
-    """The defects that tests must notice apply to the tree, and say what they are and what notices them."""
+    """Checks that the mutants apply to the tree, and that each states its defect and its test."""
     report(list(unfit()), log)
 
 
 def models(log: Path) -> None:
-    """The orders of the crate's accesses are those that the models in tests/models/ have, and no model lacks one."""
+    """Checks that the models in tests/models/ and the crate have the same memory orders."""
     report(list(litmus.strays(litmus.every())), log)
 
 
@@ -332,7 +332,7 @@ CHECKS: tuple[Callable[[Path], None], ...] = (
 
 
 def run_checks(names: list[str]) -> int:
-    """Runs the checks of these names, or all; shows what each complains of."""
+    """Runs the checks of these names, or all; shows their complaints."""
     with store.lock(BUILD / "check.lock"):
         return _run(names)
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which public items the documentation has no example of.
+"""The public items without an example in the documentation.
 
-What stands alone needs an example of its own: types, traits, functions, macros. What is part of
-something may be in the example of that, as its use often is one of several steps: methods, fields,
-constants; some example of its part of the crate names it then. What a trait demands is left to
-the trait. Only examples count that are KUnit cases, or are compiled with them.
+A type, a trait, a function or a macro needs an example of its own. A method, a field or a constant
+may be in the example of its owner, because its use is often one of several steps. Some example of
+its part of the crate must then name it. An item that a trait requires is covered by the trait. Only
+an example that is a KUnit case, or is compiled with them, counts.
 """
 
 import json
@@ -22,7 +22,7 @@ Item = dict[str, Any]
 
 
 def missing(root: Path, index: Path) -> Iterator[str]:
-    """Names what rustdoc's JSON of the crate in `root`/rust has without an example."""
+    """Names each item without an example in rustdoc's JSON of the crate in `root`/rust."""
     crate = json.loads(index.read_text())
     code: dict[str, str] = {}
     for path in sorted((root / "rust").rglob("*.rs")):
@@ -34,7 +34,7 @@ def missing(root: Path, index: Path) -> Iterator[str]:
         source, number = Path(item["span"]["filename"]), item["span"]["begin"][0]
         path = source.relative_to(root)
         if source.read_text().splitlines()[number - 1].lstrip().startswith("#["):
-            # An attribute made it.
+            # An attribute generated it.
             continue
         if inside:
             shown = bool(re.search(rf"\b{item['name']}\b", code.get(part_of(path), "")))
@@ -45,7 +45,7 @@ def missing(root: Path, index: Path) -> Iterator[str]:
 
 
 def reachable(items: dict[str, Item], root: int) -> dict[str, tuple[Item, bool]]:
-    """What can be named from outside the crate, by its id, and whether it is a part of something."""
+    """Returns the items that other crates can name, each with whether it is part of another one."""
     found: dict[str, tuple[Item, bool]] = {}
     seen: set[str] = set()
     todo = [(str(root), False)]
@@ -73,5 +73,5 @@ def reachable(items: dict[str, Item], root: int) -> dict[str, tuple[Item, bool]]
 
 
 def part_of(path: Path) -> str:
-    """The part of the crate that a file belongs to: pages, for rust/page.rs and all in rust/pages/."""
+    """Returns a file's part of the crate: pages, for rust/page.rs and all files in rust/pages/."""
     return Path(path.parts[1]).stem

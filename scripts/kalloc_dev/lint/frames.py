@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The stack frames of the modules that are shipped: the kernel's stack has 16 KiB for all that is called.
+"""The stack frames of the shipped modules: the kernel's stack has 16 KiB for a whole call chain.
 
-The compilers' own reports differ (gcc writes .su files, rustc a section that needs an unstable flag). The
-instructions are the same for all: a function makes room by subtracting from the stack pointer.
+The compilers' reports differ: gcc writes .su files, and rustc a section that needs an unstable
+flag. The instructions are the same for all compilers: a function reserves a frame by a subtraction
+from the stack pointer.
 """
 
 import re
@@ -14,29 +15,32 @@ from kalloc_dev.core.prepare import set_up
 from kalloc_dev.modules import kbuild
 from kalloc_dev.toolchain.compilers import toolchain
 
-# What a frame may have, in bytes, by kernel: a sanitizer keeps variables apart.
+# The limit of a frame in bytes, by kernel. A sanitizer keeps variables apart, which needs more.
 LIMITS = {"stock": 1 << 10, "debug": 2 << 10}
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")
-# gcc adds -0x80 where clang subtracts 0x80: the one is a byte shorter.
+# gcc adds -0x80 where clang subtracts 0x80: the encoding of -0x80 is shorter.
 ROOM = re.compile(r"\t(?:sub|lea) +(?:\$0x|-0x)([0-9a-f]+)(?:\(%rsp\))?,%rsp$|\tadd +\$0xf{8,}([0-9a-f]{1,8}),%rsp$")
 PUSH = re.compile(r"\tpush ")
-# Room whose size is known when it runs.
+# A frame whose size depends on a variable.
 DYNAMIC = re.compile(r"\tsub +%\w+,%rsp$")
 WORD = 8
 
 
 def frames(listing: str) -> Iterator[tuple[str, float]]:
-    """The functions of a disassembly, each with the bytes of its frame: infinite if it depends on a variable."""
+    """Returns each function of a disassembly with the bytes of its frame.
+
+    The number is infinite if the frame depends on a variable.
+    """
     name, room, pushed = "", 0.0, 0
     for line in listing.splitlines():
         if start := FUNCTION.match(line):
             yield name, room
             name, room, pushed = start[1], 0.0, 0
         elif PUSH.search(line):
-            # Of what it saves before; later ones are arguments.
+            # Registers that it saves before; later pushes are arguments.
             pushed += WORD if not room else 0
         elif found := ROOM.search(line):
-            # Paths that exclude each other make room of their own: the largest counts.
+            # Exclusive paths reserve frames of their own: the largest counts.
             size = int(found[1], 16) if found[1] else (1 << 32) - int(found[2].rjust(8, "f"), 16)
             room = max(room, pushed + size)
         elif DYNAMIC.search(line):
@@ -45,12 +49,12 @@ def frames(listing: str) -> Iterator[tuple[str, float]]:
 
 
 def shipped(tree: kbuild.BuildTree) -> list[Path]:
-    """The crate's module and the samples."""
+    """Returns the crate's module and the samples."""
     return [tree.out / f"{name}.ko" for name in ("kalloc", *sorted(path.stem for path in TREE.glob("samples/kalloc_*.rs")))]
 
 
 def too_large() -> Iterator[str]:
-    """The functions whose frame is above the limit, on each kernel."""
+    """Names each function whose frame exceeds the limit, on each kernel."""
     for kernel in set_up(*LIMITS):
         tree = kbuild.tree_of(kernel)
         kbuild.build(tree)

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Flags that get lost: a function that is given get-free-page flags and allocates with others.
+"""Lost flags: a function with get-free-page flags as an argument that allocates with others.
 
-It would reclaim, sleep, start I/O, invoke the OOM killer, or escape the accounting against the wish of its caller.
+It would reclaim, sleep, start I/O, invoke the OOM killer, or escape the memory accounting against
+the caller's choice.
 """
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-# A choice of how to reclaim. A modifier (`__GFP_ZERO`, `Gfp::NOWARN`) adds to the caller's.
+# A choice of the way to reclaim. A modifier (`__GFP_ZERO`, `Gfp::NOWARN`) adds to the caller's
+# flags.
 CHOICE = re.compile(r"(?<![\w:])(?:bindings::)?GFP_(?:KERNEL|KERNEL_ACCOUNT|ATOMIC|NOWAIT|NOIO|NOFS)\b"
                     r"|\bG[Ff][Pp]::(?:KERNEL|KERNEL_ACCOUNT|ATOMIC|NOWAIT|NOIO|NOFS)\b"
                     r"|\bNonblocking::(?:ATOMIC|NOWAIT)\b")
@@ -17,18 +19,18 @@ REASON = re.compile(r"// GFP: \w")
 RUST_FUNCTION = re.compile(r"\bfn \w+")
 # The definition, not the prototype above it.
 C_FUNCTION = re.compile(r"^[a-z][^;{}()]*\([^;{}]*\)\n\{", re.M)
-# The types of the flags themselves.
+# The file that defines the types of the flags.
 DEFINES = "gfp.rs"
 
 
 def blank(text: str) -> str:
-    """The text with comments, strings and characters blanked, line by line: their braces and words are not code."""
+    """Returns the text with blanks in place of comments, strings and characters."""
     dull = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|' + r"'(?:\\.|[^'\\\n])'", re.S)
     return dull.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
 
 
 def end_of(code: str, brace: int) -> int:
-    """Where the block ends that begins at a brace."""
+    """Returns the end of the block that begins at a brace."""
     depth = 0
     for found in re.compile(r"[{}]").finditer(code, brace):
         depth += 1 if found[0] == "{" else -1
@@ -38,10 +40,10 @@ def end_of(code: str, brace: int) -> int:
 
 
 def functions(path: Path, code: str) -> Iterator[tuple[int, int, int]]:
-    """Where functions begin, where their bodies do, and where they end."""
+    """Returns the start of each function, and the start and end of its body."""
     for start in (C_FUNCTION if path.suffix == ".c" else RUST_FUNCTION).finditer(code):
         body = re.compile(r"[{;]").search(code, start.start())
-        # Types have semicolons as well: [u8; 4].
+        # Types contain semicolons as well: [u8; 4].
         while body and body[0] == ";" and (code.count("[", start.start(), body.start()) >
                                            code.count("]", start.start(), body.start())):
             body = re.compile(r"[{;]").search(code, body.end())
@@ -50,12 +52,12 @@ def functions(path: Path, code: str) -> Iterator[tuple[int, int, int]]:
 
 
 def lost(path: Path, text: str, name: str) -> Iterator[str]:
-    """The flags in a file that are not those of a caller."""
+    """Names the flags in a file that are not a caller's."""
     code = blank(text)
     around = list(functions(path, code))
     for choice in CHOICE.finditer(code):
         where = f"{name}:{code.count(chr(10), 0, choice.start()) + 1}"
-        # The innermost one that has it.
+        # The innermost function around it.
         inside = max(((at, body, end) for at, body, end in around if body < choice.start() < end), default=None)
         if inside is None:
             yield f"{where}: {choice[0]} outside of a function"

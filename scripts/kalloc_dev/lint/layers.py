@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-# Each layer, with those that it may use besides itself.
+# Each layer, with the layers that it may use besides itself.
 BELOW = {
     "sys": set[str](),
     "accounting": {"sys"},
@@ -15,7 +15,7 @@ BELOW = {
     "mm": {"sys", "accounting", "page", "alloc", "slab"},
     "fs": {"sys", "accounting"},
 }
-# The parts that know all layers: what they import goes down, whatever it is.
+# The parts above all layers, whose imports always go down.
 TOP = {"kalloc", "module", "prelude"}
 COMMENT = re.compile(r"//[^\n]*")
 TREE_OF_NAMES = re.compile(r"\buse crate::\{((?:[^{};]|\{(?:[^{};]|\{[^{};]*\})*\})*)\};")
@@ -25,7 +25,7 @@ NESTED = re.compile(r"\{[^{}]*\}")
 
 
 def imported(source: str) -> set[str]:
-    """The modules at the root of the crate that a file names, macros included."""
+    """Returns the root modules of the crate that a file names, also in macros."""
     code = COMMENT.sub("", source)
     names = set(PATH.findall(code))
     for body in TREE_OF_NAMES.findall(code):
@@ -36,7 +36,7 @@ def imported(source: str) -> set[str]:
 
 
 def wrong(rust: Path) -> Iterator[str]:
-    """The imports that go up, and the files that are in no layer."""
+    """Names the imports that go up, and the files outside the layers."""
     for path in sorted(rust.rglob("*.rs")):
         layer, *_ = path.relative_to(rust).with_suffix("").parts
         if layer in TOP or layer == "testing":
@@ -47,6 +47,6 @@ def wrong(rust: Path) -> Iterator[str]:
         source = path.read_text()
         for name in sorted(imported(source) & (BELOW.keys() | TOP) - BELOW[layer] - {layer}):
             yield f"{path.relative_to(rust.parent)}: {layer} imports {name}, which is not below it"
-        # A re-export hides the layer that it comes from. Macros may use it: it is for other crates.
+        # A re-export hides its layer. Macros may use it, because they expand in other crates.
         for name in sorted(set(PUBLIC.findall(COMMENT.sub("", source))) - BELOW.keys()):
             yield f"{path.relative_to(rust.parent)}: crate::{name} is a re-export; import it from its layer"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Every message by which a script or a module says that something is wrong, and whether the page has it.
+"""The error messages of the scripts and modules, compared with the page that explains them.
 
-A message is told by what its text always has; what varies is "…". Documentation/howto/troubleshooting.rst has
-each of them, in a glossary that says why it comes and what to do.
+Two messages are the same if their constant text is; a variable part is "…". The glossary in
+Documentation/howto/troubleshooting.rst states the cause and the remedy of each message.
 """
 
 import ast
@@ -12,11 +12,12 @@ from pathlib import Path
 
 PAGE = "Documentation/howto/troubleshooting.rst"
 VARIES = "…"
-# What raises a message besides Failure and the classes derived from it, and which argument has it.
+# The calls that raise a message besides Failure and its subclasses, each with the index of the
+# text.
 RAISING = {"ArgumentTypeError": 0, "ValueError": 0, "error": 0, "demand": 1}
-# What prints one.
+# The function that prints a message, and the prefix of an error.
 SAYING, SAID = "say", "error: "
-# The messages of a status, in a table.
+# The name of a table with a message for each status.
 TABLE = "MEANING"
 
 PRINTED = re.compile(r'pr_(?:emerg|alert|crit|err|warn)!\(\s*"((?:[^"\\]|\\.)*)"', re.S)
@@ -26,22 +27,22 @@ ENTRY = re.compile(r"^   ``(.+)``$", re.M)
 
 
 def unexplained(root: Path) -> Iterator[str]:
-    """What the page lacks, and what it has of messages that there are no more."""
+    """Names the messages that the page lacks, and the entries of the page without a message."""
     said = dict(sorted(collected(root)))
     explained = ENTRY.findall((root / PAGE).read_text())
     yield from (f"{where}: {PAGE} does not have ``{text}``" for text, where in said.items() if text not in explained)
-    yield from (f"{PAGE}: nothing says ``{text}``" for text in explained if text not in said)
+    yield from (f"{PAGE}: no source has ``{text}``" for text in explained if text not in said)
     yield from (f"{PAGE}: has ``{text}`` {explained.count(text)} times" for text in sorted(set(explained))
                 if explained.count(text) > 1)
 
 
 def collected(root: Path) -> Iterator[tuple[str, str]]:
-    """Each message of the tree that has words of its own, and where it is from."""
+    """Returns each message of the tree that has constant text, and its place."""
     return ((text, where) for text, where in everything(root) if re.search(r"\w\w", text))
 
 
 def everything(root: Path) -> Iterator[tuple[str, str]]:
-    """Each message of the tree, and where it is from."""
+    """Returns each message of the tree, and its place."""
     yield from python(root)
     for path in sorted((root / "scripts").iterdir()):
         if path.is_file() and path.read_bytes().startswith(b"#!/bin/sh"):
@@ -56,18 +57,18 @@ def everything(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def plain(text: str) -> str:
-    """The text of a format of Rust's."""
+    """Returns the text of a format of Rust."""
     text = re.sub(r"\\\n\s*", "", text.removesuffix(r"\n"))
     return tidy(re.sub(r"\{[^{}]*\}", VARIES, text).replace('\\"', '"'))
 
 
 def tidy(text: str) -> str:
-    """A message as it is compared: the first line, and one mark for all that varies in a row."""
+    """Returns a message for comparison: its first line, with one mark for each variable part."""
     return re.sub(f"{VARIES}(?:{VARIES})+", VARIES, text.split("\n", maxsplit=1)[0]).strip()
 
 
 def python(root: Path) -> Iterator[tuple[str, str]]:
-    """The messages of the scripts."""
+    """Returns the messages of the scripts."""
     modules = {path: ast.parse(path.read_text()) for path in sorted((root / "scripts").rglob("*"))
                if path.is_file() and (path.suffix == ".py" or path.read_bytes().startswith(b"#!/usr/bin/env python3"))}
     raising = RAISING | {"Failure": 0}
@@ -82,9 +83,9 @@ def python(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def messages(tree: ast.Module, raising: dict[str, int]) -> Iterator[tuple[ast.expr, list[str]]]:
-    """What a module of ours says, with where it does."""
+    """Returns the messages of a module, and the expressions that raise them."""
     known = alternatives(tree)
-    # What a wrapper is given is found where it is called.
+    # The argument of a wrapper is found at the call of the wrapper.
     passed = {call for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name in RAISING
               for call in ast.walk(node) if isinstance(call, ast.Call)}
     for node in ast.walk(tree):
@@ -101,7 +102,7 @@ def messages(tree: ast.Module, raising: dict[str, int]) -> Iterator[tuple[ast.ex
 
 
 def alternatives(tree: ast.Module) -> dict[str, ast.expr]:
-    """The names that are given a choice of texts, once."""
+    """Returns the names that are assigned once, to a choice of texts."""
     given = [(name_of(node.targets[0]), node.value) for node in ast.walk(tree) if isinstance(node, ast.Assign)]
     names = [name for name, _ in given]
     return {name: value for name, value in given if isinstance(value, ast.IfExp) and names.count(name) == 1
@@ -109,12 +110,12 @@ def alternatives(tree: ast.Module) -> dict[str, ast.expr]:
 
 
 def name_of(node: ast.expr) -> str:
-    """The last word of a name."""
+    """Returns the last word of a name."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def text_of(node: ast.expr, known: dict[str, ast.expr]) -> list[str]:
-    """The texts that an expression can be: more than one where it has alternatives."""
+    """Returns the possible texts of an expression: several if it has alternatives."""
     if isinstance(node, ast.Constant):
         return [str(node.value)]
     if isinstance(node, ast.FormattedValue):
@@ -133,7 +134,7 @@ def text_of(node: ast.expr, known: dict[str, ast.expr]) -> list[str]:
 
 
 def joined(parts: Iterable[list[str]]) -> list[str]:
-    """All ways to take one text of each part."""
+    """Returns each combination of one text of each part."""
     made = [""]
     for part in parts:
         made = [before + text for before in made for text in part]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Simple tables of reStructuredText whose cells are wrapped.
+"""Simple tables of reStructuredText with wrapped cells.
 
-To docutils, a line whose first cell is not blank begins a row. A cell that is wrapped in the first column
-therefore becomes a row of its own in the built page. A table with wrapped cells must be a list-table.
+In docutils, a line whose first cell is not blank begins a row. A wrapped cell in the first column
+therefore becomes a row of its own in the built page. A table with wrapped cells must be a
+list-table.
 """
 
 import re
@@ -35,7 +36,7 @@ def after(lines: list[str], first: int) -> int:
 
 
 def continuations(lines: list[str], columns: list[int], first: int, end: int) -> Iterator[tuple[int, str]]:
-    """Returns the lines from `first` to `end` that are not rows of their own to their author."""
+    """Returns the lines from `first` to `end` that the author meant as continuations of a row."""
     previous = ""
     for number in range(first, end):
         if RULE.fullmatch(lines[number]):

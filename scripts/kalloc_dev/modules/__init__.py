@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Building modules and programs, and describing them to editors."""
+"""The build of modules and programs, and their descriptions for editors."""

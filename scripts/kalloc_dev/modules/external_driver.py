@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A driver in a folder of its own, built with what it uses of kalloc."""
+"""An external driver: its build in a directory of its own, with kalloc's metadata."""
 
 from pathlib import Path
 
@@ -10,16 +10,16 @@ from kalloc_dev.toolchain.compilers import toolchain
 from rust_kbuild.console import Failure, run, step
 
 
-def build_driver(tree: BuildTree, folder: Path) -> list[Path]:
-    """Builds the modules that the Kbuild in `folder` names; it finds kalloc's metadata under KALLOC."""
-    if not (folder / "Kbuild").exists() and not (folder / "Makefile").exists():
-        raise Failure(f"M={folder} is not a driver's folder: it has no Kbuild")
+def build_driver(tree: BuildTree, directory: Path) -> list[Path]:
+    """Builds the modules of the Kbuild in `directory`, which finds kalloc under KALLOC."""
+    if not (directory / "Kbuild").exists() and not (directory / "Makefile").exists():
+        raise Failure(f"M={directory} is not a driver's directory: it has no Kbuild")
     build(tree)
     symbols = tree.out / "Module.symvers"
-    with step(f"building {folder.name} for {tree.release}", LOGS / "driver.log") as log:
-        run(toolchain().argv(["make", "-C", tree.path, f"M={folder}", f"KALLOC={tree.out}",
+    with step(f"building {directory.name} for {tree.release}", LOGS / "driver.log") as log:
+        run(toolchain().argv(["make", "-C", tree.path, f"M={directory}", f"KALLOC={tree.out}",
                               f"KBUILD_EXTRA_SYMBOLS={symbols}", *tree.compiler, JOBS, "modules"],
-                             binds=[tree.path, tree.source, folder]), log, "make")
-    modules = [folder / Path(name).with_suffix(".ko").name for name in (folder / "modules.order").read_text().split()]
+                             binds=[tree.path, tree.source, directory]), log, "make")
+    modules = [directory / Path(name).with_suffix(".ko").name for name in (directory / "modules.order").read_text().split()]
     check_imports(tree, modules)
     return modules

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What tells an editor's language servers how this tree is compiled.
+"""Descriptions of the compilation for the language servers of editors.
 
-rust-project.json is rust-analyzer's. The kernel's own generator describes the kernel's crates. It finds those
-of an external module by a Kbuild next to each, which a tree with one Kbuild does not have: they are added
-here. compile_commands.json is clangd's, and is the kernel's own script's work.
+rust-project.json is for rust-analyzer. The kernel's generator describes the kernel's crates. It
+finds the crates of an external module by a Kbuild next to each, but this tree has only one Kbuild:
+its crates are added here. compile_commands.json is for clangd; the kernel's script writes it.
 """
 
 import json
@@ -18,14 +18,14 @@ from kalloc_dev.toolchain.compilers import toolchain
 from rust_kbuild.console import run, step
 
 OURS = "kalloc"
-# Crates that others depend on, the first ones first.
+# Crates that others depend on, in the order of their dependencies.
 SHARED = (OURS, "kalloc_owner")
 USES = ("core", "kernel", "pin_init", "zerocopy", "zerocopy_derive")
 PROJECT, COMMANDS = TREE / "rust-project.json", TREE / "compile_commands.json"
-# Where crates are; the first line of each has this.
-FOLDERS = ("rust", "samples", "bench", "tests")
+# The directories of crates, and the pattern of the first line of each crate.
+DIRECTORIES = ("rust", "samples", "bench", "tests")
 ROOT = re.compile(r"^module! ?\{", re.M)
-# What Kbuild has crates include, by the variable that names it.
+# The files that crates include, by the variable in which Kbuild passes the path.
 INCLUDED = {
     "KALLOC_BINDINGS": "rust/bindings_generated.rs",
     "KALLOC_DOCTESTS": "tests/doctests/examples.rs",
@@ -37,13 +37,13 @@ Crate = dict[str, Any]
 
 
 def rust_analyzer(tree: BuildTree) -> list[Path]:
-    """Makes rust-project.json in our tree."""
+    """Makes rust-project.json in this tree."""
     build(tree)
     with step("describing the crates for rust-analyzer", LOGS / "rust-analyzer.log") as log:
         tree.make(toolchain(), log, "rust-analyzer")
     text = (tree.out / "rust-project.json").read_text()
     if root := toolchain().root:
-        # The standard library's source, where the host finds it.
+        # The path of the standard library's source on the host.
         text = text.replace('"/usr', f'"{root}/usr')
     project = json.loads(text)
     for source in roots():
@@ -53,7 +53,7 @@ def rust_analyzer(tree: BuildTree) -> list[Path]:
 
 
 def compile_commands(tree: BuildTree) -> list[Path]:
-    """Makes compile_commands.json in our tree, of what the kernel's build system has called."""
+    """Makes compile_commands.json in this tree, from the calls of the kernel's build system."""
     build(tree)
     with step("describing the C files for clangd", LOGS / "compile-commands.log") as log:
         script = tree.source / "scripts/clang-tools/gen_compile_commands.py"
@@ -63,13 +63,13 @@ def compile_commands(tree: BuildTree) -> list[Path]:
 
 
 def roots() -> list[Path]:
-    """The sources that are crates of their own, which is what declares a module; those first that others depend on."""
-    found = (path for top in FOLDERS for path in sorted((TREE / top).rglob("*.rs")) if ROOT.search(path.read_text()))
+    """Returns the roots of crates, which declare modules; dependencies first."""
+    found = (path for top in DIRECTORIES for path in sorted((TREE / top).rglob("*.rs")) if ROOT.search(path.read_text()))
     return sorted(found, key=lambda path: SHARED.index(path.stem) if path.stem in SHARED else len(SHARED))
 
 
 def faults(project: dict[str, Any]) -> Iterator[str]:
-    """What would keep rust-analyzer from finding its way: files that are not there, crates that do not fit."""
+    """Names the faults that would confuse rust-analyzer: missing files, and mismatched crates."""
     crates: list[Crate] = project["crates"]
     described = {crate["root_module"] for crate in crates}
     yield from (f"{path} is not described" for path in roots() if str(path) not in described)
@@ -91,13 +91,16 @@ def faults(project: dict[str, Any]) -> Iterator[str]:
 
 
 def _used(root: Path) -> set[str]:
-    """The crates that a crate of ours names."""
+    """Returns the crates that a crate of this tree names."""
     text = re.sub(r"//.*", "", root.read_text())
     return set(re.findall(r"\b(kernel|kalloc|kalloc_owner|pin_init|zerocopy)::", text)) - {root.stem}
 
 
 def _wanted(root: Path) -> set[str]:
-    """The variables by which a crate finds what it includes; the one of many sites is not always built."""
+    """Returns the variables with the paths of a crate's included files.
+
+    The file of many sites is not among them, because it is not always built.
+    """
     inside = [root, *root.parent.rglob("*.rs")] if root.stem == OURS else [root]
     return {name for path in inside for name in re.findall(r'include!\(env!\("(\w+)"', path.read_text())} - {"KALLOC_MANY_SITES"}
 

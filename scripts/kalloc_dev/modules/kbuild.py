@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Our modules, built for a kernel's build tree, checked against it, put into a guest's files."""
+"""The project's modules: built for a build tree, checked against it, and packed for guests."""
 
 import json
 import os
@@ -18,58 +18,61 @@ from kalloc_dev.toolchain.compilers import Toolchain, toolchain
 from rust_kbuild import symbols
 from rust_kbuild.console import Failure, run, step
 
-# Where modules come from; a change below restarts the kernel's build system.
+# The sources of modules; a change in them restarts the kernel's build system.
 SOURCES = ("Kbuild", "rust", "samples", "bench", "tests", "scripts/kalloc_dev/doc/doctests.py",
            "scripts/kalloc_dev/test/fault_injection/generate.py")
 SUFFIXES = (".rs", ".c", ".h", ".S")
 FOREIGN = "kdir-"
-MANY_SITES = "bench"  # alone: ten thousand sites take a minute to compile
-WARNING = re.compile(r"^.*\bwarning: .*$", re.M | re.I)  # modpost has it in capitals
-OLDEST = (6, 13)  # knows MO=, a folder for the objects of external modules
+MANY_SITES = "bench"  # built alone: ten thousand sites take a minute to compile
+WARNING = re.compile(r"^.*\bwarning: .*$", re.M | re.I)  # modpost prints it in capitals
+OLDEST = (6, 13)  # the first with MO=, a directory for the objects of external modules
 
 
 @dataclass(frozen=True)
 class BuildTree:
-    """A kernel build tree, and where its modules' objects go."""
+    """A kernel build tree, and the directory of the objects of its modules."""
 
     name: str
     path: Path
 
     @property
     def out(self) -> Path:
-        """The folder of the modules."""
+        """Returns the directory of the modules."""
         return BUILD / self.name / "modules"
 
     @property
     def release(self) -> str:
-        """The release that its modules load in."""
+        """Returns the release for which its modules are built."""
         return (self.path / "include/config/kernel.release").read_text().strip()
 
     @property
     def source(self) -> Path:
-        """The source that it was made from: its own folder, or the one its Makefile includes."""
+        """Returns its source: the tree itself, or the directory that its Makefile includes."""
         included = re.search(r"^include (/.*)/Makefile$", (self.path / "Makefile").read_text(), re.M)
         return Path(included[1]) if included else self.path
 
     @property
     def arch(self) -> Arch:
-        """The architecture that it is for."""
+        """Returns its architecture."""
         return ARM64 if self.config("ARM64") else X86
 
     def config(self, name: str) -> str:
-        """An option's value, empty if it is not set."""
+        """Returns an option's value, empty if it is not set."""
         text = (self.path / "include/config/auto.conf").read_text()
         found = re.search(rf"^CONFIG_{name}=(.*)$", text, re.M)
         return found[1].strip('"') if found else ""
 
     @property
     def compiler(self) -> list[str]:
-        """What tells the kernel's build system which C compiler the kernel was built with."""
+        """Returns the make variables that select the C compiler of the kernel."""
         return ["LLVM=1"] if self.config("CC_IS_CLANG") else []
 
     def make(self, tools: Toolchain, log: Path, *words: str, binds: Iterable[Path] = (), only: Iterable[str] = ()) -> None:
-        """Runs a target of the kernel's build system on our tree, of which `only` names the modules to build, if any."""
-        # Nobody who brings a kernel of his own wants the benchmarks installed in it.
+        """Runs a target of the kernel's build system on this tree.
+
+        If `only` is not empty, it names the modules to build.
+        """
+        # The benchmarks are not for the kernels of users.
         tests = [] if self.name.startswith(FOREIGN) else ["KALLOC_TESTS=1"]
         if self.name == MANY_SITES:
             tests.append("KALLOC_MANY=1")
@@ -81,12 +84,12 @@ class BuildTree:
 
 
 def tree_of(kernel: Kernel) -> BuildTree:
-    """The build tree of a kernel of ours."""
+    """Returns the build tree of one of the project's kernels."""
     return BuildTree(kernel.name, kernel.tree)
 
 
 def foreign_tree(path: Path) -> BuildTree:
-    """A build tree that a person brings (KDIR), checked for all that a Rust module needs."""
+    """Returns the build tree in KDIR, after a check of all that a Rust module needs."""
     tools = toolchain()
     tree = BuildTree(f"{FOREIGN}{store.key_of(str(path))}", path)
 
@@ -94,7 +97,7 @@ def foreign_tree(path: Path) -> BuildTree:
         if not condition:
             raise Failure(f"KDIR={path} {problem}")
 
-    demand(path.is_dir(), "is not a folder")
+    demand(path.is_dir(), "is not a directory")
     demand((path / "Makefile").exists() and (path / "include/config/auto.conf").exists(),
            "is not a kernel build tree: no include/config/auto.conf (make modules_prepare there first)")
     demand(series(tree.release) >= OLDEST, f"is of Linux {tree.release}: {'.'.join(map(str, OLDEST))} is the oldest that serves")
@@ -110,13 +113,16 @@ def foreign_tree(path: Path) -> BuildTree:
 
 
 def build(tree: BuildTree, only: Iterable[str] = ()) -> list[Path]:
-    """Builds all modules, or `only` those named, if a source or the tree has changed; checks what they import."""
+    """Builds all modules, or `only` the named ones, and checks their imports.
+
+    Nothing is built if neither a source nor the tree has changed.
+    """
     stamp, warned, only = tree.out / ".built", _warned(tree), sorted(only)
     state = json.dumps([str(tree.path), tree.path.stat().st_ino, only, *_source_state()])
     with store.lock(BUILD / tree.name / "lock"):
         if not stamp.exists() or not warned.exists() or stamp.read_text() != state:
             stamp.unlink(missing_ok=True)
-            # What is up to date is not warned of again.
+            # make does not repeat the warnings of an object that is up to date.
             if not tree.name.startswith(FOREIGN) and (not warned.exists() or warned.read_text()):
                 shutil.rmtree(tree.out, ignore_errors=True)
             warned.unlink(missing_ok=True)
@@ -133,9 +139,9 @@ def build(tree: BuildTree, only: Iterable[str] = ()) -> list[Path]:
 
 
 def warnings(tree: BuildTree) -> list[str]:
-    """What the compilers and the kernel's tools warned of, of all that is built here."""
+    """Returns the warnings of the compilers and the kernel's tools, for all that is built here."""
     warned = _warned(tree)
-    return warned.read_text().splitlines() if warned.exists() else [f"there is no {warned}: nobody knows"]
+    return warned.read_text().splitlines() if warned.exists() else [f"there is no {warned}: the warnings are unknown"]
 
 
 def _warned(tree: BuildTree) -> Path:
@@ -163,14 +169,14 @@ def _explained(failure: Failure, tree: BuildTree) -> Failure:
 
 
 def check_imports(tree: BuildTree, modules: list[Path]) -> None:
-    """Fails, naming the symbol, if a module imports what neither the kernel nor we export."""
+    """Fails if a module imports a symbol that neither the kernel nor kalloc exports."""
     there = symbols.exported(tree.path / "Module.symvers") | symbols.exported(tree.out / "Module.symvers")
     for problem in symbols.problems(map(symbols.Module, modules), tree.release, there):
         raise Failure(problem)
 
 
 def image(kernel: Kernel, only: Iterable[str] = ()) -> Path:
-    """The cpio archive with our modules, or `only` those named, under /lib/modules/RELEASE, as modprobe wants them."""
+    """Returns the cpio archive of the modules, or `only` the named ones, as modprobe expects it."""
     tree = tree_of(kernel)
     modules = build(tree, only)
     packed = BUILD / tree.name / "modules.cpio"
@@ -183,18 +189,19 @@ def image(kernel: Kernel, only: Iterable[str] = ()) -> Path:
 def _pack(tree: BuildTree, modules: list[Path], packed: Path) -> None:
     stage = BUILD / tree.name / "stage"
     shutil.rmtree(stage, ignore_errors=True)
-    folder = stage / "lib/modules" / tree.release
-    (folder / "extra").mkdir(parents=True)
+    directory = stage / "lib/modules" / tree.release
+    (directory / "extra").mkdir(parents=True)
     for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
-        (folder / name).touch()
-    # Debugging information makes loading slow; the unstripped modules stay where they were built.
+        (directory / name).touch()
+    # Debugging information slows down loading. The unstripped modules remain in the build
+    # directory.
     script = 'stage=$1 release=$2; shift 2; for ko; do llvm-strip -g -o "$stage/lib/modules/$release/extra/${ko##*/}" "$ko"; ' \
              'done; depmod -b "$stage" "$release"'
     toolchain().output(["sh", "-euc", script, "sh", stage, tree.release, *modules])
     fresh = packed.with_suffix(".new")
     with fresh.open("wb") as out, Archive(out) as archive:
-        # A real userland has /lib as a link to /usr/lib; a busybox gets the link here.
-        archive.copy(folder, f"usr/lib/modules/{tree.release}")
+        # A Debian userland has /lib as a link to /usr/lib; a busybox gets the link here.
+        archive.copy(directory, f"usr/lib/modules/{tree.release}")
     os.replace(fresh, packed)
 
 
@@ -202,8 +209,8 @@ def install(tree: BuildTree) -> list[Path]:
     """Installs the modules under INSTALL_MOD_PATH/lib/modules, for a machine that runs this kernel."""
     build(tree)
     root = Path(os.environ.get("INSTALL_MOD_PATH") or "/").resolve()
-    folder = root / "lib/modules" / tree.release
-    folder.mkdir(parents=True, exist_ok=True)
-    with step(f"installing the modules into {folder}", LOGS / "modules_install.log") as log:
-        tree.make(toolchain(), log, f"INSTALL_MOD_PATH={root}", "modules_install", binds=[folder])
-    return sorted((folder / "updates").glob("kalloc*"))
+    directory = root / "lib/modules" / tree.release
+    directory.mkdir(parents=True, exist_ok=True)
+    with step(f"installing the modules into {directory}", LOGS / "modules_install.log") as log:
+        tree.make(toolchain(), log, f"INSTALL_MOD_PATH={root}", "modules_install", binds=[directory])
+    return sorted((directory / "updates").glob("kalloc*"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How the kernel's build system called the compiler, to call it, or rustdoc, likewise."""
+"""The compiler calls of the kernel's build system, for other calls with the same options."""
 
 import re
 import shlex
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kalloc_dev.core.paths import TREE
 from kalloc_dev.modules.kbuild import BuildTree
 
-# Where the outputs of that call went.
+# The flags with the outputs of that call.
 OUTPUTS = re.compile(r"--emit=.*|--out-dir|\w+/")
 
 
@@ -21,11 +21,11 @@ class Call:
 
 
 def call_for(tree: BuildTree, crate: str) -> Call:
-    """The call that compiled `crate`, such as rust/kalloc, in this build tree."""
-    folder, _, name = crate.rpartition("/")
-    saved = (tree.out / folder / f".{name}.o.cmd").read_text().splitlines()[0].split(":=", 1)[1]
+    """Returns the call that compiled `crate`, such as rust/kalloc, in this build tree."""
+    directory, _, name = crate.rpartition("/")
+    saved = (tree.out / directory / f".{name}.o.cmd").read_text().splitlines()[0].split(":=", 1)[1]
     words = shlex.split(saved)
-    # What follows the source are other programs, for the object.
+    # The words after the source are other programs, which process the object.
     words = words[:words.index(str(TREE / f"{crate}.rs"))]
     env = [word for word in words if re.match(r"[A-Z_]+=", word)]
     flags = [word for word in words[len(env) + 1:] if not OUTPUTS.fullmatch(word)]

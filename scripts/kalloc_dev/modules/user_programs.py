@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The programs of samples/userspace/, which every guest has in /usr/bin, and those of tests/userspace/."""
+"""User-space programs: tests/userspace/, and samples/userspace/ in /usr/bin of every guest."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from kalloc_dev.toolchain.arch import X86, Arch
 from rust_kbuild.console import run, step
 
 SOURCE = TREE / "samples" / "userspace"
-# What a sample tells user space about itself.
+# The headers of a sample for user space.
 HEADERS = TREE / "samples" / "kv"
 
 
 def program(arch: Arch = X86) -> Path:
-    """kalloc-table, built if a source is newer."""
+    """Returns kalloc-table, built if a source is newer."""
     built = BUILD / "userspace" / arch.name / "kalloc-table"
     built.parent.mkdir(parents=True, exist_ok=True)
     with store.lock(built.parent / "lock"):
@@ -22,18 +22,18 @@ def program(arch: Arch = X86) -> Path:
         if not built.exists() or built.stat().st_mtime_ns < newest:
             with step("building kalloc-table", LOGS / "userspace.log") as log:
                 run(arch.tools().argv(["make", "-C", SOURCE, f"OUT={built.parent}", f"CC={arch.compiler}"]), log, "make")
-            # make has nothing to do if a file only went away.
+            # make does nothing if a file was only removed.
             built.touch()
     return built
 
 
 def compiled(name: str, arch: Arch = X86) -> Path:
-    """A program of tests/userspace/, a file or a folder, built if a source is newer."""
-    folder, built = TREE / "tests" / "userspace", BUILD / "userspace" / arch.name / name
-    sources = sorted((folder / name).glob("*.c")) or [folder / f"{name}.c"]
+    """Returns a program of tests/userspace/, a file or a directory, built if a source is newer."""
+    directory, built = TREE / "tests" / "userspace", BUILD / "userspace" / arch.name / name
+    sources = sorted((directory / name).glob("*.c")) or [directory / f"{name}.c"]
     built.parent.mkdir(parents=True, exist_ok=True)
     with store.lock(built.parent / "lock"):
-        newest = max(path.stat().st_mtime_ns for path in (*sources, *HEADERS.glob("*.h"), *(folder / name).glob("*.h")))
+        newest = max(path.stat().st_mtime_ns for path in (*sources, *HEADERS.glob("*.h"), *(directory / name).glob("*.h")))
         if not built.exists() or built.stat().st_mtime_ns < newest:
             with step(f"building {name}", LOGS / "userspace.log") as log:
                 run(arch.tools().argv([arch.compiler, "-D_GNU_SOURCE", "-static", "-O2", "-Wall", "-Wextra", "-Werror",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debian packages, built and judged by lintian in a root folder of their own."""
+"""Debian packages, built and checked by lintian in a root directory of their own."""
 
 import shutil
 from pathlib import Path
@@ -13,19 +13,19 @@ from kalloc_dev.toolchain.apt import SUITE, explained, mmdebstrap
 from rust_kbuild.console import Failure, run, step
 
 PACKAGES = "debhelper,dh-dkms,dpkg-dev,lintian,python3-docutils"
-# Without a network: nothing is fetched. Of what builds anything (build-essential), nothing is used.
+# Without a network, so that nothing is downloaded, and without compilers (build-essential).
 BUILDS = ["unshare", "--net", "dpkg-buildpackage", "--no-check-builddeps", "--build=binary", "--unsigned-changes"]
 GIGABYTES = 0.7
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 
 
 def build() -> list[Path]:
-    """Builds the packages and leaves them in build/; fails if lintian warns of one."""
-    # What the build of the packages takes as it is, left where it is found by who calls dpkg-buildpackage.
+    """Builds the packages, and leaves them in build/; fails on a warning of lintian."""
+    # The prebuilt files, in the place where a direct call of dpkg-buildpackage finds them.
     brought = [*kalloctop.bring(), BUILD / "NOTICES"]
     brought[-1].write_text(notices())
     tools = root()
-    # A copy: dpkg works in the folder that it builds from.
+    # A copy, because dpkg writes to the directory that it builds.
     work = BUILD / "deb"
     shutil.rmtree(work, ignore_errors=True)
     source = work / "kalloc"
@@ -47,19 +47,19 @@ def build() -> list[Path]:
     return made
 
 
-def _inside(tools: Path, argv: list[str], folder: Path, log: Path) -> None:
-    run(sandbox.inside(tools, argv, folder, ENVIRONMENT, [BUILD]), log, argv[0] if argv[0] != "sh" else "lintian")
+def _inside(tools: Path, argv: list[str], directory: Path, log: Path) -> None:
+    run(sandbox.inside(tools, argv, directory, ENVIRONMENT, [BUILD]), log, argv[0] if argv[0] != "sh" else "lintian")
 
 
 def root() -> Path:
-    """The root folder of what builds packages."""
-    folder = store.entry("packager", store.key_of(SUITE, PACKAGES), _make_root, gigabytes=GIGABYTES)
-    return folder / "root"
+    """Returns the root directory with the packaging tools."""
+    directory = store.entry("packager", store.key_of(SUITE, PACKAGES), _make_root, gigabytes=GIGABYTES)
+    return directory / "root"
 
 
-def _make_root(folder: Path) -> None:
+def _make_root(directory: Path) -> None:
     with step("installing what builds packages", CACHE / "log" / "packager.log") as log:
         try:
-            run(mmdebstrap("--variant=apt", f"--include={PACKAGES}", SUITE, folder / "root"), log, "mmdebstrap")
+            run(mmdebstrap("--variant=apt", f"--include={PACKAGES}", SUITE, directory / "root"), log, "mmdebstrap")
         except Failure as failure:
             raise explained(failure) from failure

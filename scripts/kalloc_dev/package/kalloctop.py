@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""kalloctop, the crates of tools/: the static program, its tests as programs, and what clippy says.
+"""kalloctop, the crates of tools/: the program, its tests, and the results of clippy.
 
-All of it is made at once and kept by a key of the sources: while those stay the same, nothing is built
-again, nothing is downloaded, and the tests only run.
+All of it is made at once, and stored under a key of the sources. While these do not change, nothing
+is built or downloaded again, and the tests only run.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ GIGABYTES = 0.7
 COMMON = ("--release", "--locked", "--target", crates.TARGET)
 MAKE = ("build", *COMMON)
 MAKE_TESTS = ("test", "--no-run", "--message-format=json-render-diagnostics", *COMMON)
-# The manual page and the completions, of the command line.
+# The generator of the manual page and the completions from the command line.
 GENERATE = ("run", "--example", "generate", *COMMON, "--")
-# The program that is shipped: slow to make, and quick.
+# The optimized program of the packages, which is slow to build.
 DIST = ("build", "--profile", "dist", *COMMON[1:])
-# What says something of the sources and leaves nothing to run.
+# The checks of the sources, which leave no program.
 JUDGES = {
     "clippy": ("clippy", "--all-targets", *COMMON, "--", "-D", "warnings"),
     "examples": ("test", "--doc", *COMMON),
@@ -34,19 +34,22 @@ JUDGES = {
 
 
 def made() -> Path:
-    """The folder with everything. Unreachable if the crates that it is made of cannot be had."""
+    """Returns the directory with all results.
+
+    Raises Unreachable if the crates cannot be downloaded.
+    """
     return store.entry(NAME, _key(), _make, gigabytes=GIGABYTES)
 
 
 def program() -> Path:
-    """The program, which needs nothing else."""
+    """Returns the static program."""
     return made() / "bin" / NAME
 
 
 def program_if_made() -> Path | None:
-    """The same, or None if somebody would have to wait for it."""
-    folder = store.made(NAME, _key())
-    return folder / "bin" / NAME if folder else None
+    """Returns the program if it is built already, or None."""
+    directory = store.made(NAME, _key())
+    return directory / "bin" / NAME if directory else None
 
 
 def optimized() -> Path:
@@ -72,17 +75,17 @@ def generated() -> Path:
 
 
 def tests() -> list[Path]:
-    """Its tests; each runs them all."""
+    """Returns its test programs; each runs all its cases."""
     return sorted((made() / "tests").iterdir())
 
 
 def complaints(judge: str) -> str:
-    """What one of the judges complains of: nothing, if all is well."""
+    """Returns the complaints of one of the checks, or an empty string."""
     return (made() / judge).read_text()
 
 
 def _key() -> str:
-    """Changes when a source does."""
+    """Returns a key that changes when a source changes."""
     calls = " ".join((*MAKE, *MAKE_TESTS, *GENERATE, *DIST, *(word for call in JUDGES.values() for word in call)))
     seen = hashlib.sha256(f"1 {calls} {crates.FLAGS}".encode())
     for path in sorted(SOURCE.rglob("*")):
@@ -91,28 +94,28 @@ def _key() -> str:
     return seen.hexdigest()[:12]
 
 
-def _make(folder: Path) -> None:
-    log = CACHE / "log" / f"{NAME}-{folder.name.rpartition('-')[2]}.log"
+def _make(directory: Path) -> None:
+    log = CACHE / "log" / f"{NAME}-{directory.name.rpartition('-')[2]}.log"
     with step(f"building {NAME}", log):
         _cargo(MAKE, log)
-        (folder / "bin").mkdir()
-        _copy(_output() / NAME, folder / "bin" / NAME)
+        (directory / "bin").mkdir()
+        _copy(_output() / NAME, directory / "bin" / NAME)
         _cargo(MAKE_TESTS, log)
-        (folder / "tests").mkdir()
+        (directory / "tests").mkdir()
         for path in _executables(log):
-            _copy(path, folder / "tests" / path.name.rpartition("-")[0])
-        (folder / "generated").mkdir()
-        _cargo((*GENERATE, str(folder / "generated")), log, folder)
+            _copy(path, directory / "tests" / path.name.rpartition("-")[0])
+        (directory / "generated").mkdir()
+        _cargo((*GENERATE, str(directory / "generated")), log, directory)
         for judge, call in JUDGES.items():
-            (folder / judge).write_text(_complaints(call, log))
+            (directory / judge).write_text(_complaints(call, log))
 
 
-def _make_optimized(folder: Path) -> None:
-    log = CACHE / "log" / f"{NAME}-dist-{folder.name.rpartition('-')[2]}.log"
+def _make_optimized(directory: Path) -> None:
+    log = CACHE / "log" / f"{NAME}-dist-{directory.name.rpartition('-')[2]}.log"
     with step(f"building {NAME} as it is shipped", log):
         _cargo(DIST, log)
-        (folder / "bin").mkdir()
-        _copy(_output("dist") / NAME, folder / "bin" / NAME)
+        (directory / "bin").mkdir()
+        _copy(_output("dist") / NAME, directory / "bin" / NAME)
 
 
 def _output(profile: str = "release") -> Path:
@@ -120,7 +123,7 @@ def _output(profile: str = "release") -> Path:
 
 
 def _cargo(words: tuple[str, ...], log: Path, *binds: Path) -> None:
-    # In the tree's own folder, so that after a change only what changed is compiled.
+    # In a directory of the tree, so that cargo compiles only changed crates.
     target = BUILD / "tools"
     target.mkdir(parents=True, exist_ok=True)
     crates.cargo(words, SOURCE, log, {"CARGO_TARGET_DIR": str(target)}, binds=[target, *binds])
@@ -138,7 +141,7 @@ def _complaints(call: tuple[str, ...], log: Path) -> str:
 
 
 def _executables(log: Path) -> list[Path]:
-    """The test programs that cargo says it has made."""
+    """Returns the test programs in cargo's output."""
     said = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
     return [Path(one["executable"]) for one in said if one.get("executable") and one["profile"]["test"]]
 

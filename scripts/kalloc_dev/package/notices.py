@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What kalloctop owes to others: the licences and notices of the crates that are linked into it."""
+"""The licenses and notices of the crates that are linked into kalloctop."""
 
 import json
 import re
@@ -17,7 +17,7 @@ TEXTS = re.compile(r"(LICEN[CS]E|COPYING|NOTICE|UNLICENSE)[\w.-]*", re.I)
 
 
 def notices() -> str:
-    """Each crate's name, version, licence and texts; a text that several have stands once."""
+    """Returns each crate's name, version, license and texts; a common text occurs once."""
     log = LOGS / "notices.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tests: the runner and its parts."""
+"""The tests: the runner and its parts."""

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Attacks on the kernel through kalloc: safe modules (tests/attacks/), programs (tests/userspace/attacks/) and
-drivers that must not compile.
+"""Attacks on the kernel through kalloc: safe modules, programs, and drivers that must not compile.
 
-An attack must end with an error or with the right result, in time, and the kernel's log may have nothing but what is
-stated for it. As many as possible share a guest; those that follow one which ends the guest, or blocks it, get a
-new one.
+The modules are in tests/attacks/, and the programs in tests/userspace/attacks/. An attack must end
+in time, with an error or with the correct result. The kernel's log must contain only the messages
+that the attack allows. As many attacks as possible share a guest. After an attack that ends or
+blocks the guest, the next ones get a new guest.
 """
 
 import io
@@ -37,18 +37,18 @@ AREAS = {
     "devices": "Devices of the samples",
     "compile": "Drivers that must not compile, or must",
 }
-# Megabytes: little enough that a module can use it up soon. KASAN has its part of them.
+# The memory in megabytes, which a module can use up soon. KASAN takes a part of it.
 MEMORY = {STOCK: 288, DEBUG: 512}
 MARK = "kalloc-attack: "
 STUCK, LACKING = 125, 77
-# Seconds beyond the attacks' own.
+# The time limit of a guest beyond those of its attacks, in seconds.
 PATIENCE = 60.0
 
-# What the log may have of any: the guest ends itself, since a process does not; the kernel crate has the unbound queue
-# by its old name only.
+# The messages that every attack allows. A guest with a process that does not end reboots itself.
+# The kernel crate uses the unbound queue by its old name only.
 ALWAYS = (r"^reboot: Restarting system$", r"^kmemleak: Cannot allocate a scan area, scanning the full object$",
           r"^workqueue: work func \S+ \[kalloc_attacks\] enqueued on deprecated workqueue")
-# What an owner that was forgotten makes the module say when it is unloaded.
+# The messages about a forgotten owner, when the module is unloaded.
 FORGOTTEN = (
     r"^kalloc: attack_\w+: removed, its owner was forgotten$",
     r"^kalloc: kalloc: removed, an owner of the directory was forgotten$",
@@ -58,16 +58,16 @@ FORGOTTEN = (
 
 GUEST = r"""
 debug=/sys/kernel/debug/kalloc
-# Has the module attack.
+# Starts attacks of the module.
 try() { modprobe kalloc_attacks; for name; do echo $name >$debug/attacks; done; }
 unload() { rmmod kalloc_attacks; }
-# A condition, or why it does not hold.
+# Checks a condition; prints it if it does not hold.
 holds() { "$@" || { status=$?; echo "does not hold: $*"; test $status = 125 && exit 125; exit 1; }; }
 not() { ! "$@"; }
-# Fails if a program has been told of an error that is none, or had to be killed.
+# Fails if a program received an error that user space must not see, or had to be killed.
 ended() { attacks "$@" >/tmp/ended || return; cat /tmp/ended; ! grep -q -e SIGKILL -e null -e EIOCBQUEUED /tmp/ended; }
 """
-# An attack that is stopped in the middle must not hold up the next one.
+# An interrupted attack must not block the next one.
 RUN = r"""
 attack() {
     echo "<6>MARK$1" >/dev/kmsg
@@ -76,7 +76,7 @@ attack() {
     status=$?
     test $status = 125 || ! test -e $debug/attacks || attacks limit 10 sh -c "echo clear >$debug/attacks" || status=$?
     echo "@= $status"
-    # The host has the output soon; the guest would wait for the process.
+    # The host reads the output within this time; the guest would wait for the process.
     test $status != 125 || { sleep 2; reboot -f; }
 }
 """.replace("MARK", MARK)
@@ -84,30 +84,30 @@ attack() {
 
 @dataclass(frozen=True)
 class Attack:
-    """An attack: what is tried, and how."""
+    """An attack: its description and its commands."""
 
     area: str
     name: str
-    # For the list in Documentation/explanation/attacks.rst.
+    # The description in Documentation/explanation/attacks.rst.
     what: str
-    # The guest's commands, which must succeed. None are those of a module's attack of that name, or, of area
-    # `compile`, the compiler's.
+    # The guest's commands, which must succeed. By default the module runs its attack of that name;
+    # in the area `compile`, the compiler runs.
     commands: str = ""
     kernels: tuple[str, ...] = BOTH
     seconds: int = 20
-    # What the kernel's log may have.
+    # The messages that the kernel's log may contain.
     allowed: tuple[str, ...] = ()
-    # Why what was printed is wrong.
+    # The check of the output, which returns a complaint or an empty string.
     complaint: Callable[[str], str] = lambda printed: ""
 
     @property
     def script(self) -> str:
-        """The guest's commands."""
+        """Returns the guest's commands."""
         return self.commands or f"try {self.name}"
 
 
 def named_json(printed: str) -> str:
-    """Whether each line is JSON, and the odd names are there."""
+    """Returns a complaint if a line is not JSON, or if an odd name is missing."""
     try:
         sites = {site["name"]: site for site in map(json.loads, printed.splitlines())}
     except ValueError as error:
@@ -238,7 +238,7 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("compile", "rcu_value_not_shared", "An RCU value that readers must not share"),
     Attack("compile", "map_unfinished", "A mapping that a driver prepares, and does not return"),
 
-    # The modules end here, with what is left of them.
+    # The last attacks unload the modules.
     Attack("slab", "leaked_caches", "Objects, slots, batches and caches are forgotten, and the module is unloaded", """
         try leaked_caches; unload; lsmod""", allowed=FORGOTTEN),
     Attack("registry", "caches_at_exit", "A module registers, creates and forgets while it is unloaded", """
@@ -254,7 +254,7 @@ ATTACKS: tuple[Attack, ...] = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attack ended on a kernel. `why` is empty if it was refused."""
+    """The result of an attack on a kernel. `why` is empty if the attack was refused."""
 
     attack: Attack
     kernel: str
@@ -263,7 +263,7 @@ class Outcome:
 
 
 def attacks(kernels: Sequence[Kernel]) -> Iterator[Case]:
-    """Makes all attacks on the kernels, and says how many there were, and how many got through."""
+    """Runs all attacks on the kernels; prints the numbers of all and of the successful ones."""
     through: set[str] = set()
     tried: set[str] = set()
     for kernel in kernels:
@@ -281,7 +281,7 @@ def attacks(kernels: Sequence[Kernel]) -> Iterator[Case]:
 
 
 def on(kernel: Kernel) -> Iterator[Outcome]:
-    """Makes all attacks on a kernel."""
+    """Runs all attacks on a kernel."""
     mine = [attack for attack in ATTACKS if kernel.name in attack.kernels]
     if kernel.name == STOCK:
         yield from compiles(kernel, [attack for attack in mine if attack.area == "compile"])
@@ -293,7 +293,7 @@ def on(kernel: Kernel) -> Iterator[Outcome]:
 
 
 def compiles(kernel: Kernel, cases: Sequence[Attack]) -> Iterator[Outcome]:
-    """Compiles drivers."""
+    """Compiles the drivers of the attacks."""
     tree = kbuild.tree_of(kernel)
     kbuild.build(tree)
     with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
@@ -302,7 +302,7 @@ def compiles(kernel: Kernel, cases: Sequence[Attack]) -> Iterator[Outcome]:
 
 
 def in_guest(kernel: Kernel, left: Sequence[Attack]) -> Iterator[Outcome]:
-    """Makes attacks in one guest, as long as it serves: at least the first."""
+    """Runs attacks in one guest while it is usable: at least the first one."""
     calls = "".join(f"attack {attack.name} {attack.seconds} '{quoted(attack.script)}'\n" for attack in left)
     script = f"guest='{quoted(GUEST)}'\n{GUEST}{RUN}{calls}"
     out = io.BytesIO()
@@ -319,7 +319,7 @@ def in_guest(kernel: Kernel, left: Sequence[Attack]) -> Iterator[Outcome]:
         log_of_it = logs.get(attack.name, "")
         complaints = [*dmesg.offending(f"{dmesg.START}\n{log_of_it}", (*attack.allowed, *ALWAYS))]
         if not ended:
-            # It has taken the guest with it.
+            # The attack has ended the guest.
             why = f"the guest ended with status {result.status}\n"
         elif int(status) not in (0, LACKING):
             why = f"status {status}"
@@ -336,7 +336,7 @@ ROW = re.compile(r"^   \* - ``(\w+)``\n     - (.*\n(?:       .*\n)*)", re.M)
 
 
 def unlisted(page: str) -> Iterator[str]:
-    """Returns how the tables of attacks in Documentation/explanation/attacks.rst differ from what is run."""
+    """Returns the differences between these attacks and Documentation/explanation/attacks.rst."""
     listed = {name: " ".join(what.split()) for name, what in ROW.findall(page)}
     known = {attack.name: attack.what for attack in ATTACKS}
     yield from (f"{name} is no attack" for name in listed if name not in known)
@@ -355,5 +355,5 @@ def listing() -> str:
 
 
 def quoted(text: str) -> str:
-    """The text, in single quotes of the shell's."""
+    """Returns the text in single quotes of the shell."""
     return text.replace("'", r"'\''")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What `make test-deb` does: the packages' life on a new machine, from installing to purging.
+"""The test of the packages on a new machine, from installation to purge.
 
-DKMS builds the modules on that machine, for Debian's own kernel; then that kernel boots with the
-machine's modules and nothing that they were built with.
+DKMS builds the modules on that machine, for Debian's kernel. Then that kernel boots with the
+machine's modules, and without the files that their build needed.
 """
 
 import argparse
@@ -39,7 +39,7 @@ echo @@ kalloctop
 for m in $others; do modprobe $m && rmmod $m || exit 23; done
 rmmod kalloc_exercise kalloc || exit 24
 """
-# One that Debian has signed, ours as DKMS has signed it, and ours with the signature cut off.
+# A module that Debian signed, kalloc signed by DKMS, and kalloc without its signature.
 ENFORCED = r"""
 cat /sys/module/module/parameters/sig_enforce
 modprobe squashfs && echo theirs loads
@@ -59,7 +59,7 @@ UNKNOWN = "Loading of module with unavailable key is rejected"
 
 
 def main(_: argparse.Namespace) -> int:
-    """Runs the tests; the status is 1 if one failed."""
+    """Runs the tests; returns status 1 if one failed."""
     start = time.monotonic()
     kernel, = set_up("stock")
     shared = _packages()
@@ -82,7 +82,7 @@ def main(_: argparse.Namespace) -> int:
 
 
 def _packages() -> Path:
-    """A folder with the packages, for the machine."""
+    """Returns a directory with the packages, for the machine."""
     shared = BUILD / "test-deb"
     shutil.rmtree(shared, ignore_errors=True)
     shared.mkdir(parents=True)
@@ -92,17 +92,17 @@ def _packages() -> Path:
 
 
 def modules(kernel: Kernel) -> tuple[str, ...]:
-    """Those that DKMS builds for it."""
+    """Returns the modules that DKMS builds for the kernel."""
     return (*MODULES, *(WITH_DEVICES if series(kernel.release) >= DEVICES else ()))
 
 
 def lines(path: Path) -> list[str]:
-    """A file's."""
+    """Returns the lines of a file."""
     return path.read_text().splitlines()
 
 
 def built(kernel: Kernel, shared: Path) -> None:
-    """DKMS has built and installed every module, and left nothing of the build."""
+    """Checks that DKMS has built and installed every module, and removed its build directory."""
     status = (shared / "status").read_text()
     assert re.fullmatch(rf"kalloc/[\d.]+, {re.escape(kernel.release)}, x86_64: installed\n", status), status
     new = sorted(set(lines(shared / "modules.installed")) - set(lines(shared / "modules.before")))
@@ -113,7 +113,7 @@ def built(kernel: Kernel, shared: Path) -> None:
 
 
 def loads(kernel: Kernel, shared: Path) -> None:
-    """The kernel loads them, counts, unloads them; kalloctop shows the sites."""
+    """Checks that the modules load, count, and unload, and that kalloctop shows the sites."""
     others = " ".join(set(modules(kernel)) - {"kalloc", "kalloc_exercise"})
     text, result = _boot(kernel, shared, f"others='{others}'\n{LOADS}")
     assert result.status == 0, f"status {result.status}\n{text}"
@@ -126,20 +126,23 @@ def loads(kernel: Kernel, shared: Path) -> None:
 
 
 def refused(kernel: Kernel, shared: Path) -> None:
-    """A kernel that takes signed modules only refuses ours: it does not know DKMS' key."""
+    """Checks that a kernel that requires signatures refuses the modules: it lacks DKMS' key."""
     text, said = _enforced(kernel, shared)
     assert "ours loads" not in text and UNKNOWN in said, f"{text}\n{said[-2000:]}"
 
 
 def enrolled(kernel: Kernel, shared: Path) -> None:
-    """The same kernel takes them on a machine whose firmware has the key."""
+    """Checks that the same kernel loads them on a machine whose firmware has the key."""
     text, said = _enforced(kernel, shared, (shared / "firmware.fd", shared / "variables.fd"))
     assert "ours loads" in text and UNKNOWN not in said, f"{text}\n{said[-2000:]}"
     assert "Loaded X.509 cert 'DKMS module signing key" in said, said
 
 
 def _enforced(kernel: Kernel, shared: Path, firmware: tuple[Path, ...] = ()) -> tuple[str, str]:
-    """What is printed and logged where only signed modules load: Debian's do, one without a signature does not."""
+    """Returns the output and the log of a kernel that requires signatures.
+
+    It must load a module of Debian, and refuse one without a signature.
+    """
     text, result = _boot(kernel, shared, ENFORCED, append="module.sig_enforce=1", firmware=firmware)
     said = result.log.read_text()
     assert result.status == 0 and text.startswith("Y\n") and "theirs loads" in text, f"{text}\n{said[-2000:]}"
@@ -148,7 +151,7 @@ def _enforced(kernel: Kernel, shared: Path, firmware: tuple[Path, ...] = ()) -> 
 
 
 def purged(_: Kernel, shared: Path) -> None:
-    """No file of the packages is left, and no other module is gone."""
+    """Checks that no file of the packages is left, and that no other module is missing."""
     there, left = lines(shared / "listing.installed"), lines(shared / "listing.purged")
     ours = [path for path in there if re.search(r"kalloc|rust-kbuild", path)]
     assert len(ours) > 100, ours
@@ -159,7 +162,7 @@ def purged(_: Kernel, shared: Path) -> None:
 
 
 def _boot(kernel: Kernel, shared: Path, command: str, **more: Any) -> tuple[str, Result]:
-    """Boots the kernel with the machine's modules; what the command prints, and how it ended."""
+    """Boots the kernel with the machine's modules; returns the command's output and the result."""
     files = shared / "files"
     out = io.BytesIO()
     add = [(files / "lib/modules", "lib/modules"), (files / "etc/modprobe.d", "etc/modprobe.d"),

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Judges a kernel log: what in it is a warning, or worse, that nobody expected.
+"""The check of a kernel log for unexpected warnings and errors.
 
-A line of a guest's console starts with its level, `<4>`. The kernel's own boot is not
-judged; what comes after the guest's first process has said that a command starts is.
+A line of a guest's console begins with its level, `<4>`. The check begins after the boot, with the
+line in which the guest's first process announces the command.
 
-By KCSAN's strictest rules the kernel has data races of its own, most of them known and harmless, and which
-ones a run meets is chance. So a race counts if a module of ours is in one of its two stacks.
+By KCSAN's strictest rules the kernel has data races of its own, most of them known and harmless,
+and a run meets a random selection. A race therefore counts only if a module of kalloc is in one of
+its two stacks.
 """
 
 import re
@@ -18,7 +19,7 @@ WARNING = 4
 
 LINE = re.compile(r"^(?:<(\d+)>)?\[ *\d+\.\d+\](?:\[ *[CT]\d+\])? ?(.*)$")
 
-# A splat, at whatever level it is printed.
+# A splat, at any level.
 SPLAT = re.compile(
     r"\bWARNING:|\bBUG:|\bBUG at|^BUG \S+ \(|\bOops\b|\bKASAN\b|\bUBSAN\b|\bKFENCE: |\bkmemleak: \d+ new|"
     r"possible (?:circular|recursive|irq lock|unsafe|deadlock)|inconsistent lock state|suspicious RCU usage|"
@@ -28,27 +29,27 @@ SPLAT = re.compile(
     r"\bInternal error: |\bKernel panic|blocked for more than|\bsoft lockup|rcu.*detected.*stall|messages dropped"
 )
 
-# What is expected, each for its reason.
+# The expected lines, each with its reason.
 EXPECTED = [re.compile(pattern) for pattern in (
-    # Modules from outside the kernel's tree taint it, and say so once.
+    # Modules from outside the kernel's tree taint it, and the kernel logs that once.
     r"^kalloc\w*: loading out-of-tree module taints kernel\.$",
     r"^kalloc\w*: module verification failed: signature and/or required key missing - tainting kernel$",
-    # An emulated processor shares the host's: time passes in jumps.
+    # An emulated processor shares the host's, so its time passes in jumps.
     r"^clocksource: ",
     r"^TSC found unstable after boot, ",
     r"^hrtimer: interrupt took \d+ ns$",
     r"^workqueue: (work func )?\S+ hogged CPU for >\d+us",
     r"^perf: interrupt took too long",
     r"^sched: DL replenish lagged too much$",
-    # The kernel crate has the unbound queue by its old name only.
+    # The kernel crate uses the unbound queue by its old name only.
     r"^workqueue: work func \S+( \[kalloc_stress\])? enqueued on deprecated workqueue",
-    # A processor that goes hands its softirq work on, but only after its tick has looked.
+    # A processor that goes offline passes its softirq work on, but only after its tick has checked.
     r"^NOHZ tick-stop error: local softirq work is pending, handler #40!!!$",
-    # An emulated interrupt controller keeps a request when its processor goes.
+    # An emulated interrupt controller keeps a request after its processor has gone offline.
     r"^APIC: Stale IRR: ",
 )]
 
-# What a report of KCSAN's is between, and has in it: a line of another processor's may come in between.
+# The lines around and in a report of KCSAN. A line of another processor may interrupt it.
 BAR = "=" * 66
 REPORT = re.compile(
     r"^BUG: KCSAN: |^(race at unknown origin, with )?(read|write|assert no) ?\S* .*by (task|interrupt)|"
@@ -58,22 +59,22 @@ REPORT = re.compile(
 OURS = "[kalloc"
 
 
-# The body of a stack dump, and of what memory looks like, for tests that expect the line above it. What
-# goes wrong has a line above it that they do not expect.
+# The body of a stack dump and of a memory report, for tests that expect the line above it. An
+# unexpected report has another line above it.
 DUMPS = (
     r"^CPU: \d+ |^Tainted: |^Hardware name: |^Call [Tt]race:$|^ </?TASK>$|^ (\? )?\S+\+0x[\da-f]+/0x",
-    # What is on the stack and in no function any more, since its module has gone.
+    # An address on the stack whose function has been unloaded with its module.
     r"^ \? 0x[\da-f]{16}$",
     r"^RIP: 0033:|^Code: |^RSP: 002b:|^R(AX|DX|BP|10|13): [\da-f]{16} ",
     r"^Mem-Info:$|^active_anon:\d|^( \w+:\d+)+$|^Node \d+ |^lowmem_reserve\[\]:|"
     r"^\d+ (total pagecache )?pages|^Memory cgroup min protection ",
-    # Pieces of such lines, where another processor said something in the middle of one.
+    # Pieces of such lines, after another processor logged a message in the middle of one.
     r"^(DMA\w*|Normal|Movable)( free)?:|^\d+\*\d+kB |^\([A-Z]+\) |^= \d+kB$|^( -?\d+)+$",
 )
 
 
 def after_boot(text: str) -> Iterator[tuple[str, int | None, str]]:
-    """The lines that follow the boot's: whole, their level if they have one, their message."""
+    """Yields the lines after the boot: the whole line, its level if it has one, and its message."""
     lines = text.splitlines()
     starts = (number for number, line in enumerate(lines) if START in line)
     for line in lines[next(starts, -1) + 1:]:
@@ -83,10 +84,10 @@ def after_boot(text: str) -> Iterator[tuple[str, int | None, str]]:
 
 
 def races(text: str) -> tuple[str, list[str]]:
-    """A log without the reports of races, and these."""
+    """Returns the log without the reports of races, and these reports."""
     rest: list[str] = []
     reports: list[str] = []
-    # What may be the report that has begun, and is none before it has ended.
+    # The lines of a possible report, which is confirmed only by its end.
     report: list[str] = []
     for line in text.splitlines():
         found = LINE.match(line)
@@ -106,7 +107,7 @@ def races(text: str) -> tuple[str, list[str]]:
 
 
 def offending(text: str, allowed: tuple[str, ...] = ()) -> Iterator[str]:
-    """The lines that are a warning or worse, or part of a splat, and not expected."""
+    """Names the unexpected lines that are a warning or worse, or a part of a splat."""
     expected = [*EXPECTED, *map(re.compile, allowed)]
     text, reports = races(text)
     for report in reports:
@@ -119,12 +120,12 @@ def offending(text: str, allowed: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def unended(text: str) -> Iterator[str]:
-    """What is wrong with a log that ends before its command does: nobody knows what else the kernel had to say."""
+    """Names the fault of a log that ends before its command, and so may lack later messages."""
     if START in text and END not in text.rpartition(START)[2]:
         yield f"the log has no line with '{END}'"
 
 
 def judge(log: Path, allowed: tuple[str, ...] = ()) -> list[str]:
-    """The offending lines of a log file."""
+    """Returns the offending lines of a log file."""
     text = log.read_text(errors="replace")
     return [*offending(text, allowed), *unended(text)]

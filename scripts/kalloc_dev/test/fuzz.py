@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Hostile input to the modules: tests/userspace/hostile/ in a guest, and what the kernel says of it."""
+"""The fuzzer: hostile input to the modules in a guest, from tests/userspace/fuzz/."""
 
 import argparse
 import io
@@ -19,32 +19,33 @@ from kalloc_dev.test.result import Case
 from kalloc_dev.toolchain.arch import X86, Arch
 from rust_kbuild.console import Failure, say
 
-# In the guest of the KUnit suites: as much as a few seconds allow, always the same.
-SECTION = "hostile_input_is_refused"
+# The section in the guest of the KUnit suites: a few seconds of input, always the same.
+SECTION = "fuzz_files"
 SHORT = "--seed 1 --rounds 4"
 LOADED = "modprobe -a kalloc_exercise kalloc_compare kalloc_kv kalloc_map"
 UNLOADED = "rmmod kalloc_exercise kalloc_compare kalloc_kv kalloc_map kalloc"
-# What takes a machine that has little memory, and is slow: eight nanoseconds for an instruction, whatever the host.
+# The parts that need a machine with little memory and a slow processor: an instruction takes eight
+# nanoseconds, on every host.
 SMALL = ("limits", "longest")
-# Mebibytes; KASAN has its part of them.
+# The memory in mebibytes, of which KASAN takes a part.
 SMALL_MEMORY = {"stock": 128, "debug": 192}
-# Seconds more than asked for, until a guest is given up: it boots, and finishes its round.
+# The additional time of a guest in seconds, to boot and to finish its round.
 PATIENCE = 300
 
-# What the log may have: what the loader says of parameters that are none, and the module of those out of range;
-# processes that ask for more memory than there can be.
+# The allowed messages: the loader's about unknown parameters, the module's about values out of
+# range, and the kernel's about processes that request more memory than exists.
 SAID = (
     r"^kalloc_exercise: parameter out of range, see modinfo kalloc_exercise$",
     r"^kalloc_exercise: workload \w+ failed: \w+",
     r"^kalloc(_exercise)?: `.*' (invalid|too large) for parameter `\w+'$",
     r"^kalloc_exercise: unknown parameter '.*' ignored$",
-    r"^__vm_enough_memory: pid: \d+, comm: hostile, bytes: \d+ not enough memory for the allocation$",
+    r"^__vm_enough_memory: pid: \d+, comm: fuzz, bytes: \d+ not enough memory for the allocation$",
 )
 
 
 def program(arch: Arch = X86) -> Path:
-    """The program that does it."""
-    return compiled("hostile", arch)
+    """Returns the program that generates the input."""
+    return compiled("fuzz", arch)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,25 +54,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
                         help="commands, requests, maps, reads, kills, parameters, races, model, modes, signals, stuck, limits, "
                              "longest or largest; all but the last")
     amounts = parser.add_mutually_exclusive_group()
-    amounts.add_argument("--seconds", type=int, default=120, help="how long (default: 120)")
+    amounts.add_argument("--seconds", type=int, default=120, help="duration in seconds (default: 120)")
     amounts.add_argument("--minutes", type=lambda minutes: round(60 * float(minutes)), dest="seconds", metavar="N",
-                         help="the same, for long ones")
-    amounts.add_argument("--rounds", type=int, help="as many rounds, without what takes seconds: the same, however "
-                         "busy the machine is")
-    parser.add_argument("--seed", type=int, help="where the random numbers begin (default: the time)")
-    parser.add_argument("--kernel", choices=("stock", "debug"), default="debug", help="(default: debug)")
-    parser.add_argument("--memory", type=int, default=768, metavar="M", help="mebibytes (default: 768)")
+                         help="duration in minutes")
+    amounts.add_argument("--rounds", type=int, help="number of rounds, without the parts that take seconds: independent "
+                         "of the load of the machine")
+    parser.add_argument("--seed", type=int, help="the seed of the random numbers (default: the time)")
+    parser.add_argument("--kernel", choices=("stock", "debug"), default="debug", help="the kernel (default: debug)")
+    parser.add_argument("--memory", type=int, default=768, metavar="M", help="MiB of memory (default: 768)")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Fuzzes for a while, and on a small machine; shows the figures, and fails if anything was wrong."""
+    """Fuzzes for a while, and on a small machine; prints the figures, fails on a wrong result."""
     seed = options.seed if options.seed is not None else int(time.time())
 
     kernel, = set_up(options.kernel)
     amount = f"--rounds {options.rounds}" if options.rounds else f"--seconds {options.seconds}"
     say(f"==> hostile input, {amount[2:]}, on the {options.kernel} kernel, seed {seed}")
     machine = Guest(kernel, "", memory=options.memory, timeout=options.seconds + PATIENCE,
-                    modules=kbuild.image(kernel), kvm=kvm.usable(kernel), add=[(program(), "usr/bin/hostile")])
+                    modules=kbuild.image(kernel), kvm=kvm.usable(kernel), add=[(program(), "usr/bin/fuzz")])
     rest = [part for part in options.parts if part not in SMALL]
     if rest or not options.parts:
         run(machine, f"--seed {seed} {amount} {' '.join(rest)}")
@@ -82,9 +83,9 @@ def main(options: argparse.Namespace) -> int:
 
 
 def run(machine: Guest, words: str) -> None:
-    """Runs the program in a guest; shows the figures, and fails if anything was wrong."""
+    """Runs the program in a guest; prints the figures, and fails on any wrong result."""
     out = io.BytesIO()
-    result = boot(replace(machine, command=f"{LOADED} && hostile {words} && {UNLOADED}"), out)
+    result = boot(replace(machine, command=f"{LOADED} && fuzz {words} && {UNLOADED}"), out)
     text = out.getvalue().decode(errors="replace")
     print(text, end="")
     if result.status == TIMEOUT:
@@ -97,17 +98,20 @@ def run(machine: Guest, words: str) -> None:
 
 
 def right(text: str) -> bool:
-    """Returns whether nothing was wrong, by the number and by the lines: the number is memory of the program that maps."""
+    """Returns whether all results are right, by the number and by the lines.
+
+    The number is not sufficient, because it is in memory of the program that maps files.
+    """
     return figures(text).get("wrong") == 0 and not re.search("^WRONG ", text, re.M)
 
 
 def figures(text: str) -> dict[str, int]:
-    """The numbers that the program ends with."""
+    """Returns the numbers at the end of the program's output."""
     return {name: int(number) for name, number in re.findall(r"^([a-z]\w+) (\d+)", text, re.M)}
 
 
 def verdict(shown: str | None, where: str) -> Iterator[Case]:
-    """What the section shows: all was tried, some of it was accepted, nothing was wrong."""
+    """Returns the verdict: all was tried, some of it was accepted, and nothing was wrong."""
     found = figures(shown or "")
     name = f"kunit guest.{SECTION}"
     tried = all(found.get(figure) for figure in ("inputs", "accepted", "refused_EINVAL", "reads", "kills", "unloads"))

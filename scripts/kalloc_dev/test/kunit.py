@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The tests on a kernel that has KUnit: the suites, and what modules do there, in one guest."""
+"""The tests on a kernel with KUnit, in one guest: the suites, and sections with modules."""
 
 import io
 import json
@@ -21,79 +21,81 @@ from kalloc_dev.test.result import Case
 from rust_kbuild.console import Failure, say
 
 GUEST = TREE / "tests" / "kunit" / "guest.sh"
-SUITES, EXAMPLES, LEAK = "suites", "examples", "a_leak_is_said"
-FOLDER = "anothers_folder_may_go"
-FORGOTTEN = "a_forgotten_directory_goes"
+SUITES, EXAMPLES, LEAK = "suites", "examples", "leak_reported"
+NAME_CONFLICT = "debugfs_name_conflict"
+FORGOTTEN = "debugfs_forgotten_directory"
 FIRST = f"section {SUITES}\n"
-RACE = "a_race_is_said"
+RACE = "data_race_reported"
 FILTER = "/sys/module/kunit/parameters/filter_glob"
-# What is loaded where a section alone is wanted: the suite of the fewest cases.
+# The suite that is loaded for a single section: the one with the fewest cases.
 LEAST = "kalloc_site"
-# What the guest has in its log where a section begins.
+# The mark of a section's start in the guest's log.
 MARK = "kalloc-test: "
 STATUS = {"PASS": "passed", "SKIP": "skipped"}
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What the kernel runs on, and what else is run there."""
+    """The guest of a kernel, and its additional sections."""
 
     cpus: int = 2
     la57: bool = False
-    # SLUB's checks, in caches that are ours or have our memory: in all of the kernel's they would take a third of
-    # the time. Copies to and from user space are checked as well.
+    # SLUB's checks, in the caches of kalloc and in those that hold its memory. In all caches of the
+    # kernel they would take a third of the time. Copies to and from user space are checked as well.
     append: str = ("slab_debug=-;FZP,kmalloc-*,kunit_*,exercise_*,driver_*,leak_*,kv_*,map_*,compare_*,stress_*,doc_* "
                    "hardened_usercopy=1")
-    timeout: float = 300
-    boot_seconds: float = 60
-    # Sections that come before the suites, and what each shows.
+    # Limits for a guest that hangs. A busy machine takes several times as long as an idle one.
+    timeout: float = 900
+    boot_seconds: float = 180
+    # Sections before the suites, and their expected output.
     sections: str = ""
     shown: Mapping[str, list[str]] = field(default_factory=dict)
-    # Files for them.
+    # The files of these sections.
     add: Sequence[tuple[Path, str]] = ()
-    # For how long each allocation of a call or a case is refused, and not only some.
+    # The seconds during which each allocation of a call or a case fails, and not only some.
     faults_seconds: int = 0
 
 
 CHECKED = Machine()
-# Without those checks: a free object has the allocator's pointer in it, and CPUs keep free objects in sheaves.
+# Without those checks: a free object contains the allocator's pointer, and CPUs hold free objects
+# in sheaves.
 SHEAVES = Machine(append="slab_debug=- hardened_usercopy=1")
-# The suites of what differs there.
-CACHES = "kalloc_cache*"
+# The suites whose code paths differ with sheaves.
+CACHES = "kalloc_slab*"
 
 
-# What each section of the guest's shows.
+# The expected output of each section.
 SHOWN = {
     EXAMPLES: ["0"],
-    "dropped_memory_is_freed_soon": ["known", "caches known"],
-    "copies_are_whole": [*(f"block {size}" for size in ("4*page", "4*page-1", "page+1", "page", "1", "5*page")),
+    "deferred_free": ["known", "caches known"],
+    "uaccess_copies": [*(f"block {size}" for size in ("4*page", "4*page-1", "page+1", "page", "1", "5*page")),
                          *(f"array {place}" for place in ("0", "page-1", "page", "2*page-200", "4*page-1")),
                          "name", "part of a name"],
-    "options_reach_the_kernel": ["64", "1", "1", "16"],
-    "files_show_records": [
+    "slab_args_in_sysfs": ["64", "1", "1", "16"],
+    "seq_file_records": [
         "444", "400", *(f"{ten} {ten:4}l{'':39}{ten:31} a\\20b\\5c\\0a" for ten in range(0, 100, 10)), "939",
         *(f"pieces {size}" for size in ("1", "7", "page", "5*page")), "debugfs", "x0a", "0", "1", str(2**63 - 2),
         "0 0 ", "gone 1", "gone 1"],
-    "readers_end": [*["1 0 Device or resource busy"] * 2, *["1 0 Input/output error"] * 2,
+    "seq_file_read_ends": [*["1 0 Device or resource busy"] * 2, *["1 0 Input/output error"] * 2,
                     "138 0 ", *["143 0 "] * 2, "7 0 ", str((8 << 20) - 1), *["1 0 File too large"] * 2],
-    "modules_come_back": ["0"],
-    "sites_are_their_modules": ["0", "owner_word 0", "owner_object 0", "owner_mark 0", "owner_conn 0", "0"],
-    "sites_say_what_is_so": ["1", '"kalloc_kunit::site::Mark<\'\\\\\\\\\', \'\\"\'>"'],
-    "the_readme_driver_works": ["driver_session 1", "driver_table 1"],
-    "workloads_are_clean": ["10", "1"],
-    "hostile_input_is_noticed": ["1", "some"],
-    "modules_leave_nothing": [],
-    FOLDER: ["exercise", "sites", "sites.json", "0", "Y", "0"],
-    "kmemleak_finds_nothing": ["scanned", "scanned"],
+    "module_reload": ["0"],
+    "cross_module_sites": ["0", "owner_word 0", "owner_object 0", "owner_mark 0", "owner_conn 0", "0"],
+    "debugfs_sites": ["1", '"kalloc_kunit::site::Mark<\'\\\\\\\\\', \'\\"\'>"'],
+    "readme_driver": ["driver_session 1", "driver_table 1"],
+    "exercise_workloads": ["10", "1"],
+    "fuzz_detects_errors": ["1", "some"],
+    "module_unload": [],
+    NAME_CONFLICT: ["exercise", "sites", "sites.json", "0", "Y", "0"],
+    "kmemleak_scan": ["scanned", "scanned"],
     LEAK: ["0", "again 1", "10", "0"],
     FORGOTTEN: ["leak", "sites", "sites.json", "exercise", "sites", "sites.json", "0"],
 }
-# What was done, among that.
+# The lines with figures, among that output.
 FIGURE = re.compile(r"^\d+ operations\n", re.M)
-# The case that fills the queue which dropped_memory_is_freed_soon sees empty.
-DROPPED = "owners_may_go_in_interrupts"
-# What the log may have of the suites: what the kernel says of a cache that it has no memory for, with a stack
-# dump, and of its files in /sys, without; what the leak detector does then.
+# The case that fills the queue, which deferred_free later finds empty.
+DROPPED = "drop_in_interrupt"
+# The messages that the suites may cause: a cache without memory, with a stack dump; its missing
+# files in /sys, without one; and kmemleak's.
 SUITES_SAY = (
     *dmesg.DUMPS,
     r"^__kmem_cache_create_args\(kunit_fault_created\) failed with error -(12|22)$",
@@ -101,14 +103,14 @@ SUITES_SAY = (
     r"^kobject: can not set name properly!$",
     r"^SLUB: Unable to add cache kunit_fault_created to sysfs$",
     r"^kmemleak: Cannot allocate a scan area, scanning the full object$",
-    # How long a case takes on an emulated processor says nothing.
+    # The duration of a case on an emulated processor has no meaning.
     r"^    # \w+: Test should be marked slow \(runtime: [\d.]+s\)$",
 )
-# What it has of a second folder of a name.
-FOLDER_SAYS = (r"^debugfs: 'kalloc' already exists in '/'$",)
-# What it has of a directory whose owner was forgotten.
+# The message about a second directory of the same name.
+NAME_CONFLICT_SAYS = (r"^debugfs: 'kalloc' already exists in '/'$",)
+# The message about a directory with a forgotten owner.
 FORGOTTEN_SAYS = "kalloc: kalloc: removed, an owner of the directory was forgotten"
-# What the kernel log has of the leak, and no other log has.
+# The messages about the leak, which no other log contains.
 SAID = (
     "kalloc: leak_file: removed, its owner was forgotten",
     "kalloc: cache leak_object: not destroyed, 1 objects were leaked",
@@ -121,16 +123,19 @@ SAID = (
 
 
 def kunit(kernel: Kernel, machine: Machine = CHECKED) -> Iterator[Case]:
-    """Every case of the suites and of the documentation's examples, by the kernel's own parser; then what
-    the sections show, and the log."""
+    """Runs the suites, the documentation's examples and the sections.
+
+    Yields the cases that the kernel's parser finds, and then the verdicts on the sections and on
+    the log.
+    """
     out = io.BytesIO()
     script, lacking = _for(kbuild.tree_of(kernel))
-    script = (f"until=$(($(date +%s) + {machine.faults_seconds})) hostile='{fuzz.SHORT}'\n" +
+    script = (f"until=$(($(date +%s) + {machine.faults_seconds})) fuzz='{fuzz.SHORT}'\n" +
               script.replace(FIRST, machine.sections + FIRST, 1))
     guest = Guest(kernel, script, cpus=machine.cpus, memory=512, la57=machine.la57, append=machine.append,
                   modules=kbuild.image(kernel), kvm=not machine.la57 and kvm.usable(kernel),
-                  add=[(verdict.program(kernel.arch), "usr/bin/kalloc_faults"),
-                       (fuzz.program(kernel.arch), "usr/bin/hostile"), *machine.add],
+                  add=[(verdict.program(kernel.arch), "usr/bin/fail_nth"),
+                       (fuzz.program(kernel.arch), "usr/bin/fuzz"), *machine.add],
                   timeout=machine.timeout + machine.faults_seconds, boot_seconds=machine.boot_seconds)
     result = boot(guest, out)
     text = result.log.read_text(errors="replace")
@@ -168,8 +173,10 @@ def kunit(kernel: Kernel, machine: Machine = CHECKED) -> Iterator[Case]:
 
 
 def parts(kernel: Kernel, names: Sequence[str], machine: Machine, whole: bool = False) -> Iterator[Case]:
-    """Only the cases that a glob of KUnit's matches (`kalloc_cache.*`), and sections of the guest's (`guest.NAME`), and the log
-    of these. Unless all modules are there (`whole`), only those are built that they need.
+    """Runs cases that a glob of KUnit matches (`kalloc_slab.*`), and sections (`guest.NAME`).
+
+    Yields these cases and the verdict on their log. Unless all modules are built (`whole`), only
+    those that they need are.
     """
     text = GUEST.read_text()
     first, *rest = re.split("^(?=section )", text, flags=re.M)
@@ -179,7 +186,7 @@ def parts(kernel: Kernel, names: Sequence[str], machine: Machine, whole: bool = 
         raise Failure(f"no section {' or '.join(sorted(unknown))} that can be run alone", status=2)
     globs = {f"{SUITES}_{number}": name for number, name in enumerate(
         [name for name in names if not name.startswith("guest.")] or [LEAST], start=1)}
-    # The last one stays, for the sections.
+    # The last suite remains loaded for the sections.
     loads = [f"section {name}\nrmmod kalloc_kunit 2>/dev/null\nprintf %s '{glob}' >{FILTER}\n"
              "modprobe kalloc_kunit || exit\n" for name, glob in globs.items()]
     script = "".join([first, *loads, *(sections[name] for name in wanted)])
@@ -202,21 +209,23 @@ def parts(kernel: Kernel, names: Sequence[str], machine: Machine, whole: bool = 
 
 
 def shows(name: str, got: str | None, wanted: list[str], where: str) -> Case:
-    """Whether a section shows what it must, and what it says that it did."""
+    """Returns the verdict on a section, whose output must be the expected one, with its figures."""
     wrong = f"the guest shows {got!r}\n" if got is None or FIGURE.sub("", got).splitlines() != wanted else ""
     return _verdict(name, wrong, where, ", ".join(figure.strip() for figure in FIGURE.findall(got or "")))
 
 
 def _refusable(ran: list[Case]) -> int:
-    """How many of the cases that ran are run again and refused memory: not those that refuse it themselves, nor examples that
-    show what is so once, nor the parser's verdicts.
+    """Returns the number of cases that also run under fault injection.
+
+    Not among them are the cases that inject faults themselves, the examples that hold only once,
+    and the verdicts of the parser.
     """
     names = [case.name.removeprefix("kunit ") for case in ran if case.name.startswith("kunit ")]
     return len([name for name in names if not name.startswith("kalloc_fault_")]) - len(generate.ONCE)
 
 
 def _for(tree: kbuild.BuildTree) -> tuple[str, dict[str, Case]]:
-    """What the guest of a kernel runs, and by name the sections left out: the kernel lacks what they need."""
+    """Returns the script for a kernel's guest, and the cases of sections that the kernel skips."""
     kept, lacking = [], {}
     for part in re.split("^(?=section )", GUEST.read_text(), flags=re.M):
         name, *needs = part.partition("\n")[0].split()[1:] if part.startswith("section ") else [""]
@@ -228,7 +237,7 @@ def _for(tree: kbuild.BuildTree) -> tuple[str, dict[str, Case]]:
 
 
 def _has(tree: kbuild.BuildTree, need: str) -> bool:
-    """Whether a kernel has an option, or is as new as LINUX_7_3, say."""
+    """Returns whether a kernel has an option, or is new enough, for example for LINUX_7_3."""
     least = re.fullmatch(r"LINUX_(\d+)_(\d+)", need)
     if not least:
         return bool(tree.config(need))
@@ -236,7 +245,7 @@ def _has(tree: kbuild.BuildTree, need: str) -> bool:
 
 
 def _suites(kernel: Kernel, section: str, messages: list[str], where: str) -> Iterator[Case]:
-    """What the parser makes of the log of a section with suites."""
+    """Yields the cases that the parser finds in the log of a section with suites."""
     text = "".join(message + "\n" for message in messages)
     text = text.partition(f"{MARK}{section}\n")[2].partition(MARK)[0]
     ktap, parsed = LOGS / f"kunit-{section}.ktap", LOGS / f"kunit-{section}.json"
@@ -256,15 +265,15 @@ def _suites(kernel: Kernel, section: str, messages: list[str], where: str) -> It
             why = re.findall(rf"^ *ok \d+ {re.escape(case['name'])} # (SKIP .*)$", text, re.M)
             detail = {"failed": [*said, where.strip()], "skipped": why[:1]}.get(outcome, [])
             yield Case(f"kunit {group['name']}.{case['name']}", outcome, "".join(f"    {line}\n" for line in detail))
-    # A suite that dies half-way has no failed case; only the parser's verdict tells.
+    # A suite that dies halfway has no failed case; only the parser's verdict shows its end.
     yield _verdict(f"kunit: the parser's verdict on the {section}", told.stdout if told.returncode else "", where)
 
 
 def _offending(log: str) -> Iterator[str]:
-    """What each section of the guest's should not have in the log, and what it should have and has not."""
+    """Names the unexpected lines and the missing lines in the log of each section."""
     boot, *sections = log.split(MARK)
     yield from dmesg.offending(boot)
-    allowed = {SUITES: SUITES_SAY, FOLDER: FOLDER_SAYS, LEAK: tuple(map(re.escape, SAID)),
+    allowed = {SUITES: SUITES_SAY, NAME_CONFLICT: NAME_CONFLICT_SAYS, LEAK: tuple(map(re.escape, SAID)),
                FORGOTTEN: (re.escape(FORGOTTEN_SAYS),), verdict.SECTION: verdict.SAID, verdict.CASES: verdict.SAID,
                fuzz.SECTION: fuzz.SAID}
     for section in sections:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The tests on kernels of other kinds: what `make test` cannot show on its two."""
+"""The tests on kernels of other kinds, which `make test` does not cover with its two."""
 
 import argparse
 import io
@@ -22,29 +22,29 @@ from kalloc_dev.test.sanitizers import BOOTS
 from kalloc_dev.test.smoke import life
 from rust_kbuild.console import Failure, say, tail
 
-# What tells more of a kernel; given its name, it runs on it: on one without KUnit in place of the suites, on the others
-# after them.
+# The test modules that take the name of a kernel. They run in place of the suites on a kernel
+# without KUnit, and after the suites on the others.
 ON_STOCK, ON_OURS = "module_lifecycle", "mmap_and_kv"
-# That its guards catch what they are there for, on a kernel that has some.
+# The test of the sanitizers, for the kernels that have some.
 GUARDS = "sanitizers_report"
-# That modules of other types do not load, on a kernel that compares checksums of them.
+# The test that modules with other types do not load, for a kernel that compares checksums of types.
 VERSIONS = "version_mismatch"
 
 
 EPILOG = "variants:\n" + "".join(f"  {name:11} {variant.why}\n" for name, variant in VARIANTS.items()) + \
-    "\nA kernel is built when it is first asked for: ten minutes of processor time each."
+    "\nA kernel is built at its first use, which takes ten minutes of processor time."
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.epilog = EPILOG
-    parser.add_argument("variants", nargs="*", metavar="VARIANT", help="which ones (default: all)")
+    parser.add_argument("variants", nargs="*", metavar="VARIANT", help="the variants (default: all)")
     parser.add_argument("--minutes", type=float, default=inf, metavar="N",
-                        help="after as many, no variant is begun any more: the rest is skipped (default: no limit)")
+                        help="time limit after which the remaining variants are skipped (default: no limit)")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Tests the variants named, or all; the status is 1 if a case failed."""
+    """Tests the named variants, or all; returns status 1 if a case failed."""
     chosen = options.variants or list(VARIANTS)
     if unknown := set(chosen) - set(VARIANTS):
         raise Failure(f"no variant {' or '.join(sorted(unknown))}: there are {', '.join(VARIANTS)}", status=2)
@@ -62,7 +62,10 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _named(name: str) -> Iterator[Case]:
-    """All cases of one variant, its name before each's. One that cannot be built does not keep others from theirs."""
+    """Yields all cases of one variant, with its name in front.
+
+    A failed build is a failed case, and does not stop other variants.
+    """
     try:
         kernel, = set_up(name)
         kbuild.image(kernel)
@@ -85,7 +88,7 @@ def _builds(kernel: Kernel) -> Iterator[Case]:
 
 
 def _life(kernel: Kernel) -> Iterator[Case]:
-    """What `make run` does."""
+    """Runs the same test as `make run`."""
     try:
         life(kernel, io.BytesIO())
     except Failure as failure:
@@ -110,7 +113,7 @@ def _versions(kernel: Kernel) -> Iterator[Case]:
 
 
 def _scenarios(kernel: Kernel) -> Iterator[Case]:
-    """On a kernel without KUnit: the variant's own sections, and what `make test` has for the stock kernel."""
+    """Runs, on a kernel without KUnit, the variant's sections and the tests of the stock kernel."""
     machine = VARIANTS[kernel.name].machine(kernel)
     out = io.BytesIO()
     guest = Guest(kernel, 'section() { echo "@@ $1"; }\n' + machine.sections, cpus=machine.cpus,

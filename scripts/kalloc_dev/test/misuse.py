@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Compiles the files of tests/compile_fail/, each of which must fail with the error that it names."""
+"""Programs that must not compile: each file of tests/compile_fail/ states its error."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ CASES = TREE / "tests" / "compile_fail"
 
 
 def compiled(tree: BuildTree, case: Path, scratch: Path) -> tuple[int, str]:
-    """Compiles a case as the samples are; returns the status and what the compiler said."""
+    """Compiles a case like a sample; returns the status and the compiler's output."""
     call = call_for(tree, "samples/kalloc_exercise")
     command: list[str | Path] = ["env", "-C", tree.out, *call.env, "RUSTC_BOOTSTRAP=1", "rustc", *call.flags,
                "--out-dir", scratch, "--emit=obj", case]
@@ -24,7 +24,7 @@ def compiled(tree: BuildTree, case: Path, scratch: Path) -> tuple[int, str]:
 
 
 def complaint(tree: BuildTree, case: Path, scratch: Path) -> str:
-    """Returns how a case differs from what it names; empty if it does not."""
+    """Returns the difference between a case's result and its stated error, or an empty string."""
     status, said = compiled(tree, case, scratch)
     wanted = re.search(r"^//! error: (.+)$", case.read_text(), re.M)
     errors = "".join(line + "\n" for line in said.splitlines() if re.match(r"error|.*evaluat|.*panicked", line))

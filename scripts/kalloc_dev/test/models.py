@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The crate's protocols between CPUs as litmus tests, judged by herd7 with the kernel's memory model.
+"""The crate's protocols between CPUs as litmus tests, for herd7 with the kernel's memory model.
 
-Each file of tests/models/ has a protocol, and in its comment: Result:, what herd7 must say of the outcome that it
-asks for; Code:, the file, function and text of each access or barrier in the crate; and Weaker:, a replacement of text
-that takes an order away, after which the outcome must be possible.
+Each file of tests/models/ has a protocol, and three fields in its comment. Result: is the required
+verdict of herd7 on the outcome. Code: is the file, function and text of each access or barrier in
+the crate. Weaker: is a replacement of text that removes an order, after which the outcome must be
+possible.
 """
 
 import argparse
@@ -22,9 +23,10 @@ from kalloc_dev.toolchain.apt import explained, mmdebstrap
 from rust_kbuild.console import Failure, run, step
 
 MODELS = TREE / "tests" / "models"
-# The release that the other tools are of has no herdtools7.
+# The release of the other tools has no herdtools7.
 SUITE, PACKAGES = "forky", ("herdtools7",)
-# A mirror of a suite that is not released may lag behind for longer than its index is valid. It is signed all the same.
+# A mirror of an unreleased suite may lag behind for longer than its index is valid. Its signature
+# is still checked.
 STALE = '--aptopt=Acquire::Check-Valid-Until "false"'
 GIGABYTES = 0.6
 NEVER, SOMETIMES = "Never", "Sometimes"
@@ -33,13 +35,13 @@ FIELD = re.compile(r"^ \* (Result|Code|Weaker): (.*)$", re.M)
 PLACE = re.compile(r"(rust/\S+): (\w+): (.+)")
 WEAKER = re.compile(r"([^:]+): (.*\S) =>(?: (.*))?")
 OBSERVED = re.compile(r"^Observation (\S+) (\w+)", re.M)
-# An access or a barrier that orders others.
+# An access or a barrier that orders other accesses.
 ORDERS = re.compile(r"Ordering::(Acquire|Release|AcqRel|SeqCst)\b|[(, ](Acquire|Release|Full)\)")
 
 
 @dataclass(frozen=True)
 class Model:
-    """A protocol, what must be said of it, where it is in the crate, and how it can be weakened."""
+    """A protocol, its required verdict, its places in the crate, and the ways to weaken it."""
 
     name: str
     text: str
@@ -48,14 +50,14 @@ class Model:
     weaker: list[tuple[str, str]]
 
     def variants(self) -> Iterator[tuple[str, str, str]]:
-        """What herd7 is to judge: a name, the text, and the right result."""
+        """Yields the inputs of herd7: a name, the text, and the right result."""
         yield self.name, self.text, self.result
         for name, text in self.weaker:
             yield name, text, SOMETIMES
 
 
 def read(path: Path) -> Model:
-    """Understands a file; fails if it is not what the page says."""
+    """Parses a file; fails if a field is missing or malformed."""
     text, name = path.read_text(), path.stem
     fields = FIELD.findall(text)
 
@@ -89,12 +91,12 @@ def _plain(text: str) -> str:
 
 
 def every() -> list[Model]:
-    """All protocols."""
+    """Returns all protocols."""
     return [read(path) for path in sorted(MODELS.glob("*.litmus"))]
 
 
 def function(text: str, name: str) -> list[range]:
-    """The lines of each function of this name, in Rust or in C."""
+    """Returns the lines of each function of this name, in Rust or in C."""
     lines, found = text.splitlines(), []
     for start, line in enumerate(lines):
         head = re.match(rf"(\s*)(.*\bfn {name}\b|[a-z].*\b{name}\(.*\)$)", line)
@@ -105,7 +107,7 @@ def function(text: str, name: str) -> list[range]:
 
 
 def strays(models: list[Model]) -> Iterator[str]:
-    """What the models are of, and the crate does not have; and what orders accesses there, and no model has."""
+    """Names accesses of models that the crate lacks, and orders of the crate without a model."""
     known: dict[str, set[int]] = {}
     for model in models:
         for file, name, token in model.places:
@@ -124,32 +126,34 @@ def strays(models: list[Model]) -> Iterator[str]:
 
 
 def root() -> Path:
-    """The root folder with herd7 in it."""
+    """Returns the root directory with herd7."""
     return store.entry("herd", store.key_of(SUITE, *PACKAGES), _make_root, gigabytes=GIGABYTES) / "root"
 
 
-def _make_root(folder: Path) -> None:
+def _make_root(directory: Path) -> None:
     with step(f"installing {' '.join(PACKAGES)}", CACHE / "log" / "herd.log") as log:
         try:
-            run(mmdebstrap("--variant=apt", STALE, "--include=" + ",".join(PACKAGES), SUITE, folder / "root"), log, "mmdebstrap")
+            run(mmdebstrap("--variant=apt", STALE, f"--include={','.join(PACKAGES)}", SUITE, directory / "root"), log,
+                "mmdebstrap")
         except Failure as failure:
             raise explained(failure) from failure
 
 
 def judged(models: list[Model], log: Path) -> dict[str, str]:
-    """What herd7 says of each variant."""
-    folder = BUILD / "models"
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.litmus"):
+    """Returns the verdict of herd7 on each variant."""
+    directory = BUILD / "models"
+    directory.mkdir(parents=True, exist_ok=True)
+    for old in directory.glob("*.litmus"):
         old.unlink()
     paths = []
     for model in models:
         for name, text, _ in model.variants():
-            paths.append(folder / f"{name}.litmus")
+            paths.append(directory / f"{name}.litmus")
             paths[-1].write_text(text)
     kernel = debian() / "linux/tools/memory-model"
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-    call = sandbox.inside(root(), ["herd7", "-conf", "linux-kernel.cfg", *map(str, paths)], kernel, environment, [kernel, folder])
+    call = sandbox.inside(root(), ["herd7", "-conf", "linux-kernel.cfg", *map(str, paths)], kernel, environment,
+                          [kernel, directory])
     done = subprocess.run(call, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           check=False)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -161,11 +165,11 @@ def judged(models: list[Model], log: Path) -> dict[str, str]:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
-    parser.add_argument("names", metavar="NAME", nargs="*", help="which ones (default: all)")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="the models (default: all)")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Judges the models of these names, or all; the status is 1 if one is not as it must be."""
+    """Checks the models of these names, or all; returns status 1 if one has a wrong result."""
     names = options.names
     models = every()
     known = {model.name for model in models}

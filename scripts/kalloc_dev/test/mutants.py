@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Defects that are planted to see that tests notice them.
+"""Mutants: defects that are planted to check that a test detects them.
 
-Each is a patch, tests/defects/NAME.patch, that says what it is, which command must fail of it (Test:), and what
-the command must say then (Says:, a regular expression). It is applied to a copy of the tree, whose objects are kept
-from one defect to the next. Without any, the commands must pass, or that they fail would say nothing. Those that only choose
-cases of one program are then run as one.
+Each is a patch, tests/defects/NAME.patch, with a description, the command that must fail (Test:),
+and the text that its output must contain (Says:, a regular expression). The patch is applied to a
+copy of the tree, which keeps its object files from one mutant to the next. Without any mutant the
+commands must pass, because their failure would otherwise prove nothing. Commands that only choose
+cases of one program then run as one.
 
-A guest takes long to boot where it is emulated. `--together` plants all defects that such a program notices at once; each is
-told by what is said of it, which is why Says: names its case. A defect that hides another one is better planted alone.
+An emulated guest takes long to boot. `--together` plants all mutants of such a program at once.
+Each is recognized by the output about it, for which Says: contains the name of its case. A mutant
+that hides another one should be planted alone.
 """
 
 import argparse
@@ -32,22 +34,22 @@ from rust_kbuild.console import Failure, say, tail
 
 PATCHES = TREE / "tests" / "defects"
 COPY = BUILD / "defects" / "tree"
-# The tag is split, or the reuse tool would read it as this file's.
+# The tag is split, because the reuse tool would otherwise take it for this file's.
 HEADER = re.compile(r"SPDX-License-" r"Identifier: \S+\n\n(?P<what>\S.*?)\n\nTest: (?P<test>\S.*)\nSays: (?P<says>\S.*)\n"
                     r"---\n(?=diff )", re.S)
-# What the commands say if a compiler, or make, does not do what it is to do.
+# The messages of the commands about a failed compiler or make.
 UNBUILT = re.compile(r"^error: \S+ failed with status \d+ \(log: ", re.M)
-# What is made in a tree, besides build/ at its top.
+# The generated directories in a tree, besides build/ at its top.
 MADE = ("__pycache__",)
 SECONDS = 1200.0
-# The test command, and its modules of which several cases may be chosen at once.
+# The test command, and its modules in which several cases can be chosen at once.
 TEST = ("scripts/kalloc", "test")
 CHOOSERS = ("kunit", "sheaves", "compile_fail")
 
 
 @dataclass(frozen=True)
 class Defect:
-    """A defect, and what notices it."""
+    """A mutant, and the command that must detect it."""
 
     name: str
     path: Path
@@ -58,7 +60,7 @@ class Defect:
 
 
 def read(path: Path) -> Defect:
-    """Understands a patch's header."""
+    """Parses a patch's header."""
     text = path.read_text()
     header = HEADER.match(text)
     if not header:
@@ -72,7 +74,7 @@ def read(path: Path) -> Defect:
 
 
 def unfit() -> Iterator[str]:
-    """What is wrong with the patches as they are."""
+    """Names the faults of the patches."""
     for path in sorted(PATCHES.glob("*.patch")):
         try:
             defect = read(path)
@@ -86,8 +88,8 @@ def unfit() -> Iterator[str]:
 
 
 def git_apply(patch: Path, tree: Path, *options: str) -> str:
-    """Applies a patch to a tree, which git need not know. Returns what git complains of."""
-    # Without a repository, paths are the folder's.
+    """Applies a patch to a tree, which need not be a repository; returns git's complaints."""
+    # Without a repository, paths are relative to the directory.
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     env["GIT_CEILING_DIRECTORIES"] = str(tree.parent)
     done = subprocess.run(["git", "apply", *options, patch], cwd=tree, env=env, capture_output=True, text=True, check=False)
@@ -95,7 +97,7 @@ def git_apply(patch: Path, tree: Path, *options: str) -> str:
 
 
 def refresh(copy: Path) -> None:
-    """Makes the copy what the tree is. What is the same stays untouched, and so does what was made of it."""
+    """Updates the copy from the tree; unchanged files and their object files remain."""
     known = set()
     for path in files():
         here = copy / path.relative_to(TREE)
@@ -103,11 +105,12 @@ def refresh(copy: Path) -> None:
         if here.is_file() and here.read_bytes() == path.read_bytes() and here.stat().st_mode == path.stat().st_mode:
             continue
         here.parent.mkdir(parents=True, exist_ok=True)
-        # Not the times: what an older file replaces must be made again.
+        # Without the times: an object file of a replaced source must be built again, even if the
+        # new source is older.
         shutil.copy(path, here)
-    for folder, folders, names in os.walk(copy):
-        folders[:] = [name for name in folders if name not in MADE and Path(folder, name) != copy / "build"]
-        for gone in {Path(folder, name) for name in names} - known:
+    for directory, directories, names in os.walk(copy):
+        directories[:] = [name for name in directories if name not in MADE and Path(directory, name) != copy / "build"]
+        for gone in {Path(directory, name) for name in names} - known:
             gone.unlink()
 
 
@@ -119,7 +122,7 @@ def run(command: str, tree: Path, log: Path) -> int:
 
 @contextmanager
 def planted(defect: Defect, tree: Path) -> Iterator[str]:
-    """Has the defect in the tree; gives what git complains of if it does not apply."""
+    """Plants the mutant during a block; yields git's complaints if it does not apply."""
     problem = git_apply(defect.path, tree)
     try:
         yield problem
@@ -129,7 +132,7 @@ def planted(defect: Defect, tree: Path) -> Iterator[str]:
 
 
 def control(test: str, number: int, tree: Path) -> Iterator[Case]:
-    """A command, without any defect."""
+    """Runs a command without any mutant."""
     log = LOGS / f"defect-none-{number}.log"
     say(f"==> {test}, without a defect … (log: {log})")
     ended = run(test, tree, log)
@@ -138,7 +141,7 @@ def control(test: str, number: int, tree: Path) -> Iterator[Case]:
 
 
 def noticed(defect: Defect, tree: Path) -> Iterator[Case]:
-    """A command, with a defect."""
+    """Runs a command with a mutant."""
     log = LOGS / f"defect-{defect.name}.log"
     say(f"==> {defect.name}: {defect.what} … (log: {log})")
     with planted(defect, tree) as problem:
@@ -159,7 +162,10 @@ def noticed(defect: Defect, tree: Path) -> Iterator[Case]:
 
 
 def together(defects: list[Defect], tree: Path) -> Iterator[Case]:
-    """A command, with all of these defects. One that changes the same lines as an earlier one is planted in a later turn."""
+    """Runs a command with all of these mutants.
+
+    One that changes the same lines as an earlier one waits for a later turn.
+    """
     applied: list[Defect] = []
     later: list[Defect] = []
     unfit: dict[str, str] = {}
@@ -192,7 +198,7 @@ def together(defects: list[Defect], tree: Path) -> Iterator[Case]:
 
 
 def kind(test: str) -> str:
-    """Returns the module of a test that only chooses cases of one module, as others of its kind; else the test itself."""
+    """Returns the module of a test that only chooses cases of one, and otherwise the test."""
     words = shlex.split(test)
     modules = {word.partition(":")[0] for word in words[2:]}
     only = tuple(words[:2]) == TEST and len(modules) == 1 and all(":" in word for word in words[2:])
@@ -200,13 +206,13 @@ def kind(test: str) -> str:
 
 
 def merged(tests: Iterable[str]) -> str:
-    """One command for tests of a kind."""
+    """Returns one command for tests of the same kind."""
     words = [shlex.split(test) for test in tests]
     return shlex.join([words[0][0], *dict.fromkeys(word for _, *some in words for word in some)])
 
 
 def every(defects: list[Defect], tree: Path, end: float = inf, at_once: bool = False) -> Iterator[Case]:
-    """All the cases: first the commands alone, then the defects of those that pass, as long as there is time."""
+    """Yields all cases: the commands alone, then the mutants of those that pass, until `end`."""
     passes: dict[str, str] = {}
     kinds: dict[str, list[Defect]] = {}
     for defect in defects:
@@ -234,20 +240,20 @@ def every(defects: list[Defect], tree: Path, end: float = inf, at_once: bool = F
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
-    parser.add_argument("names", metavar="NAME", nargs="*", help="which ones (default: all)")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="the mutants (default: all)")
     parser.add_argument("--minutes", type=float, default=inf, metavar="N",
-                        help="after as many, no defect is planted any more: the rest is skipped (default: no limit)")
+                        help="time limit after which the remaining mutants are skipped (default: no limit)")
     parser.add_argument("--together", action="store_true",
-                        help="plant those at once that KUnit's cases or the compiler notice: quick, and less strict")
+                        help="plant at once all mutants for KUnit's cases or the compiler: faster, and less strict")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Plants the defects of these names, or all; the status is 1 if one is not noticed."""
+    """Plants the mutants of these names, or all; returns status 1 if one survives."""
     names, end = options.names, time.monotonic() + 60 * options.minutes
     known = {path.stem: path for path in sorted(PATCHES.glob("*.patch"))}
     if unknown := set(names) - set(known):
         raise Failure(f"no defect {' or '.join(sorted(unknown))}: there are {', '.join(known)}", status=2)
-    # Those that change the same files are neighbours: what depends on these is then made once less.
+    # Mutants that change the same files are neighbors: dependent files are then built once less.
     defects = sorted((read(path) for name, path in known.items() if not names or name in names),
                      key=lambda defect: defect.changes)
     with store.lock(COPY.with_name("lock")):

@@ -29,9 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--kernel", metavar="KERNEL", help="the kernel of the tests that run on several")
     group.addoption("--append", action="append", default=[], metavar="PARAMETER",
                     help="a parameter of that kernel, for sanitizers_report")
-    group.addoption("--every", action="store_true", help="run the cases that take long as well")
+    group.addoption("--every", action="store_true", help="run the long cases as well")
     group.addoption("--part", action="append", default=[], metavar="GLOB",
-                    help="run only the functions or parameters of this name; for kunit and sheaves, of KUnit's cases")
+                    help="run only the functions or parameters of this name; in kunit and sheaves, KUnit's cases")
     group.addoption("--cases", metavar="FILE", type=Path, help="append each case that ended to this file, a line of JSON")
 
 
@@ -43,21 +43,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="module")
 def parts(request: pytest.FixtureRequest) -> list[str]:
-    """The chosen cases of KUnit and sections of its guest; empty means all."""
+    """Returns the chosen cases of KUnit and sections of its guest; empty means all."""
     chosen: list[str] = request.config.getoption("--part")
     return chosen
 
 
 @pytest.fixture(scope="module")
 def kernel_name(request: pytest.FixtureRequest) -> str:
-    """The kernel that the tests of a module run on: the module's KERNEL unless --kernel chooses another one."""
+    """Returns the kernel of a module's tests: its KERNEL unless --kernel chooses another one."""
     name: str = request.config.getoption("--kernel") or request.module.KERNEL
     return name
 
 
 @pytest.fixture(scope="module")
 def shown(session: Session) -> dict[str, str]:
-    """The sections that the guest of a module printed; its fixture `session` runs the guest."""
+    """Returns the sections in the output of the guest, which the fixture `session` runs."""
     return session.sections()
 
 
@@ -96,7 +96,7 @@ def _names(item: pytest.Item) -> Iterator[str]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport,
                                                                                          pytest.TestReport]:
-    """Adds to a failure what the guest printed, and the log of a command that failed."""
+    """Adds to a failure the guest's output, and the log of a failed command."""
     made = yield
     if call.excinfo and made.failed:
         for name, value in getattr(item, "funcargs", {}).items():
@@ -112,7 +112,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 class Recorder:
-    """Appends each case that ended to a file."""
+    """A file to which each case is appended at its end."""
 
     def __init__(self, file: Path) -> None:
         self._file = file

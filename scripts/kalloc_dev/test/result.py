@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How one test ended."""
+"""The results of tests."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,24 +14,24 @@ SKIP = 77
 
 @dataclass
 class Case:
-    """A test that passed, failed or was skipped, and what is to say about it."""
+    """A test that passed, failed or was skipped, and the details of that."""
 
     name: str
     outcome: str
     detail: str = ""
-    # What was done in it, in numbers.
+    # The work done in it, in numbers.
     figures: str = ""
     seconds: float = 0.0
 
 
 def said(cases: Iterable[Case]) -> str:
-    """How many passed, failed and were skipped."""
+    """Returns the numbers of passed, failed and skipped cases."""
     outcomes = [case.outcome for case in cases]
     return ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in OUTCOMES)
 
 
 def done(cases: Iterable[Case]) -> str:
-    """What was done in all of them, in numbers: what there is of a kind is added up."""
+    """Returns the work done in all cases; numbers of the same kind are added up."""
     sums: dict[str, int] = {}
     for case in cases:
         for part in filter(None, case.figures.split(", ")):
@@ -41,18 +41,18 @@ def done(cases: Iterable[Case]) -> str:
 
 
 def late(name: str) -> Iterator[Case]:
-    """What is not begun any more."""
+    """Yields a case that was skipped for lack of time."""
     yield Case(name, "skipped", "    there is no time left\n")
 
 
 def again(cases: Iterable[Case]) -> str:
-    """The failed ones and why, as the last to read: a log's end is what people are shown."""
+    """Returns the failed cases with their details, for the end of a log."""
     failed = [f"  {case.name}\n{case.detail}" for case in cases if case.outcome == "failed"]
     return "failed:\n" + "".join(failed) if failed else ""
 
 
 def status(cases: Iterable[Case]) -> int:
-    """A command's: 0 if none failed and one passed."""
+    """Returns the status of a command: 0 if no case failed and one passed."""
     outcomes = {case.outcome for case in cases}
     return 0 if "passed" in outcomes and "failed" not in outcomes else 1
 
@@ -67,7 +67,7 @@ def write_junit(cases: Sequence[Case], file: Path) -> None:
         one = ElementTree.SubElement(suite, "testcase", classname=group, name=name, time=f"{case.seconds:.3f}")
         if case.outcome != "passed":
             kind = "failure" if case.outcome == "failed" else "skipped"
-            # XML 1.0 has no other control characters than these.
+            # XML 1.0 excludes all other control characters.
             text = re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", case.detail)
             ElementTree.SubElement(one, kind, message=text.strip().partition("\n")[0]).text = text
     root = ElementTree.Element("testsuites")

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs the tests in tests/*/test_*.py under pytest.
+"""The runner of the tests in tests/*/test_*.py, under pytest.
 
-Each module runs in a pytest process of its own, a few at a time, the longest first. A module's test functions share its
-guest, so a module is the unit of work. pytest-xdist starts no test before it knows the worker's next one: a short module
-would wait behind a long one. The functions' cases (those of KUnit, the attacks) count one by one.
+Each module runs in a pytest process of its own, a few at a time, the longest first. A module's test
+functions share its guest, so a module is the unit of work. pytest-xdist does not fit: its workers
+queue a test before the previous one ends, so a short module would wait behind a long one. The
+functions' cases (those of KUnit, the attacks) count one by one.
 """
 
 import argparse
@@ -26,11 +27,11 @@ from rust_kbuild.console import Failure, tail
 TESTS = TREE / "tests"
 TIMES = LOGS / "test-times.json"
 JUNIT = BUILD / "junit.xml"
-# More than the guests of any module have, whose own limits say what was waited for.
+# More than the limits of any module's guests, whose messages name the cause of a delay.
 MODULE_SECONDS = 1800.0
-# Guests at a time: two processors are enough for them, as a guest waits now and then.
+# The number of parallel guests. Two processors are enough for them, as a guest sometimes waits.
 AT_ONCE = 3
-# The statuses of pytest by which all cases are known: all passed, some failed, none was chosen.
+# The statuses of pytest with a complete list of cases: all passed, some failed, none was chosen.
 ENDED = (0, 1, 5)
 SHOWN_LINES = 30
 
@@ -47,17 +48,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME[:GLOB]",
                         help="a module tests/*/test_NAME.py, or its functions and parameters that match; kunit:SUITE.CASE and "
                              "kunit:guest.SECTION are some of KUnit's cases and of its guest's sections (default: all)")
-    parser.add_argument("-k", dest="expression", metavar="EXPRESSION", help="only the functions that match, as for pytest")
-    parser.add_argument("--lf", action="store_true", help="only the functions that failed when they last ran")
+    parser.add_argument("-k", dest="expression", metavar="EXPRESSION", help="run only the matching functions, as in pytest")
+    parser.add_argument("--lf", action="store_true", help="run only the functions that failed in their last run")
     parser.add_argument("--junitxml", type=Path, default=JUNIT, metavar="FILE", help="the report (default: build/junit.xml)")
     parser.add_argument("--kernel", metavar="KERNEL", help="the kernel of the modules that run on several")
     parser.add_argument("--append", action="append", default=[], metavar="PARAMETER",
                         help="a parameter of that kernel, for sanitizers_report")
-    parser.add_argument("--every", action="store_true", help="the cases that take long as well")
+    parser.add_argument("--every", action="store_true", help="run the long cases as well")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Runs the named tests, or all; the status is 1 if one failed, and SKIP if all were skipped."""
+    """Runs the named tests, or all; returns status 1 if one failed, SKIP if all were skipped."""
     start = time.monotonic()
     known = modules()
     chosen: dict[str, list[str]] = {}
@@ -86,7 +87,7 @@ def main(options: argparse.Namespace) -> int:
         selected = [f"--part={glob}" for glob in globs] if all(globs) else []
         jobs[name] = lambda name=name, selected=selected: run_module(name, *selected, *more)  # type: ignore[misc]
     times = _times()
-    # The longest first, so that nothing long is left when the rest is done.
+    # The longest first, so that no long module runs alone at the end.
     ordered = sorted(jobs, key=lambda name: -times.get(name, 1e9))
     cases: list[Case] = []
     with process.pool(AT_ONCE) as pool:
@@ -129,7 +130,7 @@ def brief(case: Case) -> str:
 
 
 def _times() -> dict[str, float]:
-    """Returns the seconds that each module took when all last ran."""
+    """Returns the duration of each module in the last complete run, in seconds."""
     try:
         times: dict[str, float] = json.loads(TIMES.read_text())
     except (OSError, ValueError):
@@ -138,7 +139,7 @@ def _times() -> dict[str, float]:
 
 
 def collect(job: Job) -> tuple[list[Case], float]:
-    """Runs a job, and prints each case as it is known; returns the seconds that it took as well."""
+    """Runs a job, and prints each case at its end; returns the cases and the duration."""
     start = time.monotonic()
     cases = []
     for case in job():
@@ -146,7 +147,7 @@ def collect(job: Job) -> tuple[list[Case], float]:
         took = f" ({case.seconds:.0f} s)" if case.seconds >= 1 else ""
         figures = f": {case.figures}" if case.figures else ""
         detail = brief(case) if case.outcome != "passed" else ""
-        # One write a case: the jobs print at the same time.
+        # One write for each case, because jobs print at the same time.
         sys.stdout.write(f"{case.outcome:8}{case.name}{figures}{took}\n{detail}")
         sys.stdout.flush()
     return cases, time.monotonic() - start

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A command that ran in a guest: what it printed, in sections, and the guest's kernel log."""
+"""A command's session in a guest: its output in sections, and the guest's kernel log."""
 
 import re
 import subprocess
@@ -35,7 +35,7 @@ class Session:
 
 
 def in_guest(command: str, *options: str | Path, status: int = 0) -> Session:
-    """Runs a command by scripts/vm with these options; fails if it does not end with this status."""
+    """Runs a command by scripts/vm with these options; fails if it ends with another status."""
     done = subprocess.run([TREE / "scripts/vm", *options, "--", command], capture_output=True, text=True, errors="replace",
                           check=False)
     log = re.search(r"kernel log: (\S+)", done.stderr)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Programs that read /proc/slabinfo, to be tried on our file: but for kalloctop none is ours, and none is changed.
+"""Programs that read /proc/slabinfo, for tests with /proc/kallocinfo.
 
-Debian packages most of the others. One is a crate, built here as its author released it, with the
-versions of its own lock file, and linked statically: a guest needs nothing else for it.
+Except for kalloctop, all are unmodified programs of other projects. Debian packages most of them.
+One is a crate, built here from its release with the versions of its lock file. It is linked
+statically, so a guest needs no other files for it.
 """
 
 from functools import partial
@@ -16,8 +17,8 @@ from kalloc_dev.toolchain import crates
 from kalloc_dev.toolchain.crates import Unreachable
 from rust_kbuild.console import say, step
 
-# Python drives them.
-PACKAGES = ("mount", "procps", "prometheus-node-exporter", "python3-minimal")
+# Python drives them, with the archive's versions of the libraries that python_tools has for the host.
+PACKAGES = ("mount", "procps", "prometheus-node-exporter", "python3-prometheus-client", "python3-pyte")
 
 CRATE, VERSION = "procutils-slabtop", "0.2.0"
 INSTALL = ("install", "--locked", "--debug", "--target", crates.TARGET, "--version", f"={VERSION}", CRATE)
@@ -26,17 +27,17 @@ GIGABYTES = 1.3
 
 
 def slabtop() -> Path:
-    """The slabtop that is written in Rust: a static program. Unreachable if it cannot be had."""
+    """Returns the static slabtop in Rust. Raises Unreachable if it cannot be downloaded."""
     key = store.key_of("cargo", *INSTALL, *crates.FLAGS.values(), *FLAGS.values(), "1")
     return store.entry("slabtop", key, _make_slabtop, gigabytes=GIGABYTES) / "bin/slabtop"
 
 
-# What makes them, each for itself.
+# The functions that make the programs, independent of each other.
 PARTS = (partial(userland, PACKAGES), slabtop, kalloctop.made)
 
 
 def set_up() -> None:
-    """Makes what the guests of these programs need: one is downloaded while the other is compiled."""
+    """Makes the programs for the guests: one is downloaded while the other is compiled."""
     with process.pool() as pool:
         parts = [pool.submit(part) for part in PARTS]
         for part in parts:
@@ -46,9 +47,9 @@ def set_up() -> None:
                 say(f"    not all programs that read slabinfo can be tried: {reason} (log: {reason.log})")
 
 
-def _make_slabtop(folder: Path) -> None:
+def _make_slabtop(directory: Path) -> None:
     with step(f"building {CRATE} {VERSION} for guests", CACHE / "log" / "slabtop.log") as log:
-        target = folder / "target"
-        crates.cargo(INSTALL, folder, log,
-                     {"CARGO_TARGET_DIR": str(target), "CARGO_INSTALL_ROOT": str(folder), **FLAGS})
+        target = directory / "target"
+        crates.cargo(INSTALL, directory, log,
+                     {"CARGO_TARGET_DIR": str(target), "CARGO_INSTALL_ROOT": str(directory), **FLAGS})
         store.remove(target)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What `make run` does: load, exercise, show, unload, and find nothing to complain of."""
+"""The test of `make run`: load, exercise, show and unload the modules, with a clean log."""
 
 import argparse
 import io
@@ -14,7 +14,7 @@ from kalloc_dev.modules import kbuild
 from kalloc_dev.test import dmesg
 from rust_kbuild.console import Failure, say
 
-# The site of each wrapper, in which the exercise leaves objects.
+# The allocation site of each wrapper, in which the exercise leaves objects.
 SITES = tuple(f"exercise_{wrapper}" for wrapper in
               ["kbox", "kvec", "karray", "kvarray", "cache", "pages", "fpages", "vmap", "vbox", "varray"])
 
@@ -33,7 +33,7 @@ MEANING = {
 
 
 def main(_: argparse.Namespace) -> int:
-    """Does it; fails with a line that says what was not as it should be."""
+    """Runs the test; fails with a line about the first problem."""
     start = time.monotonic()
     kernel, = set_up("stock")
     kbuild.image(kernel)
@@ -52,7 +52,7 @@ def main(_: argparse.Namespace) -> int:
 
 
 def life(kernel: Kernel, table: io.BytesIO) -> Result:
-    """Loads, shows and unloads the modules in a guest of that kernel; fails if anything is not as it should be."""
+    """Loads, shows and unloads the modules in a guest of that kernel; fails on any deviation."""
     result = boot(Guest(kernel, COMMAND, modules=kbuild.image(kernel), kvm=kvm.usable(kernel)), table)
     if result.status:
         raise Failure(MEANING.get(result.status, f"the guest's status is {result.status}"), result.log)
@@ -64,7 +64,7 @@ def life(kernel: Kernel, table: io.BytesIO) -> Result:
 
 
 def active_objects(table: str, site: str) -> int:
-    """A site's active objects in /proc/kallocinfo; none if it has no row."""
+    """Returns a site's active objects in /proc/kallocinfo, or 0 if it has no row."""
     for line in table.splitlines():
         name, _, rest = line.partition(" ")
         if name == site:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The soak: rounds of load in one guest, and what must be true after each and after all of them.
+"""The soak: rounds of load in one guest, and the conditions after each round and after all of them.
 
-A round loads kalloc_stress.ko, whose workers allocate, resize and free through every family in process context,
-softirqs and a timer interrupt. Meanwhile all files are read, other modules come, are used by processes, of which one
-may not have as much as it asks for, and go, processors go offline and come back, and processes eat memory, in a small
-group and in the whole guest, until they are killed.
+A round loads kalloc_stress.ko. Its workers allocate, resize and free through every family, in
+process context, in softirqs and in a timer interrupt. Meanwhile all files are read, and other
+modules are loaded, used and unloaded. One of their processes exceeds its memory limit. Processors
+go offline and come back. Processes exhaust memory, in a small group and in the whole guest, until
+they are killed.
 
-After each round the counters must be the workers' own tally, and the modules must go and leave nothing behind. After
-all, memory must be back to the page, and the kernel's log may have nothing but the killings.
+After each round the counters must equal the workers' tally, and the modules must unload without a
+trace. After all rounds, the memory must be free to the page, and the kernel's log must contain only
+the killed processes.
 """
 
 import argparse
@@ -29,70 +31,75 @@ from rust_kbuild.console import Failure, say
 GUEST = TREE / "tests" / "stress" / "guest.sh"
 MODULES = ("compare", "exercise", "kv", "map")
 FILES = ("kallocinfo", "sites", "sites.json", "compare", "layout", "exercise", "kalloc_kv", "kalloc_map")
-# What is done in the rounds. Nothing of it may stay undone.
+# The work done in the rounds, none of which may remain zero.
 DONE = {"ops": "operations", "faults": "allocations refused, of the operations', for there was no memory",
         "plug": "times that every other processor went and came", "command": "commands to the workloads",
         "keys": "times that keys were set, and deleted", "limit": "times that no key could be set, by a group's limit",
         **{f"load:{name}": f"loads and unloads of kalloc_{name}" for name in MODULES},
         **{f"read:{name}": f"reads of {name}" for name in FILES}}
-# The same of killings, which the kernel's log has.
+# The killed processes in the kernel's log, which must occur as well.
 KILLS = {"Memory cgroup out of memory: Killed process": "processes killed in the small group",
          "Out of memory: Killed process": "processes killed for all memory"}
-# What may be gone at the end. What the kernel keeps varies from round to round; the median of as many varies by as
-# much over the root of their number. And it grows a little: by threads that
-# the kernel has made and keeps.
+# The memory that may be missing at the end. The amount that the kernel keeps varies from round to
+# round; the median of N rounds varies by that divided by the root of N. It also grows a little, by
+# threads that the kernel has created and keeps.
 PAGES = {"pages that no list has": (250, 10), "pages of slabs": (400, 100), "pages of vmalloc areas": (60, 10)}
-# The same of the objects of each slab cache: some more or less are in a slab that a processor has at hand.
+# The same limit for the objects of each slab cache: some may be in a slab that a processor holds.
 OBJECTS = (250, 50)
-# Addresses of DMA, which no module of ours has: each processor that goes leaves those that it had at hand.
+# DMA addresses, which no module of kalloc uses: a processor that goes offline leaves the ones that
+# it holds.
 NOT_OURS = ("iommu_iova",)
 
-# How many objects a processor has at hand of the cache that kalloc_stress asks 200 for; of one that SLUB checks, none.
+# The number of objects that a processor holds of the cache for which kalloc_stress requests 200. It
+# is zero for a cache with SLUB's checks.
 SHEAVES = {"stock": 200, "debug": 0}
 
-# Where what is freed waits for long, there must be more: who takes the rest is to have something that helps when it goes.
+# More memory if freed memory waits for long: the process that takes the rest must free memory when
+# it ends.
 MEMORY = {"stock": 256, "debug": 384}
 
-# Of two nodes the debug kernel, which has no ACPI, is not told; it makes them.
+# The debug kernel has no ACPI and does not detect two nodes; it emulates them.
 NODES = {"stock": "", "debug": " numa=fake=2U"}
 
-# One pool of workers for all processors. A pool for each has as many threads as once had to wait there at a time,
-# and keeps them for minutes: in the first hour the more of them, the more rounds there were.
+# One pool of workers for all processors. A pool for each has as many threads as ever waited there
+# at a time, and keeps them for minutes: in the first hour their number would grow with the rounds.
 APPEND = "workqueue.default_affinity_scope=system"
 
-# What the kernel says when memory is gone.
+# The messages of the kernel when memory is exhausted.
 KILLED = (
     *dmesg.DUMPS,
     r"^\S+ invoked oom-killer: |^Workqueue: ",
-    # When they follow each other closely, it says that of some only.
+    # The kernel limits the rate of these messages.
     r"^oom_kill_process: \d+ callbacks suppressed$",
-    # The rest of a line may be on its own, in pieces, if another processor said something meanwhile; also its end.
+    # The rest of a line may stand alone, in pieces, if another processor logged a message
+    # meanwhile; so may its end.
     r"^$|^oom-kill:constraint=|^,(cpuset|mems_allowed|(oom|task)_memcg|task)=|^,global_oom|^/(small|keys)?(,|$)|^:$",
-    # Whoever touched user space's memory, in the kernel. What else has such a line has another one above it.
+    # The kernel code that touched user memory. Other reports with such a line have another line
+    # above it.
     r"^RIP: 0010:|^RSP: 0018:",
     r"^COMPACTION is disabled!!!$",
-    # Of what may be refused a page, and does without or says so.
+    # Callers that tolerate a failed page allocation, or report it.
     r"^kalloc_exercise: workload \w+ failed: ENOMEM$",
     r"^\S+: page allocation failure: order:0, |^warn_alloc: \d+ callbacks suppressed$",
-    # Those who eat are shells first; the others may not be killed.
+    # The processes that exhaust memory begin as shells. No other process may be killed.
     r"^(Memory cgroup out of memory|Out of memory): Killed process \d+ \((dd|sleep|sh)\) ",
-    # Nobody is to be killed in the group that is for keys.
+    # No process may be killed in the group for keys.
     r"^Out of memory and no killable processes\.\.\.$",
     r"^oom_reaper: reaped process \d+ \((dd|sleep|sh)\)",
     r"^memory: usage \d+kB, limit |^swap: usage |^Memory cgroup stats for /(small|keys):$",
     r"^[a-z_]+ \d+$",
     r"^Tasks state \(memory values in pages\):$|^\[ *pid *\]",
     r"^\[ *\d+\] ",
-    # Of slabs not if somebody makes a cache at that moment.
+    # The list of slabs is missing if a cache is being created at that moment.
     r"^Unreclaimable slab info:$|^Name +Used +Total$|^\S+ +\d+KB +\d+KB$|^excessive unreclaimable slab but cannot dump stats$",
     r"^(Free|Total) swap |^Swap cache stats|^\d+ pages (in swap cache|RAM|reserved|hwpoisoned|cma reserved)|^0 pages HighMem",
 )
 
 
 class Rounds:
-    """What the guest prints, line by line; also what boot() writes it to.
+    """The lines that the guest prints, and the stream to which boot() writes them.
 
-    Of objects of slab caches it is only asked where those that are free are free at once.
+    Objects of slab caches are requested only from a kernel that frees them immediately.
     """
 
     def __init__(self, objects: bool) -> None:
@@ -105,14 +112,14 @@ class Rounds:
         self._left, self._start = b"", time.monotonic()
 
     def write(self, data: bytes) -> int:
-        """Takes some output."""
+        """Accepts output of the guest."""
         *lines, self._left = (self._left + data).split(b"\n")
         for line in lines:
             self._line(line.decode(errors="replace"))
         return len(data)
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Does nothing: no output is buffered."""
 
     def _line(self, line: str) -> None:
         self.words.append(line)
@@ -133,8 +140,8 @@ class Rounds:
             say(f"    {time.monotonic() - self._start:5.0f} s: {line}")
 
     def lost(self) -> list[str]:
-        """What there is less of than there was, if it is more than varies anyway."""
-        # The first round fills what the kernel keeps.
+        """Names the losses of memory that exceed the usual variation."""
+        # The first round fills the kernel's caches.
         taken = self.taken[1:]
         if not taken:
             return []
@@ -152,24 +159,26 @@ class Rounds:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
-    parser.add_argument("--minutes", type=float, default=10.0, metavar="N", help="how long (default: 10)")
-    parser.add_argument("--seconds", type=float, metavar="N", help="the same, for short ones")
-    parser.add_argument("--rounds", type=int, default=4, metavar="N", help="rounds at least (default: 4)")
-    parser.add_argument("--loads", type=int, default=0, metavar="N", help="modules loaded and unloaded at least (default: 0)")
-    parser.add_argument("--ops", type=int, default=60000, metavar="N", help="operations in a round, at least (default: 60000)")
-    parser.add_argument("--kernel", choices=("stock", "debug"), default="stock", help="default: stock")
-    parser.add_argument("--cpus", type=int, default=8, metavar="N", help="processors, 2 at least (default: 8)")
-    parser.add_argument("--icount", action="store_true", help="the guest's time is counted in instructions, "
-                        "so that a busy machine does not matter; one processor runs at a time")
+    parser.add_argument("--minutes", type=float, default=10.0, metavar="N", help="duration in minutes (default: 10)")
+    parser.add_argument("--seconds", type=float, metavar="N", help="duration in seconds")
+    parser.add_argument("--rounds", type=int, default=4, metavar="N", help="minimum number of rounds (default: 4)")
+    parser.add_argument("--loads", type=int, default=0, metavar="N",
+                        help="minimum number of module loads and unloads (default: 0)")
+    parser.add_argument("--ops", type=int, default=60000, metavar="N",
+                        help="minimum number of operations in a round (default: 60000)")
+    parser.add_argument("--kernel", choices=("stock", "debug"), default="stock", help="the kernel (default: stock)")
+    parser.add_argument("--cpus", type=int, default=8, metavar="N", help="number of processors, at least 2 (default: 8)")
+    parser.add_argument("--icount", action="store_true", help="count the guest's time in instructions, independent of the "
+                        "load of the machine; one processor runs at a time")
     parser.add_argument("--memory", type=int, metavar="M",
                         help=f"MiB of memory (default: {MEMORY['stock']}; debug: {MEMORY['debug']})")
-    parser.add_argument("--no-eaters", action="store_true", help="nobody takes all memory")
+    parser.add_argument("--no-eaters", action="store_true", help="do not exhaust memory")
     parser.add_argument("--lose", type=int, default=0, metavar="N",
-                        help="have N pages lost in each round, at most 16, to see that it is noticed")
+                        help="lose N pages in each round, at most 16, to test that the loss is detected")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Runs the rounds; the status is 1 if something is wrong."""
+    """Runs the rounds; returns status 1 if a condition is violated."""
     seconds = options.minutes * 60 if options.seconds is None else options.seconds
 
     target, = set_up(options.kernel)
@@ -180,12 +189,12 @@ def main(options: argparse.Namespace) -> int:
 
 
 def run(target: Kernel, options: argparse.Namespace, seconds: float, rounds: Rounds) -> list[str]:
-    """Boots the guest; returns what is wrong."""
+    """Boots the guest; returns the problems."""
     variables = (f"rounds={options.rounds} seconds={seconds:.0f} loads={options.loads} ops={options.ops} "
                  f"eaters={0 if options.no_eaters else 1} lost={options.lose}")
     guest = Guest(target, f"{variables}\n{GUEST.read_text()}", cpus=options.cpus, nodes=2,
                   memory=options.memory or MEMORY[target.name],
-                  append=APPEND + NODES[target.name], add=[(compiled("kv_life"), "usr/bin/kv_life")],
+                  append=APPEND + NODES[target.name], add=[(compiled("kv_test"), "usr/bin/kv_test")],
                   icount=options.icount, kvm=not options.icount and kvm.usable(target),
                   timeout=seconds * 2 + options.loads * 4 + 1200, modules=kbuild.image(target))
     result = boot(guest, rounds)  # type: ignore[arg-type]
@@ -203,10 +212,10 @@ def run(target: Kernel, options: argparse.Namespace, seconds: float, rounds: Rou
         figures |= {kind: log.count(line) for line, kind in KILLS.items()}
     for what, number in figures.items():
         say(f"    {number:10} {what}")
-    # What the scenario adds to the figures of all tests.
+    # The figures that the test adds to the sum of all tests.
     loads = sum(rounds.sums[f"load:{name}"] for name in MODULES)
     say(f"figures: {rounds.sums['ops']} operations, {loads} loads")
-    # In few rounds it is chance who meets those that take all memory.
+    # In a few rounds, the effect of exhausted memory is random.
     problems += [f"no {what}" for what, number in figures.items() if not number and (what != DONE["faults"] or rounds.done > 3)]
     if f"sheaf {SHEAVES[target.name]}" not in rounds.words:
         problems.append("the cache's sheaves have not the capacity that was asked for")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Packages from the distribution's signed archive, on a host of any release.
 
-mmdebstrap knows the archive: its mirror (or DEBIAN_MIRROR), its signing keys, and how
-to set apt up for another release than the host's. It is asked for all of that once,
-and apt does the rest in a folder of its own.
+mmdebstrap has the mirror of the archive (or DEBIAN_MIRROR), its signing keys, and the setup of apt
+for another release than the host's. These settings are read from it once; apt does the rest in a
+directory of its own.
 """
 
 import os
@@ -46,38 +46,38 @@ def _install_mmdebstrap() -> None:
 
 
 def mmdebstrap(*arguments: str | Path) -> list[str]:
-    """The call of mmdebstrap, for the mirror that the person chose if he did."""
+    """Returns the call of mmdebstrap, with the mirror in DEBIAN_MIRROR if it is set."""
     _require_mmdebstrap()
     mirror = [mirror] if (mirror := os.environ.get("DEBIAN_MIRROR")) else []
     return sandbox.as_root(["mmdebstrap", "--mode=root", *LEAN, *map(str, arguments), *mirror])
 
 
 class Archive:
-    """The archive's newer kernels (backports), through an apt of our own in `folder`."""
+    """The archive's newer kernels (backports), through an apt with its state in `directory`."""
 
-    def __init__(self, folder: Path, log: Path) -> None:
+    def __init__(self, directory: Path, log: Path) -> None:
         self.log = log
-        apt = folder / "apt"
+        apt = directory / "apt"
         # The first line of sources.list is the release itself: backports share its mirror and key.
         hook = (
             'cp "$MMDEBSTRAP_APT_CONFIG" "$1/apt.conf"; '
             f"sed -i -n '1s/ {SUITE} / {SUITE}-backports /p' \"$1/etc/apt/sources.list\""
         )
         run(mmdebstrap("--variant=custom", "--skip=update,cleanup/apt", f"--setup-hook={hook}", SUITE, apt), log, "mmdebstrap")
-        # The folder may be one that the _apt user cannot reach: do not try to become it.
+        # The _apt user may have no access to the directory: do not switch to that user.
         self._options = ["-c", str(apt / "apt.conf"), "-o", "APT::Sandbox::User=root"]
         self._apt("update", "-o", "APT::Update::Error-Mode=any")
 
     def names(self, pattern: str) -> list[str]:
-        """The packages whose whole name matches a regular expression."""
+        """Returns the packages whose whole name matches a regular expression."""
         return [name for name in self._ask("pkgnames").split() if re.fullmatch(pattern, name)]
 
     def versions(self, package: str) -> list[str]:
-        """The versions of a package, newest first."""
+        """Returns the versions of a package, newest first."""
         return [line.split("|")[1].strip() for line in self._ask("madison", package).splitlines()]
 
     def download(self, packages: list[str], into: Path) -> None:
-        """Gets packages (name=version) as .deb files; apt checks their hashes and signatures."""
+        """Downloads packages (name=version) as .deb files, whose signatures apt checks."""
         self._apt("download", *packages, cwd=into)
 
     def _ask(self, *question: str) -> str:
@@ -93,7 +93,7 @@ class Archive:
 
 
 def explained(failure: Failure) -> Failure:
-    """The failure of a package tool, said plainly if it is the network's."""
+    """Returns the failure of a package tool, with a plain message if the network caused it."""
     if failure.log and NO_NETWORK.search(failure.log.read_text(errors="replace")):
         return Failure("the package mirror cannot be reached: check the network, "
                        "or set DEBIAN_MIRROR or http_proxy", failure.log)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The architectures that guests have, and the tools that this takes.
+"""The architectures of guests, and the tools for them.
 
-x86 is the host's, and the toolchain has all of it. The compilers make kernels and modules for arm64 as well;
-its QEMU, its busybox and a C library for its programs are in a small root folder of their own.
+x86 is the host's, and the toolchain has all its tools. The same compilers build kernels and modules
+for arm64. Its QEMU, its busybox and a C library for its programs are in a small root directory of
+their own.
 """
 
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ GIGABYTES = 0.6
 
 @dataclass(frozen=True)
 class Arch:
-    """An architecture: `name` is what the kernel's build system calls it, `machine` what its own uname -m says.
+    """An architecture.
 
-    QEMU boots `image`, a file in a build tree; `packed` is the same as boot loaders get it, if they do.
+    `name` is that of the kernel's build system, and `machine` that of uname -m. QEMU boots `image`,
+    a file in a build tree; `packed` is the compressed image for boot loaders, if the architecture
+    has one.
     """
 
     name: str
@@ -35,11 +38,12 @@ class Arch:
     compiler: str
 
     def tools(self) -> Toolchain:
-        """The root, or the host, that has its QEMU, its compiler for programs and its busybox."""
+        """Returns the tools of the architecture: its QEMU, its compiler and its busybox."""
         return toolchain() if self is X86 else _cross()
 
 
-# Without what makes copying byte by byte quick on real processors: emulated, it takes eight times as many steps as by words.
+# The fast string instructions copy byte by byte: emulated, they take eight times as many steps as
+# copies by words.
 WITHOUT = "erms=off,fsrm=off,fsrs=off"
 X86 = Arch("x86", "x86_64", "vmlinux", "arch/x86/boot/bzImage",
            ("qemu-system-x86_64", "-machine", "pc"), f"max,{WITHOUT},la57=off", "console=ttyS0 no_timer_check", "gcc")
@@ -49,16 +53,16 @@ ARM64 = Arch("arm64", "aarch64", "arch/arm64/boot/Image", None,
 
 
 def _cross() -> Toolchain:
-    folder = store.entry("cross", store.key_of(SUITE, PACKAGES), _make_root, gigabytes=GIGABYTES)
-    return Toolchain(folder / "root", (folder / "ident").read_text())
+    directory = store.entry("cross", store.key_of(SUITE, PACKAGES), _make_root, gigabytes=GIGABYTES)
+    return Toolchain(directory / "root", (directory / "ident").read_text())
 
 
-def _make_root(folder: Path) -> None:
+def _make_root(directory: Path) -> None:
     with step("installing what boots arm64", CACHE / "log" / "cross.log") as log:
-        root = folder / "root"
+        root = directory / "root"
         try:
             run(mmdebstrap("--variant=apt", "--architectures=amd64,arm64", f"--include={PACKAGES}", SUITE, root),
                 log, "mmdebstrap")
         except Failure as failure:
             raise explained(failure) from failure
-        (folder / "ident").write_text(store.key_of(Toolchain(root, "").output(["dpkg-query", "-W"])))
+        (directory / "ident").write_text(store.key_of(Toolchain(root, "").output(["dpkg-query", "-W"])))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The compilers and tools: the host's if it has them, else a root of our own."""
+"""The compilers and tools: the host's if they are suitable, else those of a root directory."""
 
 import os
 import re
@@ -22,27 +22,27 @@ PACKAGES = (
 ).split()
 GIGABYTES = 2.6
 
-# What a host must have to be used instead, with the oldest version that serves.
+# The tools that a host needs to replace that root directory, with their oldest versions.
 HOST_TOOLS = (
     "gcc make flex bison bc clang ld.lld llvm-nm rustfmt pahole depmod qemu-system-x86_64 "
     "busybox cpio xz perl"
 ).split()
 HOST_VERSIONS = {"rustc": (1, 85, 0), "bindgen": (0, 71, 1)}
 
-# All that the tools see of the caller's environment.
+# The variables of the caller's environment that the tools receive.
 PASSED = re.compile(r"TERM|KALLOC_\w+|KDIR|KSRC|V|W|CLIPPY|[a-z]+_proxy|DEBIAN_MIRROR")
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """Where the tools are. `ident` changes when the compilers do."""
+    """The location of the tools. `ident` changes when the compilers do."""
 
     root: Path | None
     ident: str
 
     def argv(self, command: Sequence[str | Path], cwd: Path = TREE,
              env: Mapping[str, str] | None = None, binds: Sequence[Path] = ()) -> list[str]:
-        """The call that runs `command` with these tools, in `cwd`, in a clean environment."""
+        """Returns the call that runs `command` with these tools in a clean environment."""
         words = [str(word) for word in command]
         clean = {name: value for name, value in os.environ.items() if PASSED.fullmatch(name)}
         clean |= {"LANG": "C.UTF-8", **(env or {})}
@@ -55,13 +55,13 @@ class Toolchain:
         return sandbox.inside(self.root, words, cwd, keep | clean, [TREE, CACHE, cwd, *own, *binds])
 
     def program(self, name: str) -> Path:
-        """Where a program of the toolchain is, seen from the host."""
+        """Returns the path of a program of the toolchain on the host."""
         if self.root is None:
             return Path(shutil.which(name) or name)
         return self.root / "usr/bin" / name
 
     def output(self, command: Sequence[str | Path], binds: Sequence[Path] = ()) -> str:
-        """What a short command of the toolchain prints."""
+        """Returns the output of a short command of the toolchain."""
         done = subprocess.run(self.argv(command, binds=binds), stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, check=False)
         if done.returncode:
@@ -70,7 +70,7 @@ class Toolchain:
 
 
 def _host_lacks() -> str | None:
-    """Why the host's own tools do not serve; None if they do."""
+    """Returns the reason why the host's tools are not suitable, or None if they are."""
     for tool in (*HOST_TOOLS, *HOST_VERSIONS):
         if not shutil.which(tool):
             return f"no {tool}"
@@ -98,7 +98,7 @@ def _is_dynamic(program: str | None) -> bool:
 
 @cache
 def toolchain() -> Toolchain:
-    """The tools to use, made first if they have to be (KALLOC_TOOLCHAIN=auto|host|root)."""
+    """Returns the tools to use (KALLOC_TOOLCHAIN=auto|host|root), installed first if necessary."""
     choice = os.environ.get("KALLOC_TOOLCHAIN", "auto")
     if choice not in ("auto", "host", "root"):
         raise Failure(f"KALLOC_TOOLCHAIN={choice}: it is one of auto, host, root")
@@ -108,17 +108,17 @@ def toolchain() -> Toolchain:
     if lacks is None:
         versions = [_printed(tool, "--version") for tool in ("rustc", "bindgen", "gcc", "clang", "ld.lld")]
         return Toolchain(None, store.key_of(*versions))
-    folder = store.entry("toolchain", store.key_of(SUITE, *PACKAGES), _make_root, gigabytes=GIGABYTES)
-    return Toolchain(folder / "root", (folder / "ident").read_text())
+    directory = store.entry("toolchain", store.key_of(SUITE, *PACKAGES), _make_root, gigabytes=GIGABYTES)
+    return Toolchain(directory / "root", (directory / "ident").read_text())
 
 
-def _make_root(folder: Path) -> None:
+def _make_root(directory: Path) -> None:
     with step("installing the toolchain root", CACHE / "log" / "toolchain.log") as log:
-        root = folder / "root"
+        root = directory / "root"
         try:
             run(mmdebstrap("--variant=apt", "--include=" + ",".join(PACKAGES), SUITE, root), log, "mmdebstrap")
         except Failure as failure:
             raise explained(failure) from failure
         tools = Toolchain(root, "")
         packages = tools.output(["dpkg-query", "-W", "rustc", "bindgen", "gcc-14", "clang-19", "lld-19"])
-        (folder / "ident").write_text(store.key_of(packages))
+        (directory / "ident").write_text(store.key_of(packages))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Errors that mean something to the C code which calls back: try again, wait, restart, or a bug.
+//! Errors with a special meaning for the calling C code: try again, wait, restart, or a bug.
 
 use crate::attack::Attacker;
 use kalloc::fs::{
@@ -49,7 +49,7 @@ impl Commands for Failing {
     }
 }
 
-/// `/proc/attack_error_0` and so on: one file for each error.
+/// Creates `/proc/attack_error_0` and so on: one file for each error.
 pub(super) fn records(attacker: &Attacker) -> Result {
     for (name, error) in [
         (c"attack_error_0", EAGAIN),
@@ -66,7 +66,7 @@ pub(super) fn records(attacker: &Attacker) -> Result {
     Ok(())
 }
 
-/// The same in debugfs, for commands.
+/// Creates such files in debugfs, for commands.
 pub(super) fn commands(attacker: &Attacker) -> Result {
     for (name, error) in [
         (c"attack_command_0", EIOCBQUEUED),

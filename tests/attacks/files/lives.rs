@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files whose owners go in ways of their own, and files where nothing may sleep.
+//! Files whose owners are forgotten or freed without a drop, and files that are created in atomic
+//! context.
 
 use super::Boxes;
 use crate::attack::Attacker;
@@ -31,7 +32,7 @@ use kernel::{
 };
 use pin_init::Wrapper;
 
-/// Records that begin with a pattern, which freed memory has not.
+/// Records that begin with a pattern, which freed memory does not contain.
 struct Words([u64; 32]);
 
 impl Words {
@@ -53,7 +54,7 @@ impl Records for Words {
     }
 }
 
-/// Files are created, and sites registered, under the RCU read lock.
+/// Creates files, and registers sites, under the RCU read lock.
 pub(super) fn atomic(attacker: &Attacker) -> Result {
     let module = attacker.module;
     let proc = KBox::<ProcFile<Words>>::new_uninit(GFP_KERNEL)?;
@@ -72,7 +73,7 @@ pub(super) fn atomic(attacker: &Attacker) -> Result {
     Ok(())
 }
 
-/// Files whose owners are forgotten go with the module, at the latest.
+/// Forgets the owners of files, which must be removed on module unload.
 pub(crate) fn forgotten(module: &'static ThisModule) -> Result {
     let file = ProcFile::new(module, c"attack_forgotten", Mode::AllRead, Words::new());
     forget(KBox::pin_init(file, GFP_KERNEL)?);
@@ -81,14 +82,14 @@ pub(crate) fn forgotten(module: &'static ThisModule) -> Result {
     Ok(())
 }
 
-/// The directory is forgotten, and one in it.
+/// Forgets the directory, and a subdirectory of it.
 pub(super) fn directory(_: &Attacker) -> Result {
     forget(debugfs::dir());
     forget(debugfs::dir().map(|dir| dir.subdir(c"attack_forgotten")));
     Ok(())
 }
 
-/// Memory that holds a file is freed, and the file is not dropped.
+/// Frees the memory of a file without dropping the file.
 pub(super) fn never_dropped(attacker: &Attacker) -> Result {
     let file = ProcFile::new(
         attacker.module,

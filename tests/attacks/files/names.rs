@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Names that mean something to the VFS, that others have, and that are hardly names.
+//! Names with a meaning for the VFS, names that are in use, and barely valid names.
 
 use crate::attack::Attacker;
 use kalloc::fs::{
@@ -16,7 +16,7 @@ use kalloc::fs::{
 };
 use kernel::prelude::*;
 
-/// No records.
+/// An empty sequence of records.
 struct Nothing;
 
 impl Records for Nothing {
@@ -27,14 +27,14 @@ impl Records for Nothing {
     fn show(&self, _: u64, _: &mut Output) {}
 }
 
-/// Names that no directory takes.
+/// Names that no directory accepts.
 const IMPOSSIBLE: [&CStr; 6] = [c"", c".", c"..", c"a/b", c"/", c"12"];
-/// Names that are only odd.
+/// Unusual but valid names.
 const ODD: [&CStr; 5] = [c" ", c"%s%n", c"...", c"-1", c"1a"];
-/// Names that no terminal shows as they are: they may be refused.
+/// Names with control characters, which may be rejected.
 const CONTROL: [&CStr; 3] = [c"a\nb", c"\x1b[2J", c"\xff"];
 
-/// In `/proc`.
+/// Creates files in `/proc`.
 pub(super) fn proc(attacker: &Attacker) -> Result {
     let new = |name| {
         let file = ProcFile::new(attacker.module, name, Mode::AllRead, Nothing);
@@ -52,7 +52,7 @@ pub(super) fn proc(attacker: &Attacker) -> Result {
         drop(file);
         drop(new(name)?);
     }
-    // Processes, links, directories and files of the kernel's.
+    // Names of processes, links, directories and files of the kernel.
     for name in [
         c"self",
         c"thread-self",
@@ -69,7 +69,7 @@ pub(super) fn proc(attacker: &Attacker) -> Result {
     Ok(())
 }
 
-/// In debugfs.
+/// Creates files in debugfs.
 pub(super) fn debugfs(attacker: &Attacker) -> Result {
     let new = |name| {
         let file = SeqFile::new(attacker.module, name, Nothing);

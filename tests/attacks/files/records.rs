@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Records that never end, are too large, or are no text.
+//! Records that never end, are too large, or are not text.
 
 use crate::attack::Attacker;
 use kalloc::fs::{
@@ -22,7 +22,7 @@ use kernel::{
     }, //
 };
 
-/// Creates a file in `/proc` for everyone, and keeps it.
+/// Creates a file in `/proc` with mode 0444, and keeps it.
 fn proc<R: Records + 'static>(attacker: &Attacker, name: &'static CStr, records: R) -> Result {
     let file = ProcFile::new(attacker.module, name, Mode::AllRead, records);
     attacker.keep(KBox::pin_init(file, GFP_KERNEL)?)
@@ -34,7 +34,7 @@ fn debug<R: Records + 'static>(attacker: &Attacker, name: &'static CStr, records
     attacker.keep(KBox::pin_init(file, GFP_KERNEL)?)
 }
 
-/// As many records as there are positions, each of so many bytes.
+/// One record for every position, each with a given number of bytes.
 struct Endless(usize);
 
 impl Records for Endless {
@@ -47,7 +47,7 @@ impl Records for Endless {
     }
 }
 
-/// Positions that go back: the last record comes first, again and again.
+/// Positions that go back: the last record is followed by the first, forever.
 struct Backwards;
 
 impl Records for Backwards {
@@ -60,7 +60,7 @@ impl Records for Backwards {
     }
 }
 
-/// Creates them.
+/// Creates the files.
 pub(super) fn endless(attacker: &Attacker) -> Result {
     proc(attacker, c"attack_empty", Endless(0))?;
     proc(attacker, c"attack_endless", Endless(100))?;
@@ -69,7 +69,7 @@ pub(super) fn endless(attacker: &Attacker) -> Result {
     debug(attacker, c"attack_endless", Endless(100))
 }
 
-/// Two records of so many bytes.
+/// Two records with a given number of bytes.
 struct Huge(usize);
 
 impl Records for Huge {
@@ -83,14 +83,14 @@ impl Records for Huge {
     }
 }
 
-/// Creates them.
+/// Creates the files.
 pub(super) fn huge(attacker: &Attacker) -> Result {
     proc(attacker, c"attack_large", Huge(300 << 10))?;
     proc(attacker, c"attack_huge", Huge(1 << 30))?;
     proc(attacker, c"attack_hugest", Huge(usize::MAX))
 }
 
-/// Bytes that are no text, and a column as wide as there are addresses.
+/// Bytes that are not text, and a column of the largest possible width.
 struct Odd {
     width: usize,
 }
@@ -108,13 +108,13 @@ impl Records for Odd {
     }
 }
 
-/// Creates them.
+/// Creates the files.
 pub(super) fn odd(attacker: &Attacker) -> Result {
     proc(attacker, c"attack_odd", Odd { width: 20 })?;
     proc(attacker, c"attack_wide", Odd { width: usize::MAX })
 }
 
-/// A record for every tenth position, some of them late, and one much larger than the others.
+/// A record for every tenth position; some are slow, and one is much larger than the others.
 struct Slow;
 
 impl Records for Slow {
@@ -134,7 +134,7 @@ impl Records for Slow {
     }
 }
 
-/// Creates them.
+/// Creates the files.
 pub(super) fn slow(attacker: &Attacker) -> Result {
     proc(attacker, c"attack_slow", Slow)?;
     debug(attacker, c"attack_slow", Slow)

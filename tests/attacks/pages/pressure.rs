@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory that is short, and work that is long.
+//! Memory shortage, and long operations.
 
 use super::{
     Arrays,
@@ -28,8 +28,8 @@ use kernel::{
     }, //
 };
 
-/// Takes all memory that can be had without effort, and then arrays of pages. The OOM killer must not be
-/// invoked, which would be in the log.
+/// Allocates all memory that is available without reclaim, and then arrays of pages. It must not
+/// invoke the OOM killer, which would be in the log.
 fn exhaust(gfp: Gfp) -> Result {
     let quiet = Gfp::KERNEL | Gfp::NORETRY | Gfp::NOWARN;
     let mut held = KVVec::with_capacity(page_info::free() / PAGE_SIZE + 10_000, GFP_KERNEL)?;
@@ -42,7 +42,7 @@ fn exhaust(gfp: Gfp) -> Result {
     }
     let mut arrays = [const { None }; 64];
     for array in &mut arrays {
-        // The list of 1,200 pages is more than two pages itself.
+        // The list of 1,200 pages is itself larger than two pages.
         *array = PageArray::<Arrays>::zeroed(1200, gfp | Gfp::NOWARN | Gfp::NORETRY).ok();
     }
     drop(arrays);
@@ -51,17 +51,18 @@ fn exhaust(gfp: Gfp) -> Result {
     Ok(())
 }
 
-/// With flags that ask not to retry.
+/// Exhausts memory with flags that forbid retries.
 pub(super) fn noretry(_: &Attacker) -> Result {
     exhaust(Gfp::KERNEL)
 }
 
-/// With flags that ask not to start any I/O.
+/// Exhausts memory with flags that forbid I/O.
 pub(super) fn noio(_: &Attacker) -> Result {
     exhaust(Gfp::NOIO)
 }
 
-/// Drops arrays of many pages with interrupts disabled, which must not stay so for long.
+/// Drops arrays of many pages with interrupts disabled. The drops must not keep them disabled for
+/// long.
 pub(super) fn drops(_: &Attacker) -> Result {
     const PAGES: usize = 16_000;
     let mut best = i64::MAX;
@@ -73,11 +74,11 @@ pub(super) fn drops(_: &Attacker) -> Result {
         best = best.min(start.elapsed().as_micros_ceil());
         drop(guard);
         holds!(live::<Arrays>() == 0);
-        // What is freed later is freed soon.
+        // Deferred frees complete soon.
         sleep(50);
     }
     pr_info!("{PAGES} pages dropped with interrupts disabled: {best} us\n");
-    // Freeing each page takes 20 to 1,000 ms on an emulated processor.
+    // Freeing each page takes 20 to 1,000 ms on an emulated CPU.
     holds!(best < 5_000);
     Ok(())
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! References to shared pages: forgotten ones, and those that others have.
+//! References to shared pages: forgotten references, and references of other owners.
 
 use super::Blocks;
 use crate::attack::{
@@ -14,11 +14,12 @@ use kalloc::{
 };
 use kernel::prelude::*;
 
-/// So many are forgotten: the limit itself, 2^30, takes an emulated processor minutes. What happens there
-/// follows from the number alone.
+/// The number of forgotten references. The limit itself, 2^30, takes minutes on an emulated CPU.
+/// The behavior there follows from the number alone.
 const FORGOTTEN: u64 = 1 << 16;
 
-/// References and owners are forgotten. The block is counted as freed only if no owner was.
+/// Forgets references and owners. The block must be counted as freed only if no owner was
+/// forgotten.
 pub(super) fn forgotten(_: &Attacker) -> Result {
     let shared = CompoundPages::<Blocks>::zeroed(Order::of::<1>(), GFP_KERNEL)?.share();
     for _ in 0..FORGOTTEN {
@@ -39,12 +40,12 @@ pub(super) fn forgotten(_: &Attacker) -> Result {
         forget(shared.clone());
     }
     drop(shared);
-    // An owner that is forgotten is one still.
+    // A forgotten owner still counts as an owner.
     holds!(live::<Blocks>() == 1);
     Ok(())
 }
 
-/// A block is taken back for writing while there is a reference to it.
+/// Takes a block back for writing while a reference to it exists.
 pub(super) fn unique(_: &Attacker) -> Result {
     let before = live::<Blocks>();
     let shared = CompoundPages::<Blocks>::zeroed(Order::of::<1>(), GFP_KERNEL)?.share();
@@ -65,7 +66,7 @@ pub(super) fn unique(_: &Attacker) -> Result {
         return Ok(());
     };
     block.fill(1);
-    // Shared once more, by the same owner.
+    // The same owner shares the block once more.
     let shared = block.share();
     let reference = shared.reference()?;
     drop(shared);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sizes: what blocks are said to take, what is said to be mapped, and values that are large.
+//! Sizes: the counted bytes of blocks, the mapped bytes of blocks, and large values.
 
 use super::Areas;
 use crate::attack::{
@@ -23,7 +23,8 @@ use kernel::{
     }, //
 };
 
-/// Blocks of 8 MiB become blocks of 10 bytes. What a site counts as allocated must be what they take.
+/// Shrinks blocks of 8 MiB to 10 bytes. The counted bytes of the site must equal the memory that
+/// the blocks take.
 pub(super) fn shrunk(_: &Attacker) -> Result {
     const BLOCKS: usize = 6;
     const SIZE: usize = 8 << 20;
@@ -45,7 +46,7 @@ pub(super) fn shrunk(_: &Attacker) -> Result {
         totals.live_allocated
     );
     holds!(totals.live_bytes == (BLOCKS * 10) as u64);
-    // Others take and free memory meanwhile.
+    // Other threads allocate and free memory meanwhile.
     holds!(taken < totals.live_allocated as usize + SIZE);
     drop(blocks);
     let totals = Areas::site().totals();
@@ -53,7 +54,7 @@ pub(super) fn shrunk(_: &Attacker) -> Result {
     Ok(())
 }
 
-/// Blocks are asked how much of them is mapped; there need not be a hole behind them.
+/// Queries how much of a block is mapped, without a hole behind the block.
 pub(super) fn mapped(_: &Attacker) -> Result {
     let block = Array::<u8, KVmalloc<Areas>>::zeroed(8 << 20, GFP_KERNEL)?;
     if !page_info::is_vmalloc(&block) {
@@ -65,7 +66,7 @@ pub(super) fn mapped(_: &Attacker) -> Result {
                 continue;
             };
             let mapped = page_info::mapped(part)?;
-            // To the end of a page, at least; the block's, at most.
+            // At least to the end of the page, at most to the end of the block.
             holds!(mapped >= part.len());
             holds!((start + mapped) % PAGE_SIZE == 0);
             holds!(start + mapped <= 8 << 20);
@@ -77,10 +78,10 @@ pub(super) fn mapped(_: &Attacker) -> Result {
     Ok(())
 }
 
-/// As many words as the largest value of a CPU has.
+/// The number of words of the largest per-CPU value.
 const WORDS: usize = 4096;
 
-/// A word that counts how many like it there are.
+/// A word that counts its live instances.
 struct Word(Atomic<u64>);
 
 static WORDS_LIVE: Atomic<i64> = Atomic::new(0);
@@ -98,7 +99,8 @@ impl Drop for Word {
     }
 }
 
-/// Values of 32 KiB for every CPU, as large as there are, and values whose initializer fails in the middle.
+/// Allocates values of 32 KiB for every CPU, the largest possible size, and values whose
+/// initializer fails in the middle.
 pub(super) fn per_cpu(_: &Attacker) -> Result {
     type Value = [Word; WORDS];
     let values = PerCpu::<Value>::pin_init(GFP_KERNEL, |cpu| {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a module does while it is unloaded.
+//! Operations of a module while it is unloaded.
 
 use crate::{
     attack::Attacker,
@@ -27,7 +27,8 @@ mod last {
     }
 }
 
-/// Registers, creates caches and forgets them when it is dropped, which is at exit.
+/// A value that registers sites, creates caches and forgets them when it is dropped on module
+/// unload.
 struct Leaver(&'static ThisModule);
 
 impl Drop for Leaver {
@@ -44,7 +45,7 @@ impl Drop for Leaver {
     }
 }
 
-/// Keeps it.
+/// Keeps such a value.
 pub(super) fn caches(attacker: &Attacker) -> Result {
     attacker.keep(Leaver(attacker.module))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Figures that anybody can make up, since their fields are public.
+//! Figures that any code can construct, since their fields are public.
 
 use crate::attack::Attacker;
 use kalloc::accounting::stats::{
@@ -9,7 +9,7 @@ use kalloc::accounting::stats::{
 };
 use kernel::prelude::*;
 
-/// What is computed of them must not panic.
+/// Computes with extreme figures, which must not panic.
 pub(super) fn extreme(_: &Attacker) -> Result {
     let mut sum = 0u64;
     for allocs in [0, 1, u64::MAX] {

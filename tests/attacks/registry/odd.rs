@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sites with odd names, of odd types, in a file whose name is odd.
+//! Sites with unusual names and types, in a file with an unusual name.
 
 use crate::attack::Attacker;
 use kalloc::{
@@ -10,14 +10,14 @@ use kalloc::{
 };
 use kernel::prelude::*;
 
-/// A type whose name has what is not in names.
+/// A type whose name contains characters that are no part of an identifier.
 pub(crate) struct Wrapped<const C: char, T>(pub(crate) T);
 
-/// What sites are of: types that no driver has.
+/// Types of sites that no driver has.
 pub(crate) mod types {
-    /// A lifetime, in the name of a function's result.
+    /// A type with a lifetime, which appears in the name of a function type.
     pub(crate) struct Named<'a>(#[expect(dead_code)] pub(crate) &'a str);
-    /// A trait.
+    /// A trait for a trait object.
     pub(crate) trait Trait: Send + Sync {}
 }
 
@@ -33,7 +33,7 @@ kalloc::sites! {
 #[path = "odd\"file.rs"]
 mod file;
 
-/// Allocates at some of them, so that the files show more than zeroes.
+/// Allocates at some of the sites, so that the files show more than zeroes.
 pub(super) fn allocate(attacker: &Attacker) -> Result {
     kalloc::register(attacker.module, file::SITES)?;
     attacker.keep(CountedBox::<u64, Quoted>::new(1, GFP_KERNEL)?)?;

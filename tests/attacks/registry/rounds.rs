@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Registrations that overlap, come from within another, and come late.
+//! Registrations that overlap, are nested in another one, or are late.
 
 use super::odd;
 use crate::attack::{
@@ -45,7 +45,7 @@ mod belated {
     }
 }
 
-/// None, twice in one, and what is registered already.
+/// Registers no sites, a site twice in one list, and a site that is registered already.
 pub(super) fn overlapping(attacker: &Attacker) -> Result {
     let module = attacker.module;
     holds!(kalloc::register(module, &[]).is_ok());
@@ -61,7 +61,7 @@ pub(super) fn overlapping(attacker: &Attacker) -> Result {
 
 static MODULE: SetOnce<&'static ThisModule> = SetOnce::new();
 
-/// A function that names a site registers another.
+/// Registers another site in the function that returns a site.
 fn registers() -> &'static kalloc::Site {
     if let Some(module) = MODULE.as_ref() {
         let _ = kalloc::register(module, &[inner::Inner::site]);
@@ -69,12 +69,12 @@ fn registers() -> &'static kalloc::Site {
     inner::Outer::site()
 }
 
-/// Both are registered, in whichever order.
+/// Registers nested. Both sites must be registered, in whichever order.
 pub(super) fn nested(attacker: &Attacker) -> Result {
     MODULE.populate(attacker.module);
     holds!(kalloc::register(attacker.module, &[registers]).is_ok());
     holds!(inner::Inner::site().is_registered() && inner::Outer::site().is_registered());
-    // Once more: nothing is lost by the failure.
+    // Once more: the failure has lost nothing.
     holds!(kalloc::register(attacker.module, &[registers]) == Err(EEXIST));
     let word = CountedBox::<u64, inner::Inner>::new(1, GFP_KERNEL)?;
     holds!(live::<inner::Inner>() == 1);
@@ -83,7 +83,7 @@ pub(super) fn nested(attacker: &Attacker) -> Result {
     Ok(())
 }
 
-/// How many workers allocate, and whether they go on.
+/// The number of workers that allocate, and their `stop` flag.
 struct Crew {
     left: Atomic<i32>,
     stop: Atomic<i32>,
@@ -99,7 +99,7 @@ fn work(crew: &Crew) {
             *word = CountedBox::<u64, Boxes>::new(1, GFP_KERNEL).ok();
         }
         let totals = Boxes::site().totals();
-        // Before it is registered, the site has the figures of all such sites.
+        // Before its registration, the site shares its counters with all unregistered sites.
         let few = !Boxes::site().is_registered() || totals.live() <= 100;
         if totals.allocs < totals.frees || !few {
             crew.worst.store(totals.live().max(1), Relaxed);
@@ -107,7 +107,7 @@ fn work(crew: &Crew) {
     }
 }
 
-/// Sites are registered while they are used.
+/// Registers sites while they are used.
 pub(super) fn late(attacker: &Attacker) -> Result {
     use belated::{
         Boxes,
@@ -147,7 +147,7 @@ pub(super) fn late(attacker: &Attacker) -> Result {
         sleep(5);
     }
     holds!(crew.worst.load(Relaxed) == 0);
-    // Too low by what was allocated before, and never negative.
+    // The live count lacks the allocations before the registration, but is never negative.
     holds!(live::<Boxes>() == 0 && live::<Bytes>() == 0);
     drop(KmemCache::<Objects>::new(Options::new())?);
     Ok(())

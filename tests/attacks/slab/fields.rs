@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fields that are not where they claim to be. The kernel ends whoever copies what is not in a cache's
+//! Fields with a false offset. The kernel kills a process that copies bytes outside a cache's
 //! usercopy region.
 
 use super::{
@@ -30,11 +30,11 @@ use kernel::{
     }, //
 };
 
-/// What a driver knows of a user: not all of it is for user space.
+/// A driver's data about a user, partly secret.
 pub(crate) struct Session {
     secret: [u8; 32],
     name: [u8; 32],
-    /// What is somewhere else.
+    /// A reference to memory outside the object.
     other: &'static [u8; 32],
 }
 
@@ -43,14 +43,14 @@ static OTHER: [u8; 32] = [9; 32];
 const NAME: Field<Session, [u8; 32]> = field!(Session, name);
 const SECRET: Field<Session, [u8; 32]> = field!(Session, secret);
 
-/// Copies a field to the first page of user space, where nothing is, so that a copy that is made ends with
-/// `EFAULT`.
+/// Copies a field to the first page of user space. Nothing is mapped there, so a permitted copy
+/// ends with `EFAULT`.
 fn copy(session: &Object<'_, Sessions>, field: Field<Session, [u8; 32]>) -> Result {
     let (_, mut to) = UserSlice::new(UserPtr::from_addr(0x1000), 4096).reader_writer();
     session.copy_to(field, &mut to)
 }
 
-/// Gives `attack` a session of a cache from which only the name may be copied.
+/// Passes a session to `attack`. The usercopy region of its cache contains only the name.
 fn with_session(attack: impl FnOnce(&Object<'_, Sessions>)) -> Result {
     let cache = KmemCache::<Sessions>::with_usercopy(Options::new(), NAME)?;
     let session = Session {
@@ -65,7 +65,7 @@ fn with_session(attack: impl FnOnce(&Object<'_, Sessions>)) -> Result {
     Ok(())
 }
 
-/// A field with the offset of another.
+/// Copies a field with the offset of another field.
 pub(super) fn forged(_: &Attacker) -> Result {
     let forged = Field::new(
         offset_of!(Session, name),
@@ -75,13 +75,13 @@ pub(super) fn forged(_: &Attacker) -> Result {
     with_session(|session| holds!(copy(session, forged) == Err(EINVAL)))
 }
 
-/// Whether the field is the secret now.
+/// An even number if the next access returns the name, an odd one for the secret.
 static MOVED: Atomic<i32> = Atomic::new(0);
 
-/// A field that is one when it is looked at, and another one when it is copied.
+/// Copies a field that changes between the check and the copy.
 pub(super) fn moving(_: &Attacker) -> Result {
     fn get(session: &Session) -> &[u8; 32] {
-        // Every other time.
+        // Every other call returns the secret.
         match MOVED.fetch_add(1, Relaxed) % 2 {
             0 => &session.name,
             _ => &session.secret,
@@ -98,7 +98,7 @@ pub(super) fn moving(_: &Attacker) -> Result {
     })
 }
 
-/// A field that is in no object.
+/// Copies a field that is located outside the object.
 pub(super) fn elsewhere(_: &Attacker) -> Result {
     let elsewhere = Field::new(
         offset_of!(Session, name),
@@ -109,7 +109,7 @@ pub(super) fn elsewhere(_: &Attacker) -> Result {
         let copied = copy(session, elsewhere);
         holds!(copied == Err(EFAULT) || copied == Err(EINVAL));
     })?;
-    // Nothing of these may be copied.
+    // No byte of these objects may be copied.
     let cache = KmemCache::<Triples>::new(Options::new().no_usercopy())?;
     let triple = cache.alloc([0; 3], GFP_KERNEL)?;
     let (_, mut to) = UserSlice::new(UserPtr::from_addr(0x1000), 4096).reader_writer();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Owners of all kinds that go in a hard interrupt, and batches with interrupts disabled.
+//! Owners of all kinds that are dropped in a hard interrupt, and batches with interrupts disabled.
 
 use super::{
     Boxes,
@@ -58,7 +58,7 @@ use kernel::{
     }, //
 };
 
-/// One of each.
+/// One owner of each kind.
 struct Things {
     object: Option<ArcObject<Triples>>,
     slot: Option<Slot<Triples, Arc<KmemCache<Triples>>>>,
@@ -77,7 +77,7 @@ struct Things {
     vec: CountedVec<u64, Vecs>,
 }
 
-/// A timer that drops them.
+/// A timer that drops them. Wraps an `HrTimer` (`struct hrtimer`).
 #[pin_data]
 struct Interrupt {
     #[pin]
@@ -107,7 +107,7 @@ impl HrTimerCallback for Interrupt {
     }
 }
 
-/// Uses and drops them; the caches lose their owners before their objects do.
+/// Uses and drops the owners; the caches lose their owners before their objects.
 fn drop_all(mut things: Things) {
     if let Some(cache) = things.cache.take() {
         if let Ok(object) = cache.alloc([1; 3], GFP_ATOMIC) {
@@ -129,7 +129,7 @@ fn drop_all(mut things: Things) {
     drop(things);
 }
 
-/// Has them dropped by the timer.
+/// Drops owners in the timer's interrupt.
 pub(super) fn hard(_: &Attacker) -> Result {
     let cache = Arc::new(KmemCache::<Triples>::new(Options::new())?, GFP_KERNEL)?;
     let rcu = RcuCache::<Locked>::new(Options::new())?;
@@ -162,14 +162,14 @@ pub(super) fn hard(_: &Attacker) -> Result {
     holds!(live::<Triples>() == 0 && live::<Locked>() == 0 && live::<Counts>() == 0);
     holds!(live::<Boxes>() == 0 && live::<Tables>() == 0);
     holds!(live::<Logs>() == 0 && live::<Vecs>() == 0);
-    // At once: the worker may not have been there yet.
+    // The site must be free at once: the worker may not have run yet.
     drop(KmemCache::<Triples>::new(Options::new())?);
     drop(RcuCache::<Locked>::new(Options::new())?);
     drop(ConstructedCache::<Counts>::new(Options::new())?);
     Ok(())
 }
 
-/// A batch is filled, used and dropped.
+/// Fills, uses and drops a batch with interrupts disabled.
 pub(super) fn disabled(_: &Attacker) -> Result {
     let cache = KmemCache::<Triples>::new(Options::new().sheaf_capacity(100))?;
     let guard = interrupt::local_interrupt_disable();

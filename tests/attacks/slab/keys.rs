@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Keys of objects that readers see while they are freed, and references without end.
+//! Keys of objects that are freed while readers see them, and unlimited references.
 
 use super::{
     Locked,
@@ -39,7 +39,7 @@ impl Construct for Key {
     }
 }
 
-/// An object is freed while its own lock is held, which is in its key, and so stays.
+/// Frees an object while its own lock is held. The lock is in the key, which stays valid.
 pub(super) fn locked(_: &Attacker) -> Result {
     let cache = RcuCache::<Locked>::new(Options::new())?;
     let link = RcuLink::<Locked>::new();
@@ -55,7 +55,7 @@ pub(super) fn locked(_: &Attacker) -> Result {
     Ok(())
 }
 
-/// A reader stays while the objects that it has found go, and their cache.
+/// Frees objects and their cache while a reader holds the RCU read lock.
 pub(super) fn reused(_: &Attacker) -> Result {
     for round in 0..4u32 {
         let cache = RcuCache::<Locked>::new(Options::new())?;
@@ -85,8 +85,8 @@ pub(super) fn reused(_: &Attacker) -> Result {
     Ok(())
 }
 
-/// References are forgotten until there are more than can be counted: the count stays at its limit. Not run
-/// by default, since it takes minutes.
+/// Forgets references until their count saturates; it must stay at its limit. Not run by default,
+/// since it takes minutes.
 pub(super) fn saturated(_: &Attacker) -> Result {
     let cache = RcuCache::<Saturated>::new(Options::new())?;
     let reference = cache.reserve(GFP_KERNEL)?.write(7);

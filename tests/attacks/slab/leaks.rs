@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Everything that can be forgotten, at once. The module is then unloaded.
+//! Forgets every kind of owner at once. The module is then unloaded.
 
 use super::{
     Boxes,
@@ -29,7 +29,7 @@ use kernel::{
 
 static LINK: RcuLink<Locked> = RcuLink::new();
 
-/// Forgets one of each, and drops the caches.
+/// Forgets one owner of each kind, and drops the caches.
 pub(super) fn all(_: &Attacker) -> Result {
     let cache = RcuCache::<Locked>::new(Options::new())?;
     LINK.replace(Some(cache.reserve(GFP_KERNEL)?.write([3; 4])));

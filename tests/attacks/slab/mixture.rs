@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Operations in any order, and objects that go while their cache's owner does.
+//! Operations in random order, and last objects that are dropped together with their cache's owner.
 
 use super::{
     Counts,
@@ -29,7 +29,7 @@ use kernel::{
     workqueue, //
 };
 
-/// Objects, slots and a batch, each made of another at random; the site counts them.
+/// Turns objects, slots and a batch into each other at random; the site counts them.
 fn mix<S: Tag<Family = family::SlabCache, Object = [u64; 3]>>() -> Result {
     let cache = Arc::new(KmemCache::<S>::new(Options::new())?, GFP_KERNEL)?;
     let mut objects = KVVec::<ArcObject<S>>::new();
@@ -92,14 +92,14 @@ fn mix<S: Tag<Family = family::SlabCache, Object = [u64; 3]>>() -> Result {
     Ok(())
 }
 
-/// At a site of each kind.
+/// Runs the operations at a site of each kind.
 pub(super) fn operations(_: &Attacker) -> Result {
     mix::<Triples>()?;
     mix::<PerCpuTriples>()
 }
 
-/// Workers drop the last objects while the owner of their cache is dropped, and the next cache of the site is
-/// created.
+/// Makes workers drop the last objects while the owner of their cache is dropped, and creates the
+/// next cache of the site.
 pub(super) fn last(_: &Attacker) -> Result {
     for _ in 0..40 {
         let cache = loop {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Destructors and constructors that use the cache whose objects they are called for.
+//! Destructors and constructors that use the cache of the object that they are called for.
 
 use super::{
     Counts,
@@ -38,7 +38,8 @@ use kernel::{
     }, //
 };
 
-/// An object that allocates others like it when it is dropped, and has the next of a chain.
+/// An object that allocates others of its type when it is dropped, and owns the next one of a
+/// chain.
 pub(crate) struct Repeated {
     cache: Option<Arc<KmemCache<Repeats>>>,
     depth: u32,
@@ -70,7 +71,7 @@ impl Drop for Repeated {
                 batch.put(slot.write(Repeated::new(&cache, 0)));
             }
         }
-        // The site has a cache: this object's.
+        // The site has a cache: the one of this object.
         holds!(KmemCache::<Repeats>::new(Options::new()).err() == Some(EEXIST));
     }
 }
@@ -102,7 +103,7 @@ impl Drop for Reader {
     }
 }
 
-/// Drops both kinds, and the last owners of their caches with them.
+/// Drops both kinds, together with the last owners of their caches.
 pub(super) fn destructors(_: &Attacker) -> Result {
     let cache = Arc::new(KmemCache::<Repeats>::new(Options::new())?, GFP_KERNEL)?;
     let mut head = None;
@@ -132,7 +133,8 @@ pub(super) fn destructors(_: &Attacker) -> Result {
     }
     holds!(live::<Readers>() == 0);
 
-    // The last reference's value has the last owner of the cache; its memory is used again after that.
+    // The value of the last reference owns the last owner of the cache; its memory is reused after
+    // that.
     let cache = new()?;
     let reference = cache.reserve(GFP_KERNEL)?.write(reader(&cache, 0));
     drop(cache);
@@ -149,14 +151,14 @@ pub(super) fn destructors(_: &Attacker) -> Result {
     Ok(())
 }
 
-/// An object whose constructor, and what resets it, allocate others like it.
+/// An object whose constructor and reset allocate others of its type.
 pub(crate) struct Count(u64);
 
 static CACHE: SetOnce<Arc<ConstructedCache<Counts>>> = SetOnce::new();
 static DEPTH: Atomic<i32> = Atomic::new(0);
 static LEFT: Atomic<i32> = Atomic::new(12);
 
-/// Calls `f` with the cache, unless that has been done too often, from within itself.
+/// Calls `f` with the cache, up to a limit of nested calls.
 fn once_more(most: i32, f: impl FnOnce(&ConstructedCache<Counts>)) {
     let Some(cache) = CACHE.as_ref() else {
         return;
@@ -194,13 +196,13 @@ impl Reset for Count {
 }
 
 impl Count {
-    /// What it was constructed with, and what the last owner leaves.
+    /// Returns the constructed value, or the one that the last owner left, and stores another.
     pub(super) fn swap(&mut self, count: u64) -> u64 {
         core::mem::replace(&mut self.0, count)
     }
 }
 
-/// Allocates so many that there are slabs to construct. The cache stays: it is in a static.
+/// Allocates enough objects to construct new slabs. A static owns the cache.
 pub(super) fn constructors(_: &Attacker) -> Result {
     let cache = Arc::new(ConstructedCache::<Counts>::new(Options::new())?, GFP_KERNEL)?;
     holds!(CACHE.populate(cache.clone()));

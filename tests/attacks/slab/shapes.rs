@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Names and sizes of caches of which the kernel warns.
+//! Names and sizes of caches that the kernel warns about.
 
 use super::{
     Aligned as AlignedSite,
@@ -21,7 +21,7 @@ use kalloc::{
 };
 use kernel::prelude::*;
 
-/// As large as kmalloc's largest class, and constructed.
+/// A constructed object as large as kmalloc's largest class.
 pub(crate) struct Giant {
     bytes: [u8; 4 << 20],
 }
@@ -36,12 +36,12 @@ impl Reset for Giant {
     fn reset(self: Pin<&mut Self>) {}
 }
 
-/// Aligned to more than a page.
+/// An object with an alignment above a page.
 #[repr(align(8192))]
 #[derive(Zeroable)]
 pub(crate) struct Aligned(#[expect(dead_code)] u8);
 
-/// Aligned to a page.
+/// An object with the alignment of a page.
 #[repr(align(4096))]
 #[derive(Zeroable)]
 pub(crate) struct OnPages(#[expect(dead_code)] u8);
@@ -57,14 +57,16 @@ mod named {
     }
 }
 
-/// A cache of a site, or why there is none.
+/// Creates a cache of a site, and returns the error, if any.
 fn error_of<S: SlabSite>() -> Option<Error> {
     KmemCache::<S>::new(Options::new()).err()
 }
 
-/// A cache has a directory in `/sys`, which takes its name. Sites of other families may have any.
+/// Creates caches with unusual names. A cache has a directory with its name in `/sys`; sites of
+/// other families may have any name.
 pub(super) fn names(attacker: &Attacker) -> Result {
-    // Names that cannot be a directory's are refused with the sites, or with the caches.
+    // Names that are invalid for a directory are rejected at registration, or when the cache is
+    // created.
     match kalloc::register(attacker.module, named::SITES) {
         Err(error) => holds!(error == EINVAL),
         Ok(()) => {
@@ -79,7 +81,8 @@ pub(super) fn names(attacker: &Attacker) -> Result {
     Ok(())
 }
 
-/// Objects of 4 MiB: with the kernel's metadata they fit, or there is no cache.
+/// Creates caches of objects of 4 MiB. Together with the kernel's metadata they must fit, or the
+/// creation fails.
 pub(super) fn giants(_: &Attacker) -> Result {
     match KmemCache::<Giants>::new(Options::new()) {
         Ok(cache) => drop(cache.reserve(GFP_KERNEL | __GFP_NOWARN)),
@@ -92,7 +95,7 @@ pub(super) fn giants(_: &Attacker) -> Result {
     Ok(())
 }
 
-/// Objects that are aligned to a page, and to more.
+/// Creates caches of objects with the alignment of a page, and with a larger one.
 pub(super) fn alignments(_: &Attacker) -> Result {
     match KmemCache::<AlignedSite>::new(Options::new()) {
         Ok(cache) => {

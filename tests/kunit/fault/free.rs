@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What gives memory back, or only uses it, needs none.
+//! Freeing and using memory needs no memory.
 
 use kernel::prelude::*;
 
@@ -45,8 +45,8 @@ mod tests {
         }, //
     };
 
-    /// Whether `release` can do with what `make` makes all that it does without memory, and leaves as much
-    /// live as there was before.
+    /// Returns whether `release` needs no memory to use and free the result of `make`, and leaves
+    /// as many live blocks as before.
     fn needs_none<S: Tag, T>(
         make: impl Fn() -> Result<T>,
         release: impl Fn(T) -> bool,
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn kmalloc() -> Result {
+    fn kmalloc_free() -> Result {
         fault::needed();
         let make = || {
             let mut vec = KVec::<u64, Contiguous>::with_capacity(100, GFP_KERNEL)?;
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn vmalloc() -> Result {
+    fn vmalloc_free() -> Result {
         fault::needed();
         let make = || {
             let boxed = VBox::<u64, Mapped>::new(5, GFP_KERNEL)?;
@@ -91,7 +91,7 @@ mod tests {
         assert!(needs_none::<Mapped, _>(make, |(boxed, array)| {
             *boxed == 5 && kalloc::mm::page_info::pfns(&array).is_ok_and(|pfns| pfns.count() == 9)
         })?);
-        // Where unmapping is left to the worker.
+        // In atomic context, the worker unmaps the area.
         assert!(needs_none::<Mapped, _>(make, |owners| {
             let _guard = rcu::read_lock();
             drop(owners);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn objects() -> Result {
+    fn kmem_cache_free() -> Result {
         fault::needed();
         let cache = Arc::new(KmemCache::<Objects>::new(Options::new())?, GFP_KERNEL)?;
         let make = || {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn pages() -> Result {
+    fn pages_free() -> Result {
         fault::needed();
         let order = Order::of::<2>();
         let blocks = || {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn page_arrays() -> Result {
+    fn page_array_free() -> Result {
         fault::needed();
         let make = || {
             let mut pages = PageArray::<Blocks>::zeroed(600, GFP_KERNEL)?;
@@ -170,7 +170,7 @@ mod tests {
             let copied = pages.write(place, &[1, 2]).is_ok()
                 && pages.copy_page(4, 9).is_ok()
                 && pages.read(place, &mut bytes).is_ok();
-            // It was mapped already.
+            // The pages are mapped already.
             let mapped =
                 Mapping::new(&mut pages).is_ok_and(|mapping| mapping[10 * PAGE_SIZE - 1] == 1);
             copied && bytes == [1, 2] && mapped

@@ -5,7 +5,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// More than a slab has, for kmalloc.
+/// A type above the slab caches' size limit; kmalloc takes it from the page allocator.
 pub(crate) type Large = [u8; kalloc::alloc::kmalloc::MAX_SLAB_SIZE + 1];
 
 kalloc::sites! {
@@ -50,26 +50,26 @@ mod tests {
     type Buffer = Array<u64, Kmalloc<Words>>;
     type Either_ = Array<u8, KVmalloc<Either>>;
 
-    /// What can be waited for, without a word in the log.
+    /// Flags that may sleep, without a warning in the log.
     fn flags() -> Flags {
         GFP_KERNEL | __GFP_NOWARN
     }
 
-    /// Whether the bytes are what they should be: both ends, and some of each page between.
+    /// Returns whether the sampled bytes equal `byte`: both ends, and some of each page between.
     fn all(bytes: &[u8], byte: u8) -> bool {
         let mut some = bytes.iter().step_by(257);
         some.all(|&each| each == byte) && bytes.last().is_none_or(|&last| last == byte)
     }
 
-    /// Calls that start from nothing, at the site of kmalloc.
+    /// Runs a call that needs no preparation, at the site of kmalloc.
     fn fresh(call: impl Fn() -> Result<bool, AllocError>) -> Result<Faults> {
         refuse_each::<Words, _, _>(Counts::NoMemory, || Ok(()), |()| call(), |()| true)
     }
 
     #[test]
-    fn boxes() -> Result {
+    fn kbox_new() -> Result {
         fault::needed();
-        // The block itself comes first, and is the only one that there has to be.
+        // The block is the first allocation and the only one that must succeed.
         let made = fresh(|| Ok(*KBox::<u64, Words>::new(7, flags())? == 7))?;
         let zeroed = fresh(|| Ok(*KBox::<u64, Words>::zeroed(flags())? == 0))?;
         let left = fresh(|| Ok(*KBox::<u64, Words>::new_uninit(flags())?.write(5) == 5))?;
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn boxes_that_cannot_wait() -> Result {
+    fn kbox_new_nowait() -> Result {
         fault::needed();
         for flags in [GFP_ATOMIC, GFP_NOWAIT] {
             let faults = refuse_each::<Words, _, _>(
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_without_a_box_is_dropped_once() -> Result {
+    fn kbox_new_drops_value() -> Result {
         fault::needed();
         let dropped = Cell::new(0);
         let made = Cell::new(0);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn initialisers_do_not_run_without_memory() -> Result {
+    fn kbox_init_not_run() -> Result {
         fault::needed();
         let ran = Cell::new(0);
         let called = Cell::new(0);
@@ -130,13 +130,14 @@ mod tests {
             },
             |()| true,
         )?;
-        // It fails once for one refusal, and once for all.
+        // The call fails in two runs: the one with a single failure, and the one where all
+        // allocations fail.
         assert!(faults.failed == 1 && ran.get() == called.get() - 2);
         Ok(())
     }
 
     #[test]
-    fn vecs_keep_what_they_have() -> Result {
+    fn kvec_reserve_keeps_contents() -> Result {
         fault::needed();
         let full = || {
             let mut vec = KVec::<u64, Words>::with_capacity(4, GFP_KERNEL)?;
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn arrays_keep_what_they_have() -> Result {
+    fn array_resize_keeps_contents() -> Result {
         fault::needed();
         let made = fresh(|| Ok(Buffer::zeroed(100, flags())?.iter().all(|&word| word == 0)))?;
         let on_node = fresh(|| {
@@ -195,7 +196,7 @@ mod tests {
             array.fill(3);
             Ok(array)
         };
-        // To a larger class, to pages, to a smaller class; all of them move.
+        // To a larger class, to pages, to a smaller class; each resize moves the array.
         for len in [1000, 5000, MAX_SIZE / 8, 1] {
             let faults = refuse_each::<Words, _, _>(
                 Counts::NoMemory,
@@ -213,10 +214,10 @@ mod tests {
             )?;
             assert!(faults.failed == 1 && faults.needs_memory);
         }
-        // Within the class, and to nothing, no memory is needed.
+        // A resize within the class or to zero needs no memory.
         let roomy = || loop {
             let array = marked()?;
-            // Not one of KFENCE's, which have none to spare.
+            // KFENCE blocks have no slack, so they are skipped.
             if block_size(&array) == 1024 {
                 return Ok(array);
             }
@@ -228,14 +229,14 @@ mod tests {
                 |array| array.resize(len, flags()).map(|()| array.len() == len),
                 |_| false,
             )?;
-            // KASAN may want room for what it notes of a block.
+            // KASAN may allocate for its own records of a block.
             assert!(faults.failed == 0 && !faults.needs_memory);
         }
         Ok(())
     }
 
     #[test]
-    fn kvmalloc_has_two_ways() -> Result {
+    fn kvmalloc_falls_back_to_vmalloc() -> Result {
         fault::needed();
         let one = |size| {
             refuse_each::<Either, _, _>(
@@ -248,8 +249,8 @@ mod tests {
                 |()| true,
             )
         };
-        // C asks kmalloc twice, maps large pages if there is no block, and small ones if those are not
-        // there: one refusal is never enough.
+        // C tries kmalloc twice, then maps large pages, then small pages. One failure is never
+        // enough to make the call fail.
         for size in [100, PAGE_SIZE, 8 * PAGE_SIZE] {
             let faults = one(size)?;
             assert!(faults.failed == 0 && faults.survived > 0 && faults.needs_memory);
@@ -268,10 +269,10 @@ mod tests {
     }
 
     #[test]
-    fn kvmalloc_blocks_stay_when_they_cannot_move() -> Result {
+    fn kvmalloc_resize_keeps_contents() -> Result {
         fault::needed();
-        // From kmalloc to a larger class, to vmalloc, to a smaller class; within vmalloc, where there is
-        // room, down, and to less than a page; from huge pages to kmalloc, and to single pages.
+        // kmalloc to a larger class, to vmalloc, to a smaller class. Then within vmalloc: in place,
+        // smaller, less than a page. Then from huge pages to kmalloc and to single pages.
         for (from, to, fails, needs_memory) in [
             (100, 1000, false, true),
             (100, MAX_SIZE + 1, true, true),
@@ -283,7 +284,7 @@ mod tests {
             (6 << 20, MAX_SIZE + 1, true, true),
         ] {
             let kept = from.min(to);
-            // There are as many more as there are pages of page tables.
+            // The limit leaves out the page tables: one allocation for each of their pages.
             let faults = refuse_first::<Either, _, _>(
                 10,
                 Counts::NoMemory,
@@ -310,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn kvmalloc_vecs_keep_what_they_have() -> Result {
+    fn kvvec_reserve_keeps_contents() -> Result {
         fault::needed();
         let faults = refuse_each::<Either, _, _>(
             Counts::NoMemory,

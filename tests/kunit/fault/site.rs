@@ -6,7 +6,7 @@ kalloc::sites! {
     pub(crate) Watched: kmalloc(u64), "kunit_fault_site";
 }
 
-/// Sites that a case registers: more than a registration has allocations.
+/// Sites for one case to register: more sites than one registration has allocations.
 mod late {
     kalloc::sites! {
         pub(crate) A: kmalloc(u32), "kunit_fault_late_a";
@@ -41,7 +41,7 @@ mod tests {
         Tag, //
     };
 
-    /// The first site that is not registered, as a list of one.
+    /// Returns the first site that is not registered, as a list of one.
     fn next() -> Result<&'static [fn() -> &'static Site]> {
         let mut sites = late::SITES.chunks(1);
         let next = sites.find(|one| one.iter().any(|site| !site().is_registered()));
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn sites_register_or_stay_as_they_are() -> Result {
+    fn register_keeps_site_on_failure() -> Result {
         fault::needed();
         let module = *MODULE.as_ref().ok_or(ENOENT)?;
         let registered =
@@ -63,7 +63,7 @@ mod tests {
             },
             |&sites| !registered(sites),
         )?;
-        // The lists are asked for twice.
+        // Registration looks up the lists twice.
         assert!(faults.survived >= 2 && faults.needs_memory);
         let word = KBox::<u32, late::A>::new(5, GFP_KERNEL)?;
         assert!(late::A::site().totals().live() == 1 && *word == 5);

@@ -5,7 +5,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// Two pages and a bit.
+/// Two pages and one byte.
 pub(crate) type Large = [u8; 2 * PAGE_SIZE + 1];
 
 kalloc::sites! {
@@ -39,21 +39,21 @@ mod tests {
         sync::rcu, //
     };
 
-    /// The refusals that an area for pages has at least: of its `vm_struct`. Its `vmap_area` is often one that
-    /// an earlier area has left in a pool of `mm/vmalloc.c`.
+    /// The least number of allocations of an area for pages: its `vm_struct`. Its `vmap_area` often
+    /// comes from a pool of `mm/vmalloc.c` that an earlier area has filled.
     const AREA: u32 = 1;
-    /// The same for a block, which needs a list of its pages as well.
+    /// The same for a block, which also needs a list of its pages.
     const BLOCK: u32 = AREA + 1;
 
     type Buffer = Array<u8, Vmalloc<Bytes>>;
 
-    /// What can be waited for, without a word in the log.
+    /// Flags that may sleep, without a warning in the log.
     fn flags() -> Flags {
         GFP_KERNEL | __GFP_NOWARN
     }
 
     #[test]
-    fn boxes() -> Result {
+    fn vbox_zeroed() -> Result {
         fault::needed();
         for (flags, counts) in [
             (GFP_KERNEL, Counts::NoMemory),
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn boxes_where_nothing_may_sleep() -> Result {
+    fn vbox_zeroed_in_atomic_context() -> Result {
         fault::needed();
         let faults = refuse_each::<Bytes, _, _>(
             Counts::NoWait,
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn arrays_keep_what_they_have() -> Result {
+    fn array_resize_keeps_contents() -> Result {
         fault::needed();
         for (from, to) in [
             (1, 5 * PAGE_SIZE),
@@ -118,14 +118,14 @@ mod tests {
                 },
                 |array| array.len() == from && array.iter().all(|&byte| byte == 9),
             )?;
-            // To shrink, no memory is needed.
+            // Shrinking needs no memory.
             assert!((faults.failed > 0) == (to > from) && faults.needs_memory == (to > from));
         }
         Ok(())
     }
 
     #[test]
-    fn arrays_grow_where_nothing_may_sleep() -> Result {
+    fn array_resize_in_atomic_context() -> Result {
         fault::needed();
         let faults = refuse_each::<Bytes, _, _>(
             Counts::NoWait,
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn arrays_of_a_node() -> Result {
+    fn array_zeroed_on_node() -> Result {
         fault::needed();
         let faults = refuse_each::<Bytes, _, _>(
             Counts::NoMemory,
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn vecs_keep_what_they_have() -> Result {
+    fn vvec_reserve_keeps_contents() -> Result {
         fault::needed();
         let faults = refuse_each::<Bytes, _, _>(
             Counts::NoMemory,
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn mappings_leave_their_pages() -> Result {
+    fn mapping_new_keeps_pages() -> Result {
         fault::needed();
         let numbered = || {
             let mut pages = PageArray::<Mapped>::zeroed(3, GFP_KERNEL)?;
@@ -223,9 +223,10 @@ mod tests {
     }
 
     #[test]
-    fn a_mapping_of_the_other_kind_may_fail() -> Result {
+    fn mapping_change_protection() -> Result {
         fault::needed();
-        // The one that was forgotten goes first; the pages stay what they are, and can be mapped again.
+        // The forgotten mapping is unmapped first. The pages keep their contents and can be mapped
+        // again.
         let faults = refuse_each::<Mapped, _, _>(
             Counts::Not,
             || {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Exports the symbols of kalloc_owner.ko, as rust/exports.c does those of kalloc.ko.
- */
+/* Exports the symbols of kalloc_owner.ko, as rust/exports.c does those of kalloc.ko. */
 
 #include <linux/export.h>
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Uses the sites of another module, `kalloc_owner.ko`, which stays when this one goes. What would leave a
-//! pointer to this module's code or data behind is refused; loading fails if something is not.
+//! Uses the sites of another module, `kalloc_owner.ko`, which outlives this one. Operations that
+//! would leave a pointer to this module's code or data behind must fail. The module fails to load
+//! if one of them succeeds.
 
 use kalloc::{
     slab::{
@@ -34,13 +35,13 @@ struct Borrower;
 
 impl kernel::Module for Borrower {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        // The constructors are this module's, as it is the one that instantiates them.
+        // The constructors are code of this module, which instantiates them.
         let constructed = ConstructedCache::<Marks>::new(Options::new()).err();
         let typesafe = RcuCache::<Conns>::new(Options::new()).err();
-        // So the sites are not: they would stay registered with this module's end.
+        // The sites are static items of this module: they would stay registered after it is unloaded.
         let registered = kalloc::register(module, late::SITES).err();
 
-        // What has no function of a module's works.
+        // Operations without a function of this module succeed.
         let word = KBox::<u64, Words>::new(1, GFP_KERNEL)?;
         let cache = KmemCache::<Objects>::new(Options::new())?;
         let object = cache.alloc(*word, GFP_KERNEL)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A module whose sites another one uses: `kalloc_borrower.ko`.
+//! A module whose sites another module uses: `kalloc_borrower.ko`.
 
 use kalloc::slab::{
     Construct,
@@ -13,11 +13,11 @@ module! {
     type: Owner,
     name: "kalloc_owner",
     authors: ["The kalloc authors"],
-    description: "Has sites that another module uses, for the tests of kalloc",
+    description: "Sites that another module uses, for the tests of kalloc",
     license: "GPL",
 }
 
-/// An object that stays constructed.
+/// An object with a constructor.
 pub struct Mark(pub u64);
 
 impl Construct for Mark {
@@ -33,20 +33,20 @@ impl Reset for Mark {
 }
 
 kalloc::sites! {
-    /// Memory that belongs to nobody.
+    /// Memory without code of any module.
     pub Words: kmalloc(u64), "owner_word";
     /// A cache without a constructor.
     pub Objects: cache(u64), "owner_object";
-    /// One with a constructor.
+    /// A cache with a constructor.
     pub Marks: cache(Mark), "owner_mark";
-    /// One whose objects readers may look at.
+    /// A cache that is type-safe by RCU.
     pub Conns: cache(TypesafeByRcu<(), u64>), "owner_conn";
 }
 
-/// Sites that nobody has registered.
+/// Sites that are never registered.
 pub mod late {
     kalloc::sites! {
-        /// A site like any other.
+        /// A site of kmalloc.
         pub Others: kmalloc(u64), "owner_other";
     }
 }

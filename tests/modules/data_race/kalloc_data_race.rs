@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Has two threads add to one number, so that a test can see that KCSAN watches what Rust does.
+//! Makes two threads add to one number without synchronization. KCSAN must report it, which shows
+//! that it instruments Rust code.
 
 use kernel::{
     prelude::*,
@@ -22,7 +23,7 @@ module! {
     license: "GPL",
 }
 
-/// Accesses that are watched are few: some in thousands.
+/// KCSAN checks only one of some thousand accesses.
 const ROUNDS: usize = 2_000_000;
 
 static NUMBER: race::Racy = race::Racy::new();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Has a folder in debugfs of the name that kalloc's has, and is there first; or a file.
+ * Creates a directory in debugfs with kalloc's name before kalloc does, or a regular file.
  *
- * What kalloc then creates is in the folder, and goes with it. In a file there can be nothing.
+ * The files that kalloc then creates are located in the directory, and are removed with it. With a
+ * regular file, kalloc creates no files.
  */
 
 #include <linux/debugfs.h>
@@ -10,9 +11,9 @@
 
 static bool file;
 module_param(file, bool, 0400);
-MODULE_PARM_DESC(file, "A file, and no folder");
+MODULE_PARM_DESC(file, "A file, and no directory");
 
-static int __init kalloc_folder_init(void)
+static int __init kalloc_debugfs_conflict_init(void)
 {
 	if (file)
 		debugfs_create_bool("kalloc", 0400, NULL, &file);
@@ -20,14 +21,14 @@ static int __init kalloc_folder_init(void)
 		debugfs_create_dir("kalloc", NULL);
 	return 0;
 }
-module_init(kalloc_folder_init);
+module_init(kalloc_debugfs_conflict_init);
 
-static void __exit kalloc_folder_exit(void)
+static void __exit kalloc_debugfs_conflict_exit(void)
 {
 	debugfs_lookup_and_remove("kalloc", NULL);
 }
-module_exit(kalloc_folder_exit);
+module_exit(kalloc_debugfs_conflict_exit);
 
-MODULE_DESCRIPTION("Has a folder of the name of kalloc's, for the tests of kalloc");
+MODULE_DESCRIPTION("A debugfs directory with kalloc's name, for the tests of kalloc");
 MODULE_AUTHOR("The kalloc authors");
 MODULE_LICENSE("GPL");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a case is here, that KUnit's macros make another thing of: a function that returns, also if what it
-//! expects is not so.
+//! The cases of the KUnit suites as functions that return, even if a condition does not hold.
+//! KUnit's macros end the thread instead.
 
 use kernel::{
     prelude::*,
@@ -18,12 +18,12 @@ pub(crate) struct Case {
     pub(crate) run: fn() -> Result,
 }
 
-/// What a function can return that expects something.
+/// The return types of cases.
 pub(crate) trait Returned {
-    /// What it returns if that is not so.
+    /// Returns the value for a condition that does not hold.
     fn unmet() -> Self;
 
-    /// How a case ended that returns it.
+    /// Returns the result of a case that returned this value.
     fn end(self) -> Result;
 }
 
@@ -45,23 +45,23 @@ impl Returned for Result {
     }
 }
 
-/// Whether something was not as the case that runs expects, and whether it cannot run here.
+/// Whether a condition of the current case does not hold, and whether the case cannot run here.
 static UNMET: Atomic<bool> = Atomic::new(false);
 static SKIPPED: Atomic<bool> = Atomic::new(false);
 
-/// Notes that something is not so.
+/// Records that a condition does not hold.
 pub(crate) fn unmet<T: Returned>() -> T {
     UNMET.store(true, Relaxed);
     T::unmet()
 }
 
-/// Notes that the case cannot run on this kernel.
+/// Records that the case cannot run on this kernel.
 pub(crate) fn skipped<T: Returned>() -> T {
     SKIPPED.store(true, Relaxed);
     T::unmet()
 }
 
-/// In a suite, ends the case that runs.
+/// Ends the current case of a suite.
 macro_rules! skip {
     ($reason:literal) => {
         return $crate::case::skipped()
@@ -70,15 +70,15 @@ macro_rules! skip {
 
 pub(crate) use skip;
 
-/// How a case ended.
+/// The result of a case.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum End {
     Passed,
-    /// Likewise, and nothing was refused.
+    /// The case passed, and no allocation failed.
     Untouched,
-    /// With this error.
+    /// The case returned this error.
     Failed(Error),
-    /// What it expected was not so.
+    /// A condition of the case did not hold.
     Unmet,
     Skipped,
 }

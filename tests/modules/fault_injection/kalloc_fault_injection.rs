@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cases of the KUnit suites, and the examples, with allocations refused: each with all of them, then with
-//! its first, its second, and so on, until there is none left to refuse. They run when the module is loaded.
+//! The cases of the KUnit suites, and the examples, under fault injection. Each runs with all
+//! allocations failing, then with its first, its second, and so on, until none is left. They run
+//! when the module is loaded.
 //!
-//! `scripts/kalloc_dev/test/fault_injection/generate.py` takes them from `tests/kunit/`. A case that is refused memory may pass all
-//! the same; fail with `ENOMEM`; or find that something is not as it expects. In each event it leaves nothing.
+//! `scripts/kalloc_dev/test/fault_injection/generate.py` generates them from `tests/kunit/`. A case
+//! in which an allocation fails may still pass, fail with `ENOMEM`, or find a condition that does
+//! not hold. In every outcome it must leave nothing live.
 
 use case::{
     Case,
     End,
     Returned, //
 };
+use fail_nth::Refusal;
 use kalloc::Site;
 use kernel::{
     fmt,
@@ -21,9 +24,8 @@ use kernel::{
         Monotonic, //
     }, //
 };
-use refusal::Refusal;
 
-// As KUnit's for a suite, but they end the function, and not the thread.
+// Like KUnit's macro for a suite, but ends the function and not the thread.
 macro_rules! assert {
     ($condition:expr $(,)?) => {
         if !$condition {
@@ -47,34 +49,34 @@ macro_rules! assert_ne {
 #[path = "../../../rust/testing/block.rs"]
 mod block;
 mod case;
+#[allow(dead_code)] // Only suites that are not run again use the other kinds of failures.
+#[path = "../../kunit/fail_nth.rs"]
+mod fail_nth;
 #[path = "../../../rust/testing/observe.rs"]
 mod observe;
-#[allow(dead_code)] // A suite that is not run again refuses by other rules, too.
-#[path = "../../kunit/refusal.rs"]
-mod refusal;
+#[path = "../../kunit/site_delta.rs"]
+mod site_delta;
 #[path = "../../doctests/sites.rs"]
 mod sites;
 #[path = "../../../samples/hash/table.rs"]
 mod table;
-#[path = "../../kunit/watch.rs"]
-mod watch;
 
-use sites::module;
-pub(crate) use watch::{
+pub(crate) use site_delta::{
     Change,
     Dropped, //
 };
+use sites::module;
 
 module! {
     type: KallocRefused,
     name: "kalloc_fault_injection",
     authors: ["The kalloc authors"],
-    description: "The KUnit cases of kalloc, refused memory",
+    description: "The KUnit cases of kalloc under fault injection",
     license: "GPL",
     params: {
         seconds: u32 {
             default: 0,
-            description: "How long to refuse each of a case's allocations, all cases together; 0: some of them",
+            description: "Seconds in which each allocation of each case fails once; 0: only some allocations fail",
         },
     },
 }
@@ -82,21 +84,21 @@ module! {
 // `CASES` and `SITES`.
 include!(env!("KALLOC_FAULT_INJECTION"));
 
-/// The last allocation that is refused, if there is no time for each.
+/// The last allocation that fails if the time is too short for each.
 const FEW: u32 = 15;
 
 struct KallocRefused;
 
 impl kernel::Module for KallocRefused {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        if !refusal::are_possible() {
+        if !fail_nth::are_possible() {
             return Err(ENODEV);
         }
         site::remember(module);
         for sites in SITES {
             kalloc::register(module, sites)?;
         }
-        #[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
+        #[expect(clippy::clone_on_copy)] // On Linux 7.2, this is a reference to the parameter.
         let seconds = module_parameters::seconds.value().clone();
         let end = (seconds != 0).then(|| Instant::now() + Delta::from_secs(seconds.into()));
         let mut tally = Tally::default();
@@ -107,7 +109,8 @@ impl kernel::Module for KallocRefused {
                 wrong += 1;
             }
         };
-        // Those with more allocations than their share of the time, and which comes next.
+        // The cases with more allocations than their share of the time allows, and the next
+        // allocation of each.
         let mut rest = KVec::new();
         for (at, case) in CASES.iter().enumerate() {
             let share = end.map(|end| share(end, CASES.len() - at));
@@ -128,21 +131,22 @@ impl kernel::Module for KallocRefused {
     }
 }
 
-/// Until when a case may take each of its allocations, if those that are left share the time until `end`:
-/// what some do not need is the others'.
+/// Returns the end of a case's share of the time until `end`. Unused time is shared by the
+/// remaining cases.
 fn share(end: Instant<Monotonic>, left: usize) -> Instant<Monotonic> {
     let now = Instant::now();
     let millis = (end - now).as_millis().max(0);
-    // CAST: There are some hundred. None left would be no panic, of which objtool knows nothing.
+    // CAST: There are some hundred cases. `checked_div` avoids a panic for zero, which objtool
+    // would report.
     now + Delta::from_millis(millis.checked_div(left as i64).unwrap_or_default())
 }
 
-/// What was done, and how cases ended that were refused something.
+/// The number of runs, by result of the case.
 #[derive(Default)]
 struct Tally {
     cases: u32,
     skipped: u32,
-    /// Those of which each allocation was refused.
+    /// The cases in which each allocation failed once.
     complete: u32,
     passed: u32,
     failed: u32,
@@ -169,21 +173,21 @@ impl fmt::Display for Tally {
     }
 }
 
-/// What must not be.
+/// The errors that this module finds.
 #[derive(Debug)]
-#[expect(dead_code)] // It is printed.
+#[expect(dead_code)] // `Debug` prints the fields.
 enum Wrong {
-    /// A case ended like this.
+    /// A case ended with this result.
     Ended(Refusal, End),
-    /// It left something at this site.
+    /// A case left something live at this site.
     Left(Refusal, &'static str),
-    /// There was no memory to watch it.
+    /// The live blocks could not be read: no memory.
     Unwatched(Error),
 }
 
 impl Tally {
-    /// Refuses a case all allocations at once, and then each until `share`. Returns which comes next, if there are
-    /// more. Without a share, refuses some.
+    /// Makes all allocations of a case fail at once, and then each in turn until `share`. Returns
+    /// the next allocation, if there are more. Without a share, tries only some allocations.
     fn begin(
         &mut self,
         case: &Case,
@@ -196,12 +200,14 @@ impl Tally {
         self.cases += 1;
         match share {
             Some(share) => self.refuse_each(case, 1, share),
-            // The odd ones: between them are the leak detector's own, for what was had before.
+            // The odd allocations: between them are kmemleak's own, for its records of the previous
+            // allocations.
             None => self.refuse_some(case, 3, |nth| 5 * nth, FEW).map(|()| None),
         }
     }
 
-    /// Refuses a case each of its allocations from `nth` on until `share`, and some of the others.
+    /// Makes each allocation of a case fail, from `nth` on until `share`, and then some of the
+    /// others.
     fn go_on(
         &mut self,
         case: &Case,
@@ -217,15 +223,15 @@ impl Tally {
         })
     }
 
-    /// Refuses a case each of its allocations from `nth` on until `share`. Returns which comes next, if there are
-    /// more.
+    /// Makes each allocation of a case fail, from `nth` on until `share`. Returns the next one, if
+    /// there are more.
     fn refuse_each(
         &mut self,
         case: &Case,
         mut nth: u32,
         share: Instant<Monotonic>,
     ) -> Result<Option<u32>, Wrong> {
-        // In the end nothing is refused, and it passes.
+        // In the last run no allocation fails, and the case passes.
         while self.refuse(case, Refusal::Of(nth))? != End::Untouched {
             nth += 1;
             if (share - Instant::now()).as_nanos() < 0 {
@@ -236,7 +242,7 @@ impl Tally {
         Ok(None)
     }
 
-    /// Refuses a case some of its allocations, from `nth` on.
+    /// Makes some of the allocations of a case fail, from `nth` on.
     fn refuse_some(
         &mut self,
         case: &Case,
@@ -250,7 +256,7 @@ impl Tally {
         Ok(())
     }
 
-    /// Runs a case with a refusal.
+    /// Runs a case under fault injection.
     fn refuse(&mut self, case: &Case, refusal: Refusal) -> Result<End, Wrong> {
         let before = live().map_err(Wrong::Unwatched)?;
         let (end, refused) = refusal.during(|| case.run());
@@ -261,7 +267,7 @@ impl Tally {
         match end {
             End::Skipped => {}
             End::Passed if !refused => return Ok(End::Untouched),
-            // Of all of them there may be none.
+            // A case may have no allocations that could fail.
             End::Passed => self.passed += u32::from(refusal != Refusal::OfAll),
             End::Failed(ENOMEM) if refused => self.failed += 1,
             End::Unmet if refused => {
@@ -274,7 +280,7 @@ impl Tally {
     }
 }
 
-/// What is live at each site: its name, blocks and bytes.
+/// Returns the name, the live blocks and their bytes for each site.
 fn live() -> Result<KVec<(&'static str, u64, u64)>> {
     let mut live = KVec::new();
     for site in SITES.iter().copied().flatten() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Leaks on purpose, so that a test can see that it is noticed: memory of each family, a file, what is
-//! taken back where nobody may wait for its readers, and the directory in debugfs.
+//! Leaks on purpose, so that a test can check the report: memory of each family, a file, a
+//! published value that is unpublished in atomic context, and the directory in debugfs.
 
 use kalloc::{
     fs::{
@@ -51,7 +51,7 @@ static NUMBER: RcuStatic<u64> = RcuStatic::new();
 
 struct Leak;
 
-/// What a file shows whose owner is forgotten, so that it is there when its module is not.
+/// The records of a file with a forgotten owner. The file exists until the module is unloaded.
 struct Nothing;
 
 impl Records for Nothing {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where even an allocation that does not wait for memory is a bug on a real-time kernel: the
- * allocators' own locks sleep there. On others it is none.
+ * Contexts in which any allocation is a bug on a real-time kernel, even one that does not wait for
+ * memory: the allocators' own locks sleep there. On other kernels it is none.
  */
 
 #include <linux/irqflags.h>
@@ -35,7 +35,7 @@ noinline void planted_pinned(enum planted_family family)
 	preempt_enable();
 }
 
-/* A lock that sleeps under one that does not. */
+/* Takes a lock that sleeps under one that does not. */
 noinline void planted_nested(enum planted_family family)
 {
 	spinlock_t *inner = planted_alloc(family);

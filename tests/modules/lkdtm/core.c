@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Commits what is written to /sys/module/kalloc_lkdtm/parameters/plant. */
+/* Commits the bug that is written to /sys/module/kalloc_lkdtm/parameters/plant. */
 
 #include <linux/module.h>
 #include <linux/string.h>
@@ -23,7 +23,7 @@ static void (*find(const char *name))(enum planted_family family)
 	return bug;
 }
 
-/* What is written: the name of a bug, and that of a family. */
+/* Commits a bug. @text is the name of the bug and the name of a family. */
 static int plant(const char *text, const struct kernel_param *param)
 {
 	void (*bug)(enum planted_family family);
@@ -38,7 +38,7 @@ static int plant(const char *text, const struct kernel_param *param)
 	bug = find(name);
 	if (!bug)
 		return -EINVAL;
-	/* The writer may not come back. */
+	/* The writer may not return. */
 	kernel_param_unlock(THIS_MODULE);
 	bug(family);
 	kernel_param_lock(THIS_MODULE);

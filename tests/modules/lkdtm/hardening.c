@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bugs that kernels for users stop, or make harmless, without the checkers of heap.c. What a bug
- * finds in memory is said in the log.
+ * Bugs that stock kernels stop or make harmless, without the sanitizers of heap.c. A bug logs the
+ * bytes that it finds in memory.
  */
 
 #include <linux/io.h>
@@ -15,12 +15,12 @@
 #include "owned_blocks.h"
 
 #define MARK 0x5a
-/* More than the allocator keeps for one processor. */
+/* More objects than the allocator caches for one CPU. */
 #define FLOOD 1000
 
 /* ---- calls and strings ---- */
 
-/* A function in Rust, called by another type than its own. */
+/* Calls a function in Rust through a pointer of another type. */
 noinline void planted_mistyped(enum planted_family family)
 {
 	void *(*call)(void *argument) = (void *)(unsigned long)planted_size;
@@ -36,7 +36,7 @@ struct planted_name {
 	char rest[64];
 };
 
-/* Longer than its array, as is only known when it runs. */
+/* Copies a string longer than its array; the length is known only at run time. */
 noinline void planted_named(enum planted_family family)
 {
 	struct planted_name *block = planted_alloc(family);
@@ -70,7 +70,7 @@ static size_t marks(const u8 *from, size_t size)
 	return count;
 }
 
-/* Reads what is freed, where it stays mapped. */
+/* Reads freed memory that stays mapped. */
 noinline void planted_remains(enum planted_family family)
 {
 	size_t size = min(planted_size(family), PAGE_SIZE);
@@ -83,7 +83,7 @@ noinline void planted_remains(enum planted_family family)
 	pr_info("%s: %zu of %zu bytes\n", __func__, marks(there, size), size);
 }
 
-/* Writes what is freed; whoever gets it next reads that. */
+/* Writes freed memory; its next owner reads it. */
 noinline void planted_reused(enum planted_family family)
 {
 	size_t size = planted_size(family), found = 0;
@@ -102,7 +102,7 @@ noinline void planted_reused(enum planted_family family)
 	pr_info("%s: %zu of %zu bytes, allocated again: %d\n", __func__, found, size, same);
 }
 
-/* Reads a variable that nobody has written. */
+/* Reads an uninitialized variable. */
 noinline void planted_unset(enum planted_family family)
 {
 	u64 words[4];
@@ -113,7 +113,7 @@ noinline void planted_unset(enum planted_family family)
 
 /* ---- addresses ---- */
 
-/* The page behind an area is nobody's. */
+/* Writes the guard page behind an area. */
 noinline void planted_guard_page(enum planted_family family)
 {
 	u8 *block = planted_alloc(family);
@@ -127,13 +127,13 @@ static noinline void planted_scribbler(u8 *block)
 	WRITE_ONCE(*block, 1);
 }
 
-/* Rust calls it back, which is no bug. */
+/* Calls back from Rust, which is no bug. */
 noinline void planted_scribble(enum planted_family family)
 {
 	planted_read_only(planted_scribbler);
 }
 
-/* What is not in the linear mapping is not found by it. */
+/* Reads an address that is outside the linear mapping. */
 noinline void planted_astray(enum planted_family family)
 {
 	void *block = planted_alloc(family);
@@ -153,7 +153,7 @@ static struct kmem_cache *cache_of(enum planted_family family)
 	return cache;
 }
 
-/* Has free objects point to one that is none, where the allocator has the next one's address. */
+/* Overwrites the free pointers of free objects with an invalid address. */
 noinline void planted_wild_freelist(enum planted_family family)
 {
 	struct kmem_cache *cache = cache_of(family);
@@ -165,7 +165,7 @@ noinline void planted_wild_freelist(enum planted_family family)
 		objects[i] = kmem_cache_alloc(cache, GFP_KERNEL);
 	for (i = 0; i < PLANTED_OTHERS; i += 2)
 		kmem_cache_free(cache, objects[i]);
-	/* From the processor to the slabs. */
+	/* From the CPU to the slabs. */
 	planted_shrink();
 	memset(decoy, 0, PAGE_SIZE);
 	for (i = 0; i < PLANTED_OTHERS; i += 2)
@@ -175,8 +175,8 @@ noinline void planted_wild_freelist(enum planted_family family)
 }
 
 /*
- * Frees objects twice. The processor's own list takes them as they come; when this is full they are
- * put back to their slabs, one behind the other.
+ * Frees objects twice. The CPU's own list accepts them as they are; when it is full, they are
+ * returned to their slabs, one after the other.
  */
 noinline void planted_flood(enum planted_family family)
 {
@@ -195,7 +195,7 @@ noinline void planted_flood(enum planted_family family)
 
 /* ---- the stack ---- */
 
-/* The last: a kernel ends of it. */
+/* Smashes the stack. Must be the last bug, because it ends the kernel. */
 noinline void planted_smash(enum planted_family family)
 {
 	u8 buffer[16], *from = buffer;

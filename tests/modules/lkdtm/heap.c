@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One bug of each kind that a kernel for debugging must notice, on memory that kalloc_lkdtm.rs
- * lends. Each must be in the log, by this function's name; scripts/kalloc_dev/test/sanitizers has
- * the reports.
+ * One bug of each kind that a debug kernel must report, on memory that kalloc_lkdtm.rs lends. Each
+ * report must be in the log, with the name of the function; scripts/kalloc_dev/test/sanitizers
+ * lists the reports.
  */
 
 #include <linux/kasan.h>
@@ -19,7 +19,7 @@
 #include "mm/slab.h"
 #include "owned_blocks.h"
 
-/* None: what the others do besides must not be in the log. */
+/* Commits no bug, and must cause no report. */
 noinline void planted_nothing(enum planted_family family)
 {
 	u8 *block = planted_alloc(family);
@@ -39,7 +39,7 @@ noinline void planted_overread(enum planted_family family)
 	planted_free(block);
 }
 
-/* Writes what is there, so that nobody else takes offence, later. */
+/* Writes back the byte that it reads, so that no later check reports a corruption. */
 noinline void planted_overrun(enum planted_family family)
 {
 	u8 *block = planted_alloc(family), *end = block + planted_size(family);
@@ -53,14 +53,14 @@ noinline void planted_late_read(enum planted_family family)
 	u8 *block = planted_alloc(family);
 
 	planted_free(block);
-	/* The area is not mapped any more: looked at, it would be a page fault as well. */
+	/* The area is no longer mapped: an access would be a page fault as well. */
 	if (family == PLANTED_AREA)
 		__kasan_check_read(block, 1);
 	else
 		READ_ONCE(*block);
 }
 
-/* Without a quarantine, one of the others would be that block. */
+/* Without a quarantine, one of the other blocks would reuse the memory. */
 noinline void planted_much_later_read(enum planted_family family)
 {
 	u8 *block = planted_alloc(family), *others[PLANTED_OTHERS];
@@ -97,7 +97,7 @@ noinline void planted_double_free(enum planted_family family)
 
 /* ---- SLUB, page poisoning, kmemleak ---- */
 
-/* Takes what nobody has written for a pointer. */
+/* Uses uninitialized memory as a pointer. */
 noinline void planted_uninitialised(enum planted_family family)
 {
 	u8 **block = planted_alloc(family);
@@ -106,7 +106,7 @@ noinline void planted_uninitialised(enum planted_family family)
 	planted_free(block);
 }
 
-/* Of some it may not be noticed: their address has stayed somewhere. */
+/* kmemleak may miss some of the leaked blocks: their address has stayed somewhere. */
 noinline void planted_leak(enum planted_family family)
 {
 	int i;
@@ -115,7 +115,7 @@ noinline void planted_leak(enum planted_family family)
 		planted_forget(family);
 }
 
-/* An object that kalloc knows nothing of. */
+/* Allocates an object directly, without kalloc's accounting. */
 noinline void planted_left_object(enum planted_family family)
 {
 	static void *left;
@@ -168,7 +168,7 @@ noinline void planted_wandering(enum planted_family family)
 	planted_free(block);
 }
 
-/* ---- undefined behaviour, overflow, lists ---- */
+/* ---- undefined behavior, overflow, lists ---- */
 
 noinline void planted_index(enum planted_family family)
 {
@@ -213,7 +213,7 @@ noinline void planted_twice_in_list(enum planted_family family)
 
 /* ---- user space ---- */
 
-/* Nothing of these objects is for user space. */
+/* Copies an object that has no usercopy region to user space. */
 noinline void planted_exposed(enum planted_family family)
 {
 	void *block = planted_alloc(family);
@@ -225,7 +225,7 @@ noinline void planted_exposed(enum planted_family family)
 	planted_free(block);
 }
 
-/* More than there is. */
+/* Copies more bytes than the object has. */
 noinline void planted_overcopied(enum planted_family family)
 {
 	void *block = planted_alloc(family);

@@ -2,9 +2,9 @@
 
 //! Memory for bugs.
 //!
-//! Safe code cannot commit them. So this part of the module owns blocks of every family, as any driver
-//! does, and lends them to C, which does to them what the kernel's checkers must notice. What to commit
-//! is written to `/sys/module/kalloc_lkdtm/parameters/plant`.
+//! Safe code cannot commit the bugs. This part of the module therefore owns blocks of every family,
+//! like any driver, and lends them to C code. The C code commits bugs that the kernel's sanitizers
+//! must report. The name of a bug is written to `/sys/module/kalloc_lkdtm/parameters/plant`.
 
 use core::mem::MaybeUninit;
 use kalloc::{
@@ -52,16 +52,16 @@ kalloc::sites! {
     Areas: vmalloc([u8; AREA]), "planted_area";
 }
 
-/// Not the size of a class: what follows is the class's own.
+/// A size that is no size class: the bytes behind the box belong to the class.
 const BOX: usize = 100;
 
-/// Not a multiple of a page, likewise.
+/// A size that is no multiple of a page, for the same reason.
 const AREA: usize = 5000;
 
-/// More boxes than a processor has at hand.
+/// More boxes than a CPU caches.
 const BURST: usize = 200;
 
-/// The order of a block of pages that processors do not have at hand.
+/// An order of pages that CPUs do not cache.
 const LARGE: u32 = 5;
 
 /// A block.
@@ -81,7 +81,7 @@ impl Held {
                 let cache = state.cache.lock().clone().ok_or(ENOENT)?;
                 Held::Object(cache.reserve_arc(GFP_KERNEL)?.write([0; BOX]))
             }
-            // The page that follows is free.
+            // The page behind the block is free.
             2 => {
                 let block = Pages::uninit(Order::of::<1>(), GFP_KERNEL)?;
                 Held::Page(block.split_pages().next().ok_or(ENOMEM)?)
@@ -100,7 +100,7 @@ impl Held {
     }
 }
 
-/// What C has.
+/// The blocks that C code has borrowed.
 #[pin_data]
 struct State {
     #[pin]
@@ -111,13 +111,13 @@ struct State {
 
 static STATE: RcuStatic<State> = RcuStatic::new();
 
-/// A cache of objects that are not for user space.
+/// Creates a cache whose objects have no usercopy region.
 fn new_cache() -> Result<Arc<KmemCache<Objects>>> {
     let options = Options::new().no_usercopy();
     Ok(Arc::new(KmemCache::new(options)?, GFP_KERNEL)?)
 }
 
-/// A block, uninitialised unless it is an object; NULL if there is none.
+/// Allocates a block, uninitialized unless it is an object. Returns NULL if the allocation fails.
 #[no_mangle]
 extern "C" fn planted_alloc(family: c_uint) -> *mut u8 {
     let (Some(state), Ok(mut held)) = (STATE.get(), Held::new(family)) else {
@@ -140,7 +140,7 @@ extern "C" fn planted_free(block: *mut u8) {
     let held = lent
         .iter_mut()
         .find_map(|slot| slot.take_if(|held| held.as_ptr() == block));
-    // Nothing is locked while it is freed, which may be the end of the thread.
+    // No lock is held during the free, which may end the thread.
     drop(lent);
     drop(state);
     drop(held);
@@ -155,7 +155,7 @@ extern "C" fn planted_size(family: c_uint) -> usize {
     }
 }
 
-/// Loses a block.
+/// Leaks a block.
 #[no_mangle]
 extern "C" fn planted_forget(family: c_uint) {
     core::mem::forget(Held::new(family));
@@ -164,11 +164,12 @@ extern "C" fn planted_forget(family: c_uint) {
 #[no_mangle]
 extern "C" fn planted_shrink() {
     let cache = STATE.get().and_then(|state| state.cache.lock().clone());
-    // Where it may not sleep, it stays as it is.
+    // In atomic context, the cache is not shrunk.
     let _ = cache.map(|cache| cache.shrink());
 }
 
-/// Drops the cache, and makes another one: so the first is destroyed at once, and not by a worker.
+/// Drops the cache and creates another one. The first cache is thereby destroyed at once, not by
+/// the worker.
 #[no_mangle]
 extern "C" fn planted_renew() {
     let Some(state) = STATE.get() else { return };
@@ -182,7 +183,7 @@ extern "C" fn planted_sum(a: c_uint, b: c_uint) -> c_uint {
     a + b
 }
 
-/// Allocates without waiting for memory, and frees it: many boxes, or one large block of pages.
+/// Allocates without waiting for memory, and frees: many boxes, or one large block of pages.
 #[no_mangle]
 extern "C" fn planted_brief(family: c_uint) {
     if family == 0 {
@@ -193,7 +194,7 @@ extern "C" fn planted_brief(family: c_uint) {
     }
 }
 
-/// Maps a page so that it can be read only, and has it used.
+/// Maps a page read-only and passes it to `use`.
 #[no_mangle]
 extern "C" fn planted_read_only(using: extern "C" fn(*mut u8)) {
     let pages = PageArray::<Blocks>::zeroed(1, GFP_KERNEL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Bugs on objects that KFENCE has: each is in a page between two that nobody may touch. */
+/* Bugs on objects of KFENCE: each object is in a page between two guard pages. */
 
 #include <linux/delay.h>
 #include <linux/kfence.h>
@@ -8,7 +8,7 @@
 
 #include "owned_blocks.h"
 
-/* KFENCE takes an object now and then; none where it is off. */
+/* Returns an object of KFENCE, which serves only some allocations; NULL if KFENCE is off. */
 static u8 *planted_fenced(enum planted_family family)
 {
 	u8 *block = planted_alloc(family);
@@ -22,7 +22,7 @@ static u8 *planted_fenced(enum planted_family family)
 	return block;
 }
 
-/* KASAN leaves KFENCE's objects to KFENCE. */
+/* KASAN leaves the objects of KFENCE to KFENCE. */
 noinline void planted_fenced_read(enum planted_family family)
 {
 	u8 *block = planted_fenced(family);
@@ -31,7 +31,7 @@ noinline void planted_fenced_read(enum planted_family family)
 	READ_ONCE(*block);
 }
 
-/* It is at one end of its page. */
+/* The object is at one end of its page. */
 noinline void planted_fenced_overread(enum planted_family family)
 {
 	u8 *block = planted_fenced(family);
@@ -40,7 +40,7 @@ noinline void planted_fenced_overread(enum planted_family family)
 	planted_free(block);
 }
 
-/* What is left of the class is in the same page: that is looked at when it is freed. */
+/* The slack of the class is in the same page: KFENCE checks it when the object is freed. */
 noinline void planted_fenced_overrun(enum planted_family family)
 {
 	u8 *block = planted_fenced(family);

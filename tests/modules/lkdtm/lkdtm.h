@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The bugs, by their names: owned_blocks.h declares them, core.c finds them. */
+/* The names of the bugs: owned_blocks.h declares their functions, core.c finds them. */
 
-/* heap.c: what kernels for debugging notice. */
+/* heap.c: bugs that debug kernels report. */
 PLANTED(nothing);
 PLANTED(overread);
 PLANTED(overrun);
@@ -22,18 +22,18 @@ PLANTED(exposed);
 PLANTED(overcopied);
 PLANTED(ignored_refusal);
 
-/* uninstrumented.c: what KASAN does not. */
+/* uninstrumented.c: bugs that KASAN does not see. */
 PLANTED(unseen_overrun);
 PLANTED(unseen_object_write);
 PLANTED(unseen_page_write);
 
-/* kfence.c: what KFENCE does. */
+/* kfence.c: bugs that KFENCE reports. */
 PLANTED(fenced_read);
 PLANTED(fenced_overread);
 PLANTED(fenced_overrun);
 PLANTED(fenced_double_free);
 
-/* hardening.c: what is stopped, or comes to nothing, on kernels that users run. */
+/* hardening.c: bugs that stock kernels stop or make harmless. */
 PLANTED(mistyped);
 PLANTED(named);
 PLANTED(spanning);
@@ -47,7 +47,7 @@ PLANTED(wild_freelist);
 PLANTED(flood);
 PLANTED(smash);
 
-/* atomic_context.c: what real-time kernels do not allow. */
+/* atomic_context.c: allocations that real-time kernels forbid. */
 PLANTED(raw);
 PLANTED(masked);
 PLANTED(pinned);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the parts of kalloc_lkdtm.ko have of each other. */
+/* The functions that the parts of kalloc_lkdtm.ko share. */
 
 #ifndef KALLOC_PLANTED_H
 #define KALLOC_PLANTED_H
 
 #include <linux/types.h>
 
-/* Where a block comes from. */
+/* The owner type of a block. */
 enum planted_family {
 	PLANTED_BOX,
 	PLANTED_OBJECT,
@@ -14,27 +14,27 @@ enum planted_family {
 	PLANTED_AREA,
 };
 
-/* Blocks that are enough to get one that was free. */
+/* The number of blocks after which a freed one is certainly reused. */
 #define PLANTED_OTHERS 60
 
-/* kalloc_lkdtm.rs: memory of kalloc's owner types, which it owns until it is told to free it. */
+/* kalloc_lkdtm.rs: blocks of kalloc's owner types, which it owns until planted_free(). */
 void *planted_alloc(enum planted_family family);
 void planted_free(void *block);
-/* Bytes of a block, which is followed by some that are not its own. */
+/* Returns the number of bytes of a block; the bytes behind it do not belong to it. */
 size_t planted_size(enum planted_family family);
 void planted_forget(enum planted_family family);
-/* Has the cache of objects return what is free; puts another one in its place. */
+/* Makes the cache of objects release its free slabs, and replaces the cache by another one. */
 void planted_shrink(void);
 void planted_renew(void);
-/* Adds in Rust. */
+/* Adds two numbers in Rust. */
 unsigned int planted_sum(unsigned int a, unsigned int b);
 
-/* Allocates a block, or many, without waiting for memory; frees it. */
+/* Allocates a block, or many, without waiting for memory, and frees it. */
 void planted_brief(enum planted_family family);
-/* Has somebody use a page that is mapped, so that it can be read only. */
+/* Passes a page that is mapped read-only to @use. */
 void planted_read_only(void (*use)(u8 *block));
 
-/* uninstrumented.c: what the compiler does not check. */
+/* uninstrumented.c: accesses that the compiler does not instrument. */
 u8 planted_peek(const u8 *byte);
 
 #define PLANTED(name) void planted_##name(enum planted_family family)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bugs that KASAN does not see, as this file is compiled without it: like those of
- * assembly, devices, or kernels without KASAN. Others must find what they leave.
+ * Bugs that KASAN does not see, because this file is compiled without it. Assembly, devices, and
+ * kernels without KASAN cause such bugs. Other checks must find the corruption.
  */
 
 #include <linux/compiler.h>
@@ -15,7 +15,7 @@ u8 planted_peek(const u8 *byte)
 	return READ_ONCE(*byte);
 }
 
-/* SLUB looks at the red zone when the object is really freed. */
+/* SLUB checks the red zone when the object is really freed. */
 noinline void planted_unseen_overrun(enum planted_family family)
 {
 	u8 *block = planted_alloc(family);
@@ -26,8 +26,8 @@ noinline void planted_unseen_overrun(enum planted_family family)
 }
 
 /*
- * A free object is poisoned, which is looked at when it is allocated again. The first bytes
- * are KASAN's own.
+ * A free object is poisoned, and the poison is checked at the next allocation. The first bytes
+ * belong to KASAN.
  */
 noinline void planted_unseen_object_write(enum planted_family family)
 {
@@ -43,7 +43,7 @@ noinline void planted_unseen_object_write(enum planted_family family)
 		planted_free(others[i]);
 }
 
-/* A free page is poisoned likewise. Who wants one gets that which this processor has freed last. */
+/* A free page is also poisoned. An allocation returns the page that this CPU has freed last. */
 noinline void planted_unseen_page_write(enum planted_family family)
 {
 	unsigned long others[PLANTED_OTHERS];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Ten thousand sites, to see what they cost a reader.
+//! Ten thousand sites, to measure their cost for a reader.
 
 #![deny(unsafe_code)]
 
@@ -15,7 +15,7 @@ module! {
     params: {
         sites: u32 {
             default: 10000,
-            description: "How many sites to register",
+            description: "Number of sites to register",
         },
     },
 }
@@ -25,7 +25,7 @@ mod sites {
     include!(env!("KALLOC_MANY_SITES"));
 }
 
-/// The blocks that the first site has live.
+/// The live blocks of the first site.
 struct Many(KVec<kalloc::KBox<u64, sites::Site1>>);
 
 impl kernel::Module for Many {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/kalloc_mmap_twice`: what drivers can do with a mapping that is prepared.
+//! `/dev/kalloc_mmap_twice`: operations of a driver on a prepared mapping.
 //!
 //! One page is full of ones, another of twos. By the offset in pages, `mmap()`
 //!
-//! - 0 maps the ones, and prepares a mapping of the twos meanwhile, which must be refused: reading the
-//!   file returns what became of it;
-//! - 1 maps the ones, which may be executed;
-//! - 2 prepares the ones, changes its mind, and maps the twos;
+//! - 0 maps the ones, and meanwhile prepares a mapping of the twos, which must fail: reading the
+//!   file returns the result;
+//! - 1 maps the ones, and permits execution;
+//! - 2 prepares the ones, discards them, and maps the twos;
 //! - 3 prepares the ones, and fails.
 
 #![deny(unsafe_code)]
@@ -47,9 +47,9 @@ module! {
 }
 
 kalloc::sites! {
-    /// What is mapped.
+    /// The block that is mapped.
     Ones: kmalloc(PageBytes), "twice_ones";
-    /// What is not.
+    /// The block that is not mapped.
     Twos: kmalloc(PageBytes), "twice_twos";
 }
 
@@ -119,7 +119,7 @@ impl MiscDevice for Both {
                 drop(ones);
                 mmap::map(&both.twos, 0, vma)?.finish()
             }
-            // What was prepared is given back.
+            // The prepared mapping is discarded.
             _ => Err(ENOSPC),
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A module of somebody else: it uses the kernel crate, and neither kalloc nor its build file.
+//! A third-party module: it uses the kernel crate, but neither kalloc nor its build file.
 
 use kernel::{
     prelude::*,
@@ -14,12 +14,12 @@ module! {
     type: Foreign,
     name: "third_party",
     authors: ["Somebody else"],
-    description: "Sums what a list of numbers has",
+    description: "Sums the numbers of a list",
     license: "GPL",
     params: {
         count: u32 {
             default: 10,
-            description: "How many numbers",
+            description: "Length of the list",
         },
     },
 }

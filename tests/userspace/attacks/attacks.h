@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Attacks that programs make: what the files share.
- */
+/* Attacks by user programs: declarations that the files share. */
 
 #ifndef ATTACKS_H
 #define ATTACKS_H
@@ -21,22 +19,22 @@
 
 #define NOBODY 65534
 
-/* How long a process that has SIGKILL may take to end, in ms, on a machine that is busy. */
+/* The time in ms within which a process must end after SIGKILL, on a busy machine. */
 #define PATIENCE 5000
 
-/* A process is still there after SIGKILL: the guest is of no further use. */
+/* A process survives SIGKILL: the guest is unusable. */
 #define STUCK 125
 /* A process did not end by itself. */
 #define LATE 124
-/* The kernel lacks what the attack needs. */
+/* The kernel lacks an option that the attack needs. */
 #define LACKING 77
 
 /* main.c */
 
-/* Prints why an attack got through, and ends. */
+/* Prints the reason why an attack succeeded, and exits. */
 noreturn void got_through(const char *why, ...);
 noreturn void die(const char *call);
-/* Waits for a process; returns whether it ended. */
+/* Waits for a process. Returns whether it ended. */
 bool ends(pid_t process, int ms);
 /* Kills a process, which must then end. */
 void must_die(pid_t process, const char *name);
@@ -44,7 +42,7 @@ void show_stack(pid_t process);
 void become_nobody(void);
 int opened(const char *path, int flags);
 
-/* Each is a command of the program, with its own arguments. */
+/* Commands of the program, each with its own arguments. */
 int limit(char **arguments);
 int killed(char **arguments);
 int interrupted(char **arguments);

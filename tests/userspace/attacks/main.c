@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attacks that programs make: each command is one. The status is 0 if the kernel
- * refused it, or did what is right.
+ * Attacks by user programs, one for each command. The status is 0 if the kernel rejects the attack
+ * or behaves as required.
  */
 
 #include <stdarg.h>

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Processes that are told more than they may know, or take more than they may have.
- */
+/* Processes that read more than they are permitted to, or take more than their limit. */
 
 #include <linux/capability.h>
 #include <linux/types.h>
@@ -12,7 +10,7 @@
 #include "attacks.h"
 #include "kalloc_kv.h"
 
-/* Takes capabilities away from the process for now, all of them for ever, or gives them back. */
+/* Removes capabilities from the process temporarily or permanently, or restores them. */
 static void set_capabilities(__u64 effective, __u64 permitted)
 {
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
@@ -35,7 +33,7 @@ static __u64 capabilities(void)
 	return data[0].permitted | (__u64)data[1].permitted << 32;
 }
 
-/* Whether what an open file shows has an address of the kernel's. */
+/* Returns whether the contents of an open file include a kernel address. */
 static bool shows_addresses(int file)
 {
 	static char text[1 << 16];
@@ -50,7 +48,7 @@ static bool shows_addresses(int file)
 	return false;
 }
 
-/* Whether addresses are shown to a process that has CAP_SYSLOG when it opens, and when it reads. */
+/* Returns whether addresses are visible, given CAP_SYSLOG of the process at open and at read. */
 static bool shown(const char *path, bool to_opener, bool to_reader)
 {
 	__u64 all = capabilities(), few = all & ~(1ULL << CAP_SYSLOG);
@@ -66,7 +64,7 @@ static bool shown(const char *path, bool to_opener, bool to_reader)
 	return is;
 }
 
-/* opener PATH: who may see addresses is judged as the kernel's own list of symbols does it. */
+/* opener PATH: the file checks the capability at open, like the kernel's list of symbols. */
 int opener(char **arguments)
 {
 	for (int who = 0; who < 4; who++) {
@@ -80,7 +78,7 @@ int opener(char **arguments)
 	return 0;
 }
 
-/* What /proc/self/pagemap shows of a page: its frame, to those with the capability. */
+/* Returns the page frame that /proc/self/pagemap shows to a process with the capability. */
 static __u64 frame_of(const char *page)
 {
 	int pagemap = opened("/proc/self/pagemap", O_RDONLY);
@@ -92,7 +90,7 @@ static __u64 frame_of(const char *page)
 	return entry & ((1ULL << 55) - 1);
 }
 
-/* frames PATH: a file that root opens without capabilities shows no frame, as pagemap does. */
+/* frames PATH: like pagemap, the file shows no page frames to root without capabilities. */
 int frames(char **arguments)
 {
 	int file, rows = 0;
@@ -125,7 +123,7 @@ int frames(char **arguments)
 	return rows ? 0 : 1;
 }
 
-/* executable PATH: memory that a driver shows is not code. */
+/* executable PATH: the memory of a device cannot be executed. */
 int executable(char **arguments)
 {
 	int file = opened(arguments[0], O_RDWR);
@@ -143,7 +141,9 @@ int executable(char **arguments)
 	return 0;
 }
 
-/* charged COUNT: a process of a group with little memory sets values until there is none. */
+/*
+ * charged COUNT: a process in a cgroup with little memory sets values until the memory is used up.
+ */
 int charged(char **arguments)
 {
 	static char value[KV_VALUE_MAX];

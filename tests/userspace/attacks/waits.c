@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Processes that must end: by themselves, by a signal, or although another process
- * does not.
- */
+/* Processes that must end: by themselves, by a signal, or although another process does not end. */
 
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
@@ -10,7 +7,7 @@
 
 #include "attacks.h"
 
-/* limit SECONDS PROGRAM ARGUMENT...: runs a program, for so long at most. */
+/* limit SECONDS PROGRAM ARGUMENT...: runs a program with a time limit. */
 int limit(char **arguments)
 {
 	int ms = 1000 * atoi(arguments[0]), status = 0;
@@ -37,8 +34,8 @@ int limit(char **arguments)
 }
 
 /*
- * killed PATH read|lseek OFFSET: any user's process is in the file for half a second, and
- * then has SIGKILL. Prints what its call returned, if it did.
+ * killed PATH read|lseek OFFSET: an unprivileged process is in a system call on the file for half a
+ * second, then gets SIGKILL. Prints the result of the call if it returned.
  */
 int killed(char **arguments)
 {
@@ -72,7 +69,7 @@ static void ignored(int number)
 	(void)number;
 }
 
-/* interrupted PATH: a signal with a handler ends a read, too. */
+/* interrupted PATH: a signal with a handler also ends a read. */
 int interrupted(char **arguments)
 {
 	struct sigaction action = { .sa_handler = ignored };
@@ -100,7 +97,7 @@ int interrupted(char **arguments)
 	got_through("a read was not ended by a signal");
 }
 
-/* refused PATH: a write fails, with an error that programs know. */
+/* refused PATH: a write fails with an error that user space has a name for. */
 int refused(char **arguments)
 {
 	int file = opened(arguments[0], O_WRONLY);
@@ -113,7 +110,10 @@ int refused(char **arguments)
 	return 0;
 }
 
-/* pieces PATH: three processes read pieces of a file at once; each must be a part of the whole. */
+/*
+ * pieces PATH: three processes read chunks of a file at the same time. Each chunk must be a part of
+ * the whole.
+ */
 int pieces(char **arguments)
 {
 	static char whole[1 << 20], piece[1 << 17];
@@ -150,8 +150,8 @@ int pieces(char **arguments)
 
 /*
  * shared PATH both|write|read FIRST SECOND: two processes share an open file. The first writes
- * FIRST, or reads if it is "-". The second, which does something else meanwhile, must end by
- * SIGKILL at once, and so must the first.
+ * FIRST, or reads if it is "-". The second uses the file meanwhile. SIGKILL must end the second at
+ * once, and then the first.
  */
 int shared(char **arguments)
 {
@@ -193,7 +193,7 @@ int shared(char **arguments)
 	return 0;
 }
 
-/* Reads into, or writes from, memory that never comes. */
+/* Reads into, or writes from, memory whose page fault never completes. */
 static void wait_for_memory(const char *path, bool reads)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -216,9 +216,9 @@ static void wait_for_memory(const char *path, bool reads)
 }
 
 /*
- * stuck PATH read|write MODULE goes|waits: a process waits for memory in the middle of a call. The
- * module is unloaded all the same, and others can list the directory; or, if it "waits" for a file
- * in /proc, as soon as the process is killed.
+ * stuck PATH read|write MODULE goes|waits: a process waits for a page fault in the middle of a
+ * system call. The module is unloaded regardless, and other processes can list the directory. With
+ * "waits", for a file in /proc, the module is unloaded as soon as the process is killed.
  */
 int stuck(char **arguments)
 {

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Fault injection: failing allocations one by one."""
+"""Fault injection: each allocation fails in turn."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The suites' guest with time for what `make test` has none for: allocations are refused one by one."""
+"""The long fault injection: the suites' guest, with more time than in `make test`."""
 
 import argparse
 from dataclasses import replace
@@ -15,12 +15,12 @@ from kalloc_dev.test.runner import collect
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument("--minutes", type=float, default=60, metavar="N",
-                        help="for how long each allocation is refused, then only some; calls come first, and cases share "
-                        "what is left (default: 60)")
+                        help="minutes during which each allocation fails in turn, later only some; system calls come "
+                        "first, and cases share the rest (default: 60)")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Runs the guest; the status is 1 if a case failed."""
+    """Runs the guest; returns status 1 if a case failed."""
     seconds = round(60 * options.minutes)
     kernel, = set_up("debug")
     kbuild.image(kernel)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The KUnit cases as functions of a module that refuses them memory. Kbuild runs this.
+"""The generator of a module that runs the KUnit cases under fault injection; Kbuild runs it.
 
-KUnit ends a case that finds something wrong by ending its thread, and so nothing that the case had is dropped.
-Here the cases are what their source says, functions that return: each suite is taken as it is, but for
-the attributes that make KUnit's of it; and each example of the documentation is a function, as rustdoc has it.
+A failed assertion of KUnit ends the thread of its case, so the values of the case are never
+dropped. Here the cases are plain functions that return: each suite is copied without the attributes
+that make a KUnit suite of it. Each example of the documentation is a function, as in rustdoc.
 """
 
 import re
@@ -19,15 +19,16 @@ SITES = re.compile(r"^kalloc::sites! ", re.M)
 
 
 def module(path: Path, text: str) -> Iterator[str]:
-    """A file as a module in another."""
+    """Returns a file as a module in another file."""
     text = SUITE.sub("pub(crate) mod tests", text)
-    # Some have what another scenario needs.
+    # Some files have code that only another scenario uses.
     yield f"#[allow(dead_code)] mod {path.stem} {{"
     yield CASE.sub(r"\1\2\1pub(crate) fn \3()", text)
     yield "}"
 
 
-# An example. Its own sites are registered the first time; what it leaves there counts as anybody's.
+# An example. Its own sites are registered at the first run. Objects that it leaves there count as
+# leaks.
 EXAMPLE = """
 pub(crate) fn {name}() -> Result {{
     let mut sites = crate::sites::Sites::new();
@@ -40,21 +41,21 @@ pub(crate) fn {name}() -> Result {{
     }}
 }}
 """
-# What these show is so once, of sites that are new: how often something has been allocated, or registered.
+# The examples that hold only once, of new sites: numbers of allocations or registrations.
 ONCE = {f"accounting_{name}" for name in ("registry_register", "site", "site_Site", "stats_Totals", "stats_Failures",
                                           "stats_sizes_Sizes", "stats_on_cpu_OnCpu")}
 END = re.compile(r"Ok::<.*>\(\(\)\)$")
 
 
 def example(name: str, found: doctests.Example) -> str:
-    """An example as a function that fails with an error of the kernel's."""
+    """Returns an example as a function that fails with an error of the kernel."""
     code = "\n".join(found.code)
     code = END.sub("Ok(())", code) if END.search(code) else f"{code}\nOk(())"
     return EXAMPLE.format(name=name, code=code, register="declared.register(SITES)?;" if found.declares else "")
 
 
 def main() -> None:
-    """Prints the suites and examples that the given files have, and lists of their cases and sites."""
+    """Prints the suites and examples of the given files, and lists of their cases and sites."""
     root, *files = map(Path, sys.argv[1:])
     suites: list[str] = []
     cases: list[tuple[str, str, str]] = []

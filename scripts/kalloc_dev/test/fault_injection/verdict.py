@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What comes of allocations that are refused, to system calls (tests/userspace/kalloc_faults/) and to the KUnit
-suites' cases (tests/modules/fault_injection/), and what the kernel says of it.
+"""The verdict on fault injection: system calls, the cases of the suites, and the log.
+
+The calls are in tests/userspace/fail_nth/, and the module with the cases is in
+tests/modules/fault_injection/.
 """
 
 import re
@@ -12,7 +14,7 @@ from kalloc_dev.test.dmesg import DUMPS
 from kalloc_dev.test.result import Case
 from kalloc_dev.toolchain.arch import Arch
 
-SECTION, CASES = "refusals_leave_nothing", "refused_cases_leave_nothing"
+SECTION, CASES = "fault_injection_system_calls", "fault_injection_cases"
 LOADED = ("kalloc", "exercise", "compare", "map", "kv")
 CALLS = [f"{how}_{module}" for module in LOADED for how in ("load", "unload")] + [
     "kallocinfo", "sites", "sites.json", "layout", "compare", "exercise",
@@ -20,57 +22,59 @@ CALLS = [f"{how}_{module}" for module in LOADED for how in ("load", "unload")] +
     "map", "map_read", "map_renew",
     "kv_set", "kv_replace", "kv_delete", "kv_get", "kv_show", "kv_list"]
 
-# Cases that may find something other than they expect when they are refused memory, for they ask for what is refused.
+# The cases whose checks may fail under fault injection, because they test the allocation that
+# fails.
 UNMET = {
-    *(f"kalloc_context.{name}" for name in ("sleeping_fails_under_a_spinlock", "owners_may_go_in_other_atomic_contexts",
-                                            "owners_may_go_with_interrupts_disabled")),
-    *(f"kalloc_files.{name}" for name in ("names_are_checked", "a_name_is_given_once_at_a_time", "names_in_debugfs_are_taken",
-                                          "names_of_the_kernel_are_taken", "files_of_two_kinds_may_share_a_name")),
-    *(f"kalloc_cache_options.{name}" for name in ("names_that_sysfs_cannot_have_are_refused",
-                                                  "objects_must_fit_with_their_metadata")),
-    "kalloc_cache.a_name_of_the_kernels_is_refused",
-    "kalloc_site.a_site_registers_once", "kalloc_site.all_sites_register_or_none",
-    "kalloc_stats.sizes_are_told_apart_by_powers_of_two",
+    *(f"kalloc_context.{name}" for name in ("alloc_sleeping_under_spinlock", "drop_under_rcu_read_lock",
+                                            "drop_with_irqs_disabled")),
+    *(f"kalloc_fs.{name}" for name in ("proc_create_invalid_name", "proc_create_name_in_use", "debugfs_create_name_in_use",
+                                       "proc_create_kernel_name", "proc_and_debugfs_same_name")),
+    *(f"kalloc_slab_args.{name}" for name in ("kmem_cache_new_invalid_sysfs_name",
+                                             "kmem_cache_new_object_too_large")),
+    "kalloc_slab.kmem_cache_new_name_in_use",
+    "kalloc_site.register_twice", "kalloc_site.register_all_or_none",
+    "kalloc_stats.size_histogram_powers_of_two",
 }
 
-# What the kernel says of memory that it has not got, and goes on.
+# The messages of the kernel about a failed allocation, after which it continues.
 SAID = (
     *DUMPS,
-    # vmalloc, with a stack dump and the state of memory; where a module goes; caches, with a stack dump.
-    r"^(kalloc_faults|modprobe): vmalloc error: size \d+, .* mode:0x\w+\(GFP_\w+(\|__GFP_\w+)*\), nodemask=\(null\)$",
-    r"^(kalloc_faults|modprobe): page allocation failure: order:\d+, mode:",
+    # vmalloc, with a stack dump and a memory report; the memory of a module; caches, with a stack
+    # dump.
+    r"^(fail_nth|modprobe): vmalloc error: size \d+, .* mode:0x\w+\(GFP_\w+(\|__GFP_\w+)*\), nodemask=\(null\)$",
+    r"^(fail_nth|modprobe): page allocation failure: order:\d+, mode:",
     r"^(warn_alloc|execmem_vmalloc): \d+ callbacks suppressed$",
     r"^execmem: unable to allocate memory$",
     r"^__kmem_cache_create_args\(((exercise|map|kv|kunit|doc)_\w+|\.\.\.|!%s%n)\) failed with error -(12|22)$",
     r"^SLUB: Unable to allocate memory on CPU ",
     r"^percpu: allocation failed, size=\d+ align=\d+ atomic=[01], ",
-    # The module loader: of symbols, and of suites in modules that have none.
+    # The module loader, about symbols, and about suites in modules that have none.
     r"^kalloc_\w+: Unknown symbol \w+ \(err -12\)$",
     r"^kunit module: error filtering suites: -12$",
-    # What is not there then: files in /sys, and in debugfs.
+    # Missing files in /sys and in debugfs.
     r"^kobject: kobject_add_internal failed for \S+ \(error: -12 parent: \S+\)$",
     r"^kobject: kobject_create_and_add: kobject_add error: -12$",
     r"^kobject: can not set name properly!$",
     r"^SLUB: Unable to add cache (exercise|map|kv|kunit|doc)_\w+ to sysfs$",
     r"^debugfs: out of free dentries, can not create (file|directory) '[\w.]+'$",
-    # Nor is the /proc in which a new file's name is looked up.
+    # A missing mount of /proc, in which the name of a new file is looked up.
     r"^proc_fill_super: (get root inode failed|allocate dentry failed|can't allocate /proc/(thread-)?self)$",
-    # A page fault is repeated.
+    # A repeated page fault.
     r"^Huh VM_FAULT_OOM leaked out to the #PF handler\. Retrying PF$",
-    # The leak detector does with less.
+    # kmemleak, which continues with less precision.
     r"^kmemleak: Cannot allocate a scan area, scanning the full object$",
-    # The sample says which workload had no memory.
+    # The sample, about a workload without memory.
     r"^kalloc_exercise: workload \w+ failed: Error\(12\)$",
 )
 
 
 def program(arch: Arch) -> Path:
-    """The program that makes the calls."""
-    return compiled("kalloc_faults", arch)
+    """Returns the program that makes the calls."""
+    return compiled("fail_nth", arch)
 
 
 def verdict(shown: str | None, where: str) -> Iterator[Case]:
-    """What the section shows: every call was made, met refusals, and failed of some."""
+    """Returns the verdict: every call was made, met failed allocations, and some calls failed."""
     *rows, last = [line.split() for line in (shown or "nothing").splitlines()]
     name = f"kunit guest.{SECTION}"
     right = [row[0] for row in rows] == CALLS and all(
@@ -85,8 +89,10 @@ def verdict(shown: str | None, where: str) -> Iterator[Case]:
 
 
 def verdict_of_cases(shown: str | None, wanted: int, where: str) -> Iterator[Case]:
-    """What the section with the suites' cases shows: the module loaded, has as many cases as are wanted, and each met
-    refusals.
+    """Returns the verdict on the cases of the suites.
+
+    The module must load, have the wanted number of cases, and each case must meet failed
+    allocations.
     """
     status, _, said = (shown or "").partition("\n")
     found = {kind: int(number) for kind, number in re.findall(r"(\w+) (\d+)", said.splitlines()[-1] if said else "")}

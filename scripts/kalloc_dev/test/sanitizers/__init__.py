@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Bugs that are committed on purpose, on each kernel, and what its guards must say of them."""
+"""The tests of the sanitizers: deliberate bugs on each kernel, and the required reports."""
 
 from kalloc_dev.test.sanitizers import debug, hardened, rt, tiny
 from kalloc_dev.test.sanitizers.boot import Boot
 
-# By the kernel's name.
+# The guests, by the kernel's name.
 BOOTS: dict[str, tuple[Boot, ...]] = {
     "debug": debug.BOOTS,
     "debug-7.2": debug.BOOTS,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What architectures say in words of their own."""
+"""The reports whose text depends on the architecture."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,11 @@ from kalloc_dev.test.sanitizers.boot import Report
 
 @dataclass(frozen=True)
 class Signs:
-    """Headlines of a `trap`, which a BUG() is, and what else the first that a process ends of has; the name of the
-    function that is `running`. KASAN looks up pointers: one that has 0x6b or 0xaa in every byte, and NULL.
+    """The report lines of an architecture.
+
+    `trap` are the headlines of a BUG(), and `first_end` is added by the first process that a BUG()
+    ends. `running` precedes the name of the function. KASAN looks up the other pointers: one with
+    0x6b or 0xaa in every byte, and NULL.
     """
 
     trap: tuple[str, ...]
@@ -21,7 +24,7 @@ class Signs:
 
     @property
     def bug(self) -> tuple[str, ...]:
-        """Headlines of a BUG()."""
+        """Returns the headlines of a BUG()."""
         return (r"^kernel BUG at ", *self.trap)
 
 
@@ -41,8 +44,9 @@ X86 = Signs(
     page_pointer=(_x86("f555515555555555"), r"range \[0xa{15}8-0xa{15}f\]$"),
     null_pointer=_x86("dffffc0000000000"),
 )
-# The processor leaves out the top byte of an address, so that KASAN does not know its own any more. And a process that
-# dies of a BUG() leaves it in a state that the kernel complains of, once in the scheduler and once when it is idle.
+# The processor ignores the top byte of an address, so KASAN does not recognize its own. A process
+# that a BUG() ends leaves a state that causes two warnings, one in the scheduler and one when the
+# process is idle.
 ARM64 = Signs(
     trap=(r"^Internal error: Oops - BUG: ",),
     first_end=(r"^WARNING: .* __switch_to\+", r"^WARNING: .* ct_kernel_exit\+"),

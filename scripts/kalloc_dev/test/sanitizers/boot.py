@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A guest that commits bugs: what it runs, and what the log must have of each."""
+"""A guest that runs deliberate bugs: its script, and the reports that its log must contain."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 MARK = "kalloc-test: "
 
-# A bug is committed in a process of its own, which may not come back.
+# Each bug runs in a process of its own, which may not return.
 PRELUDE = r"""
 section() { echo "<6>kalloc-test: $1" >/dev/kmsg; }
 commit() { echo "$*" >/sys/module/kalloc_lkdtm/parameters/plant; }
@@ -17,11 +17,11 @@ for family in box object page area; do plant nothing $family; done
 """
 END = "section end\n"
 
-# What there must be of a bug: the first lines of its reports, in their order, and a line below them.
+# The reports that a bug must cause: their headlines in order, and a line below them.
 Report = tuple[tuple[str, ...], str]
 NOTHING: Report = ((), "")
 
-# What PRELUDE and END leave.
+# The sections of PRELUDE and END.
 AROUND: dict[str, Report] = {
     **{f"nothing {family}": NOTHING for family in ("box", "object", "page", "area")},
     "end": NOTHING,
@@ -30,8 +30,10 @@ AROUND: dict[str, Report] = {
 
 @dataclass(frozen=True)
 class Boot:
-    """A guest. Bugs are known by their sections, `late_read box`; one `dies` of the last. What a report is followed
-    by `perhaps` is another, of the same bug.
+    """A guest with deliberate bugs.
+
+    A bug's section has its name, `late_read box`. With `dies`, the last bug ends the guest.
+    `perhaps` matches a further report that may follow one of the same bug.
     """
 
     script: str
@@ -42,11 +44,11 @@ class Boot:
 
     @property
     def command(self) -> str:
-        """All that the guest runs."""
+        """Returns the guest's whole script."""
         return PRELUDE + self.script + ("" if self.dies else END)
 
     @property
     def sections(self) -> dict[str, Report]:
-        """What the log must have of each section."""
+        """Returns the required reports of each section."""
         around = {name: report for name, report in AROUND.items() if name != "end" or not self.dies}
         return {**around, **self.caught}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Bugs that several kernels report in the same words."""
+"""Bugs that several kernels report with the same text."""
 
 from kalloc_dev.test.sanitizers.boot import Report
 
@@ -8,7 +8,7 @@ LEFT_OBJECT: dict[str, Report] = {"left_object object": (
      r"^WARNING: .*kmem_cache_destroy"), r"^kmem_cache_destroy planted_object: Slab cache still has objects ")}
 AREA_FREED_TWICE: dict[str, Report] = {"double_free area": (
     (r"^WARNING: .*\bat vfree\+",), r"^Trying to vfree\(\) nonexistent vm area ")}
-# What VM_BUG_ON_PAGE() says besides.
+# The additional line of VM_BUG_ON_PAGE().
 FREE_PAGE = r"^page dumped because: VM_BUG_ON_PAGE\(page_ref_count\(page\) == 0\)$"
 TWICE_IN_LIST: dict[str, Report] = {"twice_in_list box": (
     (r"^list_add double add: ", r"^WARNING: "), r"^ planted_twice_in_list\+")}
@@ -18,8 +18,8 @@ SLEEP: dict[str, Report] = {"sleep box": (
 WANDERING: dict[str, Report] = {"wandering box": (
     (r"^BUG: using smp_processor_id\(\) in preemptible ",), r"^ planted_wandering\+")}
 
-# Has the allocations of a call that else is clean refused one by one. If a cache was filled just before the one that
-# counts, that one was passed by: once more.
+# Makes the allocations of an otherwise clean call fail one by one. A cache that was just filled may
+# hide the relevant allocation, so there is a second pass.
 REFUSE = r"""
 for name in ignore-gfp-wait verbose; do echo 0 >/sys/kernel/debug/failslab/$name; done
 section "ignored_refusal box"
@@ -29,7 +29,7 @@ for nth in $(seq 40) $(seq 40); do
 done
 """
 
-# Areas end where nothing is mapped, and what is mapped to be read is not written: as x86 says it.
+# Areas end at an unmapped page, and read-only pages cannot be written: the reports of x86.
 PAGES: dict[str, Report] = {
     "guard_page area": ((r"^BUG: unable to handle page fault for address: ", r"^Oops: Oops: 0000 "),
                         r"^RIP: 0010:planted_guard_page\+"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the kernels for debugging notice: KASAN and all that goes with it."""
+"""The bugs that the debug kernels detect, with KASAN and the checks around it."""
 
 from kalloc_dev.test.sanitizers.arch_reports import ARM64, X86, Signs
 from kalloc_dev.test.sanitizers.boot import NOTHING, Boot, Report
@@ -15,12 +15,12 @@ from kalloc_dev.test.sanitizers.common import (
 )
 from kalloc_dev.test.sanitizers.leaks import LEAKS, LOOK, PLANT
 
-# SLUB's checks as in the other guests, and who allocated what. KFENCE only when it is its turn: which
-# objects it takes is chance.
+# SLUB's checks as in the other guests, with the stacks of allocations. KFENCE is enabled only for
+# its own case, because it samples objects at random.
 APPEND = ("kunit.enable=0 kasan_multi_shot page_poison=1 hardened_usercopy=1 kfence.sample_interval=0 "
           "slab_debug=-;FZP,kmalloc-*;FZPU,planted_*")
 
-# Lockdep comes first: after most reports it is off.
+# Lockdep comes first, because most reports disable it.
 SCRIPT = rf"""
 plant inversion box
 {PLANT}
@@ -39,7 +39,7 @@ plant left_object object
 section miscount
 modprobe kalloc_stress ops=200 workers=1 miscount=1 2>/dev/null
 plant double_free page
-# What the processor says of it when it is idle next is part of this.
+# The report of the processor when it becomes idle belongs to this section.
 usleep 50000
 for family in box page area; do plant uninitialised $family; done
 plant exposed object
@@ -55,7 +55,7 @@ KASAN = r"^BUG: KASAN: {} in planted_{}\+"
 
 
 def caught(signs: Signs) -> dict[str, Report]:
-    """The headlines of each section, and what is in the lines below."""
+    """Returns the headlines of each section, and a line below them."""
     return {
         "inversion box": INVERSION,
         **LEAKS, **SLEEP, **AREA_FREED_TWICE, **TWICE_IN_LIST, **WANDERING, **LEFT_OBJECT,
@@ -81,7 +81,7 @@ def caught(signs: Signs) -> dict[str, Report]:
         "unseen_page_write page": ((r"^pagealloc: memory corruption$",), r"^ planted_unseen_page_write\+"),
         "index box": ((r"^UBSAN: array-index-out-of-bounds in .*\bheap\.c:",), r"^index 4 is out of range for type "),
         "shift box": ((r"^UBSAN: shift-out-of-bounds in .*\bheap\.c:",), r"^shift exponent 32 is too large"),
-        # The module says it twice: a modprobe of busybox loads it in two ways, one after the other.
+        # The module logs it twice: modprobe of busybox tries two ways to load it.
         "miscount": ((r"^kalloc_stress: stress_word (with blocks live|at rest): (allocs|frees) is \d+, not \d+$",) * 8,
                      r"^kalloc_stress: 200 operations by 2 workers, \d+ interrupts: 4 numbers wrong$"),
         "uninitialised box": signs.slab_pointer,

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the hardened kernel stops, and what it makes harmless."""
+"""The bugs that the hardened kernel stops, or makes harmless."""
 
 from kalloc_dev.test.sanitizers.arch_reports import X86
 from kalloc_dev.test.sanitizers.boot import Boot
 from kalloc_dev.test.sanitizers.common import AREA_FREED_TWICE, LEFT_OBJECT, PAGES
 
-# KFENCE only when it is its turn: which objects it takes is chance.
+# KFENCE is enabled only for its own cases, because it samples objects at random.
 APPEND = "kunit.enable=0 kfence.sample_interval=0 page_alloc.shuffle=1"
 
 SCRIPT = r"""
@@ -19,7 +19,7 @@ plant astray area
 plant twice_in_list box
 plant double_free area
 
-# The kernel's profile of allocations names who leaks.
+# The kernel's allocation profile names the allocation site of a leak.
 calls() { awk '/ \[kalloc\] func:kalloc_helper_kmalloc_node_[0-9a-f]+ / { print $2 }' /proc/allocinfo; }
 section profile
 before=$(calls)
@@ -64,12 +64,12 @@ CAUGHT = {
                   ""),
 }
 
-# What is left of a cache whose free objects point astray is of no use to others.
+# A cache whose free list is corrupt is unusable afterwards.
 FREELIST = r"""
 plant wild_freelist object
 """
 FREELIST_CAUGHT = {
-    # Where the pointer leads is a matter of chance, but not to what was written there.
+    # The target of the pointer is random, but it is not the value that was written.
     "wild_freelist object": ((r"^Oops: general protection fault, probably for non-canonical address |"
                               r"^BUG: unable to handle page fault for address: ",), r"^ planted_wild_freelist\+"),
 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Leaks, which kmemleak finds."""
+"""Leaks, which kmemleak detects."""
 
 from kalloc_dev.test.sanitizers.boot import NOTHING
 
-# They are looked for when they are old enough, and before threads die and leave theirs.
+# The scan runs when the leaks are old enough, and before other threads end and leave theirs.
 PLANT = r"""
 uptime_ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
 echo 1 >/sys/module/kmemleak/parameters/verbose

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is a bug on the real-time kernel only, and what it notices besides."""
+"""The bugs that only the real-time kernel detects, and the others that it detects as well."""
 
 from kalloc_dev.test.sanitizers.arch_reports import X86
 from kalloc_dev.test.sanitizers.boot import Boot
@@ -18,7 +18,8 @@ from kalloc_dev.test.sanitizers.leaks import LEAKS, LOOK, PLANT
 
 APPEND = "kunit.enable=0"
 
-# After its first report lockdep is off: two of its kinds are two guests. What sleeps is said once in a second.
+# Lockdep is disabled after its first report, so its two kinds of report need two guests. The kernel
+# reports a sleep at most once a second.
 CONTEXTS = r"""
 plant nested area
 for bug in raw masked pinned; do
@@ -35,7 +36,8 @@ CONTEXTS_CAUGHT = {
        for bug in ("raw", "masked", "pinned") for family in ("box", "page")},
 }
 
-# Of what SLUB keeps for a processor the leak detector finds the address: not so where SLUB checks.
+# kmemleak finds the address of an object that SLUB holds for a processor, except with SLUB's
+# checks.
 CHECKED = f"{APPEND} slab_debug=-;FZP,kmalloc-*"
 OTHERS = rf"""
 plant inversion area
@@ -66,6 +68,6 @@ OTHERS_CAUGHT = {
                             r"^RIP: 0010:planted_ignored_refusal\+"),
 }
 
-# The lock may be another's, who waits for the processor: then it does sleep.
+# Another thread may hold the lock and wait for the processor: then the bug does sleep.
 BOOTS = (Boot(CONTEXTS, CONTEXTS_CAUGHT, APPEND, perhaps=r"^BUG: scheduling while atomic: "),
          Boot(OTHERS, OTHERS_CAUGHT, CHECKED))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the tiny kernel notices: it has no checkers, but page tables, and variables that are set."""
+"""The bugs that the tiny kernel detects, by page tables and initialized variables only."""
 
 from kalloc_dev.test.sanitizers.boot import Boot
 from kalloc_dev.test.sanitizers.common import AREA_FREED_TWICE, PAGES

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Holds the log of a guest that committed bugs against what must be in it."""
+"""The comparison of the log of a guest with the required reports."""
 
 import re
 from collections.abc import Iterator
@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from kalloc_dev.test import dmesg
 from kalloc_dev.test.sanitizers.boot import MARK, Boot, Report
 
-# The first lines of reports.
+# The headlines of reports.
 HEADLINE = re.compile(
     r"BUG: |^BUG |\bWARNING: |^UBSAN: |^kernel BUG|^Oops: |^Internal error: |^Unable to handle |^kmemleak: \d|"
     r"^pagealloc: |^usercopy: |panicked at|^list_\w+ |^\[.* overwritten\]|is \d+, not \d+$|^CFI failure at |"
     r": detected (buffer overflow|field-spanning write)|^Kernel panic ")
-# What klog knows by its level only: the tally's word is no splat.
+# The section that dmesg.py detects only by the level: a line of the tally is no splat.
 ONLY_BY_LEVEL = ("miscount",)
-# A cache that nobody has any more is destroyed by a worker, if it comes first.
+# A worker destroys a cache without owners, if it runs first.
 LATER = re.compile(r"^Workqueue: .*kalloc3sys4work")
 
 
 def complaints(section: str, report: Report, text: str, perhaps: str) -> Iterator[str]:
-    """What is wrong with a section of the log."""
+    """Names the faults of a section of the log."""
     headlines, below = report
     messages = [message for _, _, message in dmesg.after_boot(f"{dmesg.START}\n{text}")]
     found = [message for message in messages if HEADLINE.search(message) and not re.search(perhaps, message)]
@@ -38,13 +38,13 @@ def complaints(section: str, report: Report, text: str, perhaps: str) -> Iterato
 
     if not headlines:
         if offences := list(dmesg.offending(f"{dmesg.START}\n{text}")):
-            yield f"klog takes offence at {offences}"
+            yield f"the log check rejects {offences}"
         return
     if not _offends(headlines[0], text):
-        yield "klog passes the report"
-    # What a splat is printed with says little: klog must know it for one at any level.
+        yield "the log check accepts the report"
+    # A splat must be detected at any level.
     if section not in ONLY_BY_LEVEL and not _offends(headlines[0], re.sub(r"^<\d+>", "<6>", text, flags=re.M)):
-        yield "klog passes the report if it has another level"
+        yield "the log check accepts the report at another level"
 
 
 def _offends(headline: str, text: str) -> bool:
@@ -53,10 +53,10 @@ def _offends(headline: str, text: str) -> bool:
 
 
 def judge(guest: Boot, log: str) -> list[str]:
-    """What is wrong with the log of a guest."""
+    """Returns the faults of a guest's log."""
     boot, *parts = log.split(MARK)
     parts[-1] = parts[-1].partition(dmesg.END)[0]
-    # A part ends with the level of the line that the next begins in.
+    # A part ends with the level of the next part's first line.
     sections = {part.partition("\n")[0]: part.partition("\n")[2].rpartition("\n")[0] for part in parts}
     wanted = guest.sections
     wrong = [f"{name}: not reached" for name in wanted if name not in sections]
