@@ -16,7 +16,7 @@ use crate::{
     }, //
 };
 use kalloc::{
-    page::ByPage, //
+    page::StructPage, //
     Kmalloc,
     Order,
     Pages,
@@ -183,7 +183,7 @@ macro_rules! orders {
                 &[
                     Case::new(PAGES_PAIRS, Side::C, $order, c::pages_all_pairs).on_cpus().times(MANY_PAGES),
                     Case::new(PAGES_PAIRS, Side::Kalloc, $order, |f, n, order| {
-                        all_pairs(|| pages::pairs_any::<ByPage>(f, n, order))
+                        all_pairs(|| pages::pairs_any::<StructPage>(f, n, order))
                     })
                     .on_cpus()
                     .times(MANY_PAGES),

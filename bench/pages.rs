@@ -14,9 +14,9 @@ use crate::{
 use kalloc::{
     page::{
         Block,
-        ByAddress,
-        ByPage,
-        Handle, //
+        BlockKind,
+        StructPage,
+        Virt, //
     }, //
     Order,
     PageArray,
@@ -34,9 +34,9 @@ kalloc::sites! {
 
 /// Allocates and frees a block `n` times, with an order that the compiler knows.
 #[inline(never)]
-fn pairs<H: Handle, const ORDER: u32>(n: usize) -> Result {
+fn pairs<K: BlockKind<Size = Order>, const ORDER: u32>(n: usize) -> Result {
     for _ in 0..n {
-        touch_bytes(&mut Block::<H, Blocks, _>::uninit(
+        touch_bytes(&mut Block::<K, Blocks, _>::uninit(
             Order::of::<ORDER>(),
             GFP_KERNEL,
         )?);
@@ -46,10 +46,10 @@ fn pairs<H: Handle, const ORDER: u32>(n: usize) -> Result {
 
 /// Allocates and frees a block `n` times, with an order that the compiler does not know.
 #[inline(never)]
-pub(crate) fn pairs_any<H: Handle>(_: &Fixture, n: usize, order: usize) -> Result {
+pub(crate) fn pairs_any<K: BlockKind<Size = Order>>(_: &Fixture, n: usize, order: usize) -> Result {
     let order = Order::new(u32::try_from(order)?)?;
     for _ in 0..n {
-        touch_bytes(&mut Block::<H, Blocks, _>::uninit(order, GFP_KERNEL)?);
+        touch_bytes(&mut Block::<K, Blocks, _>::uninit(order, GFP_KERNEL)?);
     }
     Ok(())
 }
@@ -101,14 +101,14 @@ macro_rules! orders {
         pub(crate) const CASES: &[Case] = &[
             $(
                 Case::new(BY_PAGE, Side::C, $order, c::pages),
-                Case::new(BY_PAGE, Side::Kalloc, $order, |_, n, _| pairs::<ByPage, $order>(n)),
+                Case::new(BY_PAGE, Side::Kalloc, $order, |_, n, _| pairs::<StructPage, $order>(n)),
                 Case::new(BY_ADDRESS, Side::C, $order, c::free_pages),
-                Case::new(BY_ADDRESS, Side::Kalloc, $order, |_, n, _| pairs::<ByAddress, $order>(n)),
+                Case::new(BY_ADDRESS, Side::Kalloc, $order, |_, n, _| pairs::<Virt, $order>(n)),
             )*
             Case::new(BY_PAGE, Side::Upstream, 0, upstream),
             $(
                 Case::new(STEP, Side::C, $step, c::pages),
-                Case::new(STEP, Side::Kalloc, $step, pairs_any::<ByPage>),
+                Case::new(STEP, Side::Kalloc, $step, pairs_any::<StructPage>),
                 Case::new(REPEATEDLY, Side::C, $step, c::pages_many).times(1).of(MANY),
                 Case::new(REPEATEDLY, Side::Kalloc, $step, many).times(1).of(MANY),
             )*

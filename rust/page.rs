@@ -80,24 +80,18 @@ mod page_array;
 mod split;
 pub mod zone;
 
-use self::kind::sealed::{
-    Raw,
-    Size as _, //
-};
 pub use self::{
     compound::{
         PageRef,
         SharedPages, //
     },
     kind::{
-        AnyHandle,
-        ByAddress,
-        ByCount,
-        ByFolio,
-        ByPage,
-        Divisible,
-        Handle,
-        Size, //
+        BlockKind,
+        Exact,
+        Folio,
+        SplitKind,
+        StructPage,
+        Virt, //
     },
     page_array::PageArray,
     split::Split, //
@@ -162,18 +156,23 @@ impl<S: Tag<Family = family::PageAlloc>> PageSite for S {}
 /// assert_eq!(pfn(&block.fill(0)), before);
 /// # Ok::<(), Error>(())
 /// ```
-pub trait Byte: sealed::Byte {}
+pub trait Byte: sealed::Sealed {}
 
-impl<T: sealed::Byte> Byte for T {}
+impl Byte for u8 {}
+impl Byte for MaybeUninit<u8> {}
 
-/// Traits that only this module can implement.
+/// The types with the sealed traits [`BlockKind`] and [`Byte`].
 mod sealed {
-    use super::MaybeUninit;
+    use super::*;
 
-    /// Types of one byte.
-    pub trait Byte {}
-    impl Byte for u8 {}
-    impl Byte for MaybeUninit<u8> {}
+    pub trait Sealed {}
+
+    impl Sealed for StructPage {}
+    impl Sealed for Virt {}
+    impl Sealed for Exact {}
+    impl Sealed for Folio {}
+    impl Sealed for u8 {}
+    impl Sealed for MaybeUninit<u8> {}
 }
 
 /// A block of pages, held by its `struct page` and counted at site `S`.
@@ -196,7 +195,7 @@ mod sealed {
 /// assert_eq!(ring.last(), Some(&0xff));
 /// # Ok::<(), Error>(())
 /// ```
-pub type Pages<S, T = u8> = Block<ByPage, S, T>;
+pub type Pages<S, T = u8> = Block<StructPage, S, T>;
 
 /// A block of pages, held by its address and counted at site `S`.
 ///
@@ -218,7 +217,7 @@ pub type Pages<S, T = u8> = Block<ByPage, S, T>;
 /// assert!(log.starts_with(b"ready\0"));
 /// # Ok::<(), Error>(())
 /// ```
-pub type FreePages<S, T = u8> = Block<ByAddress, S, T>;
+pub type FreePages<S, T = u8> = Block<Virt, S, T>;
 
 /// Any number of contiguous pages, at most those of [`Order::MAX`], counted at site `S`.
 ///
@@ -239,7 +238,7 @@ pub type FreePages<S, T = u8> = Block<ByAddress, S, T>;
 /// assert_eq!(frame.len(), 3 * PAGE_SIZE);
 /// # Ok::<(), Error>(())
 /// ```
-pub type ExactPages<S, T = u8> = Block<ByCount, S, T>;
+pub type ExactPages<S, T = u8> = Block<Exact, S, T>;
 
 /// A compound page, counted at site `S`.
 ///
@@ -263,7 +262,7 @@ pub type ExactPages<S, T = u8> = Block<ByCount, S, T>;
 /// assert_eq!(table.as_ptr(), other.as_ptr());
 /// # Ok::<(), Error>(())
 /// ```
-pub type CompoundPages<S, T = u8> = Block<ByFolio, S, T>;
+pub type CompoundPages<S, T = u8> = Block<Folio, S, T>;
 
 /// An owned block of contiguous pages: a slice of bytes, freed on drop.
 ///
@@ -301,13 +300,13 @@ pub type CompoundPages<S, T = u8> = Block<ByFolio, S, T>;
 ///
 /// - `handle` holds a live block of `size` that nothing else owns.
 /// - The bytes of the block are valid as `T`s.
-pub struct Block<H: AnyHandle, S: PageSite, T: Byte = u8> {
-    handle: H,
-    size: H::Size,
+pub struct Block<K: BlockKind, S: PageSite, T: Byte = u8> {
+    handle: K,
+    size: K::Size,
     _site: PhantomData<(S, T)>,
 }
 
-impl<H: AnyHandle, S: PageSite> Block<H, S> {
+impl<K: BlockKind, S: PageSite> Block<K, S> {
     /// Allocates a zeroed block.
     ///
     /// # Context
@@ -318,13 +317,13 @@ impl<H: AnyHandle, S: PageSite> Block<H, S> {
     ///
     /// [`AllocError`] if the allocation fails.
     #[inline]
-    pub fn zeroed(size: H::Size, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
+    pub fn zeroed(size: K::Size, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
         // SAFETY: `Gfp::ZERO` has the page allocator zero the block, so all bytes are initialized.
         Ok(unsafe { Block::uninit(size, gfp.into() | Gfp::ZERO)?.assume_init() })
     }
 }
 
-impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
+impl<K: BlockKind, S: PageSite> Block<K, S, MaybeUninit<u8>> {
     /// Allocates a block without initializing it.
     ///
     /// # Context
@@ -335,14 +334,15 @@ impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
     ///
     /// [`AllocError`] if the allocation fails.
     #[inline(always)]
-    pub fn uninit(size: H::Size, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
+    pub fn uninit(size: K::Size, gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
         let gfp = gfp.into();
         // SAFETY: This crate calls it, and counts the block below.
-        let Some(handle) = (unsafe { H::alloc(size, gfp) }) else {
+        let Some(handle) = (unsafe { K::alloc(size, gfp) }) else {
             site::count_failure::<S>(gfp, false);
             return Err(AllocError);
         };
-        site::count_alloc::<S>(size.bytes(), size.bytes());
+        let bytes = size.into().bytes();
+        site::count_alloc::<S>(bytes, bytes);
         // INVARIANT: The block is new, and any bytes are valid as `MaybeUninit`.
         Ok(Block {
             handle,
@@ -352,7 +352,7 @@ impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
     }
 
     /// Sets every byte to `byte`.
-    pub fn fill(mut self, byte: u8) -> Block<H, S> {
+    pub fn fill(mut self, byte: u8) -> Block<K, S> {
         (*self).fill(MaybeUninit::new(byte));
         // SAFETY: `fill` wrote every byte.
         unsafe { self.assume_init() }
@@ -388,7 +388,7 @@ impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
     /// # assert!(block.iter().all(|&byte| byte == 0));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn read_from(mut self, reader: &mut UserSliceReader) -> Result<Block<H, S>, (Self, Error)> {
+    pub fn read_from(mut self, reader: &mut UserSliceReader) -> Result<Block<K, S>, (Self, Error)> {
         let len = self.len().min(reader.len());
         let (copied, rest) = self.split_at_mut(len);
         if let Err(error) = reader.read_raw(copied) {
@@ -425,7 +425,7 @@ impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
     /// # Ok::<(), Error>(())
     /// ```
     #[inline]
-    pub unsafe fn assume_init(self) -> Block<H, S> {
+    pub unsafe fn assume_init(self) -> Block<K, S> {
         let this = ManuallyDrop::new(self);
         // INVARIANT: The block is moved out of `self`. The caller guarantees that all bytes are
         // initialized.
@@ -437,7 +437,7 @@ impl<H: AnyHandle, S: PageSite> Block<H, S, MaybeUninit<u8>> {
     }
 }
 
-impl<H: Handle, S: PageSite, T: Byte> Block<H, S, T> {
+impl<K: BlockKind<Size = Order>, S: PageSite, T: Byte> Block<K, S, T> {
     /// Returns the block's order.
     #[inline]
     pub fn order(&self) -> Order {
@@ -445,7 +445,7 @@ impl<H: Handle, S: PageSite, T: Byte> Block<H, S, T> {
     }
 }
 
-impl<H: AnyHandle, S: PageSite, T: Byte> Block<H, S, T> {
+impl<K: BlockKind, S: PageSite, T: Byte> Block<K, S, T> {
     /// Returns the page frame number of the first page. The other pages follow it.
     pub fn pfn(&self) -> usize {
         // SAFETY: By the type invariants, the page is live.
@@ -471,7 +471,7 @@ impl<H: AnyHandle, S: PageSite, T: Byte> Block<H, S, T> {
     }
 }
 
-impl<H: AnyHandle, S: PageSite, T: Byte> Deref for Block<H, S, T> {
+impl<K: BlockKind, S: PageSite, T: Byte> Deref for Block<K, S, T> {
     type Target = [T];
 
     #[inline]
@@ -479,24 +479,25 @@ impl<H: AnyHandle, S: PageSite, T: Byte> Deref for Block<H, S, T> {
         let start = self.handle.address().cast::<T>().as_ptr();
         // SAFETY: By the type invariants, the block is mapped at `start` and valid as `T`s, which
         // are bytes. The borrow of `self` keeps it alive and unwritten.
-        unsafe { core::slice::from_raw_parts(start, self.size.bytes()) }
+        unsafe { core::slice::from_raw_parts(start, self.size.into().bytes()) }
     }
 }
 
-impl<H: AnyHandle, S: PageSite, T: Byte> DerefMut for Block<H, S, T> {
+impl<K: BlockKind, S: PageSite, T: Byte> DerefMut for Block<K, S, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         let start = self.handle.address().cast::<T>().as_ptr();
         // SAFETY: By the type invariants, the block is mapped at `start` and valid as `T`s, which
         // are bytes. The mutable borrow of `self` keeps it alive and excludes other accesses.
-        unsafe { core::slice::from_raw_parts_mut(start, self.size.bytes()) }
+        unsafe { core::slice::from_raw_parts_mut(start, self.size.into().bytes()) }
     }
 }
 
-impl<H: AnyHandle, S: PageSite, T: Byte> Drop for Block<H, S, T> {
+impl<K: BlockKind, S: PageSite, T: Byte> Drop for Block<K, S, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        site::count_free::<S>(self.size.bytes(), self.size.bytes());
+        let bytes = self.size.into().bytes();
+        site::count_free::<S>(bytes, bytes);
         // SAFETY: By the type invariants, the block is live, owned by `self`, and of this size.
         unsafe { self.handle.free(self.size) };
     }

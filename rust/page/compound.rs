@@ -22,9 +22,9 @@ use crate::{
         order::Order,
         zone::Zone, //
         Block,
-        ByFolio,
+        BlockKind,
+        Folio,
         PageSite,
-        Raw,
     },
     sys::bindings, //
 };
@@ -44,7 +44,7 @@ use kernel::{
     prelude::*, //
 };
 
-impl<S: PageSite> Block<ByFolio, S> {
+impl<S: PageSite> Block<Folio, S> {
     /// Converts the block into one that many owners can share and read.
     ///
     /// # Examples
@@ -113,7 +113,7 @@ impl<S: PageSite> Block<ByFolio, S> {
 /// - `folio` is a live, initialized compound page of `order`, and is never written.
 /// - Its `private` word is the number of `SharedPages` for it, which together hold one reference.
 pub struct SharedPages<S: PageSite> {
-    folio: ByFolio,
+    folio: Folio,
     order: Order,
     _site: PhantomData<fn() -> S>,
 }
@@ -180,7 +180,7 @@ impl<S: PageSite> SharedPages<S> {
     /// # Errors
     ///
     /// Returns the owner otherwise.
-    pub fn try_into_unique(self) -> Result<Block<ByFolio, S>, Self> {
+    pub fn try_into_unique(self) -> Result<Block<Folio, S>, Self> {
         // Pairs with the release in `drop`: if an owner took a reference before it was dropped, the
         // read of the page's reference count below includes it.
         if self.owners().load(Ordering::Acquire) != 1 {
@@ -286,7 +286,7 @@ impl<S: PageSite> Drop for SharedPages<S> {
 /// - `folio` is an initialized compound page of `order`, and is never written.
 /// - `self` holds a reference to it.
 pub struct PageRef {
-    folio: ByFolio,
+    folio: Folio,
     order: Order,
 }
 

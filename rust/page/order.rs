@@ -169,3 +169,11 @@ impl PageCount {
         self.0 * PAGE_SIZE
     }
 }
+
+impl From<Order> for PageCount {
+    #[inline(always)]
+    fn from(order: Order) -> PageCount {
+        // INVARIANT: An order has at least one page, and at most those of `Order::MAX`.
+        PageCount(order.pages())
+    }
+}

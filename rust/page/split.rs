@@ -6,16 +6,15 @@ use crate::{
     accounting::site,
     page::{
         exact,
-        kind::sealed::{
-            Divide,
-            Raw as _,
-            Size as _, //
-        },
-        order::Order, //
+        order::{
+            Order,
+            PageCount, //
+        }, //
         Block,
+        BlockKind as _,
         Byte,
-        Divisible,
         PageSite,
+        SplitKind,
     }, //
 };
 use core::{
@@ -25,7 +24,7 @@ use core::{
 };
 use kernel::page::PAGE_SIZE;
 
-impl<H: Divisible, S: PageSite, T: Byte> Block<H, S, T> {
+impl<K: SplitKind, S: PageSite, T: Byte> Block<K, S, T> {
     /// Splits the block into a sequence of single pages.
     ///
     /// Each page has its own owner and is counted as one allocation. Splitting allocates no memory.
@@ -46,19 +45,19 @@ impl<H: Divisible, S: PageSite, T: Byte> Block<H, S, T> {
     /// assert_eq!(slots.len(), 4);
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn split_pages(self) -> Split<H, S, T> {
+    pub fn split_pages(self) -> Split<K, S, T> {
         let this = ManuallyDrop::new(self);
         let (handle, size) = (this.handle, this.size);
-        let pages = size.bytes() / PAGE_SIZE;
+        let count: PageCount = size.into();
         // SAFETY: By the type invariants, the block is live and of this size. It was moved out of
         // `self`, so that nothing uses it as one block afterwards.
         unsafe { handle.divide(size) };
-        site::count_allocs::<S>(pages, PAGE_SIZE);
-        site::count_free::<S>(size.bytes(), size.bytes());
+        site::count_allocs::<S>(count.get(), PAGE_SIZE);
+        site::count_free::<S>(count.bytes(), count.bytes());
         // INVARIANT: The range covers all pages of the block, which was just divided.
         Split {
             handle,
-            left: 0..pages,
+            left: 0..count.get(),
             _site: PhantomData,
         }
     }
@@ -89,14 +88,14 @@ impl<H: Divisible, S: PageSite, T: Byte> Block<H, S, T> {
 ///
 /// - `handle` was a block of at least `left.end` pages, and was divided.
 /// - The pages in `left` are owned by nothing else, and are valid as `T`s.
-pub struct Split<H: Divisible, S: PageSite, T: Byte = u8> {
-    handle: H,
+pub struct Split<K: SplitKind, S: PageSite, T: Byte = u8> {
+    handle: K,
     left: Range<usize>,
     _site: PhantomData<(S, T)>,
 }
 
-impl<H: Divisible, S: PageSite, T: Byte> Iterator for Split<H, S, T> {
-    type Item = Block<<H as Divide>::Single, S, T>;
+impl<K: SplitKind, S: PageSite, T: Byte> Iterator for Split<K, S, T> {
+    type Item = Block<K::Single, S, T>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let index = self.left.next()?;
@@ -115,9 +114,9 @@ impl<H: Divisible, S: PageSite, T: Byte> Iterator for Split<H, S, T> {
     }
 }
 
-impl<H: Divisible, S: PageSite, T: Byte> ExactSizeIterator for Split<H, S, T> {}
+impl<K: SplitKind, S: PageSite, T: Byte> ExactSizeIterator for Split<K, S, T> {}
 
-impl<H: Divisible, S: PageSite, T: Byte> Drop for Split<H, S, T> {
+impl<K: SplitKind, S: PageSite, T: Byte> Drop for Split<K, S, T> {
     fn drop(&mut self) {
         let pages = self.left.len();
         if pages != 0 {

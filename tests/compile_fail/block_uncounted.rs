@@ -3,10 +3,10 @@
 //! error: is unsafe and requires unsafe
 
 use kalloc::{
-    page::AnyHandle,
+    page::BlockKind,
     sys::gfp::Gfp, //
 };
 
-pub fn uncounted<H: AnyHandle>(size: H::Size) -> Option<H> {
-    H::alloc(size, Gfp::KERNEL)
+pub fn uncounted<K: BlockKind>(size: K::Size) -> Option<K> {
+    K::alloc(size, Gfp::KERNEL)
 }

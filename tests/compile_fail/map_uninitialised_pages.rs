@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! H47: uninitialized pages cannot be mapped to user space.
-//! error: the trait bound `Block<ByPage, Blocks, MaybeUninit<u8>>: Mappable` is not satisfied
+//! error: the trait bound `Block<StructPage, Blocks, MaybeUninit<u8>>: Mappable` is not satisfied
 
 use core::mem::MaybeUninit;
 use kalloc::{

@@ -4,8 +4,8 @@ use kalloc::{
     accounting::stats::Failures,
     mm::vmap::ReadOnly,
     page::{
-        ByPage,
-        Split, //
+        Split,
+        StructPage, //
     },
     slab::Options,
     sys::{
@@ -82,7 +82,7 @@ struct Owners {
     _many: PageArray<Arrays>,
     _few: PageArray<Arrays>,
     _exact: ExactPages<Arrays>,
-    _split: Split<ByPage, Arrays>,
+    _split: Split<StructPage, Arrays>,
 }
 
 impl Owners {

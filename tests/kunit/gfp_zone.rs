@@ -46,8 +46,8 @@ mod tests {
     use kalloc::{
         alloc::kmalloc::MAX_SLAB_SIZE,
         page::{
-            AnyHandle,
-            Block, //
+            Block,
+            BlockKind, //
         },
         slab::{
             ConstructedCache,
@@ -185,7 +185,7 @@ mod tests {
         Ok(())
     }
 
-    fn is_low<H: AnyHandle>(block: &Block<H, Blocks>) -> bool {
+    fn is_low<K: BlockKind>(block: &Block<K, Blocks>) -> bool {
         matches!(block.zone(), Zone::Dma | Zone::Dma32) || !cfg!(CONFIG_ZONE_DMA32)
     }
 

@@ -12,8 +12,8 @@ mod tests {
     use crate::Change;
     use kalloc::{
         page::{
-            AnyHandle,
-            Block, //
+            Block,
+            BlockKind, //
         }, //
         CompoundPages,
         ExactPages,
@@ -34,7 +34,7 @@ mod tests {
     const PAGE: u64 = PAGE_SIZE as u64;
 
     /// Fills each page with its index.
-    fn number<H: AnyHandle>(block: &mut Block<H, Owned>) {
+    fn number<K: BlockKind>(block: &mut Block<K, Owned>) {
         for (index, page) in block.chunks_mut(PAGE_SIZE).enumerate() {
             page.fill(index as u8);
         }

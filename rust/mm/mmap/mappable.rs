@@ -13,8 +13,8 @@ use crate::{
     },
     mm::page_info,
     page::{
-        AnyHandle,
         Block,
+        BlockKind,
         PageArray,
         PageSite,
         SharedPages, //
@@ -112,7 +112,7 @@ fn frame(bytes: &[u8], index: usize) -> Option<usize> {
 
 // SAFETY: A block consists of whole pages in the direct map, which it owns until it is dropped.
 // They are initialized, because they are a `[u8]`. A shared reference only reads them.
-unsafe impl<H: AnyHandle + 'static, S: PageSite> Mappable for Block<H, S> {
+unsafe impl<K: BlockKind + 'static, S: PageSite> Mappable for Block<K, S> {
     fn pages(&self) -> Result<usize> {
         whole_pages(self)
     }

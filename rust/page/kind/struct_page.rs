@@ -2,7 +2,10 @@
 
 //! Blocks held by their first `struct page`.
 
-use super::sealed;
+use super::{
+    BlockKind,
+    SplitKind, //
+};
 use crate::{
     page::order::Order,
     sys::{
@@ -53,15 +56,15 @@ unsafe fn page_address(page: *mut bindings::page) -> *mut u8 {
 ///
 /// ```
 /// use kalloc::{
-///     page::{Block, ByPage},
+///     page::{Block, StructPage},
 ///     Order, Pages,
 /// };
 ///
 /// kalloc::sites! {
-///     Rings: pages, "doc_by_page";
+///     Rings: pages, "doc_struct_page";
 /// }
 ///
-/// let ring: Pages<Rings> = Block::<ByPage, _>::zeroed(Order::ZERO, GFP_KERNEL)?;
+/// let ring: Pages<Rings> = Block::<StructPage, _>::zeroed(Order::ZERO, GFP_KERNEL)?;
 /// assert_eq!(ring.order(), Order::ZERO);
 /// # Ok::<(), Error>(())
 /// ```
@@ -70,15 +73,15 @@ unsafe fn page_address(page: *mut bindings::page) -> *mut u8 {
 ///
 /// The page is in the direct map.
 #[derive(Clone, Copy)]
-pub struct ByPage(NonNull<bindings::page>);
+pub struct StructPage(NonNull<bindings::page>);
 
 // SAFETY: A page is not bound to a thread.
-unsafe impl Send for ByPage {}
+unsafe impl Send for StructPage {}
 // SAFETY: A page is not bound to a thread, and a shared handle only copies the pointer.
-unsafe impl Sync for ByPage {}
+unsafe impl Sync for StructPage {}
 
 // SAFETY: Without `__GFP_HIGHMEM`, a block is in the direct map.
-unsafe impl sealed::Raw for ByPage {
+unsafe impl BlockKind for StructPage {
     type Size = Order;
 
     #[inline(always)]
@@ -94,7 +97,7 @@ unsafe impl sealed::Raw for ByPage {
             }
         };
         // INVARIANT: The block is not from high memory.
-        NonNull::new(page).map(ByPage)
+        NonNull::new(page).map(StructPage)
     }
 
     #[inline(always)]
@@ -117,8 +120,8 @@ unsafe impl sealed::Raw for ByPage {
 
 // SAFETY: `split_page()` gives each page a count of its own, and the pages of a block are
 // contiguous.
-unsafe impl sealed::Divide for ByPage {
-    type Single = ByPage;
+unsafe impl SplitKind for StructPage {
+    type Single = StructPage;
 
     unsafe fn divide(self, order: Order) {
         // SAFETY: The caller guarantees that the block is live and of this order. It is not a
@@ -127,10 +130,10 @@ unsafe impl sealed::Divide for ByPage {
     }
 
     #[inline]
-    unsafe fn single(self, index: usize) -> ByPage {
+    unsafe fn single(self, index: usize) -> StructPage {
         // INVARIANT: The whole block was in the direct map.
         // SAFETY: The caller guarantees that the page is in the block.
-        ByPage(unsafe { self.0.add(index) })
+        StructPage(unsafe { self.0.add(index) })
     }
 }
 
@@ -140,15 +143,15 @@ unsafe impl sealed::Divide for ByPage {
 ///
 /// ```
 /// use kalloc::{
-///     page::{Block, ByFolio},
+///     page::{Block, Folio},
 ///     CompoundPages, Order,
 /// };
 ///
 /// kalloc::sites! {
-///     Tables: pages, "doc_by_folio";
+///     Tables: pages, "doc_folio";
 /// }
 ///
-/// let table: CompoundPages<Tables> = Block::<ByFolio, _>::zeroed(Order::ZERO, GFP_KERNEL)?;
+/// let table: CompoundPages<Tables> = Block::<Folio, _>::zeroed(Order::ZERO, GFP_KERNEL)?;
 /// assert!(table.share().iter().all(|&byte| byte == 0));
 /// # Ok::<(), Error>(())
 /// ```
@@ -157,18 +160,18 @@ unsafe impl sealed::Divide for ByPage {
 ///
 /// The page is in the direct map, and was allocated with `__GFP_COMP`.
 #[derive(Clone, Copy)]
-pub struct ByFolio(pub(super) ByPage);
+pub struct Folio(StructPage);
 
 // SAFETY: Without `__GFP_HIGHMEM`, a block is in the direct map.
-unsafe impl sealed::Raw for ByFolio {
+unsafe impl BlockKind for Folio {
     type Size = Order;
 
     #[inline]
     unsafe fn alloc(order: Order, gfp: Gfp) -> Option<Self> {
         // SAFETY: The caller counts the block.
-        let page = unsafe { ByPage::alloc(order, gfp | Gfp::COMP) };
-        // INVARIANT: `ByPage::alloc` returns a page in the direct map, and was given `__GFP_COMP`.
-        page.map(ByFolio)
+        let page = unsafe { StructPage::alloc(order, gfp | Gfp::COMP) };
+        // INVARIANT: `StructPage::alloc` returns a page in the direct map, and was given `__GFP_COMP`.
+        page.map(Folio)
     }
 
     /// Gives up the owner's reference, immediately or by the worker.
@@ -199,7 +202,7 @@ unsafe impl sealed::Raw for ByFolio {
     }
 }
 
-impl ByFolio {
+impl Folio {
     /// Returns whether the caller holds the only reference.
     fn is_last(self) -> bool {
         // SAFETY: The caller of `free` holds a reference, so the page is live.

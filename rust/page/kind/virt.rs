@@ -2,15 +2,17 @@
 
 //! Blocks held by their address.
 
-use super::sealed::{
-    self,
-    Raw as _, //
+use super::{
+    BlockKind,
+    SplitKind, //
 };
-use crate::page::exact;
 use crate::{
-    page::order::{
-        Order,
-        PageCount, //
+    page::{
+        exact,
+        order::{
+            Order,
+            PageCount, //
+        }, //
     },
     sys::{
         bindings,
@@ -29,15 +31,15 @@ use kernel::{
 ///
 /// ```
 /// use kalloc::{
-///     page::{Block, ByAddress},
+///     page::{Block, Virt},
 ///     FreePages, Order,
 /// };
 ///
 /// kalloc::sites! {
-///     Logs: pages, "doc_by_address";
+///     Logs: pages, "doc_virt";
 /// }
 ///
-/// let log: FreePages<Logs> = Block::<ByAddress, _>::zeroed(Order::ZERO, GFP_KERNEL)?;
+/// let log: FreePages<Logs> = Block::<Virt, _>::zeroed(Order::ZERO, GFP_KERNEL)?;
 /// assert_eq!(log.order(), Order::ZERO);
 /// # Ok::<(), Error>(())
 /// ```
@@ -46,15 +48,15 @@ use kernel::{
 ///
 /// The address is that of a block from `__get_free_pages()`.
 #[derive(Clone, Copy)]
-pub struct ByAddress(NonNull<u8>);
+pub struct Virt(NonNull<u8>);
 
 // SAFETY: An address is not bound to a thread.
-unsafe impl Send for ByAddress {}
+unsafe impl Send for Virt {}
 // SAFETY: An address is not bound to a thread, and a shared handle only copies it.
-unsafe impl Sync for ByAddress {}
+unsafe impl Sync for Virt {}
 
 // SAFETY: `__get_free_pages()` returns the block's address in the direct map.
-unsafe impl sealed::Raw for ByAddress {
+unsafe impl BlockKind for Virt {
     type Size = Order;
 
     #[inline(always)]
@@ -71,7 +73,7 @@ unsafe impl sealed::Raw for ByAddress {
         };
         // INVARIANT: `__get_free_pages()` has just returned it. The direct map's provenance is
         // exposed.
-        NonNull::new(core::ptr::with_exposed_provenance_mut(address as usize)).map(ByAddress)
+        NonNull::new(core::ptr::with_exposed_provenance_mut(address as usize)).map(Virt)
     }
 
     #[inline(always)]
@@ -98,8 +100,8 @@ unsafe impl sealed::Raw for ByAddress {
 
 // SAFETY: `split_page()` gives each page a count of its own, and the addresses of a block's pages
 // are contiguous.
-unsafe impl sealed::Divide for ByAddress {
-    type Single = ByAddress;
+unsafe impl SplitKind for Virt {
+    type Single = Virt;
 
     unsafe fn divide(self, order: Order) {
         // SAFETY: The caller guarantees that the block is live and of this order. It is not a
@@ -108,10 +110,10 @@ unsafe impl sealed::Divide for ByAddress {
     }
 
     #[inline]
-    unsafe fn single(self, index: usize) -> ByAddress {
+    unsafe fn single(self, index: usize) -> Virt {
         // INVARIANT: The page is from `__get_free_pages()`, and was split.
         // SAFETY: The caller guarantees that the page is in the block.
-        ByAddress(unsafe { self.0.add(index * PAGE_SIZE) })
+        Virt(unsafe { self.0.add(index * PAGE_SIZE) })
     }
 }
 
@@ -121,15 +123,15 @@ unsafe impl sealed::Divide for ByAddress {
 ///
 /// ```
 /// use kalloc::{
-///     page::{Block, ByCount},
+///     page::{Block, Exact},
 ///     ExactPages, PageCount,
 /// };
 ///
 /// kalloc::sites! {
-///     Frames: pages, "doc_by_count";
+///     Frames: pages, "doc_exact";
 /// }
 ///
-/// let frame: ExactPages<Frames> = Block::<ByCount, _>::zeroed(PageCount::of::<3>(), GFP_KERNEL)?;
+/// let frame: ExactPages<Frames> = Block::<Exact, _>::zeroed(PageCount::of::<3>(), GFP_KERNEL)?;
 /// assert_eq!(frame.len(), PageCount::of::<3>().bytes());
 /// # Ok::<(), Error>(())
 /// ```
@@ -138,10 +140,10 @@ unsafe impl sealed::Divide for ByAddress {
 ///
 /// The address is that of a block from `alloc_pages_exact()`.
 #[derive(Clone, Copy)]
-pub struct ByCount(ByAddress);
+pub struct Exact(Virt);
 
 // SAFETY: `alloc_pages_exact()` returns the block's address in the direct map.
-unsafe impl sealed::Raw for ByCount {
+unsafe impl BlockKind for Exact {
     type Size = PageCount;
 
     unsafe fn alloc(count: PageCount, gfp: Gfp) -> Option<Self> {
@@ -150,7 +152,7 @@ unsafe impl sealed::Raw for ByCount {
         // order.
         let address = unsafe { bindings::kalloc_helper_alloc_pages_exact(count.bytes(), gfp) };
         // INVARIANT: `alloc_pages_exact()` has just returned it, as contiguous pages of order 0.
-        NonNull::new(address.cast()).map(|address| ByCount(ByAddress(address)))
+        NonNull::new(address.cast()).map(|address| Exact(Virt(address)))
     }
 
     unsafe fn free(self, count: PageCount) {
@@ -171,13 +173,13 @@ unsafe impl sealed::Raw for ByCount {
 }
 
 // SAFETY: Such a block consists of single pages from the start.
-unsafe impl sealed::Divide for ByCount {
-    type Single = ByAddress;
+unsafe impl SplitKind for Exact {
+    type Single = Virt;
 
     unsafe fn divide(self, _: PageCount) {}
 
     #[inline]
-    unsafe fn single(self, index: usize) -> ByAddress {
+    unsafe fn single(self, index: usize) -> Virt {
         // SAFETY: The caller guarantees that the page is in the block.
         unsafe { self.0.single(index) }
     }
