@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What changed between two snapshots.
+//! Changes between two snapshots.
 
 use crate::{
     Key,
@@ -9,22 +9,23 @@ use crate::{
 };
 use std::collections::HashMap;
 
-/// A row then and now. One of them is missing if it came or went in between.
+/// A row in two snapshots. `before` is `None` if only the later snapshot has the row, `after` if only
+/// the earlier one has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
-    /// The row then.
+    /// The row in the earlier snapshot.
     pub before: Option<&'a Row>,
-    /// The row now.
+    /// The row in the later snapshot.
     pub after: Option<&'a Row>,
 }
 
-/// How much two numbers differ: wide enough for any two.
+/// Returns `after - before`. The result type holds the difference of any two `u64`.
 fn difference(before: u64, after: u64) -> i128 {
     i128::from(after) - i128::from(before)
 }
 
 impl<'a> Change<'a> {
-    /// The name of the row.
+    /// Returns the name of the row.
     pub fn name(&self) -> &'a str {
         self.after
             .or(self.before)
@@ -35,18 +36,20 @@ impl<'a> Change<'a> {
         difference(self.before.map_or(0, &value), self.after.map_or(0, &value))
     }
 
-    /// By how much live objects became more.
+    /// Returns the increase of the live objects; negative for a decrease.
     pub fn live(&self) -> i128 {
         self.of(Row::live)
     }
 
-    /// By how much bytes became more.
+    /// Returns the increase of the bytes; negative for a decrease.
     pub fn bytes(&self) -> i128 {
         self.of(Row::bytes)
     }
 
-    /// Blocks allocated and freed in between. Unknown if they are not counted, or were counted anew: if
-    /// the site's module was loaded again, they start at 0.
+    /// Returns the numbers of blocks allocated and freed between the snapshots.
+    ///
+    /// Returns `None` if the row has no such counters, or if a counter decreased. Counters restart at 0
+    /// when the site's module is loaded again.
     pub fn events(&self) -> Option<(u64, u64)> {
         let (allocs, frees) = self.after?.events()?;
         let (allocs_before, frees_before) = match self.before {
@@ -59,7 +62,7 @@ impl<'a> Change<'a> {
         ))
     }
 
-    /// Whether anything is other than it was.
+    /// Returns true if any number of the row differs, or if only one snapshot has the row.
     pub fn is_change(&self) -> bool {
         match (self.before, self.after) {
             (Some(before), Some(after)) => before.slab != after.slab || before.site != after.site,
@@ -68,7 +71,8 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Every row of the two: first those of `after`, in its order, then those that have gone.
+/// Returns the changes of all rows: first the rows of `after` in its order, then the rows that only
+/// `before` has.
 pub fn diff<'a>(before: &'a Snapshot, after: &'a Snapshot) -> Vec<Change<'a>> {
     let mut left: HashMap<Key, &Row> = before.rows.iter().map(|row| (row.key(), row)).collect();
     let mut changes: Vec<Change<'a>> = after

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What cannot be read, and where.
+//! Syntax errors and their positions.
 
-/// A text that is not what it should be.
+/// A syntax error in the text of a file.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("line {line}: {what}")]
 pub struct ParseError {
-    /// The number of the line, from 1.
+    /// The line number, starting at 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The description of the error.
     pub what: String,
 }
 
 impl ParseError {
-    /// An error in this line.
+    /// Returns an error in this line.
     pub(crate) fn at(line: usize, what: impl Into<String>) -> Self {
         Self {
             line,
@@ -22,7 +22,7 @@ impl ParseError {
     }
 }
 
-/// The start of a text that may be long, for an error to quote.
+/// Returns the start of a text, in quotes and with control characters escaped, for an error message.
 pub(crate) fn quoted(text: &str) -> String {
     const MOST: usize = 60;
     let mut start: String = text.chars().take(MOST).collect();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What many snapshots said, one after the other.
+//! The history of the rows over many snapshots.
 
 use crate::{
     Key,
@@ -15,30 +15,32 @@ use std::{
     time::Duration, //
 };
 
-/// What a row said at one time.
+/// The numbers of a row in one snapshot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Sample {
     /// Live objects.
     pub live: u64,
-    /// Bytes that it held.
+    /// Bytes of the pages or blocks.
     pub bytes: u64,
 }
 
-/// What is known of a row's past.
+/// The history of one row.
 #[derive(Clone, Debug)]
 pub struct Track {
-    /// The last samples, the oldest first.
+    /// The last samples, oldest first.
     pub samples: VecDeque<Sample>,
-    /// Since when it has been live and has not shrunk.
+    /// The time from which on the row has had live objects, and their number has not decreased.
     pub since: Duration,
-    /// What it said then.
+    /// The sample at `since`.
     pub then: Sample,
-    /// What it had freed by then, where that is counted.
+    /// Blocks freed until `since`, if the row counts them.
     pub frees: Option<u64>,
 }
 
-/// The tracks of all rows that are there. Rows that have gone are forgotten: if they come again, they
-/// are others.
+/// The tracks of all rows of the last snapshot.
+///
+/// [`push`](Self::push) drops the track of a row that the new snapshot does not have. If the row appears
+/// again, a new track starts.
 #[derive(Debug)]
 pub struct History {
     tracks: HashMap<Key, Track>,
@@ -47,7 +49,7 @@ pub struct History {
 }
 
 impl History {
-    /// An empty one, that will keep so many samples of each row.
+    /// Returns an empty history that keeps at most `most` samples of each row.
     pub fn new(most: usize) -> Self {
         Self {
             tracks: HashMap::new(),
@@ -56,7 +58,8 @@ impl History {
         }
     }
 
-    /// Adds what was said at `now`, a time from any start that does not go back.
+    /// Adds a snapshot that was taken at `now`. The origin of `now` is arbitrary; `now` must not decrease
+    /// from call to call.
     pub fn push(&mut self, now: Duration, snapshot: &Snapshot) {
         self.now = now;
         let mut before = std::mem::take(&mut self.tracks);
@@ -68,12 +71,13 @@ impl History {
         }
     }
 
-    /// The past of a row.
+    /// Returns the history of a row.
     pub fn track(&self, row: &Row) -> Option<&Track> {
         self.tracks.get(&row.key())
     }
 
-    /// The rows that have been live and have not shrunk for this long: what grew most comes first.
+    /// Returns the rows that have had live objects for at least `window`, without a decrease of their
+    /// number. The row with the largest growth is first.
     pub fn leaks<'a>(&self, snapshot: &'a Snapshot, window: Duration) -> Vec<(&'a Row, &Track)> {
         let mut found: Vec<_> = snapshot
             .rows
@@ -92,7 +96,7 @@ impl History {
     }
 }
 
-/// The track of a row after one more sample.
+/// Returns the track of a row after one more sample.
 fn next(track: Option<Track>, now: Duration, row: &Row, most: usize) -> Track {
     let sample = Sample {
         live: row.live(),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A snapshot as one JSON object: for programs, and to be kept and compared with a later one.
+//! The JSON format of a snapshot: one object, for other programs and for later comparison.
 //!
-//! What a row's `live`, `objects`, `object_size`, `slabs` and `bytes` say, and the totals, follows from
-//! the rest. They are there for those who read it with jq, and are not read back.
+//! The members `live`, `objects`, `object_size`, `slabs` and `bytes` of a row, and the totals, are
+//! computed from the rest. They simplify queries with jq; the parser ignores them.
 
 use crate::{
     ParseError,
@@ -20,7 +20,7 @@ use serde::{
     Serializer, //
 };
 
-/// What tells it from a line of sites.json.
+/// The identifier of the format, which distinguishes a snapshot from a line of sites.json.
 const FORMAT: &str = "kalloctop-1";
 const START: &str = "{\"format\":";
 
@@ -47,12 +47,12 @@ struct Head {
     totals: Totals,
 }
 
-/// Whether a text is meant to be a snapshot.
+/// Returns true if the text begins like a snapshot.
 pub(crate) fn is_snapshot(text: &str) -> bool {
     text.starts_with(START)
 }
 
-/// Reads a snapshot.
+/// Parses a snapshot.
 pub(crate) fn parse(text: &str) -> Result<Snapshot, ParseError> {
     let read: Read = serde_json::from_str(text)
         .map_err(|error| ParseError::at(error.line(), error.to_string()))?;
@@ -70,7 +70,7 @@ pub(crate) fn parse(text: &str) -> Result<Snapshot, ParseError> {
     })
 }
 
-/// Writes a snapshot, a row on a line.
+/// Returns the text of a snapshot, with one row per line.
 pub(crate) fn text(snapshot: &Snapshot) -> String {
     let head = line(&Head {
         format: FORMAT,
@@ -85,7 +85,7 @@ pub(crate) fn text(snapshot: &Snapshot) -> String {
 }
 
 fn line(value: &impl Serialize) -> String {
-    // It fails for maps whose keys are no strings; all of ours are.
+    // Serialization fails only for a map with keys other than strings. No map here has such keys.
     serde_json::to_string(value).unwrap_or_default()
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a kernel's allocators hold, as files say: `/proc/slabinfo`, `/proc/kallocinfo`, which has its
-//! format, and kalloc's `sites.json`.
+//! Parser and comparison of the files in which a kernel exposes the memory of its allocators.
 //!
-//! A [`Snapshot`] is what one reading of them said. [`diff`] compares two, a [`History`] follows many,
-//! and [`prometheus`] writes one for a metrics collector. Nothing here opens a file or asks the time.
+//! These files are `/proc/slabinfo`, `/proc/kallocinfo`, which has the format of slabinfo, and kalloc's
+//! `sites.json`. A [`Snapshot`] has the contents of one reading. [`diff`] compares two snapshots, a
+//! [`History`] follows many, and [`prometheus`] formats one for a metrics collector. The crate accesses
+//! neither files nor clocks.
 //!
 //! # Examples
 //!

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A snapshot in the text format of Prometheus, as node exporter's textfile collector takes it.
+//! The metrics of a snapshot in Prometheus' text format, for node exporter's textfile collector.
 //!
-//! Every sample has the label `site`, the name of the row, and `nth` if there is another of that name.
-//! What is known of a site besides its numbers is in the labels of `kalloc_site_info`.
+//! Every sample has the label `site`, which is the name of the row. The label `nth` distinguishes rows
+//! of the same name. The labels of `kalloc_site_info` have the other properties of a site.
 
 use crate::{
     Row,
@@ -12,7 +12,7 @@ use crate::{
 };
 use std::fmt::Write;
 
-/// The whole text.
+/// Returns all metrics of a snapshot as text.
 pub fn text(snapshot: &Snapshot) -> String {
     let mut text = String::new();
     for metric in &SLABS {
@@ -26,14 +26,15 @@ pub fn text(snapshot: &Snapshot) -> String {
     text
 }
 
-/// A metric: its name without the prefix, what it is, and its samples of a row.
+/// A metric: its name without the prefix, its description, and the function that returns the samples
+/// of a row.
 struct Metric {
     name: &'static str,
     help: &'static str,
     samples: fn(&Row) -> Vec<Sample>,
 }
 
-/// Labels besides the site's name, each with a comma before it, and the value.
+/// A sample: the labels other than `site`, each after a comma, and the value.
 type Sample = (String, u64);
 
 impl Metric {
@@ -53,7 +54,7 @@ impl Metric {
             };
             for (labels, value) in (self.samples)(row) {
                 let site = escaped(&row.name);
-                // Writing to a string does not fail.
+                // A write to a `String` cannot fail.
                 let _ = writeln!(
                     text,
                     "kalloc_{name}{{site=\"{site}\"{nth}{labels}}} {value}"
@@ -71,7 +72,7 @@ const SLABS: [Metric; 5] = [
     },
     Metric {
         name: "objects",
-        help: "Objects that there is room for.",
+        help: "Objects for which the slabs have room.",
         samples: |row| vec![(String::new(), row.objects())],
     },
     Metric {
@@ -86,7 +87,7 @@ const SLABS: [Metric; 5] = [
     },
     Metric {
         name: "held_bytes",
-        help: "Bytes of the pages that it holds.",
+        help: "Bytes of the slabs' pages, or of the live blocks of a site without slabs.",
         samples: |row| vec![(String::new(), row.bytes())],
     },
 ];
@@ -94,7 +95,7 @@ const SLABS: [Metric; 5] = [
 const SITES: [Metric; 10] = [
     Metric {
         name: "site_info",
-        help: "Where the site is declared, and of what.",
+        help: "The family, type and declaration of the site.",
         samples: |row| each(row, |site| vec![(info(site), 1)]),
     },
     Metric {
@@ -114,7 +115,7 @@ const SITES: [Metric; 10] = [
     },
     Metric {
         name: "requested_bytes",
-        help: "Bytes that were asked for, in live blocks.",
+        help: "Requested bytes of the live blocks.",
         samples: |row| each(row, |site| vec![(String::new(), site.live_bytes)]),
     },
     Metric {
@@ -124,22 +125,22 @@ const SITES: [Metric; 10] = [
     },
     Metric {
         name: "peak_objects",
-        help: "The most objects that were seen allocated.",
+        help: "The high watermark of the allocated objects.",
         samples: |row| each(row, |site| vec![(String::new(), site.peak)]),
     },
     Metric {
         name: "peak_allocated_bytes",
-        help: "The most bytes that live blocks were seen to take.",
+        help: "The high watermark of the bytes that live blocks take.",
         samples: |row| each(row, |site| vec![(String::new(), site.peak_allocated)]),
     },
     Metric {
         name: "sized_allocations_total",
-        help: "Blocks allocated, by the power of two that their size is up to.",
+        help: "Blocks allocated, by the power of two that limits their size.",
         samples: |row| each(row, |site| sized(site, |class| class.allocs)),
     },
     Metric {
         name: "sized_frees_total",
-        help: "Blocks freed, by the power of two that their size is up to.",
+        help: "Blocks freed, by the power of two that limits their size.",
         samples: |row| each(row, |site| sized(site, |class| class.frees)),
     },
 ];

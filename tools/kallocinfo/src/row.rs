@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is known of one cache or site, from one file or from two.
+//! The data of one cache or site, from one file or two.
 
 use crate::{
     Site,
     Slab, //
 };
 
-/// What tells a row from all others: its name, and how many of that name were before it.
+/// The identifier of a row: its name, and the number of earlier rows of that name.
 pub type Key = (String, u32);
 
-/// A cache or site. It has a slabinfo row, a line of sites, or both.
+/// A cache or site, with its slabinfo row, its line of sites.json, or both.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// The name, which both have.
+    /// The name of the cache and of the site.
     pub name: String,
-    /// How many rows of that name are before it: the kernel allows two caches of one name.
+    /// The number of earlier rows of that name. The kernel allows two caches of one name.
     pub nth: u32,
-    /// What slabinfo says.
+    /// The row of slabinfo.
     pub slab: Option<Slab>,
-    /// What sites.json says.
+    /// The line of sites.json.
     pub site: Option<Site>,
     pub(crate) page_size: u64,
 }
 
 impl Row {
-    /// What tells this row from all others.
+    /// Returns the identifier of the row.
     pub fn key(&self) -> Key {
         (self.name.clone(), self.nth)
     }
 
-    /// Objects that are allocated.
+    /// Returns the number of allocated objects.
     pub fn live(&self) -> u64 {
         match (&self.slab, &self.site) {
             (Some(slab), _) => slab.active_objs,
@@ -39,12 +39,12 @@ impl Row {
         }
     }
 
-    /// Objects that there is room for.
+    /// Returns the number of objects for which the slabs have room.
     pub fn objects(&self) -> u64 {
         self.slab.as_ref().map_or(self.live(), |slab| slab.num_objs)
     }
 
-    /// Bytes that an object takes; the mean if sizes vary.
+    /// Returns the bytes that an object takes; the mean if sizes vary.
     pub fn object_size(&self) -> u64 {
         match (&self.slab, &self.site) {
             (Some(slab), _) => slab.objsize,
@@ -56,12 +56,13 @@ impl Row {
         }
     }
 
-    /// Slabs.
+    /// Returns the number of slabs.
     pub fn slabs(&self) -> u64 {
         self.slab.as_ref().map_or(0, |slab| slab.num_slabs)
     }
 
-    /// Bytes that it holds: its slabs' pages, or what its blocks take where only that is known.
+    /// Returns the bytes of the slabs' pages. For a site without a slabinfo row, returns the bytes that
+    /// its live blocks take.
     pub fn bytes(&self) -> u64 {
         match (&self.slab, &self.site) {
             (Some(slab), _) => slab
@@ -73,7 +74,7 @@ impl Row {
         }
     }
 
-    /// Blocks allocated and freed so far, where that is counted.
+    /// Returns the numbers of blocks allocated and freed so far, or `None` without a line of sites.json.
     pub fn events(&self) -> Option<(u64, u64)> {
         self.site.as_ref().map(|site| (site.allocs, site.frees))
     }

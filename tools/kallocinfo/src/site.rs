@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! kalloc's `sites.json`: an object on a line for each allocation site.
+//! Parser of kalloc's `sites.json`, which has one JSON object per line for each allocation site.
 //!
-//! Reference: kallocinfo(5). Members that are not known are kept as they are.
+//! Reference: kallocinfo(5). The parser keeps unknown members unchanged.
 
 use crate::ParseError;
 use serde::{
@@ -12,68 +12,69 @@ use serde::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Where a Rust module allocates, and all that was counted there.
+/// An allocation site of a Rust module, with its counters.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Site {
-    /// Its name.
+    /// The name.
     pub name: String,
     /// The allocator: `kmalloc`, `cache`, …
     pub family: String,
-    /// The Rust type of what is allocated.
+    /// The Rust type of the objects.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// The module that declares it.
+    /// The module that declares the site.
     pub module: String,
     /// The file of the declaration.
     pub file: String,
     /// The line of the declaration.
     pub line: u32,
-    /// Bytes of an object, 0 if sizes vary.
+    /// Bytes of an object; 0 if sizes vary.
     pub unit: u64,
-    /// Blocks that are allocated and not freed.
+    /// Live blocks.
     pub live: u64,
     /// Blocks allocated so far.
     pub allocs: u64,
     /// Blocks freed so far.
     pub frees: u64,
-    /// Allocations that failed so far.
+    /// Failed allocations so far.
     pub failures: Failures,
-    /// Bytes that were asked for, in live blocks.
+    /// Requested bytes of the live blocks.
     pub live_bytes: u64,
-    /// Bytes that live blocks take.
+    /// Bytes that the live blocks take.
     pub live_allocated: u64,
-    /// The most that `live` was seen to be.
+    /// The high watermark of `live`.
     pub peak: u64,
-    /// The most that `live_bytes` was seen to be.
+    /// The high watermark of `live_bytes`.
     pub peak_bytes: u64,
-    /// The most that `live_allocated` was seen to be.
+    /// The high watermark of `live_allocated`.
     pub peak_allocated: u64,
-    /// How large the blocks are, where sizes vary.
+    /// The counters of each range of sizes; empty if all objects have one size.
     pub sizes: Vec<SizeClass>,
-    /// On which processors, where the file says so.
+    /// The counters of each CPU; empty if the file does not have them.
     #[serde(default)]
     pub cpus: Vec<OnCpu>,
-    /// What a later version says besides.
+    /// Members that a later version of kalloc adds.
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
 }
 
-/// Why allocations failed, and how many.
+/// Failed allocations by reason.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Failures {
-    /// There was no memory.
+    /// Allocations that failed because no memory was available.
     pub no_memory: u64,
-    /// There was none at hand, and the caller could not wait.
+    /// Allocations that failed because the caller could not sleep, and no memory was immediately
+    /// available.
     pub no_wait: u64,
-    /// There can be no such block.
+    /// Allocations that are impossible: of such a size, on such a node, or in such a context.
     pub invalid: u64,
-    /// What a later version says besides.
+    /// Members that a later version of kalloc adds.
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
 }
 
 impl Failures {
-    /// All of them.
+    /// Returns the number of failed allocations of all reasons.
     pub fn all(&self) -> u64 {
         self.no_memory
             .saturating_add(self.no_wait)
@@ -81,52 +82,54 @@ impl Failures {
     }
 }
 
-/// Blocks of more than half of `up_to` bytes, and of `up_to` at most.
+/// Counters of the blocks of more than `up_to / 2` and at most `up_to` bytes. The first class covers
+/// all sizes up to 8.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct SizeClass {
-    /// The largest that count.
+    /// The largest size in bytes.
     pub up_to: u64,
     /// Blocks allocated so far.
     pub allocs: u64,
     /// Blocks freed so far.
     pub frees: u64,
-    /// What a later version says besides.
+    /// Members that a later version of kalloc adds.
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
 }
 
 impl SizeClass {
-    /// Blocks that are allocated and not freed.
+    /// Returns the number of live blocks.
     pub fn live(&self) -> u64 {
         self.allocs.saturating_sub(self.frees)
     }
 }
 
-/// What was allocated and freed on one processor, be it elsewhere that the other was done.
+/// Counters of one CPU. A block may be allocated on one CPU and freed on another.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct OnCpu {
-    /// Its number.
+    /// The number of the CPU.
     pub cpu: u32,
-    /// Blocks allocated there so far.
+    /// Blocks allocated on the CPU so far.
     pub allocs: u64,
-    /// Blocks freed there so far.
+    /// Blocks freed on the CPU so far.
     pub frees: u64,
-    /// What a later version says besides.
+    /// Members that a later version of kalloc adds.
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
 }
 
-/// All lines of a file; none has none.
+/// Parses all lines of a file. An empty file has no sites.
 ///
 /// # Errors
 ///
-/// The first line that is not one object with what a site has.
+/// Fails at the first line that is not one JSON object with the members of a site.
 pub(crate) fn parse(text: &str) -> Result<Vec<Site>, ParseError> {
     text.split_inclusive('\n')
         .zip(1..)
         .map(|(line, number)| {
             let site = serde_json::from_str(line).map_err(|error| {
-                // Each line is a text of its own to the JSON parser, which says so after " at line 1".
+                // The JSON parser gets one line at a time, so the " at line 1" in its message is not
+                // the line of the file.
                 let said = error.to_string();
                 let what = said.split(" at line ").next().unwrap_or(&said);
                 ParseError::at(number, format!("column {}: {what}", error.column()))

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! slabinfo, versions 2.0 and 2.1.
+//! Parser of slabinfo, versions 2.0 and 2.1.
 //!
 //! Reference: slabinfo(5), and `mm/slab_common.c` of the kernel.
 //!
-//! A row is a name, five numbers, and two groups that say what they are: `: tunables` with three
-//! numbers, and `: slabdata` with three. A kernel with statistics, which the header then says, has more
-//! groups after those; they are kept as they are.
+//! A row consists of a name, five numbers, and two named groups of three numbers each: `: tunables` and
+//! `: slabdata`. A header with `(statistics)` announces additional groups. The parser keeps them
+//! unchanged.
 
 use crate::{
     error::quoted,
@@ -21,41 +21,41 @@ use std::str::FromStr;
 /// A row of slabinfo.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Slab {
-    /// The cache or site.
+    /// The name of the cache or site.
     pub name: String,
-    /// Objects that are allocated.
+    /// Allocated objects.
     pub active_objs: u64,
-    /// Objects that there is room for.
+    /// Objects for which the slabs have room.
     pub num_objs: u64,
     /// Bytes that an object takes.
     pub objsize: u64,
-    /// Objects in a slab.
+    /// Objects per slab.
     pub objperslab: u64,
-    /// Pages in a slab.
+    /// Pages per slab.
     pub pagesperslab: u64,
-    /// Three settings of the former slab allocator.
+    /// Three settings of SLAB, the former allocator; 0 with SLUB.
     pub tunables: [u64; 3],
-    /// Slabs with an active object.
+    /// Slabs with an allocated object.
     pub active_slabs: u64,
-    /// Slabs.
+    /// All slabs.
     pub num_slabs: u64,
-    /// Objects that CPUs share.
+    /// Free objects in arrays that CPUs share.
     pub sharedavail: u64,
-    /// What a kernel with statistics adds.
+    /// The additional groups of a kernel with statistics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statistics: Option<String>,
 }
 
-/// How the first line starts.
+/// The start of the first line.
 pub(crate) const VERSION: &str = "slabinfo - version: ";
 const STATISTICS: &str = " (statistics)";
 const COLUMNS: &str = "# name";
 
-/// All rows of a file.
+/// Parses all rows of a file.
 ///
 /// # Errors
 ///
-/// The first line that is not as the format has it.
+/// Fails at the first line that violates the format.
 pub(crate) fn parse(text: &str) -> Result<Vec<Slab>, ParseError> {
     let mut lines = text.split_inclusive('\n').zip(1..);
     let first = lines.next().map_or("", |(line, _)| line);
@@ -83,7 +83,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Slab>, ParseError> {
         .collect()
 }
 
-/// One row; an error is what is wrong with it.
+/// Parses one row. The error is a description without the line number.
 fn row(line: &str, statistics: bool) -> Result<Slab, String> {
     let (objects, rest) = line
         .split_once(" : tunables ")
@@ -113,7 +113,7 @@ fn row(line: &str, statistics: bool) -> Result<Slab, String> {
     })
 }
 
-/// A name and five numbers. The kernel lets a cache have a name with blanks.
+/// Parses a name and five numbers. The name of a cache may contain blanks.
 fn named(text: &str) -> Result<(String, [u64; 5]), String> {
     let mut rest = text.trim_end();
     let mut start = rest.len();
@@ -131,7 +131,7 @@ fn named(text: &str) -> Result<(String, [u64; 5]), String> {
     Ok((name.to_owned(), numbers(&text[start..])?))
 }
 
-/// So many numbers, and nothing else.
+/// Parses exactly `COUNT` numbers.
 fn numbers<const COUNT: usize>(text: &str) -> Result<[u64; COUNT], String> {
     let found: Vec<u64> = text
         .split_ascii_whitespace()
@@ -142,7 +142,7 @@ fn numbers<const COUNT: usize>(text: &str) -> Result<[u64; COUNT], String> {
         .map_err(|_| format!("not {COUNT} numbers: {}", quoted(text)))
 }
 
-/// A number of digits only: `from_str` takes a sign, too.
+/// Parses a number that consists of digits only. `from_str` would also accept a sign.
 fn number(word: &str) -> Result<u64, String> {
     if !word.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("{} is not a number", quoted(word)));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What one reading of the files said.
+//! The contents of one reading of the files.
 
 use crate::{
     json,
@@ -15,12 +15,12 @@ use crate::{
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// All rows, in the files' order.
+/// The rows of one reading, in the order of the files.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// When it was taken, in milliseconds since 1970, if anybody wrote it down.
+    /// The time of the reading in milliseconds since 1970, if it is known.
     pub taken_ms: Option<u64>,
-    /// Bytes of a page where it was taken.
+    /// Bytes of a page of the machine that wrote the files.
     pub page_size: u64,
     /// The rows.
     pub rows: Vec<Row>,
@@ -29,30 +29,31 @@ pub struct Snapshot {
 /// The sums of all rows.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Totals {
-    /// Rows.
+    /// The number of rows.
     pub rows: u64,
-    /// Objects that are allocated.
+    /// Allocated objects.
     pub live: u64,
-    /// Objects that there is room for.
+    /// Objects for which the slabs have room.
     pub objects: u64,
-    /// Slabs.
+    /// The number of slabs.
     pub slabs: u64,
-    /// Bytes that they hold.
+    /// Bytes of the pages or blocks.
     pub bytes: u64,
-    /// Blocks allocated so far, where that is counted.
+    /// Blocks allocated so far, of the rows that count them.
     pub allocs: u64,
-    /// Blocks freed so far, where that is counted.
+    /// Blocks freed so far, of the rows that count them.
     pub frees: u64,
-    /// Allocations that failed so far, where that is counted.
+    /// Failed allocations so far, of the rows that count them.
     pub failures: u64,
 }
 
 impl Snapshot {
-    /// Reads a text of whichever kind: slabinfo, sites.json, or what [`to_json`](Self::to_json) wrote.
+    /// Parses slabinfo, sites.json, or the output of [`to_json`](Self::to_json).
     ///
     /// # Errors
     ///
-    /// The first line that cannot be read. An empty text is one, since it is of no kind.
+    /// Fails at the first line with a syntax error. An empty text is an error, because it has none of
+    /// these formats.
     pub fn parse(text: &str, page_size: u64) -> Result<Self, ParseError> {
         match text.as_bytes().first() {
             Some(b'{') if json::is_snapshot(text) => json::parse(text),
@@ -61,26 +62,28 @@ impl Snapshot {
         }
     }
 
-    /// The rows of a slabinfo file.
+    /// Parses the rows of a slabinfo file.
     ///
     /// # Errors
     ///
-    /// The first line that is not as the format has it.
+    /// Fails at the first line that violates the format.
     pub fn parse_slabs(text: &str) -> Result<Vec<Slab>, ParseError> {
         slab::parse(text)
     }
 
-    /// The sites of a sites.json file; an empty one has none.
+    /// Parses the sites of a sites.json file. An empty file has no sites.
     ///
     /// # Errors
     ///
-    /// The first line that is not one object with what a site has.
+    /// Fails at the first line that is not one JSON object with the members of a site.
     pub fn parse_sites(text: &str) -> Result<Vec<Site>, ParseError> {
         site::parse(text)
     }
 
-    /// Puts together what two files say of one name. What only one of them has, since a module came or
-    /// went between the two readings, is a row as well.
+    /// Combines the slabinfo row and the site of each name into one row.
+    ///
+    /// A name that only one file has also becomes a row. This happens if a module is loaded or unloaded
+    /// between the two readings.
     pub fn of(slabs: Vec<Slab>, sites: Vec<Site>, page_size: u64) -> Self {
         let mut rows = Rows::default();
         for slab in slabs {
@@ -99,7 +102,7 @@ impl Snapshot {
         }
     }
 
-    /// The rows of these parts, one each.
+    /// Returns a snapshot with one row for each part.
     pub(crate) fn of_parts(
         parts: impl IntoIterator<Item = (String, Option<Slab>, Option<Site>)>,
         page_size: u64,
@@ -116,7 +119,7 @@ impl Snapshot {
         }
     }
 
-    /// The sums of all rows.
+    /// Returns the sums of all rows.
     pub fn totals(&self) -> Totals {
         let mut sums = Totals::default();
         for row in &self.rows {
@@ -135,28 +138,28 @@ impl Snapshot {
         sums
     }
 
-    /// Whether any row says how much was allocated and freed.
+    /// Returns true if any row has a line of sites.json.
     pub fn has_sites(&self) -> bool {
         self.rows.iter().any(|row| row.site.is_some())
     }
 
-    /// One JSON object with everything, which [`parse`](Self::parse) reads.
+    /// Returns the snapshot as one JSON object, which [`parse`](Self::parse) accepts.
     pub fn to_json(&self) -> String {
         json::text(self)
     }
 }
 
-/// Rows on the way to a snapshot.
+/// The rows of a snapshot under construction.
 #[derive(Default)]
 struct Rows {
     rows: Vec<Row>,
     places: HashMap<Key, usize>,
-    /// How many of each name the file that is being read has had.
+    /// The number of rows so far of each name in the current file.
     counts: HashMap<String, u32>,
 }
 
 impl Rows {
-    /// The row for the next of this name: one that another file has made, or a new one.
+    /// Returns the row for the next entry of this name: an existing row of the other file, or a new one.
     fn next(&mut self, name: &str, page_size: u64) -> &mut Row {
         let count = self.counts.entry(name.to_owned()).or_default();
         let nth = *count;

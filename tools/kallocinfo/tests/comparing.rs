@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sums, differences and pasts, of texts made by chance too: whatever the rows, they add up.
+//! Tests of sums, differences and histories, also for random files: the numbers must add up.
 
 mod common;
 
@@ -65,7 +65,7 @@ fn changes_add_up_to_the_change_of_totals() {
         let bytes: i128 = changes.iter().map(|change| change.bytes()).sum();
         assert_eq!(live, i128::from(now.live) - i128::from(then.live));
         assert_eq!(bytes, i128::from(now.bytes) - i128::from(then.bytes));
-        // Nothing is lost, nothing is there twice.
+        // No row is missing, and none occurs twice.
         let both = changes
             .iter()
             .filter(|change| change.before.is_some() && change.after.is_some());
@@ -118,7 +118,7 @@ fn a_site_that_is_counted_anew_has_no_events() {
     assert_eq!(diff(&Snapshot::default(), &after)[0].events(), Some((4, 0)));
 }
 
-/// What each row of a history of `x` and `y` has, at the end.
+/// Returns the leaks of the rows `x` and `y`, which have these live objects, one pair per second.
 fn leaking(past: &[(u64, u64)], window: u64) -> Vec<String> {
     let mut history = History::new(3);
     let mut last = Snapshot::default();
@@ -132,12 +132,12 @@ fn leaking(past: &[(u64, u64)], window: u64) -> Vec<String> {
 
 #[test]
 fn what_does_not_shrink_is_told() {
-    // The one that grew more comes first.
+    // The row with the larger growth is first.
     assert_eq!(leaking(&[(1, 1), (1, 5), (2, 6)], 2), ["y", "x"]);
-    // It shrank, and has not for a second.
+    // `y` decreased, but not in the last second.
     assert_eq!(leaking(&[(1, 5), (1, 4), (1, 6)], 2), ["x"]);
     assert_eq!(leaking(&[(1, 5), (1, 4), (1, 6)], 1), ["y", "x"]);
-    // Nothing live, or not for long enough.
+    // `x` has no live objects; `y` has had some for one second.
     assert_eq!(leaking(&[(0, 0), (0, 1), (0, 2)], 2), [""; 0]);
     assert_eq!(leaking(&[(0, 0), (0, 1), (0, 2)], 1), ["y"]);
 }
@@ -152,7 +152,7 @@ fn tracks_keep_the_last_samples() {
     let track = history.track(&snapshot.rows[0]).unwrap();
     let live: Vec<_> = track.samples.iter().map(|sample| sample.live).collect();
     assert_eq!((live, track.then.live), (vec![8, 9], 7));
-    // A row that has gone is forgotten.
+    // The history drops the track of a missing row.
     history.push(Duration::from_secs(3), &rows(&[]));
     assert!(history.track(&snapshot.rows[0]).is_none());
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Metrics are what Prometheus' text format allows, and say what the rows say.
+//! Tests of the metrics: they follow Prometheus' text format, and have the numbers of the rows.
 
 mod common;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Texts are read whole, or not at all.
+//! Tests of the parsers: each accepts a whole text or nothing.
 
 mod common;
 
@@ -116,7 +116,7 @@ fn a_bad_row_is_told_by_its_line() {
 #[test]
 fn a_row_that_is_cut_off_is_told() {
     let text = slabinfo();
-    // `…0` without its line's end could be the start of a larger number.
+    // Without the end of the line, `…0` could be the start of a larger number.
     fails(&text[..text.len() - 1], 6, "cut off");
 }
 
@@ -187,7 +187,7 @@ fn two_files_make_rows_of_both() {
             ("exercise_kvec", false, true)
         ]
     );
-    // The pages are known for the one, what the blocks take for the other.
+    // The size is that of the slabs' pages for a cache, and that of the live blocks for a mere site.
     assert_eq!((read.rows[0].bytes(), read.rows[2].bytes()), (4096, 768));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Texts as kernels wrote them, and numbers by chance that are the same each time.
+//! Files of real kernels, and a reproducible pseudo-random number generator.
 
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
@@ -8,7 +8,7 @@ pub const HEADER: &str = "slabinfo - version: 2.1\n\
     # name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> \
     <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n";
 
-/// Four rows of a kernel of 2026, one of them with a name as dm and 9p have had.
+/// Four rows of a kernel of 2026. One name contains a blank and a colon, like former names of dm and 9p.
 pub const ROWS: &str = "\
 dentry            736053 766563    192   21    1 : tunables    0    0    0 : slabdata  36503  36503      0
 :A-0000192        1  2    192   21    1 : tunables    0    0    0 : slabdata  1  1      0
@@ -16,7 +16,7 @@ dentry            736053 766563    192   21    1 : tunables    0    0    0 : sla
 dma-kmalloc-8k         0      0   8192    4    8 : tunables    0    0    0 : slabdata      0      0      0
 ";
 
-/// Two sites: one whose objects have one size, and one where sizes vary.
+/// Two sites: the objects of one have a fixed size, those of the other do not.
 pub const SITES: &str = r#"{"name":"exercise_cache","family":"cache","type":"exercise::Object","module":"kalloc_exercise","file":"samples/exercise/state.rs","line":24,"unit":64,"live":4,"allocs":100,"frees":96,"failures":{"no_memory":1,"no_wait":2,"invalid":3},"live_bytes":256,"live_allocated":256,"peak":5,"peak_bytes":320,"peak_allocated":320,"sizes":[],"cpus":[{"cpu":1,"allocs":100,"frees":96}]}
 {"name":"exercise_kvec","family":"kmalloc","type":"[u8]","module":"kalloc_exercise","file":"samples/exercise/state.rs","line":30,"unit":0,"live":3,"allocs":9,"frees":6,"failures":{"no_memory":0,"no_wait":0,"invalid":0},"live_bytes":600,"live_allocated":768,"peak":4,"peak_bytes":800,"peak_allocated":1024,"sizes":[{"up_to":8,"allocs":1,"frees":1},{"up_to":256,"allocs":8,"frees":5}],"cpus":[]}
 "#;
@@ -25,12 +25,12 @@ pub fn slabinfo() -> String {
     format!("{HEADER}{ROWS}")
 }
 
-/// A row of slabinfo.
+/// Returns a row of slabinfo.
 pub fn row(name: &str, live: u64, slabs: u64) -> String {
     format!("{name} {live} {live} 64 64 1 : tunables 0 0 0 : slabdata {slabs} {slabs} 0\n")
 }
 
-/// Numbers that look like chance (xorshift).
+/// A pseudo-random number generator (xorshift).
 pub struct Chance(pub u64);
 
 impl Chance {
@@ -41,7 +41,7 @@ impl Chance {
         self.0 % end
     }
 
-    /// A file of up to `most` rows, names among them twice.
+    /// Returns a slabinfo file of at most `most` rows, among them rows of the same name.
     pub fn slabinfo(&mut self, most: u64) -> String {
         let count = self.below(most + 1);
         let rows = (0..count).map(|_| {
