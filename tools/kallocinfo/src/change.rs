@@ -9,8 +9,8 @@ use crate::{
 };
 use std::collections::HashMap;
 
-/// A row in two snapshots. `before` is `None` if only the later snapshot has the row, `after` if only
-/// the earlier one has it.
+/// A row in two snapshots. `before` is `None` if only the later snapshot has the row, `after` if
+/// only the earlier one has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
     /// The row in the earlier snapshot.
@@ -48,8 +48,9 @@ impl<'a> Change<'a> {
 
     /// Returns the numbers of blocks allocated and freed between the snapshots.
     ///
-    /// Returns `None` if the row has no such counters, or if a counter decreased. Counters restart at 0
-    /// when the site's module is loaded again.
+    /// Returns `None` if the later snapshot does not have the row, if either row has no such
+    /// counters, or if a counter decreased. Counters restart at 0 when the site's module is loaded
+    /// again.
     pub fn events(&self) -> Option<(u64, u64)> {
         let (allocs, frees) = self.after?.events()?;
         let (allocs_before, frees_before) = match self.before {

@@ -22,7 +22,8 @@ impl ParseError {
     }
 }
 
-/// Returns the start of a text, in quotes and with control characters escaped, for an error message.
+/// Returns the start of a text, in quotes and with control characters escaped, for an error
+/// message.
 pub(crate) fn quoted(text: &str) -> String {
     const MOST: usize = 60;
     let mut start: String = text.chars().take(MOST).collect();

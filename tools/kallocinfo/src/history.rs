@@ -39,8 +39,8 @@ pub struct Track {
 
 /// The tracks of all rows of the last snapshot.
 ///
-/// [`push`](Self::push) drops the track of a row that the new snapshot does not have. If the row appears
-/// again, a new track starts.
+/// [`push`](Self::push) drops the track of a row that the new snapshot does not have. If the row
+/// appears again, a new track starts.
 #[derive(Debug)]
 pub struct History {
     tracks: HashMap<Key, Track>,
@@ -58,8 +58,8 @@ impl History {
         }
     }
 
-    /// Adds a snapshot that was taken at `now`. The origin of `now` is arbitrary; `now` must not decrease
-    /// from call to call.
+    /// Adds a snapshot that was taken at `now`. The origin of `now` is arbitrary; `now` must not
+    /// decrease from call to call.
     pub fn push(&mut self, now: Duration, snapshot: &Snapshot) {
         self.now = now;
         let mut before = std::mem::take(&mut self.tracks);
@@ -76,8 +76,8 @@ impl History {
         self.tracks.get(&row.key())
     }
 
-    /// Returns the rows that have had live objects for at least `window`, without a decrease of their
-    /// number. The row with the largest growth is first.
+    /// Returns the rows that have had live objects for at least `window`, without a decrease of
+    /// their number. The row with the largest growth is first.
     pub fn leaks<'a>(&self, snapshot: &'a Snapshot, window: Duration) -> Vec<(&'a Row, &Track)> {
         let mut found: Vec<_> = snapshot
             .rows

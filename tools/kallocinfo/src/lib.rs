@@ -2,10 +2,10 @@
 
 //! Parser and comparison of the files in which a kernel exposes the memory of its allocators.
 //!
-//! These files are `/proc/slabinfo`, `/proc/kallocinfo`, which has the format of slabinfo, and kalloc's
-//! `sites.json`. A [`Snapshot`] has the contents of one reading. [`diff`] compares two snapshots, a
-//! [`History`] follows many, and [`prometheus`] formats one for a metrics collector. The crate accesses
-//! neither files nor clocks.
+//! These files are `/proc/slabinfo`, `/proc/kallocinfo`, which has the format of slabinfo, and
+//! kalloc's `sites.json`. A [`Snapshot`] has the contents of one reading. [`diff`] compares two
+//! snapshots, a [`History`] follows many, and [`prometheus`] formats one for a metrics collector.
+//! The crate accesses neither files nor clocks.
 //!
 //! # Examples
 //!

@@ -2,8 +2,8 @@
 
 //! The metrics of a snapshot in Prometheus' text format, for node exporter's textfile collector.
 //!
-//! Every sample has the label `site`, which is the name of the row. The label `nth` distinguishes rows
-//! of the same name. The labels of `kalloc_site_info` have the other properties of a site.
+//! Every sample has the label `site`, which is the name of the row. The label `nth` distinguishes
+//! rows of the same name. The labels of `kalloc_site_info` have the other properties of a site.
 
 use crate::{
     Row,
@@ -26,8 +26,8 @@ pub fn text(snapshot: &Snapshot) -> String {
     text
 }
 
-/// A metric: its name without the prefix, its description, and the function that returns the samples
-/// of a row.
+/// A metric: its name without the prefix, its description, and the function that returns the
+/// samples of a row.
 struct Metric {
     name: &'static str,
     help: &'static str,

@@ -61,8 +61,8 @@ impl Row {
         self.slab.as_ref().map_or(0, |slab| slab.num_slabs)
     }
 
-    /// Returns the bytes of the slabs' pages. For a site without a slabinfo row, returns the bytes that
-    /// its live blocks take.
+    /// Returns the bytes of the slabs' pages. For a site without a slabinfo row, returns the bytes
+    /// that its live blocks take.
     pub fn bytes(&self) -> u64 {
         match (&self.slab, &self.site) {
             (Some(slab), _) => slab
@@ -74,7 +74,8 @@ impl Row {
         }
     }
 
-    /// Returns the numbers of blocks allocated and freed so far, or `None` without a line of sites.json.
+    /// Returns the numbers of blocks allocated and freed so far, or `None` without a line of
+    /// sites.json.
     pub fn events(&self) -> Option<(u64, u64)> {
         self.site.as_ref().map(|site| (site.allocs, site.frees))
     }

@@ -50,7 +50,7 @@ pub struct Site {
     pub peak_allocated: u64,
     /// The counters of each range of sizes; empty if all objects have one size.
     pub sizes: Vec<SizeClass>,
-    /// The counters of each CPU; empty if the file does not have them.
+    /// The counters of each CPU that allocated or freed; empty if the file does not have them.
     #[serde(default)]
     pub cpus: Vec<OnCpu>,
     /// Members that a later version of kalloc adds.
@@ -82,8 +82,8 @@ impl Failures {
     }
 }
 
-/// Counters of the blocks of more than `up_to / 2` and at most `up_to` bytes. The first class covers
-/// all sizes up to 8.
+/// Counters of the blocks of more than `up_to / 2` and at most `up_to` bytes. The first class
+/// covers all sizes up to 8.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct SizeClass {
     /// The largest size in bytes.
@@ -128,8 +128,8 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Site>, ParseError> {
         .zip(1..)
         .map(|(line, number)| {
             let site = serde_json::from_str(line).map_err(|error| {
-                // The JSON parser gets one line at a time, so the " at line 1" in its message is not
-                // the line of the file.
+                // The JSON parser gets one line at a time, so the " at line 1" in its message is
+                // not the line of the file.
                 let said = error.to_string();
                 let what = said.split(" at line ").next().unwrap_or(&said);
                 ParseError::at(number, format!("column {}: {what}", error.column()))

@@ -4,9 +4,9 @@
 //!
 //! Reference: slabinfo(5), and `mm/slab_common.c` of the kernel.
 //!
-//! A row consists of a name, five numbers, and two named groups of three numbers each: `: tunables` and
-//! `: slabdata`. A header with `(statistics)` announces additional groups. The parser keeps them
-//! unchanged.
+//! A row consists of a name, five numbers, and two named groups of three numbers each: `: tunables`
+//! and `: slabdata`. A header with `(statistics)` announces additional groups. The parser keeps
+//! them unchanged.
 
 use crate::{
     error::quoted,

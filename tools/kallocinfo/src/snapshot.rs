@@ -52,8 +52,8 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// Fails at the first line with a syntax error. An empty text is an error, because it has none of
-    /// these formats.
+    /// Fails at the first line with a syntax error. An empty text is an error, because it has none
+    /// of these formats.
     pub fn parse(text: &str, page_size: u64) -> Result<Self, ParseError> {
         match text.as_bytes().first() {
             Some(b'{') if json::is_snapshot(text) => json::parse(text),
@@ -82,8 +82,8 @@ impl Snapshot {
 
     /// Combines the slabinfo row and the site of each name into one row.
     ///
-    /// A name that only one file has also becomes a row. This happens if a module is loaded or unloaded
-    /// between the two readings.
+    /// A name that only one file has also becomes a row. This happens if a module is loaded or
+    /// unloaded between the two readings.
     pub fn of(slabs: Vec<Slab>, sites: Vec<Site>, page_size: u64) -> Self {
         let mut rows = Rows::default();
         for slab in slabs {
@@ -159,7 +159,8 @@ struct Rows {
 }
 
 impl Rows {
-    /// Returns the row for the next entry of this name: an existing row of the other file, or a new one.
+    /// Returns the row for the next entry of this name: an existing row of the other file, or a new
+    /// one.
     fn next(&mut self, name: &str, page_size: u64) -> &mut Row {
         let count = self.counts.entry(name.to_owned()).or_default();
         let nth = *count;

@@ -187,7 +187,8 @@ fn two_files_make_rows_of_both() {
             ("exercise_kvec", false, true)
         ]
     );
-    // The size is that of the slabs' pages for a cache, and that of the live blocks for a mere site.
+    // The size is that of the slabs' pages for a cache, and that of the live blocks for a site
+    // without slabs.
     assert_eq!((read.rows[0].bytes(), read.rows[2].bytes()), (4096, 768));
 }
 

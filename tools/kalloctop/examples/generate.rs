@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Generates the manual page and the shell completions of kalloctop in a directory.
+//! A generator of the manual page and the shell completions of kalloctop.
 
 use clap_complete::{
     generate,
@@ -20,7 +20,7 @@ use std::{
     path::PathBuf, //
 };
 
-// Each with the name that the shell looks for.
+// Each shell finds its completion by this file name.
 const COMPLETIONS: [(Shell, &str); 3] = [
     (Shell::Bash, "kalloctop"),
     (Shell::Zsh, "_kalloctop"),
@@ -29,20 +29,19 @@ const COMPLETIONS: [(Shell, &str); 3] = [
 const FILES: [(&str, &str); 2] = [
     (
         "/proc/kallocinfo",
-        "the sites' rows, in the format of slabinfo",
+        "a row for each site, in the format of slabinfo",
     ),
     (
         "/sys/kernel/debug/kalloc/sites.json",
-        "the sites' types, places, failures and sizes",
+        "the types, source locations, failures and sizes of the sites",
     ),
 ];
 const EXIT_STATUS: [(&str, &str); 3] = [
     ("0", "success"),
-    ("1", "a file cannot be read or written"),
-    ("2", "a mistake in the call"),
+    ("1", "a file could not be read or written"),
+    ("2", "a usage error"),
 ];
-const SIGNALS: &str =
-    "A signal leaves the terminal as it was, and ends the program with that signal.";
+const SIGNALS: &str = "A signal restores the terminal and ends the program with that signal.";
 const EXAMPLE: [&str; 4] = [
     "kalloctop --json -o before",
     "echo \"cache count=10000 keep=100\" > /sys/kernel/debug/kalloc/exercise",
@@ -82,7 +81,7 @@ fn manual(page: &mut File) -> io::Result<()> {
     list(
         &mut rest,
         "ENVIRONMENT",
-        [("NO_COLOR", "if set and not empty, turns colours off")],
+        [("NO_COLOR", "if set and not empty, disables colors")],
     );
     list(&mut rest, "EXIT STATUS", EXIT_STATUS);
     rest.control("PP", []).text([roman(SIGNALS)]);
@@ -95,7 +94,7 @@ fn manual(page: &mut File) -> io::Result<()> {
     rest.to_writer(page)
 }
 
-/// Appends a section that is a list of terms.
+/// Appends a section with a list of terms.
 fn list<'a>(page: &mut Roff, title: &str, terms: impl IntoIterator<Item = (&'a str, &'a str)>) {
     page.control("SH", [title]);
     for (term, text) in terms {

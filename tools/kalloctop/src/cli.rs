@@ -14,25 +14,26 @@ use std::{
     time::Duration, //
 };
 
-/// Shows what every allocation site or slab cache holds.
+/// Shows the memory of each allocation site or slab cache.
 ///
-/// Without FILE, reads /proc/kallocinfo, and /sys/kernel/debug/kalloc/sites.json as well if that is
-/// readable: types, places, rates, failures, peaks and sizes come from there. Both are read one after the
-/// other, so the numbers of a row are of two moments.
+/// Without FILE, reads /proc/kallocinfo, and /sys/kernel/debug/kalloc/sites.json if that file is
+/// readable. The latter contains types, source locations, rates, failures, peaks and sizes. The two
+/// files are read one after the other, so their numbers for a row are of two moments.
 ///
-/// A FILE is a slabinfo file of version 2.0 or 2.1, a sites.json, or the output of --json; `-` is standard
-/// input. It is read whole or not at all: a line that cannot be parsed is an error.
+/// FILE is a slabinfo file of version 2.0 or 2.1, a sites.json, or output of --json; `-` is
+/// standard input. The program reads it completely or not at all: a line that cannot be parsed is
+/// an error.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "In the live display, ? lists the keys. NO_COLOR turns colours off."
+    after_help = "In the live display, ? lists the keys. NO_COLOR disables colors."
 )]
 pub(crate) struct Options {
-    /// What to read instead of kalloc's files
+    /// File to read instead of /proc/kallocinfo and sites.json
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 
-    /// A sites.json that belongs to FILE
+    /// The sites.json that belongs to FILE
     #[arg(long, value_name = "FILE", requires = "file")]
     pub(crate) sites: Option<PathBuf>,
 
@@ -42,8 +43,8 @@ pub(crate) struct Options {
 
     /// Print everything as one JSON object and exit; --diff reads it
     ///
-    /// The members live, objects, object_size, slabs and bytes of a row, and the totals, follow from the
-    /// rest. Unknown members of a sites.json are kept.
+    /// The members live, objects, object_size, slabs and bytes of a row, and the totals, are
+    /// computed from the rest. Unknown members of a sites.json are kept.
     #[arg(long, group = "mode")]
     pub(crate) json: bool,
 
@@ -53,41 +54,41 @@ pub(crate) struct Options {
     #[arg(long, group = "mode")]
     pub(crate) prometheus: bool,
 
-    /// Print what changed from one file to another, what grew most first
+    /// Print the changes from one file to another, the largest growth first
     ///
-    /// Allocations and frees in between are known if both files have them, and the module of the site was
-    /// not loaded again.
+    /// The allocations and frees in between are known if both files have them, and if the module of
+    /// the site was not reloaded.
     #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], group = "mode", conflicts_with_all = ["file", "filter"])]
     pub(crate) diff: Option<Vec<PathBuf>>,
 
-    /// Watch for SECONDS [default: 10], then print what is live and did not shrink
+    /// Watch for SECONDS [default: 10], then print the rows with live objects that did not shrink
     ///
-    /// The column FREED separates a site that holds its objects from one whose objects come and go.
+    /// The column FREED distinguishes held objects from objects that are allocated and freed.
     #[arg(long, value_name = "SECONDS", group = "mode", num_args = 0..=1, require_equals = true, default_missing_value = "10")]
     pub(crate) leaks: Option<Seconds>,
 
-    /// Write the session as a film that a browser shows: FILE ends in .svg or .html
+    /// Record the session as an animated .svg or an .html file
     ///
-    /// An .svg plays by itself, an .html has a slider.
+    /// The extension of FILE selects the format. A browser shows both; an .html has a slider.
     #[arg(long, value_name = "FILE", conflicts_with = "mode")]
     pub(crate) record: Option<PathBuf>,
 
-    /// Seconds from one reading to the next
+    /// Seconds between two readings
     #[arg(short = 'd', long, value_name = "SECONDS", default_value = "1")]
     pub(crate) interval: Seconds,
 
-    /// The column to sort by
+    /// Column to sort by
     #[arg(short, long, value_name = "COLUMN", value_enum, default_value_t = Column::Size, hide_default_value = true)]
     pub(crate) sort: Column,
 
-    /// Turn the order round
+    /// Reverse the sort order
     #[arg(short, long)]
     pub(crate) reverse: bool,
 
-    /// Only rows with all these words in the name, type, module, family or file
+    /// Select rows with all these words in the name, type, module, family or file
     ///
-    /// Case does not matter. The sums of a table that is printed once are of these rows; those of the live
-    /// display are of all rows.
+    /// Case does not matter. Printed output has only these rows, also in its sums. The sums of the
+    /// live display cover all rows.
     #[arg(
         short,
         long,
@@ -97,36 +98,37 @@ pub(crate) struct Options {
     )]
     pub(crate) filter: Filter,
 
-    /// Print at most so many rows
+    /// Print at most COUNT rows
     #[arg(short = 'n', long, value_name = "COUNT", requires = "once")]
     pub(crate) rows: Option<usize>,
 
-    /// Write to a file instead of standard output: whole, or not at all
+    /// Write to FILE instead of standard output, completely or not at all
     #[arg(short, long, value_name = "FILE", requires = "mode")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Bytes of a page where FILE was written [default: this machine's]
+    /// Page size of the machine that wrote FILE [default: that of this machine]
     #[arg(long, value_name = "BYTES")]
     pub(crate) page_size: Option<u32>,
 
-    /// Draw bars with ASCII characters, as in a locale without UTF-8
+    /// Draw with ASCII characters only; the default in a locale without UTF-8
     #[arg(long)]
     pub(crate) ascii: bool,
 }
 
 impl Options {
-    /// What to read, if this is the file.
+    /// Returns the source of `file`, or of kalloc's own files if it is `None`.
     pub(crate) fn source_of(&self, file: Option<&PathBuf>) -> Source {
         Source::new(file.cloned(), self.sites.clone(), self.page_size)
     }
 }
 
-/// A time that a person chose.
+/// A duration from the command line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seconds(pub(crate) Duration);
 
 impl Seconds {
-    /// The shortest and the longest: reading takes time, too, and a day is enough.
+    /// The shortest and the longest duration. The shortest leaves time for the reading itself; the
+    /// longest is a day.
     pub(crate) const RANGE: (f64, f64) = (0.1, 86400.0);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The columns of the table: what each says of a row, and how it sorts.
+//! The columns of the table: their texts and their sort orders.
 
 use crate::{
     format,
@@ -10,7 +10,7 @@ use crate::{
 use clap::ValueEnum;
 use std::cmp::Ordering;
 
-/// A column.
+/// A column of the table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Column {
     Name,
@@ -31,12 +31,12 @@ pub(crate) enum Column {
     Trend,
 }
 
-/// What has to be known for a column to say anything.
+/// The data that a column needs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Needs {
-    /// A row.
+    /// The row alone.
     Row,
-    /// A line of sites.json.
+    /// The line of sites.json.
     Site,
     /// Two readings.
     Rates,
@@ -44,22 +44,22 @@ pub(crate) enum Needs {
     SiteRates,
 }
 
-/// How a column is shown.
+/// The layout and the explanation of a column.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Look {
-    /// Which it is.
+    /// The column.
     pub(crate) column: Column,
-    /// Its head.
+    /// The title.
     pub(crate) head: &'static str,
-    /// The key that sorts by it.
+    /// The key that sorts by the column.
     pub(crate) key: char,
-    /// How wide it is; the name's at least.
+    /// The width in characters; the minimum for the column of names.
     pub(crate) width: u16,
-    /// Where there is no room for all, those with the highest are left out.
+    /// The rank. Columns with the highest ranks are omitted if the screen is too narrow.
     pub(crate) rank: u8,
-    /// What has to be known for it.
+    /// The data that the column needs.
     pub(crate) needs: Needs,
-    /// What it says.
+    /// The explanation for the help.
     pub(crate) help: &'static str,
 }
 
@@ -83,36 +83,36 @@ const fn look(
     }
 }
 
-/// All columns, in the order in which they stand.
+/// All columns, from left to right.
 #[rustfmt::skip]
 pub(crate) const LOOKS: [Look; 16] = [
     look(Column::Name, "NAME", 'n', 16, 0, Needs::Row, "the site or cache"),
-    look(Column::Live, "LIVE", 'a', 9, 1, Needs::Row, "objects that are allocated"),
-    look(Column::Objects, "OBJS", 'o', 9, 9, Needs::Row, "objects that the slabs have room for"),
-    look(Column::Use, "USE", 'u', 6, 10, Needs::Row, "LIVE as a part of OBJS"),
+    look(Column::Live, "LIVE", 'a', 9, 1, Needs::Row, "live objects"),
+    look(Column::Objects, "OBJS", 'o', 9, 9, Needs::Row, "objects for which the slabs have room"),
+    look(Column::Use, "USE", 'u', 6, 10, Needs::Row, "LIVE as a fraction of OBJS"),
     look(Column::ObjSize, "OBJSIZE", 's', 8, 7, Needs::Row, "bytes that an object takes"),
     look(Column::Slabs, "SLABS", 'l', 7, 11, Needs::Row, "slabs"),
-    look(Column::Size, "SIZE", 'c', 8, 2, Needs::Row, "bytes of the slabs' pages"),
-    look(Column::Share, "SHARE", 'h', 12, 5, Needs::Row, "SIZE as a part of all rows' SIZE"),
-    look(Column::LiveRate, "LIVE/s", 'd', 9, 3, Needs::Rates, "more or less objects in a second"),
-    look(Column::SizeRate, "SIZE/s", 'g', 9, 4, Needs::Rates, "more or less bytes in a second"),
-    look(Column::AllocRate, "ALLOC/s", 't', 8, 8, Needs::SiteRates, "blocks allocated in a second"),
-    look(Column::FreeRate, "FREE/s", 'e', 8, 12, Needs::SiteRates, "blocks freed in a second"),
-    look(Column::Failures, "FAILED", 'f', 7, 13, Needs::Site, "allocations that failed"),
-    look(Column::Waste, "WASTE", 'w', 6, 14, Needs::Site, "bytes taken but not asked for, in live blocks"),
-    look(Column::Peak, "PEAK", 'm', 9, 15, Needs::Site, "the most objects that were seen"),
+    look(Column::Size, "SIZE", 'c', 8, 2, Needs::Row, "bytes of the slabs' pages, or of blocks without slabs"),
+    look(Column::Share, "SHARE", 'h', 12, 5, Needs::Row, "SIZE as a fraction of the total SIZE"),
+    look(Column::LiveRate, "LIVE/s", 'd', 9, 3, Needs::Rates, "change of LIVE per second"),
+    look(Column::SizeRate, "SIZE/s", 'g', 9, 4, Needs::Rates, "change of SIZE per second"),
+    look(Column::AllocRate, "ALLOC/s", 't', 8, 8, Needs::SiteRates, "blocks allocated per second"),
+    look(Column::FreeRate, "FREE/s", 'e', 8, 12, Needs::SiteRates, "blocks freed per second"),
+    look(Column::Failures, "FAILED", 'f', 7, 13, Needs::Site, "failed allocations"),
+    look(Column::Waste, "WASTE", 'w', 6, 14, Needs::Site, "unrequested fraction of the bytes that live blocks take"),
+    look(Column::Peak, "PEAK", 'm', 9, 15, Needs::Site, "high watermark of the objects"),
     look(Column::Trend, "TREND", 'y', 12, 6, Needs::Rates, "LIVE at the last readings"),
 ];
 
-/// A longer name is cut off rather than that a column is left out.
+/// The width for names that is reserved before columns are omitted. A longer name may be truncated.
 const NAME_AT_LEAST: u16 = 24;
 
-/// What can be known of a set of rows.
+/// The available data of a set of rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
-    /// Whether there are lines of sites.json.
+    /// True if there are lines of sites.json.
     pub(crate) sites: bool,
-    /// Whether there will be a second reading.
+    /// True if the files are read repeatedly.
     pub(crate) rates: bool,
 }
 
@@ -127,13 +127,13 @@ impl Needs {
     }
 }
 
-/// The columns that there is something to say in.
+/// Returns the columns for which the data is available.
 pub(crate) fn known(known: Known) -> impl Iterator<Item = Look> {
     LOOKS.into_iter().filter(move |look| look.needs.met(known))
 }
 
-/// Those of them that fit side by side, with a blank in between, and how wide the names' column is
-/// then: as the longest name, if there is room for it.
+/// Returns the available columns that fit side by side, separated by a blank, and the width of the
+/// column of names. That width is the length of the longest name, if there is room for it.
 pub(crate) fn fitting(known_: Known, width: u16, longest: u16) -> (Vec<Look>, u16) {
     let name = longest.clamp(LOOKS[0].width, NAME_AT_LEAST);
     let mut looks: Vec<Look> = known(known_).collect();
@@ -148,7 +148,7 @@ pub(crate) fn fitting(known_: Known, width: u16, longest: u16) -> (Vec<Look>, u1
 }
 
 impl Column {
-    /// What it says of a row.
+    /// Returns the text of this column for a row.
     pub(crate) fn text(self, view: &View<'_>, theme: Theme) -> String {
         let row = view.row;
         let site = row.site.as_ref();
@@ -185,7 +185,7 @@ impl Column {
         }
     }
 
-    /// The order of two rows: for numbers, the larger comes first.
+    /// Returns the order of two rows: ascending for names, descending for numbers.
     pub(crate) fn order(self, a: &View<'_>, b: &View<'_>) -> Ordering {
         if self == Self::Name {
             return a.row.name.cmp(&b.row.name);
@@ -193,7 +193,7 @@ impl Column {
         b_first(self.value(a), self.value(b))
     }
 
-    /// What it sorts by. What is not known comes last.
+    /// Returns the sort key of this column for a row. An unknown value is last.
     fn value(self, view: &View<'_>) -> f64 {
         const UNKNOWN: f64 = f64::NEG_INFINITY;
         let row = view.row;
@@ -228,7 +228,7 @@ impl Column {
     }
 }
 
-/// How this column is shown.
+/// Returns the layout of this column.
 pub(crate) fn look_of(column: Column) -> Look {
     let place = LOOKS.iter().position(|look| look.column == column);
     LOOKS[place.unwrap_or(0)]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What goes wrong, in words for the one who called.
+//! The errors of the program, with messages for the user.
 
 use kallocinfo::ParseError;
 use std::{
@@ -26,7 +26,7 @@ pub(crate) enum Error {
     NoPicture(PathBuf),
 }
 
-/// What the system says, without its number.
+/// Returns the system's message without the error number.
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
@@ -35,7 +35,7 @@ fn plain(error: &io::Error) -> String {
     }
 }
 
-/// What to do about a file that cannot be read.
+/// Returns a hint for a file that could not be read.
 fn hint(path: &std::path::Path, error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound if path.starts_with("/proc") => {

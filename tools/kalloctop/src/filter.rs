@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which rows are shown.
+//! The selection of rows.
 
 use kallocinfo::Row;
 use std::convert::Infallible;
 use std::str::FromStr;
 
-/// Words that a row must have; all of them, in any case and any order.
+/// Words that a row must contain: all of them, in any case and any order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     text: String,
@@ -14,12 +14,12 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// As a person typed it.
+    /// Returns the text as the user typed it.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether the row has all words.
+    /// Returns true if the row contains all words.
     pub(crate) fn matches(&self, row: &Row) -> bool {
         if self.words.is_empty() {
             return true;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Numbers as a person reads them.
+//! Formatting of numbers, bars and curves for the user.
 
 use crate::theme::Theme;
 
-/// Bytes: exact below a KiB, else with one digit after the point.
+/// Formats bytes: exactly below 1 KiB, otherwise with one digit after the decimal point.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["K", "M", "G", "T", "P", "E"];
     if count < 1024 {
@@ -12,7 +12,7 @@ pub(crate) fn bytes(count: u64) -> String {
     }
     let mut value = count as f64 / 1024.0;
     let mut unit = 0;
-    // What would be shown as 1024.0 is 1.0 of the next unit.
+    // A value that would be rounded to 1024.0 becomes 1.0 of the next unit.
     while value >= 1023.95 && unit + 1 < UNITS.len() {
         value /= 1024.0;
         unit += 1;
@@ -20,13 +20,13 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{value:.1}{}", UNITS[unit])
 }
 
-/// By how many bytes something became more or less.
+/// Formats a change in bytes with its sign.
 pub(crate) fn change_of_bytes(count: i128) -> String {
     let size = bytes(u64::try_from(count.unsigned_abs()).unwrap_or(u64::MAX));
     signed(count, &size)
 }
 
-/// By how many something became more or less.
+/// Formats a change of a number with its sign.
 pub(crate) fn change(count: i128) -> String {
     signed(count, &count.unsigned_abs().to_string())
 }
@@ -39,7 +39,7 @@ fn signed(count: i128, size: &str) -> String {
     }
 }
 
-/// Events in a second: with a digit after the point if there are few.
+/// Formats events per second; a small rate has one digit after the decimal point.
 pub(crate) fn rate(value: f64) -> String {
     if value == 0.0 {
         "0".to_owned()
@@ -52,7 +52,7 @@ pub(crate) fn rate(value: f64) -> String {
     }
 }
 
-/// The same with a sign.
+/// Formats a rate like [`rate`], with its sign.
 pub(crate) fn signed_rate(value: f64) -> String {
     let text = rate(value.abs());
     match value {
@@ -62,19 +62,19 @@ pub(crate) fn signed_rate(value: f64) -> String {
     }
 }
 
-/// Bytes in a second, with a sign.
+/// Formats bytes per second with their sign.
 pub(crate) fn rate_of_bytes(value: f64) -> String {
-    // CAST: Past i128's range it saturates, and that far no counter goes.
+    // CAST: The cast saturates outside the range of `i128`, which no counter exceeds.
     #[expect(clippy::cast_possible_truncation)]
     change_of_bytes(value.round() as i128)
 }
 
-/// A part of 1 as a percentage.
+/// Formats a fraction of 1 as a percentage.
 pub(crate) fn percent(part: f64) -> String {
     format!("{:.1}%", part * 100.0)
 }
 
-/// A part of a whole; none of nothing.
+/// Returns `some` as a fraction of `all`, or 0 if `all` is 0.
 pub(crate) fn part(some: u64, all: u64) -> f64 {
     if all == 0 {
         0.0
@@ -83,7 +83,7 @@ pub(crate) fn part(some: u64, all: u64) -> f64 {
     }
 }
 
-/// A time, as short as it can be said.
+/// Formats a duration in its largest one or two units.
 pub(crate) fn seconds(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds}s"),
@@ -92,7 +92,8 @@ pub(crate) fn seconds(seconds: u64) -> String {
     }
 }
 
-/// A text from a file: what would steer a terminal is shown as what it is.
+/// Escapes the control characters of a text from a file, so that the text cannot control the
+/// terminal.
 pub(crate) fn clean(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
@@ -109,7 +110,7 @@ const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '�
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const ASCII_LEVELS: [char; 8] = ['_', '.', ',', '-', '~', '+', '*', '#'];
 
-/// A bar that fills this part of so many columns.
+/// Returns a bar that fills the fraction `part` of `width` characters.
 pub(crate) fn bar(part: f64, width: usize, theme: Theme) -> String {
     let steps = if theme.ascii { 1 } else { 8 };
     let filled = level(part, width * steps);
@@ -120,7 +121,8 @@ pub(crate) fn bar(part: f64, width: usize, theme: Theme) -> String {
     text
 }
 
-/// A curve of the last values, a column for each: from the least to the most of them.
+/// Returns a curve of the last values, with one character per value. The scale ranges from their
+/// minimum to their maximum.
 pub(crate) fn curve(
     values: impl DoubleEndedIterator<Item = u64>,
     width: usize,
@@ -136,9 +138,9 @@ pub(crate) fn curve(
         .collect()
 }
 
-/// A part of 1 as a whole number of steps.
+/// Converts a fraction of 1 to a whole number of steps.
 fn level(part: f64, steps: usize) -> usize {
-    // CAST: From 0 to `steps`.
+    // CAST: The value is a whole number from 0 to `steps`.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let level = (part.clamp(0.0, 1.0) * steps as f64).round() as usize;
     level

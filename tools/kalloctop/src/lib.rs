@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! kalloctop: what every allocation site or slab cache holds, live in a terminal or once as text.
+//! kalloctop: a monitor of allocation sites and slab caches, live in a terminal or printed once.
 //!
-//! What files say is read and compared by the crate [`kallocinfo`]; here is what a person sees of it.
+//! The crate [`kallocinfo`] parses and compares the files. This crate is the user interface.
 
 mod cli;
 mod column;
@@ -36,27 +36,28 @@ use std::{
     process::ExitCode, //
 };
 
-/// Returns the description of the command line, for what is generated from it.
+/// Returns the description of the command line, from which the manual page and the completions are
+/// generated.
 pub fn command() -> clap::Command {
     cli::Options::command()
 }
 
-/// Returns the head of each column, with an explanation.
+/// Returns the title of each column, with its explanation.
 pub fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
     column::LOOKS.iter().map(|look| (look.head, look.help))
 }
 
-/// Runs the program; returns its status.
+/// Runs the program; returns its exit status.
 pub fn run_program() -> ExitCode {
     match run(&cli::Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Stdout(error)) if error.kind() == ErrorKind::BrokenPipe => {
-            // Nobody reads any more: end as other programs do then, and say nothing.
+            // The reader closed the pipe: end by SIGPIPE without a message, like other programs.
             let _ = emulate_default_handler(SIGPIPE);
             ExitCode::FAILURE
         }
         Err(error) => {
-            // Not eprintln!(): that panics if the terminal has gone.
+            // eprintln!() would panic if the terminal was closed.
             let _ = writeln!(io::stderr(), "kalloctop: {error}");
             ExitCode::FAILURE
         }

@@ -47,20 +47,20 @@ use std::{
     time::Instant, //
 };
 
-/// Why it ended.
+/// The reason for the end of the display.
 enum End {
-    /// The person wanted it.
+    /// A key.
     Key,
-    /// A signal came.
+    /// A signal, by its number.
     Signal(i32),
 }
 
-/// Runs until a key or a signal ends it. The terminal is then as it was before.
+/// Runs the display until a key or a signal ends it, and restores the terminal.
 pub(crate) fn run(options: &Options, source: Source) -> Result<(), Error> {
     if !io::stdout().is_terminal() {
         return Err(Error::NoTerminal);
     }
-    // What cannot be read or written is said before the terminal is touched.
+    // A file that cannot be read or written is reported before the terminal is changed.
     let snapshot = source.read()?;
     let mut recorder = options.record.as_deref().map(Recorder::new).transpose()?;
     let theme = Theme::from_environment(options.ascii);
@@ -70,19 +70,20 @@ pub(crate) fn run(options: &Options, source: Source) -> Result<(), Error> {
     let result = ratatui::try_init()
         .map_err(Error::Terminal)
         .and_then(|terminal| {
-            // Dropped, it panics if the terminal has gone, for want of a place to say so.
+            // The destructor would panic if the terminal was closed, because it could not report
+            // the error.
             let mut terminal = ManuallyDrop::new(terminal);
             let end = show(&mut terminal, &mut app, &source, &events, recorder.as_mut());
             let cursor = terminal.show_cursor().map_err(Error::Terminal);
             end.and_then(|end| cursor.map(|()| end))
         });
     let restored = ratatui::try_restore().map_err(Error::Terminal);
-    // A recording is of use however the session ended.
+    // Write the recording also after an error.
     if let Some(recorder) = recorder {
         recorder.finish()?;
     }
     match result? {
-        // It ends by the signal, as whoever sent it expects.
+        // End by the same signal, so that the parent process sees it in the status.
         End::Signal(signal) => emulate_default_handler(signal).map_err(Error::Terminal),
         End::Key => restored,
     }
@@ -98,7 +99,8 @@ fn show(
     let mut next = Instant::now() + app.interval();
     loop {
         if app.takes_redraw() {
-            // Not clear(): that asks the terminal for its cursor, and the answer would be taken for keys.
+            // clear() would request the cursor's position from the terminal, and the thread that
+            // reads keys would receive the reply.
             let size = terminal.size().map_err(Error::Terminal)?;
             terminal
                 .resize(Rect::from((Position::ORIGIN, size)))
@@ -123,7 +125,8 @@ fn show(
             None => {
                 next = Instant::now() + app.interval();
                 if !io::stdout().is_terminal() {
-                    // It was hung up, and the signal that says so was ignored.
+                    // The terminal was closed without a signal, for example because it is not the
+                    // controlling terminal.
                     return Err(Error::Terminal(io::ErrorKind::BrokenPipe.into()));
                 }
                 if !app.paused() {
@@ -134,7 +137,8 @@ fn show(
     }
 }
 
-/// Gives the terminal back and stops, as any program does on Ctrl-Z; goes on when it is continued.
+/// Restores the terminal and stops the program, as is usual for Ctrl-Z. Shows the display again
+/// when the program is continued.
 fn suspend(terminal: &mut DefaultTerminal) -> Result<(), Error> {
     terminal
         .show_cursor()

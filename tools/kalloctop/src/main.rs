@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The program; the crate's library has everything.
+//! The entry point of the program, which is in the crate's library.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where a result goes: standard output, or a file that is never there in part.
+//! The destination of a result: standard output, or a file that is never incomplete.
 
 use crate::error::Error;
 use std::{
@@ -19,16 +19,16 @@ use std::{
     process, //
 };
 
-/// A place for one text.
+/// The destination of one text.
 #[derive(Debug)]
 pub(crate) enum Output {
     Stdout,
-    /// A device or a pipe: there is nothing to replace.
+    /// A device or a pipe, which is written in place.
     InPlace {
         file: File,
         path: PathBuf,
     },
-    /// A file that takes the place of `path` when it is whole.
+    /// A temporary file that replaces `path` when it is complete.
     Beside {
         file: File,
         path: PathBuf,
@@ -37,12 +37,13 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// This file, or standard output. It fails now rather than when the text is there.
+    /// Opens a file, or standard output without a path. Fails before the text is computed if the
+    /// file cannot be created.
     pub(crate) fn to(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path else {
             return Ok(Self::Stdout);
         };
-        // What a link names is replaced, not the link.
+        // Replace the target of a link, not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let failed = |source| Error::Write {
             path: path.clone(),
@@ -52,7 +53,8 @@ impl Output {
             let file = File::options().write(true).open(&path).map_err(failed)?;
             return Ok(Self::InPlace { file, path });
         }
-        // Not the same ending: a collector must not take it for one of its files.
+        // The temporary file has another extension, because a collector may read every file with the
+        // extension of `path`.
         let beside = path.with_extension(format!("tmp-{}", process::id()));
         let file = File::create(&beside).map_err(failed)?;
         Ok(Self::Beside { file, path, beside })
@@ -91,7 +93,7 @@ impl Output {
 impl Drop for Output {
     fn drop(&mut self) {
         if let Self::Beside { beside, .. } = self {
-            // Not there any more if it has become the file.
+            // The removal fails if the file was renamed to `path`.
             let _ = fs::remove_file(beside);
         }
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A session as a film: every screen that was drawn, and when.
+//! The recording of a session: all screens and their times.
 //!
-//! A line that was on the screen twice is kept once, whatever its place; most of them are.
+//! The recording stores equal lines only once, even at different places. Most lines occur
+//! repeatedly.
 
 mod html;
 mod svg;
@@ -25,7 +26,7 @@ use std::{
     }, //
 };
 
-/// Characters in one style, one after the other on a line.
+/// Adjacent characters of a line in one style.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 struct Run {
     column: usize,
@@ -34,14 +35,14 @@ struct Run {
     style: Style,
 }
 
-/// A screen: which line is on each row.
+/// A screen: the index of the line in each row.
 #[derive(Debug, PartialEq)]
 struct Picture {
     at: Duration,
     rows: Vec<usize>,
 }
 
-/// The film so far.
+/// The recording so far.
 #[derive(Debug, Default)]
 struct Film {
     columns: usize,
@@ -52,7 +53,7 @@ struct Film {
     end: Duration,
 }
 
-/// Records to a file.
+/// A recorder that writes to a file.
 pub(crate) struct Recorder {
     film: Film,
     write: fn(&Film) -> String,
@@ -61,7 +62,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// To this file, whose name says of what kind.
+    /// Creates a recorder for this file. The extension selects the format.
     pub(crate) fn new(path: &Path) -> Result<Self, Error> {
         let write = match path.extension().and_then(|ending| ending.to_str()) {
             Some("svg") => svg::text,
@@ -76,13 +77,13 @@ impl Recorder {
         })
     }
 
-    /// Adds what is on the screen now.
+    /// Adds the current screen.
     pub(crate) fn add(&mut self, buffer: &Buffer) {
         let at = self.start.get_or_insert_with(Instant::now).elapsed();
         self.film.add(at, buffer);
     }
 
-    /// Writes the film.
+    /// Writes the recording.
     pub(crate) fn finish(mut self) -> Result<(), Error> {
         self.film.end = self.start.map_or(Duration::ZERO, |start| start.elapsed());
         self.output.put(&(self.write)(&self.film))
@@ -114,12 +115,12 @@ impl Film {
     }
 }
 
-/// A line's cells in runs of one style; blanks at its end that look like nothing are left out.
+/// Groups the cells of a line by style. Omits trailing blanks in the default style.
 fn runs(cells: &[ratatui::buffer::Cell]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut column = 0;
     while let Some(cell) = cells.get(column) {
-        // A wide character has the cell after it as well.
+        // A wide character also occupies the next cell.
         let width = Span::raw(cell.symbol()).width().max(1);
         match runs.last_mut() {
             Some(run) if run.style == cell.style() => {
@@ -168,7 +169,7 @@ mod tests {
     fn lines_are_kept_once_and_screens_where_they_change() {
         let film = film(&[["a", "b"], ["a", "b"], ["c", "b"], ["b", ""]]);
         assert_eq!(film.pictures.len(), 3);
-        // `b` in cyan is another line than `b`; so is an empty one.
+        // `b` in cyan differs from `b` in the default color, and from an empty line.
         assert_eq!(film.lines.len(), 5);
     }
 
@@ -187,7 +188,7 @@ mod tests {
             );
             assert!(text.contains(">second</text>"), "{text}");
         }
-        // The second picture comes after 1 of 10 + 2 seconds.
+        // The second picture appears after 1 of 10 + 2 seconds.
         assert!(svg.contains("8.333%{transform:translateX(-80px)}"), "{svg}");
         assert!(
             html.contains("const times = [0.000,1.000], end = 10.000, shift = 80;"),

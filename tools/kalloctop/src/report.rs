@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is printed once: the table, what changed, what does not shrink.
+//! The printed reports: the table, the changes, and the rows that do not shrink.
 
 use crate::{
     cli::Options,
@@ -30,7 +30,7 @@ use std::{
     }, //
 };
 
-/// What all rows hold, in a line.
+/// Returns the labels and texts of the sums of all rows.
 pub(crate) fn totals(sums: &Totals) -> Vec<(&'static str, String)> {
     let used = format::percent(format::part(sums.live, sums.objects));
     vec![
@@ -41,7 +41,7 @@ pub(crate) fn totals(sums: &Totals) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The table.
+/// Returns the table of `--once`.
 pub(crate) fn once(options: &Options, snapshot: &Snapshot) -> String {
     let sums = snapshot.totals();
     let known = Known {
@@ -77,7 +77,7 @@ pub(crate) fn once(options: &Options, snapshot: &Snapshot) -> String {
     format!("{}\n\n{}", line.join("  "), table(&heads, cells))
 }
 
-/// Puts rows in the order of a column, and those it says the same of in that of their names.
+/// Sorts rows by a column. Rows with equal values are in the order of their names.
 pub(crate) fn sort<'a, T>(
     items: &mut [T],
     view: impl Fn(&T) -> View<'a>,
@@ -92,7 +92,7 @@ pub(crate) fn sort<'a, T>(
     });
 }
 
-/// What changed, what grew most first; the last line is the sum.
+/// Returns the changes of `--diff`, with the largest growth first. The last line is the sum.
 pub(crate) fn diff(before: &Snapshot, after: &Snapshot) -> String {
     let mut changes: Vec<Change<'_>> = kallocinfo::diff(before, after);
     changes.retain(Change::is_change);
@@ -145,9 +145,10 @@ pub(crate) fn diff(before: &Snapshot, after: &Snapshot) -> String {
     table(&heads, cells)
 }
 
-/// Watches for a time, and says what was live all the while and did not shrink.
+/// Reads for the time `window`, and returns the rows of `--leaks`: those that always had live
+/// objects and did not shrink.
 pub(crate) fn leaks(options: &Options, source: &Source, window: Duration) -> Result<String, Error> {
-    // The past is in what a track says of its start.
+    // One sample is sufficient, because a track also keeps the sample of its start.
     let mut history = History::new(1);
     let mut start = None;
     loop {
@@ -189,14 +190,15 @@ fn leaking(history: &History, snapshot: &Snapshot, now: Duration, window: Durati
     table(&heads, cells)
 }
 
-/// Where a site is declared, and of what.
+/// Returns the declaration and the type of a site.
 pub(crate) fn place(row: &Row) -> String {
     row.site.as_ref().map_or(String::new(), |site| {
         format::clean(&format!("{}:{} {}", site.file, site.line, site.type_name))
     })
 }
 
-/// Columns side by side: the first, and those without a head, are words; all others are numbers.
+/// Formats a table. The first column and columns without a title are left-aligned texts. All other
+/// columns are right-aligned numbers.
 fn table(heads: &[&str], cells: Vec<Vec<String>>) -> String {
     let mut widths: Vec<usize> = heads.iter().map(|head| head.chars().count()).collect();
     for row in &cells {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The files that are read.
+//! The input files.
 
 use crate::error::Error;
 use kallocinfo::{
@@ -27,18 +27,18 @@ const SLABS: &str = "/proc/kallocinfo";
 const SITES: &str = "/sys/kernel/debug/kalloc/sites.json";
 const STDIN: &str = "-";
 
-/// What to read, again and again.
+/// The input files, which are read repeatedly.
 #[derive(Debug)]
 pub(crate) struct Source {
     slabs: PathBuf,
     sites: Option<PathBuf>,
-    /// Whether to go on without sites where they cannot be had.
+    /// True if the program continues without sites.json when that file is unreadable.
     sites_optional: bool,
     page_size: u64,
 }
 
 impl Source {
-    /// This file, or kalloc's own.
+    /// Returns the source of this file, or of kalloc's own files without one.
     pub(crate) fn new(
         file: Option<PathBuf>,
         sites: Option<PathBuf>,
@@ -64,12 +64,12 @@ impl Source {
         }
     }
 
-    /// Its name for a person.
+    /// Returns the name for the display.
     pub(crate) fn name(&self) -> String {
         self.slabs.display().to_string()
     }
 
-    /// Reads all of it, now.
+    /// Reads all files.
     pub(crate) fn read(&self) -> Result<Snapshot, Error> {
         let taken = SystemTime::now().duration_since(UNIX_EPOCH).ok();
         let mut snapshot = self.read_files()?;

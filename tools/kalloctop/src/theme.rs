@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Colours and characters. Nothing is said by colour alone.
+//! Colors and characters. The display conveys no information by color alone.
 
 use ratatui::style::{
     Color,
@@ -9,17 +9,18 @@ use ratatui::style::{
 };
 use std::env;
 
-/// What a terminal can show.
+/// The capabilities of a terminal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Theme {
-    /// Whether to use colours.
+    /// True if the terminal may show colors.
     pub(crate) colours: bool,
-    /// Whether to keep to ASCII characters.
+    /// True if the terminal shows ASCII characters only.
     pub(crate) ascii: bool,
 }
 
 impl Theme {
-    /// What the environment says: NO_COLOR, as <https://no-color.org> has it, and the locale.
+    /// Returns the theme that the environment requests by `NO_COLOR` (<https://no-color.org>) and
+    /// by the locale.
     pub(crate) fn from_environment(ascii: bool) -> Self {
         let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let locale = set("LC_ALL")
@@ -43,28 +44,28 @@ impl Theme {
         }
     }
 
-    /// The name of a value.
+    /// Returns the style of the label of a value.
     pub(crate) fn label(self) -> Style {
         self.colour(Color::Cyan)
     }
 
-    /// A heading.
+    /// Returns the style of a heading.
     pub(crate) fn title(self) -> Style {
         self.colour(Color::Cyan).add_modifier(Modifier::BOLD)
     }
 
-    /// The line with the columns' names.
+    /// Returns the style of the line with the columns' titles.
     pub(crate) fn heads(self) -> Style {
         self.colour(Color::Green).add_modifier(Modifier::REVERSED)
     }
 
-    /// The column that rows are sorted by, in that line.
+    /// Returns the style of the title of the column by which rows are sorted.
     pub(crate) fn sorted(self) -> Style {
         self.heads()
             .add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
     }
 
-    /// The row under the cursor.
+    /// Returns the style of the row at the cursor.
     pub(crate) fn cursor(self) -> Style {
         if self.colours {
             Style::new().bg(Color::DarkGray)
@@ -73,22 +74,22 @@ impl Theme {
         }
     }
 
-    /// What became more.
+    /// Returns the style of an increase.
     pub(crate) fn more(self) -> Style {
         self.colour(Color::LightRed)
     }
 
-    /// What became less.
+    /// Returns the style of a decrease.
     pub(crate) fn less(self) -> Style {
         self.colour(Color::LightGreen)
     }
 
-    /// A bar or a curve.
+    /// Returns the style of a bar or a curve.
     pub(crate) fn bar(self) -> Style {
         self.colour(Color::Blue)
     }
 
-    /// What went wrong.
+    /// Returns the style of an error.
     pub(crate) fn wrong(self) -> Style {
         self.colour(Color::LightRed).add_modifier(Modifier::BOLD)
     }

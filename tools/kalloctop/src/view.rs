@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A row with all that is known besides: its share, its rates, its past.
+//! A row with its share of the total, its rates, and its history.
 
 use kallocinfo::{
     diff,
@@ -11,14 +11,14 @@ use kallocinfo::{
 };
 use std::time::Duration;
 
-/// What happened in a second.
+/// Changes and events per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Rates {
-    /// Live objects that there were more.
+    /// The increase of the live objects.
     pub(crate) live: f64,
-    /// Bytes that were held more.
+    /// The increase of the bytes.
     pub(crate) bytes: f64,
-    /// Blocks allocated and freed, where that is counted.
+    /// Blocks allocated and freed, if the row counts them.
     pub(crate) events: Option<(f64, f64)>,
 }
 
@@ -35,7 +35,7 @@ impl Rates {
     }
 }
 
-/// The rates of each row of `after`, in its order.
+/// Returns the rates of each row of `after`, in its order.
 pub(crate) fn rates(before: &Snapshot, after: &Snapshot, time: Duration) -> Vec<Rates> {
     diff(before, after)
         .iter()
@@ -44,21 +44,21 @@ pub(crate) fn rates(before: &Snapshot, after: &Snapshot, time: Duration) -> Vec<
         .collect()
 }
 
-/// A row on the screen.
+/// A row with the data that the display shows of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
-    /// What the files say.
+    /// The row of the files.
     pub(crate) row: &'a Row,
-    /// The bytes of all rows.
+    /// The bytes of all rows, for the share.
     pub(crate) all_bytes: u64,
-    /// What happened since the last reading, if there was one.
+    /// The rates since the previous reading, if there is one.
     pub(crate) rates: Option<Rates>,
-    /// What there was before.
+    /// The history.
     pub(crate) track: Option<&'a Track>,
 }
 
 impl<'a> View<'a> {
-    /// A row of a file that is read once.
+    /// Returns the view of a row of a file that is read once.
     pub(crate) fn once(row: &'a Row, all_bytes: u64) -> Self {
         Self {
             row,

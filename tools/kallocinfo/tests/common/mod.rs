@@ -8,7 +8,8 @@ pub const HEADER: &str = "slabinfo - version: 2.1\n\
     # name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> \
     <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n";
 
-/// Four rows of a kernel of 2026. One name contains a blank and a colon, like former names of dm and 9p.
+/// Four rows of a kernel of 2026. One name contains a blank and a colon, like former names of dm
+/// and 9p.
 pub const ROWS: &str = "\
 dentry            736053 766563    192   21    1 : tunables    0    0    0 : slabdata  36503  36503      0
 :A-0000192        1  2    192   21    1 : tunables    0    0    0 : slabdata  1  1      0

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the display knows and shows; what keys and readings change.
+//! The state of the display, which keys and readings change.
 
 use crate::{
     cli::Options,
@@ -36,12 +36,12 @@ use std::{
     }, //
 };
 
-/// How many readings are remembered.
+/// The number of readings in the history.
 pub(super) const REMEMBERED: usize = 120;
-/// How long a row that `L` shows has not shrunk.
+/// The time for which a row must not have shrunk so that `L` shows it.
 const LEAKING: Duration = Duration::from_secs(10);
 
-/// What is on the screen.
+/// The current screen.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Screen {
     Table,
@@ -49,20 +49,20 @@ pub(super) enum Screen {
     Help,
 }
 
-/// The state.
+/// The state of the display.
 pub(super) struct App {
     pub(super) theme: Theme,
     pub(super) source: String,
     pub(super) screen: Screen,
-    /// What is being typed after `/`.
+    /// The text that the user is typing after `/`.
     pub(super) typing: Option<String>,
-    /// Why the last reading failed, if it did.
+    /// The error of the last reading, if it failed.
     pub(super) wrong: Option<String>,
-    /// Lines of the details or the help that are above the screen.
+    /// The number of lines of the details or the help that are above the screen.
     pub(super) above: usize,
     redraw: bool,
     pub(super) history: History,
-    /// The bytes that all rows held at the last readings.
+    /// The bytes of all rows at the last readings.
     pub(super) sizes: VecDeque<u64>,
     snapshot: Snapshot,
     rates: Option<Vec<Rates>>,
@@ -75,16 +75,16 @@ pub(super) struct App {
     filter: Filter,
     leaks: bool,
     full: bool,
-    /// The rows that are shown, in their order.
+    /// The indexes of the shown rows, in sorted order.
     order: Vec<usize>,
     cursor: usize,
     page: usize,
-    /// The row that the details are of.
+    /// The row of the details.
     opened: Option<Key>,
 }
 
 impl App {
-    /// With the first reading.
+    /// Creates the state with the first reading.
     pub(super) fn new(options: &Options, theme: Theme, source: String, snapshot: Snapshot) -> Self {
         let now = Instant::now();
         let mut app = Self {
@@ -117,7 +117,7 @@ impl App {
         app
     }
 
-    /// Takes a reading. After one that failed, the rows stay as they were.
+    /// Adds a reading. A failed reading leaves the rows unchanged.
     pub(super) fn take(&mut self, read: Result<Snapshot, Error>) {
         let now = Instant::now();
         match read {
@@ -143,7 +143,7 @@ impl App {
         self.arrange();
     }
 
-    /// Chooses and sorts the rows anew.
+    /// Selects and sorts the rows.
     fn arrange(&mut self) {
         let leaking: Option<HashSet<Key>> = self.leaks.then(|| {
             let leaks = self.history.leaks(&self.snapshot, LEAKING);
@@ -175,52 +175,52 @@ impl App {
         }
     }
 
-    /// The last reading.
+    /// Returns the last reading.
     pub(super) fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
 
-    /// How many rows are chosen.
+    /// Returns the number of selected rows.
     pub(super) fn shown(&self) -> usize {
         self.order.len()
     }
 
-    /// So many of the chosen rows from this one on.
+    /// Returns at most `most` of the selected rows, starting with number `from`.
     pub(super) fn views(&self, from: usize, most: usize) -> impl Iterator<Item = View<'_>> {
         let all = self.sizes.back().copied().unwrap_or(0);
         let places = self.order.iter().skip(from).take(most);
         places.map(move |place| self.view_of(*place, all))
     }
 
-    /// The row that the details are of, if it is still there.
+    /// Returns the row of the details if the last reading has it.
     pub(super) fn opened(&self) -> Option<View<'_>> {
         let is_it = |row: &Row| Some(row.key()) == self.opened;
         let place = self.snapshot.rows.iter().position(is_it)?;
         Some(self.view_of(place, self.sizes.back().copied().unwrap_or(0)))
     }
 
-    /// What its name is.
+    /// Returns the name of the row of the details.
     pub(super) fn opened_name(&self) -> &str {
         self.opened.as_ref().map_or("", |(name, _)| name)
     }
 
-    /// Goes to another screen.
+    /// Switches to another screen.
     pub(super) fn show(&mut self, screen: Screen) {
         self.screen = screen;
         self.above = 0;
     }
 
-    /// Has the terminal drawn anew.
+    /// Requests a complete redraw.
     pub(super) fn redraw(&mut self) {
         self.redraw = true;
     }
 
-    /// Whether it is to be drawn anew, this time.
+    /// Returns true if a complete redraw was requested, and clears the request.
     pub(super) fn takes_redraw(&mut self) -> bool {
         std::mem::take(&mut self.redraw)
     }
 
-    /// Opens the details of the row under the cursor.
+    /// Opens the details of the row at the cursor.
     pub(super) fn open(&mut self) {
         if let Some(place) = self.order.get(self.cursor) {
             self.opened = Some(self.snapshot.rows[*place].key());
@@ -228,28 +228,28 @@ impl App {
         }
     }
 
-    /// Moves the cursor by so many rows, as far as there are any.
+    /// Moves the cursor by `by` rows, at most to the first or the last one.
     pub(super) fn go(&mut self, by: isize) {
         let last = self.order.len().saturating_sub(1);
         self.cursor = self.cursor.saturating_add_signed(by).min(last);
     }
 
-    /// Where the cursor is.
+    /// Returns the row number of the cursor.
     pub(super) fn cursor(&self) -> usize {
         self.cursor
     }
 
-    /// How many rows there is room for.
+    /// Returns the number of rows that fit on the screen.
     pub(super) fn page(&self) -> usize {
         self.page
     }
 
-    /// Says how many rows there is room for.
+    /// Sets the number of rows that fit on the screen.
     pub(super) fn set_page(&mut self, rows: usize) {
         self.page = rows.max(1);
     }
 
-    /// How many characters the longest name of the chosen rows has.
+    /// Returns the number of characters of the longest name of the selected rows.
     pub(super) fn longest_name(&self) -> u16 {
         let lengths = self.order.iter().map(|place| {
             let name = &self.snapshot.rows[*place].name;
@@ -258,7 +258,7 @@ impl App {
         u16::try_from(lengths.max().unwrap_or(0)).unwrap_or(u16::MAX)
     }
 
-    /// What can be known.
+    /// Returns the available data.
     pub(super) fn known(&self) -> Known {
         Known {
             sites: self.snapshot.has_sites(),
@@ -266,13 +266,13 @@ impl App {
         }
     }
 
-    /// Sorts by a column.
+    /// Sorts the rows by a column.
     pub(super) fn sort_by(&mut self, column: Column) {
         self.sort = column;
         self.arrange();
     }
 
-    /// Sorts by a column beside the one that it is sorted by now.
+    /// Sorts the rows by the column that is `by` places to the right of the current one.
     pub(super) fn sort_beside(&mut self, by: isize) {
         let columns: Vec<Column> = column::known(self.known())
             .map(|look| look.column)
@@ -285,42 +285,42 @@ impl App {
         self.sort_by(columns[next]);
     }
 
-    /// The column that it is sorted by, and whether the other way round.
+    /// Returns the column of the sort order, and true if the order is reversed.
     pub(super) fn sorted(&self) -> (Column, bool) {
         (self.sort, self.reverse)
     }
 
-    /// Turns the order round.
+    /// Reverses the sort order.
     pub(super) fn turn_round(&mut self) {
         self.reverse = !self.reverse;
         self.arrange();
     }
 
-    /// The words that rows must have.
+    /// Returns the text of the filter.
     pub(super) fn filter(&self) -> &str {
         self.filter.text()
     }
 
-    /// Chooses rows by words.
+    /// Sets the text of the filter.
     pub(super) fn set_filter(&mut self, text: &str) {
         let Ok(filter) = text.parse();
         self.filter = filter;
         self.arrange();
     }
 
-    /// Shows only what does not shrink, or all again.
+    /// Toggles between all rows and those that do not shrink.
     pub(super) fn show_leaks(&mut self) {
         self.leaks = !self.leaks;
         self.arrange();
     }
 
-    /// Shows only what has live objects, or all again.
+    /// Toggles between all rows and those with live objects.
     pub(super) fn hide_empty(&mut self) {
         self.full = !self.full;
         self.arrange();
     }
 
-    /// What else chooses rows, in words.
+    /// Returns labels of the selections other than the filter.
     pub(super) fn choices(&self) -> Vec<&'static str> {
         let mut words = Vec::new();
         if self.leaks {
@@ -332,27 +332,27 @@ impl App {
         words
     }
 
-    /// Stops reading, or goes on.
+    /// Pauses or resumes the reading.
     pub(super) fn pause(&mut self) {
         self.paused = !self.paused;
     }
 
-    /// Whether it has stopped reading.
+    /// Returns true if the reading is paused.
     pub(super) fn paused(&self) -> bool {
         self.paused
     }
 
-    /// The time from one reading to the next.
+    /// Returns the time between two readings.
     pub(super) fn interval(&self) -> Duration {
         self.interval
     }
 
-    /// Changes that time.
+    /// Sets the time between two readings.
     pub(super) fn set_interval(&mut self, interval: Duration) {
         self.interval = interval;
     }
 
-    /// How long it has been running, to the last reading.
+    /// Returns the time from the start to the last reading.
     pub(super) fn age(&self) -> Duration {
         self.last.saturating_duration_since(self.start)
     }

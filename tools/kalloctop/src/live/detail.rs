@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! All that is known of one row.
+//! The screen with all data of one row.
 
 use super::{
     app::App,
@@ -27,10 +27,10 @@ use ratatui::{
     Frame, //
 };
 
-/// Columns of a bar of the sizes.
+/// The width of a bar in characters.
 const BAR: usize = 40;
 
-/// Draws it, with the most important first.
+/// Draws the details, with the most important ones first.
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
     let title = Span::styled(format::clean(app.opened_name()), app.theme.title());
     let mut lines = vec![Line::from(title), Line::default()];
@@ -142,7 +142,7 @@ fn of_slab(app: &App, slab: &Slab, bytes: u64) -> Line<'static> {
     labelled(&pairs, app)
 }
 
-/// Two curves, with the least and the most of what they show.
+/// Returns two curves, with their minimum and maximum.
 fn of_track(app: &App, track: &Track) -> Vec<Line<'static>> {
     let curve = |name: &'static str, values: Vec<u64>, say: fn(u64) -> String| {
         let least = values.iter().copied().min().unwrap_or(0);
@@ -166,7 +166,7 @@ fn of_track(app: &App, track: &Track) -> Vec<Line<'static>> {
     .concat()
 }
 
-/// A line for each power of two, if sizes vary.
+/// Returns a line for each power of two if sizes vary.
 fn of_sizes(app: &App, site: &Site) -> Vec<Line<'static>> {
     let heads = format!("{:>12} {:>10} {:>12}  live", "UP TO", "LIVE", "ALLOCATED");
     let rows = site.sizes.iter().map(|class| {
@@ -181,7 +181,7 @@ fn of_sizes(app: &App, site: &Site) -> Vec<Line<'static>> {
     bars(app, heads, rows.collect())
 }
 
-/// A line for each processor that took part.
+/// Returns a line for each CPU with counts.
 fn of_cpus(app: &App, site: &Site) -> Vec<Line<'static>> {
     let heads = format!(
         "{:>12} {:>10} {:>12}  allocated",
@@ -194,7 +194,7 @@ fn of_cpus(app: &App, site: &Site) -> Vec<Line<'static>> {
     bars(app, heads, rows.collect())
 }
 
-/// Lines under a head, each with a bar that compares its value with the others'.
+/// Returns a title and lines. Each line ends with a bar whose length is proportional to its value.
 fn bars(app: &App, heads: String, rows: Vec<(String, u64)>) -> Vec<Line<'static>> {
     let Some(most) = rows.iter().map(|(_, value)| *value).max() else {
         return Vec::new();

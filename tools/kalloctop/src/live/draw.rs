@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The screen: sums above, a line of hints below, and between them what is looked at.
+//! The layout of the screen: the sums at the top, a line of hints at the bottom, and the table, the
+//! details or the help in between.
 
 use super::{
     app::{
@@ -28,10 +29,10 @@ use ratatui::{
     Frame, //
 };
 
-/// How many columns the curve of all sizes takes.
+/// The width of the curve of the total size, in characters.
 const CURVE: usize = 40;
 
-/// Draws everything.
+/// Draws the whole screen.
 pub(super) fn all(frame: &mut Frame<'_>, app: &mut App) {
     let [above, middle, below] = Layout::vertical([
         Constraint::Length(4),
@@ -48,7 +49,7 @@ pub(super) fn all(frame: &mut Frame<'_>, app: &mut App) {
     frame.render_widget(foot(app), below);
 }
 
-/// What is read, what all of it holds, and what happens.
+/// Draws the input files, the sums, and the trend.
 fn head(frame: &mut Frame<'_>, app: &App, area: Rect) {
     let theme = app.theme;
     let mut first = vec![
@@ -89,7 +90,7 @@ fn head(frame: &mut Frame<'_>, app: &App, area: Rect) {
         Span::raw(" of the size of all"),
     ]));
     if let Some(wrong) = &app.wrong {
-        // It is worth more than the last line, which there may be no room for then.
+        // The error has priority over the last line, for which there may be no room.
         lines.insert(1, Line::styled(format::clean(wrong), theme.wrong()));
     }
     for (line, row) in lines.iter().zip(area.rows()) {
@@ -97,7 +98,8 @@ fn head(frame: &mut Frame<'_>, app: &App, area: Rect) {
     }
 }
 
-/// Draws lines, less those above the screen; that never leaves the last one out of sight.
+/// Draws the lines from the scroll position on. Limits the position so that scrolling ends at the
+/// last line.
 pub(super) fn scrolled(frame: &mut Frame<'_>, app: &mut App, area: Rect, lines: &[Line<'_>]) {
     let most = lines.len().saturating_sub(usize::from(area.height));
     app.above = app.above.min(most);
@@ -106,7 +108,7 @@ pub(super) fn scrolled(frame: &mut Frame<'_>, app: &mut App, area: Rect, lines: 
     }
 }
 
-/// Names and values in a line.
+/// Returns a line of labels and values.
 pub(super) fn labelled(pairs: &[(&'static str, String)], app: &App) -> Line<'static> {
     let spans = pairs.iter().flat_map(|(name, value)| {
         [
@@ -117,7 +119,7 @@ pub(super) fn labelled(pairs: &[(&'static str, String)], app: &App) -> Line<'sta
     Line::from_iter(spans)
 }
 
-/// What is typed, or what can be.
+/// Returns the bottom line: the typed filter, or the hints and the current selection.
 fn foot(app: &App) -> Line<'static> {
     let theme = app.theme;
     if let Some(text) = &app.typing {

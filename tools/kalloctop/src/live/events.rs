@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What happens meanwhile: keys, signals, a terminal of another size or none any more.
+//! Events of the display: keys, signals, and a resized or closed terminal.
 
 use crossterm::event::{
     self,
@@ -30,29 +30,31 @@ use std::{
     }, //
 };
 
-/// Something that happened.
+/// An event.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A key was pressed.
+    /// The press of a key.
     Key(KeyEvent),
-    /// The terminal has another size.
+    /// A new size of the terminal.
     Resized,
-    /// A signal that ends programs came.
+    /// The arrival of a signal that ends programs.
     Signal(i32),
-    /// There are no keys to come any more.
+    /// An error of the terminal, after which no key can arrive.
     Lost(io::Error),
 }
 
-/// Two threads that wait for what happens. They end with the program: nothing else ends a wait for keys.
+/// The queue of two threads that wait for events. The threads end with the program, because a wait
+/// for keys cannot be interrupted.
 #[derive(Debug)]
 pub(super) struct Events {
     queue: Receiver<Event>,
 }
 
 impl Events {
-    /// Starts them. From now on signals do not end the program by themselves.
+    /// Starts the threads. From then on, the handled signals do not end the program by themselves.
     pub(super) fn start() -> io::Result<Self> {
-        // From here on a new size is heard of, too: before the first picture, so that none is missed.
+        // This call installs the handler for new sizes. It precedes the first picture, so that the
+        // program misses no change of the size.
         event::poll(Duration::ZERO)?;
         let (sender, queue) = mpsc::channel();
         let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
@@ -66,7 +68,7 @@ impl Events {
         Ok(Self { queue })
     }
 
-    /// The next event before this time.
+    /// Waits for the next event. Returns `None` if there is none before `time`.
     pub(super) fn until(&self, time: Instant) -> Option<Event> {
         let left = time.saturating_duration_since(Instant::now());
         self.queue.recv_timeout(left).ok()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the keys do and what the columns say.
+//! The screen that explains the keys and the columns.
 
 use super::{
     app::App,
@@ -20,7 +20,7 @@ use ratatui::{
     Frame, //
 };
 
-/// Draws it.
+/// Draws the help.
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
     let theme = app.theme;
     let pair = |key: &str, what: String| {
@@ -35,9 +35,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
     lines.push(Line::styled("Keys that sort by a column", theme.title()));
     lines.extend(column::known(app.known()).map(|look| {
         let order = if look.column == Column::Name {
-            "from the first"
+            "in alphabetical order"
         } else {
-            "the largest first"
+            "largest first"
         };
         pair(
             &look.key.to_string(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the keys do.
+//! The actions of the keys.
 
 use super::app::{
     App,
@@ -17,44 +17,44 @@ use crossterm::event::{
 };
 use std::time::Duration;
 
-/// What the loop has to do after a key.
+/// The display's reaction to a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Outcome {
-    /// Nothing but to draw.
+    /// Draw the screen.
     Stay,
-    /// End.
+    /// End the program.
     Quit,
-    /// Stop until continued.
+    /// Stop the program until it is continued.
     Suspend,
-    /// Wait for another time from now on.
+    /// Restart the wait for the next reading with the new interval.
     Pace,
 }
 
-/// The keys besides those of the columns, for the help.
+/// The keys other than those of the columns, with their explanations for the help.
 pub(super) const KEYS: [(&str, &str); 13] = [
     ("? F1", "this help"),
     ("q Ctrl-C", "quit; q leaves this help and the details first"),
     (
         "Up Down k j",
-        "move the cursor or the text; PgUp, PgDn, Home and End move it further",
+        "move the cursor or the text; PgUp, PgDn, Home and End move further",
     ),
-    ("Enter", "all that is known of the row under the cursor"),
+    ("Enter", "show all data of the row at the cursor"),
     (
         "/",
-        "type words that rows must have; Enter keeps them, Esc drops them",
+        "type words that rows must contain; Enter keeps them, Esc drops them",
     ),
-    ("< >", "sort by the column to the left, to the right"),
-    ("r", "turn the order round"),
-    ("L", "only rows that are live and have not shrunk for 10 s"),
-    ("z", "hide rows with nothing live"),
-    ("Space", "stop reading, and go on"),
-    ("+ -", "read more often, less often"),
-    ("Ctrl-L", "draw everything anew"),
-    ("Ctrl-Z", "stop; fg goes on"),
+    ("< >", "sort by the next column to the left or right"),
+    ("r", "reverse the sort order"),
+    ("L", "only rows with live objects, not shrunk for 10 s"),
+    ("z", "hide rows without live objects"),
+    ("Space", "pause or resume the reading"),
+    ("+ -", "read more or less often"),
+    ("Ctrl-L", "redraw the screen"),
+    ("Ctrl-Z", "stop the program; fg continues it"),
 ];
 
 impl App {
-    /// Does what a key says.
+    /// Performs the action of a key.
     pub(super) fn press(&mut self, key: KeyEvent) -> Outcome {
         if key.modifiers.contains(KeyModifiers::CONTROL) {
             return match key.code {
@@ -77,7 +77,7 @@ impl App {
         Outcome::Stay
     }
 
-    /// In the details and the help.
+    /// Performs the action of a key in the details and the help.
     fn press_text(&mut self, code: KeyCode) {
         match code {
             KeyCode::Char('q' | '?') | KeyCode::Esc | KeyCode::Enter | KeyCode::F(1) => {

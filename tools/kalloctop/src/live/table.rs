@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The rows that there is room for, around the cursor.
+//! The screen with the table: the page of rows around the cursor.
 
 use super::app::App;
 use crate::{
@@ -22,8 +22,8 @@ use ratatui::{
     Frame, //
 };
 
-/// Draws the heads and the rows. The page with the cursor is shown, so that rows move only when the
-/// order does.
+/// Draws the titles, and the page of rows with the cursor. Rows move only when their order changes,
+/// because the table does not scroll by single rows.
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
     app.set_page(usize::from(area.height.saturating_sub(1)));
     let (looks, name) = column::fitting(app.known(), area.width, app.longest_name());
@@ -54,7 +54,7 @@ fn heads(app: &App, looks: &[Look], width: impl Fn(&Look) -> usize) -> Line<'sta
     let (sorted, reverse) = app.sorted();
     Line::from_iter(looks.iter().flat_map(|look| {
         let by_it = look.column == sorted;
-        // Which way is downwards: names begin with the first, numbers with the largest.
+        // The default order is ascending for names and descending for numbers.
         let down = (look.column == Column::Name) == reverse;
         let arrow = match (by_it, down) {
             (false, _) => "",
@@ -94,7 +94,7 @@ fn row(
     }))
 }
 
-/// A percentage and a bar.
+/// Returns a percentage and a bar.
 fn share(app: &App, view: &View<'_>, width: usize) -> String {
     let part = format::part(view.row.bytes(), view.all_bytes);
     let text = format!("{:>6} ", format::percent(part));
@@ -102,7 +102,7 @@ fn share(app: &App, view: &View<'_>, width: usize) -> String {
     text + &format::bar(part, left, app.theme)
 }
 
-/// A text in as many columns: one that is too long ends in an ellipsis.
+/// Pads a text to `width` characters. A longer text is truncated and ends with `~`.
 fn aligned(text: String, column: Column, width: usize) -> String {
     let length = text.chars().count();
     if length > width {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is on the screen, and what keys make of it.
+//! Tests of the contents of the screen, and of the effects of keys.
 
 use super::{
     app::App,
@@ -33,7 +33,7 @@ const HEADER: &str = "slabinfo - version: 2.1\n# name\n";
 const SITE: &str = r#"{"name":"big","family":"kmalloc","type":"[u8]","module":"driver","file":"driver.rs","line":7,"unit":0,"live":40,"allocs":100,"frees":60,"failures":{"no_memory":1,"no_wait":2,"invalid":3},"live_bytes":3000,"live_allocated":4000,"peak":50,"peak_bytes":5000,"peak_allocated":6000,"sizes":[{"up_to":64,"allocs":90,"frees":60},{"up_to":128,"allocs":10,"frees":0}],"cpus":[{"cpu":0,"allocs":75,"frees":10},{"cpu":3,"allocs":25,"frees":50}]}
 "#;
 
-/// Rows of these names, live objects and slabs.
+/// Returns a snapshot of rows with these names, live objects and slabs.
 fn reading(rows: &[(&str, u64, u64)], sites: &str) -> Snapshot {
     let rows: String = rows
         .iter()
@@ -99,7 +99,7 @@ impl Shown {
             .collect()
     }
 
-    /// The rows below the heads, in words.
+    /// Returns the words of each row below the titles.
     fn table(&mut self) -> Vec<Vec<String>> {
         let lines = self.lines();
         let head = lines
@@ -126,7 +126,7 @@ impl Shown {
 fn numbers_are_those_of_the_file() {
     let mut shown = Shown::plain();
     let table = shown.table();
-    // The trend of one reading is a point, and there are no rates yet.
+    // After one reading, the trend is one character, and there are no rates.
     let wanted = [
         "big", "40", "100", "40.0%", "64", "24.0K", "60.0%", "###", "_",
     ];
@@ -166,7 +166,7 @@ fn typed_words_choose_rows() {
     assert!(shown.has("/AL: 1 of 3"));
     shown.press("\x1b");
     assert_eq!(shown.names().len(), 3);
-    // A word of the site's, not of the name.
+    // These words are in other members of the site, not in the name.
     let mut shown = Shown::new(&["--filter", "driver.RS kmalloc"], reading(&ROWS, SITE));
     assert_eq!(shown.names(), ["big"]);
 }
@@ -225,7 +225,7 @@ fn rates_are_changes_in_a_second() {
     assert_eq!(signs("big", &mut shown), "++");
     assert_eq!(signs("small", &mut shown), "-");
     assert_eq!(signs("none", &mut shown), "");
-    // By the traffic: what is not known comes last.
+    // Sort by the allocation rate. Rows with an unknown rate are last.
     shown.press("nt");
     assert_eq!(shown.names(), ["big", "none", "small"]);
     assert!(shown.has("ALLOC/sv"));
@@ -321,7 +321,7 @@ fn without_colours_there_are_none() {
         let reversed = cells
             .iter()
             .any(|cell| cell.modifier.contains(Modifier::REVERSED));
-        assert!(reversed, "the cursor is to be seen");
+        assert!(reversed, "the cursor is not visible");
         cells
             .iter()
             .any(|cell| (cell.fg, cell.bg) != (Color::Reset, Color::Reset))

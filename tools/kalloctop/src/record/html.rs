@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The film as a page with a slider: it needs nothing but a browser.
+//! The recording as a page with a slider, which needs only a browser.
 
 use super::{
     svg,
@@ -12,7 +12,7 @@ const STYLE: &str = "body{background:#0c0e12;color:#d0d4dc;font:14px sans-serif;
     svg{max-width:100%;height:auto}#controls{display:flex;gap:1em;align-items:center;max-width:60em}\
     #at{flex:1}";
 
-/// The whole file.
+/// Returns the text of the file.
 pub(super) fn text(film: &Film) -> String {
     let times: Vec<String> = film
         .pictures

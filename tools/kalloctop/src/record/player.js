@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// Shows the picture of a time, and lets the time go on. `times`, `end` and `shift` stand above.
+// Shows the picture of the current time, and advances the time. The page defines `times`, `end` and
+// `shift` before this script.
 const element = (name) => document.getElementById(name);
 const [strip, slider, button, label] = ["strip", "at", "play", "time"].map(element);
 let at = 0, playing = true, last = performance.now();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The film as an SVG file that plays by itself, without a script.
+//! The recording as an animated SVG file without a script.
 //!
-//! All pictures stand side by side, and the view jumps from one to the next. What cannot animate shows
-//! the last one, which is also where the strip is at rest.
+//! All pictures are side by side on a strip, and the view jumps from one to the next. Without
+//! animation, the strip shows the last picture.
 
 use super::{
     Film,
@@ -18,23 +18,25 @@ use ratatui::{
 };
 use std::fmt::Write;
 
-/// Units of a character's cell, and around the screen.
+/// The width of a character's cell, in SVG units.
 const WIDTH: usize = 8;
+/// The height of a cell.
 const HEIGHT: usize = 17;
+/// The margin around the screen.
 const MARGIN: usize = 10;
-/// From the top of a cell to the line that its letters stand on.
+/// The distance from the top of a cell to the baseline of its character.
 const BASE: usize = 13;
 
 const FOREGROUND: &str = "#d0d4dc";
 const BACKGROUND: &str = "#15181e";
 
-/// How long the last picture stays before it starts again.
+/// Seconds that the last picture stays before the animation restarts.
 const PAUSE: f64 = 2.0;
 
-/// The whole file.
+/// Returns the text of the file.
 pub(super) fn text(film: &Film) -> String {
     let mut text = String::new();
-    // Writing to a string does not fail.
+    // A write to a `String` cannot fail.
     // REUSE-IgnoreStart
     let _ = writeln!(
         text,
@@ -58,12 +60,12 @@ pub(super) fn height(film: &Film) -> usize {
     film.rows * HEIGHT + 2 * MARGIN
 }
 
-/// How far the strip moves to the left for this picture.
+/// Returns the distance by which the strip moves to the left for this picture.
 pub(super) fn shift(film: &Film, picture: usize) -> usize {
     picture * film.columns * WIDTH
 }
 
-/// When each picture is there, as a part of the whole time.
+/// Returns the style sheet with the time of each picture, as a fraction of the whole duration.
 fn animation(film: &Film) -> String {
     let whole = film.end.as_secs_f64() + PAUSE;
     let mut text = String::from("@keyframes play{");
@@ -86,7 +88,7 @@ fn animation(film: &Film) -> String {
     text
 }
 
-/// The screen and, side by side, all pictures of it.
+/// Returns the frame of the screen, and the strip of all pictures.
 pub(super) fn screen(film: &Film) -> String {
     let mut text = String::new();
     let _ = writeln!(
@@ -156,8 +158,9 @@ fn write_run(run: &Run, text: &mut String) {
     }
 }
 
-/// Words with one blank in between at most: renderers differ in what they make of more. Their place and
-/// their length are said, so that columns stand under each other whatever the font.
+/// Writes words with at most one blank in between, because renderers differ in the treatment of
+/// several blanks. The element has an explicit position and length, so that columns are aligned in
+/// every font.
 fn write_words(words: &str, column: usize, attributes: &str, text: &mut String) {
     let start = words.len() - words.trim_start().len();
     let words = words.trim();
@@ -177,7 +180,7 @@ pub(super) fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
-/// The colours that the theme uses.
+/// Returns the color code of a color of the theme.
 fn hex(colour: Color, reset: &'static str) -> &'static str {
     match colour {
         Color::Cyan => "#56b6c2",
