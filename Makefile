@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # The commands for developers. Their implementation is in scripts/; Kbuild is the file for the
 # kernel's build system.

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The configuration of Sphinx for this directory; `make doc` runs it.
 
 Markup and theme are those of the kernel's documentation.

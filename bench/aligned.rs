@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! vmalloc with an alignment, as in the kernel's own test_vmalloc.
 

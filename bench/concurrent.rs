@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Boxes and pages on all CPUs at the same time: Lameter's concurrent tests.
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Owners that are dropped with interrupts disabled, where the size of their memory determines the
 //! latency.

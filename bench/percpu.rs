@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Per-CPU memory, as in the kernel's own test_vmalloc. It has no sites: the kernel's own
 //! statistics contain its bytes.

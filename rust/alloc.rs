@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Allocators of blocks of any size: kmalloc, kvmalloc and vmalloc.
 //!

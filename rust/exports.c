@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Exports the crate's symbols and the C helpers to other modules. Rust has no
  * EXPORT_SYMBOL(); the list is generated from the objects, see Kbuild.

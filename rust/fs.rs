@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Files in `/proc` and debugfs: the abstractions for drivers, and kalloc's own files.
 //!

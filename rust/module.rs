@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The module kalloc.ko: the order of initialization and cleanup of its parts, and the notifier for
 //! the unload of other modules.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Abstractions of the kernel that the kernel crate lacks. This module does not use kalloc's
 //! accounting.

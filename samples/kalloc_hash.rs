@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! A resizable hash table that readers search under RCU: an example of a type-safe cache.
 //!

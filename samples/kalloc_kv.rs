@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! `/dev/kalloc_kv`: keys and values in memory, for programs that share them.
 //!

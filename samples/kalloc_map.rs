@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! `/dev/kalloc_map`: memory of each allocator family, for user space to map and read.
 //!

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The directive ``hazards``: a table of one group of hazards, from explanation/hazards.toml."""
 
 import tomllib

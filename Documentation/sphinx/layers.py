@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The directive ``layers``: a table of the crate's layers, from rust/ and from the lint of its imports."""
 
 import re

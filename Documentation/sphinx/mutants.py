@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The directive ``mutants``: a table of the patches in tests/defects/, from their headers."""
 
 import re

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Links from the pages to the crate's documentation, which rustdoc writes beside them.
 
 A literal with the name of an item becomes a link, as in the kernel's documentation. A literal with

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * vmalloc with an alignment. Modules cannot call __vmalloc_node(), so that
  * vrealloc_node_align() allocates a new block here.

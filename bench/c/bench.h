@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The C side of the benchmarks: plain C as a driver would write it. Rust calls
  * each function by the same signature: run @n iterations, with a parameter.

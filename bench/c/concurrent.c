@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Lameter's concurrent tests on many CPUs, and the code that runs them for both
  * sides.

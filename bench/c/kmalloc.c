@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * kmalloc, with sizes that the compiler knows and sizes that it does not know.
  */

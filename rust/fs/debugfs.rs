@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! `/sys/kernel/debug/kalloc/`, the directory for the files of kalloc.ko and of the modules that
 //! use it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The text of `/proc/kallocinfo`: slabinfo 2.1, one row per site.
 //!

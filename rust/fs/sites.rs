@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The text of `/sys/kernel/debug/kalloc/sites` and `sites.json`: all counters, one line per site.
 //! The first has a header line, and columns of one word each. The second has a JSON object per

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Wrappers of C macros and inline functions, which Rust cannot call. Each
  * helper wraps one of them, in a file named after its header, as rust/helpers/

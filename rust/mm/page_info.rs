@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Page frames, zones and slabs of blocks, and the free memory of the page allocator.
 //!

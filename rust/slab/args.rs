@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Options of a new cache: `struct kmem_cache_args` and the flags in C.
 //!

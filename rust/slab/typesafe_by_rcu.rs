@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Caches whose objects may be read while they are freed and become other objects
 //! (`SLAB_TYPESAFE_BY_RCU`).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The C symbols that this crate uses: the kernel crate's bindings and a supplement.
 //!

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Input of bindgen: the headers that the kernel's bindings crate leaves out,
  * and the prototypes of the helpers. `bindgen_parameters` selects the symbols.

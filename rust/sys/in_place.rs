@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Initialization in place: pin-init's `raw_init` and `raw_try_init`, and the size limit for values
 //! that are moved instead.

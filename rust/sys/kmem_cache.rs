@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Slab caches of sites (`struct kmem_cache`): creation, destruction and geometry.
 //!

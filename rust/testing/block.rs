@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The origin and the footprint of a block, and the number of freed pages, for test modules. The
 //! module is in rust/ because it declares C functions.

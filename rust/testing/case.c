@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Skips a KUnit case that needs a facility which this kernel lacks:
  * kunit_skip().

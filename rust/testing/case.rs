@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The part of KUnit's interface that the kernel crate lacks, for the KUnit module. The module is
 //! in rust/ because it declares a C function.

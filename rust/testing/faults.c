@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Fault injection for the current thread: makes its nth allocation from now on
  * fail, or all of them. A process does the same with fail-nth and make-it-fail

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Fault injection for the KUnit module. The module is in rust/ because it declares C functions.
 

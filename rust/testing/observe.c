@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Facts about memory that only the kernel has, for tests: if it is free, its
  * slab cache, the flags of an allocator call, and the kernel's warnings.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Facts about memory that only the kernel has, for the modules with KUnit suites. The module is in
 //! rust/ because it declares C functions.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! An intentional data race, which safe Rust excludes: part of `kalloc_data_race.ko`.
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * malloc, calloc, realloc and free: the C library's allocator, on top of the
  * program break and of mappings.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory of the kernel's allocators, mapped from /dev/kalloc_map. The claims
  * are the guarantees of the device, and for contiguity those of the textbook.

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The Python package of scripts/kalloc and scripts/vm, one directory for each subject.
 
     core       paths, processes, sandboxes, and the cache of keyed entries

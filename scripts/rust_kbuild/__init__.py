@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Build trees for Rust modules of a kernel that a distribution has built.
 
 Distributions build kernels with Rust, but their headers packages lack the metadata of the kernel's

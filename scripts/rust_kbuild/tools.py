@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The compilers and programs that a kernel's Rust crates need, and the missing ones."""
 
 import os

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Attacks on files: records and commands that fail, never end or are too large, invalid names, and
 //! files that outlive their owners.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Attacks on pages, areas and per-CPU memory: memory shortage, large requests, and too many
 //! references.

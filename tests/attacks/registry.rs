@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Attacks on the list of sites and on its output: unusual names, overlapping registrations, and
 //! extreme figures.

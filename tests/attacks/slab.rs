@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Attacks on slab caches: names and sizes that the kernel warns about, forged fields and locked
 //! keys. Others use a cache in its own destructors and constructors, in interrupts, or while

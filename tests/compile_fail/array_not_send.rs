@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H14: an array of values that are not `Send` is not `Send`.
 //! error: `*mut u8` cannot be sent between threads safely
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H14: an array of values that are not `Sync` is not `Sync`.
 //! error: `UnsafeCell<u64>` cannot be shared between threads safely
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H22: the elements of an array, which can shrink, must not need `Drop`.
 //! error: elements of an Array cannot need Drop
 

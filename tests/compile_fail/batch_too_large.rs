@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H10: a batch is located on the stack, which limits its size.
 //! error: a batch is on the stack: at most 256 slots
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H41: a block cannot be used after it was split.
 //! error: use of moved value: `block`
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! Safe code cannot allocate pages that no site counts.
 //! error: is unsafe and requires unsafe
 

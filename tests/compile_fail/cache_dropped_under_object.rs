@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H01: a cache cannot be destroyed while it has objects.
 //! error: cannot move out of `cache` because it is borrowed
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H04: a cache cannot have objects above KMALLOC_MAX_SIZE.
 //! error: a slab cache cannot have objects above KMALLOC_MAX_SIZE
 

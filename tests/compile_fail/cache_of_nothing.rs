@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H03: a cache cannot have objects of size 0.
 //! error: a slab cache cannot have objects of no size
 

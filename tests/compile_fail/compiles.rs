@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! The code that the other cases modify. It must compile; otherwise their failures would prove
 //! nothing. No part of it is unsafe, including the code that macros expand to.
 

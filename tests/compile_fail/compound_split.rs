@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H44: a compound page has one reference count, and cannot be split.
 //! error: the method `split_pages` exists for struct
 

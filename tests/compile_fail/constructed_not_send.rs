@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H08, H14: a constructed object may be used by another thread than the one that constructed it,
 //! so it must be `Send`.
 //! error: `*mut u8` cannot be sent between threads safely

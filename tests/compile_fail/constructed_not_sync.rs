@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H14: a constructed object that is not `Sync` cannot be shared between threads.
 //! error: `Cell<u64>` cannot be shared between threads safely
 

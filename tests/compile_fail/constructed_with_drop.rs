@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H08: a constructed object is freed with its slab, without being dropped.
 //! error: what is constructed with its slab is never dropped
 

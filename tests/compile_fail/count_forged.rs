@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! Safe code cannot count frees that did not happen, which would destroy the cache too early.
 //! error: is unsafe and requires unsafe
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H40: a block cannot have zero pages.
 //! error: no block has so many pages
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H65: a function that must not sleep does not accept flags that sleep.
 //! error: mismatched types
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H14: any callback may drop the last reference to a published value, so it must be `Send`.
 //! error: cannot be sent between threads safely
 

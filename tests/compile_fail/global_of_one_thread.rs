@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! Callbacks in several threads share a published value, so it must be `Sync`.
 //! error: cannot be shared between threads safely
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H44: an object that borrows its cache, and so cannot outlive it, cannot be mapped.
 //! error: the trait bound `kalloc::slab::Owned<Objects, &KmemCache<Objects>>: Mappable` is not satisfied
 

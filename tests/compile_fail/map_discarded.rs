@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H64: a prepared mapping cannot be dropped silently.
 //! error: unused `Prepared` that must be used
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H64: an area gets one reference to the memory.
 //! error: use of moved value: `prepared`
 

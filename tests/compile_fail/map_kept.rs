@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H64: a mapping must be finished while its area is being set up, not later.
 //! error: borrowed data escapes outside of function
 

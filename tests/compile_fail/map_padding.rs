@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H47: padding bytes cannot be mapped to user space.
 //! error: the trait bound `Padded: AsBytes` is not satisfied
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H47: a part of a page cannot be mapped: the rest contains other memory.
 //! error: a type of whole pages can be mapped
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H47: an object that shares its pages with other objects cannot be mapped to user space.
 //! error: an object that is aligned to a page can be mapped
 

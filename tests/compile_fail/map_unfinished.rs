@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H64: `mmap` cannot return a mapping that is only prepared.
 //! error: mismatched types
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H47: uninitialized pages cannot be mapped to user space.
 //! error: the trait bound `Block<StructPage, Blocks, MaybeUninit<u8>>: Mappable` is not satisfied
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H64: mapped memory cannot be written.
 //! error: cannot borrow data in dereference of `Arc<kalloc::Array<u8
 

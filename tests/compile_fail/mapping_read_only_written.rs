@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H29: a read-only mapping cannot be written.
 //! error: cannot assign to data in dereference of `Mapping
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H04: readers of slabinfo would take a name of digits for a number.
 //! error: a site's name: 1 to 63 printable characters
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H04: a name with a space would break a line of slabinfo.
 //! error: a site's name: 1 to 63 printable characters
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! A slab object that is too large for the stack must be initialized in place.
 //! error: initialize it in place
 

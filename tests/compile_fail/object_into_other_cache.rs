@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H02: an object cannot be freed to the cache of another site.
 //! error: `?` operator has incompatible types
 

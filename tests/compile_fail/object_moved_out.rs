@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! A slab object that is too large for the stack cannot be moved out.
 //! error: initialize it in place
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H14: an object in a cache is not `Send` if its type is not.
 //! error: cannot be sent between threads safely
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H01: an object cannot outlive its cache.
 //! error: `cache` does not live long enough
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H40: an order cannot be above MAX_PAGE_ORDER.
 //! error: order above MAX_PAGE_ORDER
 

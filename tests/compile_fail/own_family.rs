@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! Other crates cannot define a family: its functions run under the crate's locks.
 //! error: private
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H85: the object size of a site is determined by its type, and cannot be overridden.
 //! error: site::sealed::Object` is not satisfied
 

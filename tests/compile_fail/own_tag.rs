@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! A site has one tag. A second one would count at a site without counters.
 //! error: requires an `unsafe impl` declaration
 

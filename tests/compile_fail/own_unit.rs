@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! The object size of a site is the size of its type, whatever the author of the type declares.
 //! error: the size for values of type `[u8]` cannot be known
 

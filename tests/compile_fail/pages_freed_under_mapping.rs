@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H62: pages cannot be freed before their mapping.
 //! error: cannot move out of `pages` because it is borrowed
 

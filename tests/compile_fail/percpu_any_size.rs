@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! Static per-CPU counters are only for sites with an object size.
 //! error: `percpu` is for sites whose objects all have one size
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! Per-CPU counters must be in per-CPU memory.
 //! error: is unsafe and requires unsafe
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! Other CPUs and interrupts access a per-CPU value, so it must be `Sync`.
 //! error: cannot be shared between threads safely
 

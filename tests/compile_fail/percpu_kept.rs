@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! A reference to this CPU's value cannot outlive the section with disabled preemption.
 //! error: lifetime may not live long enough
 

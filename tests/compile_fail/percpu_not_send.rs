@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H14: the thread that owns per-CPU memory drops the values of all CPUs, so they must be `Send`.
 //! error: cannot be sent between threads safely
 

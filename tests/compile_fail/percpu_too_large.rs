@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! The kernel limits a per-CPU value to 32 KiB.
 //! error: too large for a value for each CPU
 

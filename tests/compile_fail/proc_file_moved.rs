@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H80: the records of a file cannot be moved.
 //! error: cannot be unpinned
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! The value of an RCU object that is too large for the stack must be initialized in place.
 //! error: initialize it in place
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H95: a hash chain, a back pointer and a tree need no unsafe code. This case must compile.
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H09: an object that was found cannot be accessed after the RCU read lock is released.
 //! error: cannot move out of `guard` because it is borrowed
 

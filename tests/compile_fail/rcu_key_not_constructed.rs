@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H09: the key, which readers may access at any time, must be constructed with its slab.
 //! error: the trait bound `[u32; 4]: Construct` is not satisfied
 

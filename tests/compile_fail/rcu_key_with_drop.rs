@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H09: the key of an object is freed with its slab, without being dropped.
 //! error: the key of a type-safe object is never dropped
 

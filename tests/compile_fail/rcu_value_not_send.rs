@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H09, H14: any thread may drop the last reference to a value, so it must be `Send`.
 //! error: `*mut ()` cannot be sent between threads safely
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H09, H14: readers share a value, so it must be `Sync`.
 //! error: `UnsafeCell<u32>` cannot be shared between threads safely
 

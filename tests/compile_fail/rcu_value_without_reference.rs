@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H09: an object that was found may have been freed: its value cannot be accessed without a
 //! reference.
 //! error: type `RcuPtr<'_, Conns>` cannot be dereferenced

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H09: a value cannot be written while any reader may have a reference to it.
 //! error: cannot assign to data in dereference of `RcuRef<Conns>`
 

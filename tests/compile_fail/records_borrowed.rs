@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H80: the records of a file must live as long as the file.
 //! error: borrowed data escapes outside of function
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H80: any number of readers may use a file at a time, so its records must be `Sync`.
 //! error: cannot be shared between threads safely
 

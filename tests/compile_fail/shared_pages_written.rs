@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H29: shared pages cannot be written.
 //! error: cannot assign to data in dereference of `SharedPages<Blocks>`
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H29: a slot holds one object.
 //! error: use of moved value: `slot`
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H47: uninitialized pages cannot be shared.
 //! error: no method named `share` found
 

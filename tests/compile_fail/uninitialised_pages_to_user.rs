@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H47: uninitialized pages cannot be copied to user space.
 //! error: mismatched types
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H29: a block cannot be used after it was dropped.
 //! error: borrow of moved value: `word`
 

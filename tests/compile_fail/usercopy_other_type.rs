@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H12: a usercopy region must be a field of the object's own type.
 //! error: mismatched types
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H12: a field with padding cannot be copied to user space.
 //! error: the trait bound `Padded: AsBytes` is not satisfied
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! H26: memory of one family cannot be counted or freed as memory of another.
 //! error: type mismatch resolving `<Blocks as Tag>::Family == Kmalloc`
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The examples in the crate's documentation, as a KUnit suite. They run when the module is loaded.
 //!

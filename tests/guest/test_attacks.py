@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Attacks by safe code and by user space, each of which must fail: on the stock and the debug
 kernel.
 """

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """On small and large machines, compare and layout can be parsed, agree with other files, and leave
 nothing behind.
 

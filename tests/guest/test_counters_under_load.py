@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """A round of the soak: operations on all families, on the stock kernel with 8 CPUs.
 
 The operations run in process context, softirqs and interrupts. Meanwhile CPUs and modules come and go, processes read the

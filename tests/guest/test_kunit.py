@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """KUnit suites, the examples in the documentation, and the life of modules, in one guest of the
 debug kernel.
 """

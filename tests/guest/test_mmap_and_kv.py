@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Measurements of kalloc-table, the life of mapped memory, and the key-value store: on the stock
 kernel, or --kernel.
 

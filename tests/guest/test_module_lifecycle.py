@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Loads the modules, reads and parses every row, runs the workloads, and unloads: on the stock kernel, or --kernel."""
 
 import json

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """File permissions, shown addresses, and the files of a locked-down kernel: on the stock kernel.
 
 The assertions of Documentation/explanation/security.rst, in its order.

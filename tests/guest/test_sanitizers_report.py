@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Each sanitizer that the other tests rely on reports a bug of its kind: on the debug kernel, or --kernel.
 
 kalloc_lkdtm.ko commits the bugs, one by one, on memory of kalloc's owner types. Each bug must cause exactly its own

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """KUnit suites of slab caches on the debug kernel without SLUB's checks, where CPUs keep free
 objects in sheaves.
 """

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Programs that read /proc/slabinfo read /proc/kallocinfo instead, unchanged: on the stock kernel.
 """
 

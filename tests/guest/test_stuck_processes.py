@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Modules are unloaded while processes are stuck in calls on their files: on the stock kernel,
 which has userfaultfd.
 

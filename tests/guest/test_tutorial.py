@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The tutorial works in an empty directory: its files, its commands, and their output."""
 
 import tempfile

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """A module that was built with another kalloc.ko does not load; the location of the sources makes
 no difference.
 

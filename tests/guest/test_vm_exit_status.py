@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """scripts/vm ends with the status for the way in which the guest ended, and prints the log."""
 
 import subprocess

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The environment of a guest's command, and its output: nothing is lost, added or changed."""
 
 import hashlib

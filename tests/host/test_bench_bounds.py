@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Output of make bench: broken bounds, bounds without a measurement, and recorded costs that have
 changed.
 

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The cache: a killed run leaves no incomplete entry in use, and two runs at once make an entry
 once.
 """

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Misuse fails to compile: each file of tests/compile_fail/ names the expected error."""
 
 from pathlib import Path

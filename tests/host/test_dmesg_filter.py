@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """scripts/kalloc dmesg finds the warnings in a kernel log, and passes lines that are expected."""
 
 import subprocess

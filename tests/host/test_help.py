@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Each script prints its usage for --help, and rejects an unknown option in one line; it does
 nothing else.
 """

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Checks reject exactly their defects: lost flags, large frames, imports that go up, wrapped
 tables, hazards, dead links.
 """
@@ -12,7 +12,7 @@ from kalloc_dev.doc import sphinx
 from kalloc_dev.lint import frames, gfp_flags, hazards, layers, tables
 
 RUST = """
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /// Allocates with GFP_KERNEL.
 pub fn given(len: usize, gfp: impl Into<Gfp>) -> Result<[u8; 4]> {{
     // Not GFP_KERNEL, nor "{{" either.

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """scripts/kalloc matrix lists its kernels, each with its options, and builds nothing after a usage
 error.
 """

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The modules compile without a warning, for the stock and the debug kernel."""
 
 import pytest

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """An unsuitable build tree, or a kernel that lacks a symbol, causes one clear error line."""
 
 import re

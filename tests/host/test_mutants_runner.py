@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Mutants that scripts/kalloc mutants counts as noticed, and others. Its copy of the tree is always
 restored.
 """
@@ -15,7 +15,7 @@ from kalloc_dev.test import mutants
 from rust_kbuild.console import Failure
 
 # REUSE-IgnoreStart
-HEADER = "SPDX-License-Identifier: GPL-2.0\n\nIt is two.\n\nTest: look {0}\nSays: {1}\n---\n"
+HEADER = "SPDX-License-Identifier: GPL-2.0-only\n\nIt is two.\n\nTest: look {0}\nSays: {1}\n---\n"
 # REUSE-IgnoreEnd
 DIFF = "diff --git a/number b/number\n--- a/number\n+++ b/number\n@@ -1 +1 @@\n-one\n+two\n"
 # Prints the number, and fails unless it is one; or does not compile, or never passes.

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The pre-commit hook checks the staged files, not those in the tree."""
 
 import os
@@ -10,7 +10,7 @@ from kalloc_dev.core.paths import TREE
 # A file that is only staged, or only in the tree.
 NEW = "scripts/kalloc_dev/staged.py"
 # REUSE-IgnoreStart
-CLEAN, BAD = "# SPDX-License-Identifier: GPL-2.0\n", "print('no licence')\n"
+CLEAN, BAD = "# SPDX-License-Identifier: GPL-2.0-only\n", "print('no licence')\n"
 # REUSE-IgnoreEnd
 
 

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The runner counts each case of a module, its report lists them, and --lf and -k select among
 them.
 """

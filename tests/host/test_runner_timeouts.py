@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """A test that takes too long, or is interrupted, ends together with all processes that it has
 started.
 """

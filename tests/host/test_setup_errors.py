@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """A failure of the set-up is one clear line; a kernel that the archive no longer has is replaced.
 """
 

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Failures of make run: modules that do not load, a missing or empty row, a log with a warning."""
 
 import subprocess

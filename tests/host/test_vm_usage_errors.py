@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """A usage error of scripts/vm is one line and status 125, before anything boots."""
 
 import shlex

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """kalloctop on a pseudo-terminal: the contents of the screen, and the restored terminal after every
 kind of exit.
 """

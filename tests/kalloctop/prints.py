@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Output that is printed once: numbers of the file, texts for other programs, and error messages.
 """
 

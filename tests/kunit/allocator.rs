@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Zero sizes, alignments above those that sizes imply, and values with destructors. Each case is
 //! the same for every allocator.

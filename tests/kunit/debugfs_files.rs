@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Files that a script in the guest writes and reads back: blocks of pages with contents from user
 //! space, and a field of an object. One more file makes an object outlive the owner of its cache.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Makes each allocation of a call fail in turn: the first, the second, and so on, until none is
 //! left. The last run makes all of them fail.

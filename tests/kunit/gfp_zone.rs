@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! kalloc never passes on a zone flag that the allocator does not support, whatever flags the
 //! caller passes.

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # The script of the guest for the KUnit suites: the suites, then checks that need modules to be
 # loaded and unloaded. scripts/kalloc_dev/test/kunit.py compares the output of each section. A

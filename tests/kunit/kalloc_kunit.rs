@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The KUnit suites of kalloc, one for each module. They run when this module is loaded.
 

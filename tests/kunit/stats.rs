@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 kalloc::sites! {
     Bytes: kmalloc([u8]), "kunit_stats_byte";

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # On a new user's machine: installs the packages in /mnt, keeps there what a guest boots with,
 # and purges them. What is checked afterwards is in the files that this leaves in /mnt.

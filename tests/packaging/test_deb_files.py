@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The contents of the packages: the modules in the DKMS configuration, the tool that it calls, the
 versions.
 

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """A third-party module, built in trees of rust-kbuild, loads in Debian's kernels of both flavors.
 
 With --every, the project's own modules also load in the flavor that no other test uses; they are

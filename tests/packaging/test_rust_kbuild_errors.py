@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """rust-kbuild reports each mismatch in one line; every program that it calls is a stub."""
 
 import struct

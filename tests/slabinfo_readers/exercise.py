@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """kalloc_exercise as the source of rows: loads it, and makes it keep blocks that distinguish the
 columns.
 """

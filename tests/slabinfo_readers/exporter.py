@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Prometheus' node exporter: every row is in the metrics, with the file's numbers."""
 
 import re

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """A strict parser of Prometheus' text format 0.0.4: input that a collector would reject is an error.
 
 prometheus_client's parser of this format is lax; its parser of OpenMetrics is strict, but drops a repeated sample and keeps

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The pictures of an SVG that kalloctop --record wrote, as text and as an animation."""
 
 import re

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """kalloctop on the kernel's own files: live, once, as JSON and metrics, and the growth between two
 readings.
 """

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Modules that fail to load or to unload: the messages of kmod's programs are those in the
 documentation.
 """

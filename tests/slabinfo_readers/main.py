@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs in a guest: programs that read /proc/slabinfo get kalloc's file instead, and must work
 unchanged.
 """

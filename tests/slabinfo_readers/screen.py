@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The screen of a terminal: pyte's, which ignores unknown sequences and has no alternate screen."""
 
 from typing import Any

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs in a guest: records a session of kalloctop while kalloc_exercise works, and prints it as an
 SVG.
 """

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Operations of readers on the file: any size of read, from any offset, in any order; and access by
 other users.
 """

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The formats in which kalloctop shows numbers, computed anew from the file."""
 
 from slabinfo import Row

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """A parser of slabinfo 2.1, as strict as the strictest program: it skips nothing and guesses
 nothing.
 """

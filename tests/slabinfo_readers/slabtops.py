@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Two versions of slabtop, one of procps and one in Rust: run once, and live on a terminal."""
 
 import os

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """A program on a pseudo-terminal: its keyboard, its screen, and its exit.
 
 pexpect would not do: it sends signals to a program whose terminal it closes, and once a program has left the terminal, it

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Modules are unloaded while readers are active: first the rows disappear, then the file. No reader
 pins or breaks anything.
 """

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # The script of the guest of a soak test: rounds of kalloc_stress.ko. During each round, processes
 # read all files, load, use and unload modules, take CPUs offline and online, and use up all memory.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Checks that the counters are exact. Workers on all CPUs allocate, resize and free through every
 //! family, with various flags and on any node. They run in process context, in softirqs and in a

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """kalloctop on this machine: its own tests, and all of its output for generated files."""
 
 import re

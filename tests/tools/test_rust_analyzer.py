@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """rust-analyzer resolves definitions across crates, with the files that are generated for editors.
 """
 

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The files for editors describe every crate and every C file of the modules as it is built."""
 
 import json

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Operations that programs can and cannot do with /dev/kalloc_kv. Prints a line for each case, "ok"
  * or "WRONG" and its name; the status is the number of errors. It leaves no key.

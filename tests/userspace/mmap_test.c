@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * All events in the life of a mapping of /dev/kalloc_map. Prints a line for each case, "ok" or
  * "WRONG" and its name; the status is the number of errors.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A turn passes to the next process if the process that got it is interrupted by a signal before it
  * takes it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The areas of arm64, as in `Documentation/arch/arm64/memory.rst`.
 //!

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The areas of x86_64, as in `Documentation/arch/x86/x86_64/mm.rst`.
 //!

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Bounds on the cost of kalloc, and their verdicts."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The benchmark command: measurements, comparisons and verdicts.
 
 Instructions are counted in an emulated guest and are the same on every machine. If guests run under

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Benchmark runs in guests, and the parser of their output.
 
 With QEMU's -icount an instruction takes a nanosecond of guest time. A time that the kernel measures

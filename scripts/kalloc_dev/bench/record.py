@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The measured costs in Documentation/reference/allocators.rst.
 
 `scripts/kalloc bench --record` stores the results and their origin. It generates the page's table
@@ -58,7 +58,7 @@ def record(about: dict[str, Any], results: Iterable[Result]) -> None:
     if missing := [name for name in map(name_of, sorted(USED)) if name not in kept]:
         raise Failure(f"not measured: {'; '.join(missing)}")
     # REUSE-IgnoreStart
-    data = {"licence": "SPDX-License-Identifier: GPL-2.0"} | {name: about[name] for name in ABOUT} | {
+    data = {"licence": "SPDX-License-Identifier: GPL-2.0-only"} | {name: about[name] for name in ABOUT} | {
     # REUSE-IgnoreEnd
         "sources": sources(), "kalloc": kept}
     RECORD.write_text(json.dumps(data, indent=1) + "\n")

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Reports of the results: text, reStructuredText, HTML and charts."""
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def chart(title: str, unit: str, lines: dict[str, list[tuple[int, float]]]) -> s
 
     out = [
         # REUSE-IgnoreStart
-        "<!-- SPDX-License-Identifier: GPL-2.0 -->",
+        "<!-- SPDX-License-Identifier: GPL-2.0-only -->",
         # REUSE-IgnoreEnd
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
@@ -157,7 +157,7 @@ def chart(title: str, unit: str, lines: dict[str, list[tuple[int, float]]]) -> s
 # ---- the page for a browser -----------------------------------------------------
 
 HTML = """<!DOCTYPE html>
-<!-- SPDX-License-Identifier: GPL-2.0 -->
+<!-- SPDX-License-Identifier: GPL-2.0-only -->
 <html lang="en"><head><meta charset="utf-8"><title>kalloc: measurements</title><style>
 body {{ font: 14px sans-serif; max-width: 1340px; margin: 2em auto; padding: 0 1em }}
 table {{ border-collapse: collapse; margin: 1em 0 }}

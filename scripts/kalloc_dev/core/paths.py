@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Paths of the tree and the cache, and the environment variables that change them."""
 
 import os

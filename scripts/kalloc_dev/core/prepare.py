@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The preparation of a command: its tools and kernels, with independent parts in parallel."""
 
 from collections.abc import Callable

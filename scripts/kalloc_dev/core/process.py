@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Programs with a time limit, and threads that wait for programs.
 
 A program that is given up leaves no process behind.

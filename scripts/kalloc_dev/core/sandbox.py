@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Namespaces: root privileges for an ordinary user, and root directories that stay unchanged.
 
 Everything runs in a PID namespace that ends with the calling command. After a kill -9 of that

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Keyed cache entries: made once, found by their inputs, and shared by every clone.
 
 An entry is the directory `<name>-<key>`. It is complete if it has a stamp. An interrupted run

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The generator of a KUnit suite from the examples in the crate's documentation; Kbuild runs it.
 
 An example is code that rustdoc would compile: fenced code in doc comments without another mark,
@@ -151,7 +151,7 @@ def case(example: Example, name: str, line: int) -> list[str]:
 
 def suite(found: list[Example]) -> str:
     """Returns the suite of these examples."""
-    lines = ["// SPDX-License-Identifier: GPL-2.0", "#[kunit_tests(kalloc_doctests)]", "mod doctests {",
+    lines = ["// SPDX-License-Identifier: GPL-2.0-only", "#[kunit_tests(kalloc_doctests)]", "mod doctests {",
              "use kernel::prelude::*;"]
     for name, example in named(found):
         lines += case(example, name, len(lines) + 1)

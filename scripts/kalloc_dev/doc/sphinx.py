@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The build of the pages in Documentation/ with Sphinx, beside the output of rustdoc.
 
 Sphinx is a package of the distribution, in a root directory of its own. The packages of the

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The tutorial as a test: its files are created, its commands run, and their output is compared.
 
 A block with a caption is a file of that name, or continues the file. A console block has commands,

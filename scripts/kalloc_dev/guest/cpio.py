@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The guest's files, as cpio archives ("newc") that the kernel unpacks one after another.
 
 The archives are not made by cpio(1): here each owner is root, whichever user builds them, and

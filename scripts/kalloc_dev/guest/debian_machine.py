@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """A machine for package tests: Debian with backports and the headers of the stock kernel.
 
 Its root directory is made once. Each session works on a layer on top of it, which is removed at the

@@ -1,5 +1,5 @@
 #!/.vm/busybox sh
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # The guest's first process: mounts the file systems, runs the command with its output on separate
 # ports, and sends its status to the host.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The test of KVM: one boot for each machine.
 
 /dev/kvm may exist, open, and even create a machine, and yet hang the guest, for example with nested

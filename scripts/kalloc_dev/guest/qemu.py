@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """A guest: QEMU boots a kernel and runs one command, whose status is returned."""
 
 import fcntl

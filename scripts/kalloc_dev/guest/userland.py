@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The userland of a guest: a busybox, or Debian with the requested packages (on x86).
 
 Each is one initramfs, so no kernel needs a disk, a file system or a module to boot.

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The kernels: an image to boot, and a build tree for modules.
 
     stock   Debian's binary, unmodified; only its build tree is made here

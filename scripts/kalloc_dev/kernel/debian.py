@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Debian's kernels, from packages: the source of a version, its binary and its headers."""
 
 import lzma

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The kernels of `make test-matrix`, each with its purpose and a proof of its properties."""
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The public items without an example in the documentation.
 
 A type, a trait, a function or a macro needs an example of its own. A method, a field or a constant

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The stack frames of the shipped modules: the kernel's stack has 16 KiB for a whole call chain.
 
 The compilers' reports differ: gcc writes .su files, and rustc a section that needs an unstable

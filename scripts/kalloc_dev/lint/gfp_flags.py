@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Lost flags: a function with get-free-page flags as an argument that allocates with others.
 
 It would reclaim, sleep, start I/O, invoke the OOM killer, or escape the memory accounting against

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The hazards of Documentation/explanation/hazards.toml, and the tests that the pages name as evidence."""
 
 import re

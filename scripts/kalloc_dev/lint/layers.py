@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The layers of the crate: a directory of rust/ imports only from the directories below it."""
 
 import re

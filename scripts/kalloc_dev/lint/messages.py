@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The error messages of the scripts and modules, compared with the page that explains them.
 
 Two messages are the same if their constant text is; a variable part is "…". The glossary in

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Simple tables of reStructuredText with wrapped cells.
 
 In docutils, a line whose first cell is not blank begins a row. A wrapped cell in the first column

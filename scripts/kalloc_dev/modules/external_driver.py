@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """An external driver: its build in a directory of its own, with kalloc's metadata."""
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Descriptions of the compilation for the language servers of editors.
 
 rust-project.json is for rust-analyzer. The kernel's generator describes the kernel's crates. It

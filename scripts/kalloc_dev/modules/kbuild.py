@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The project's modules: built for a build tree, checked against it, and packed for guests."""
 
 import json

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The compiler calls of the kernel's build system, for other calls with the same options."""
 
 import re

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """User-space programs: tests/userspace/, and samples/userspace/ in /usr/bin of every guest."""
 
 from pathlib import Path

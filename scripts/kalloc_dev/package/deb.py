@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Debian packages, built and checked by lintian in a root directory of their own."""
 
 import shutil

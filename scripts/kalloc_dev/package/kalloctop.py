@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """kalloctop, the crates of tools/: the program, its tests, and the results of clippy.
 
 All of it is made at once, and stored under a key of the sources. While these do not change, nothing

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The licenses and notices of the crates that are linked into kalloctop."""
 
 import json

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Attacks on the kernel through kalloc: safe modules, programs, and drivers that must not compile.
 
 The modules are in tests/attacks/, and the programs in tests/userspace/attacks/. An attack must end

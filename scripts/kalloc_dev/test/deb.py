@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The test of the packages on a new machine, from installation to purge.
 
 DKMS builds the modules on that machine, for Debian's kernel. Then that kernel boots with the

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The check of a kernel log for unexpected warnings and errors.
 
 A line of a guest's console begins with its level, `<4>`. The check begins after the boot, with the

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The fuzzer: hostile input to the modules in a guest, from tests/userspace/fuzz/."""
 
 import argparse

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The tests on a kernel with KUnit, in one guest: the suites, and sections with modules."""
 
 import io

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The tests on kernels of other kinds, which `make test` does not cover with its two."""
 
 import argparse

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Programs that must not compile: each file of tests/compile_fail/ states its error."""
 
 import re

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The crate's protocols between CPUs as litmus tests, for herd7 with the kernel's memory model.
 
 Each file of tests/models/ has a protocol, and three fields in its comment. Result: is the required

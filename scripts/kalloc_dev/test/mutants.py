@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Mutants: defects that are planted to check that a test detects them.
 
 Each is a patch, tests/defects/NAME.patch, with a description, the command that must fail (Test:),

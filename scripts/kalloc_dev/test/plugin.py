@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The pytest plugin of tests/: its options and fixtures, and the list of cases that the runner reads."""
 
 import fnmatch

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The runner of the tests in tests/*/test_*.py, under pytest.
 
 Each module runs in a pytest process of its own, a few at a time, the longest first. A module's test

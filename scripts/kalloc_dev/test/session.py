@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """A command's session in a guest: its output in sections, and the guest's kernel log."""
 
 import re

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Programs that read /proc/slabinfo, for tests with /proc/kallocinfo.
 
 Except for kalloctop, all are unmodified programs of other projects. Debian packages most of them.

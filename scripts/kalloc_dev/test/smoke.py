@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The test of `make run`: load, exercise, show and unload the modules, with a clean log."""
 
 import argparse

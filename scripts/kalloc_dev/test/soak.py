@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The soak: rounds of load in one guest, and the conditions after each round and after all of them.
 
 A round loads kalloc_stress.ko. Its workers allocate, resize and free through every family, in

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Packages from the distribution's signed archive, on a host of any release.
 
 mmdebstrap has the mirror of the archive (or DEBIAN_MIRROR), its signing keys, and the setup of apt

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The architectures of guests, and the tools for them.
 
 x86 is the host's, and the toolchain has all its tools. The same compilers build kernels and modules

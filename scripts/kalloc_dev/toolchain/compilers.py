@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The compilers and tools: the host's if they are suitable, else those of a root directory."""
 
 import os

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Programs built by cargo and linked statically, so that a guest needs no other files for them.
 
 The host's cargo builds them, with its own settings and its own cache of downloads, if it is new

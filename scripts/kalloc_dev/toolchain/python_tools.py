@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The Python tools: pytest, the tests' libraries pyte and prometheus_client, and the linters mypy, reuse and ruff.
 
 All but ruff are packages of the archive, in a root directory of their own. pytest and the

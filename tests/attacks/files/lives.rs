@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Files whose owners are forgotten or freed without a drop, and files that are created in atomic
 //! context.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Sizes: the counted bytes of blocks, the mapped bytes of blocks, and large values.
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Fields with a false offset. The kernel kills a process that copies bytes outside a cache's
 //! usercopy region.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Owners of all kinds that are dropped in a hard interrupt, and batches with interrupts disabled.
 

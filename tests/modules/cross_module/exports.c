@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Exports the symbols of kalloc_owner.ko, as rust/exports.c does those of kalloc.ko. */
 
 #include <linux/export.h>

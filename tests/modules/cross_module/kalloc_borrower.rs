@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Uses the sites of another module, `kalloc_owner.ko`, which outlives this one. Operations that
 //! would leave a pointer to this module's code or data behind must fail. The module fails to load

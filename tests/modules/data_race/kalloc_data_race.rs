@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Makes two threads add to one number without synchronization. KCSAN must report it, which shows
 //! that it instruments Rust code.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Creates a directory in debugfs with kalloc's name before kalloc does, or a regular file.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The cases of the KUnit suites as functions that return, even if a condition does not hold.
 //! KUnit's macros end the thread instead.

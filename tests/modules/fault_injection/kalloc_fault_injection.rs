@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The cases of the KUnit suites, and the examples, under fault injection. Each runs with all
 //! allocations failing, then with its first, its second, and so on, until none is left. They run

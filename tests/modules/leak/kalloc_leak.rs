@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Leaks on purpose, so that a test can check the report: memory of each family, a file, a
 //! published value that is unpublished in atomic context, and the directory in debugfs.

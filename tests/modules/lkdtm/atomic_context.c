@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Contexts in which any allocation is a bug on a real-time kernel, even one that does not wait for
  * memory: the allocators' own locks sleep there. On other kernels it is none.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Commits the bug that is written to /sys/module/kalloc_lkdtm/parameters/plant. */
 
 #include <linux/module.h>

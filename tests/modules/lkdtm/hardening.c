@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Bugs that stock kernels stop or make harmless, without the sanitizers of heap.c. A bug logs the
  * bytes that it finds in memory.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * One bug of each kind that a debug kernel must report, on memory that kalloc_lkdtm.rs lends. Each
  * report must be in the log, with the name of the function; scripts/kalloc_dev/test/sanitizers

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Bugs on objects of KFENCE: each object is in a page between two guard pages. */
 
 #include <linux/delay.h>

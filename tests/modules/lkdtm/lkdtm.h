@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The names of the bugs: owned_blocks.h declares their functions, core.c finds them. */
 
 /* heap.c: bugs that debug kernels report. */

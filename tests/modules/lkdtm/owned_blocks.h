@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The functions that the parts of kalloc_lkdtm.ko share. */
 
 #ifndef KALLOC_PLANTED_H

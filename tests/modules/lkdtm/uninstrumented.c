@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Bugs that KASAN does not see, because this file is compiled without it. Assembly, devices, and
  * kernels without KASAN cause such bugs. Other checks must find the corruption.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! `/dev/kalloc_mmap_twice`: operations of a driver on a prepared mapping.
 //!

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 //! A third-party module: it uses the kernel crate, but neither kalloc nor its build file.
 
 use kernel::{

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Attacks by user programs: declarations that the files share. */
 
 #ifndef ATTACKS_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Attacks by user programs, one for each command. The status is 0 if the kernel rejects the attack
  * or behaves as required.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Processes that read more than they are permitted to, or take more than their limit. */
 
 #include <linux/capability.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Processes that must end: by themselves, by a signal, or although another process does not end. */
 
 #include <linux/userfaultfd.h>

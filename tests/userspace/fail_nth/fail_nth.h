@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* System calls under fault injection: declarations that the files share. */
 
 #ifndef KALLOC_FAULTS_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The state that calls leave behind: modules, their files, and the counters of their sites. */
 
 #include "fail_nth.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Makes calls with the first allocation failing, then the second, and so on, until a call has no
  * more allocations (/proc/thread-self/fail-nth). At every step a call must succeed, or fail with

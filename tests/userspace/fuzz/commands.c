@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Commands to the workloads: lines that follow the grammar, and lines that nearly do. Each is
  * written in all possible ways. A separate implementation of the grammar predicts the result of a

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The grammar of commands to the workloads. */
 
 #ifndef COMMANDS_H

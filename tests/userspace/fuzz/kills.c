@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Signals in the middle of the largest valid commands, of reading measurements, and of waiting for
  * other processes that do so.

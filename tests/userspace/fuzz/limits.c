@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The limits of live, kept and allocated memory of a command, as in
  * Documentation/explanation/security.rst. Most of them take effect on a machine that is slow or has

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A second implementation of /dev/kalloc_kv. It predicts the value of each key, the result of each
  * request, the contents of an open file, the list and the counters. This program is the only user

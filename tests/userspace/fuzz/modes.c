@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Permissions of the files and devices, as in Documentation/explanation/security.rst. */
 
 #include <sys/stat.h>

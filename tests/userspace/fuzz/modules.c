@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Loading and unloading the modules, and the memory that they hold. */
 
 #include <sys/ioctl.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Root of a user namespace, with all capabilities in it. For the modules, it is an unprivileged
  * user.

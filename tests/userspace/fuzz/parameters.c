@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Loading modules with parameters that are valid, out of range, or not numbers. The module must
  * load and obey them, or fail to load and leave nothing behind.

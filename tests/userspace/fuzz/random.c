@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Random numbers, numbers at limits, and addresses that a kernel must not trust. */
 
 #include <sys/mman.h>

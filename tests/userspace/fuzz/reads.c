@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Every readable file and device: with all sizes, from all offsets, in all ways. As long as nothing
  * changes, each result is a part of the result of a plain read.

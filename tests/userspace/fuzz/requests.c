@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Valid and invalid requests to /dev/kalloc_kv from several threads, one of which changes the
  * requests meanwhile; then reads of a value.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The amount of work that a command does after a signal: at most one block, however long that
  * takes. The counters of the sites measure the work, so a busy machine makes no difference.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Compares the counters of the sites with the reports of the workloads. */
 
 #include "commands.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Processes whose page faults never complete, and processes that wait for others. Modules are
  * unloaded regardless, and SIGKILL ends each waiting process at once.

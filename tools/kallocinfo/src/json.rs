@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The JSON format of a snapshot: one object, for other programs and for later comparison.
 //!

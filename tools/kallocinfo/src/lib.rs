@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Parser and comparison of the files in which a kernel exposes the memory of its allocators.
 //!

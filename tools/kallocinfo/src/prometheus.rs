@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The metrics of a snapshot in Prometheus' text format, for node exporter's textfile collector.
 //!

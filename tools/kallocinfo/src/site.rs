@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! Parser of kalloc's `sites.json`, which has one JSON object per line for each allocation site.
 //!

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! kalloctop: a monitor of allocation sites and slab caches, live in a terminal or printed once.
 //!

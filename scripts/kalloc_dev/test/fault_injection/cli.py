@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The long fault injection: the suites' guest, with more time than in `make test`."""
 
 import argparse

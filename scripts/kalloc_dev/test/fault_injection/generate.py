@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The generator of a module that runs the KUnit cases under fault injection; Kbuild runs it.
 
 A failed assertion of KUnit ends the thread of its case, so the values of the case are never
@@ -77,7 +77,7 @@ def main() -> None:
         suites.append(example(name, found))
         cases.append(("kalloc_doctests", name, f"examples::{name}"))
     # REUSE-IgnoreStart
-    print("// SPDX-License-Identifier: GPL-2.0", *suites, "}",
+    print("// SPDX-License-Identifier: GPL-2.0-only", *suites, "}",
     # REUSE-IgnoreEnd
           "#[allow(clippy::unit_arg)] // Some cases return nothing.", "const CASES: &[Case] = &[",
           *(f'Case {{ suite: "{suite}", name: "{name}", run: || {path}().end() }},' for suite, name, path in cases),

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The verdict on fault injection: system calls, the cases of the suites, and the log.
 
 The calls are in tests/userspace/fail_nth/, and the module with the cases is in

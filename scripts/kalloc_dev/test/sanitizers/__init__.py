@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The tests of the sanitizers: deliberate bugs on each kernel, and the required reports."""
 
 from kalloc_dev.test.sanitizers import debug, hardened, rt, tiny

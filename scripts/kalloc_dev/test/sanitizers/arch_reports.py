@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The reports whose text depends on the architecture."""
 
 from dataclasses import dataclass

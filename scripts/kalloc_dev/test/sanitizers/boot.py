@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """A guest that runs deliberate bugs: its script, and the reports that its log must contain."""
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Bugs that several kernels report with the same text."""
 
 from kalloc_dev.test.sanitizers.boot import Report

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The bugs that the debug kernels detect, with KASAN and the checks around it."""
 
 from kalloc_dev.test.sanitizers.arch_reports import ARM64, X86, Signs

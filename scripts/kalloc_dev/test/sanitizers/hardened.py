@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The bugs that the hardened kernel stops, or makes harmless."""
 
 from kalloc_dev.test.sanitizers.arch_reports import X86

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Leaks, which kmemleak detects."""
 
 from kalloc_dev.test.sanitizers.boot import NOTHING

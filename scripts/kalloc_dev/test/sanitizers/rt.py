@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The bugs that only the real-time kernel detects, and the others that it detects as well."""
 
 from kalloc_dev.test.sanitizers.arch_reports import X86

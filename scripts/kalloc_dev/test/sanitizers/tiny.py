@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The bugs that the tiny kernel detects, by page tables and initialized variables only."""
 
 from kalloc_dev.test.sanitizers.boot import Boot

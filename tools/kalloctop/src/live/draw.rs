@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The layout of the screen: the sums at the top, a line of hints at the bottom, and the table, the
 //! details or the help in between.

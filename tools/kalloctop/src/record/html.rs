@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The recording as a page with a slider, which needs only a browser.
 
@@ -22,7 +22,7 @@ pub(super) fn text(film: &Film) -> String {
     // REUSE-IgnoreStart
     format!(
         "<!DOCTYPE html>\n\
-         <!-- SPDX-License-Identifier: GPL-2.0 -->\n\
+         <!-- SPDX-License-Identifier: GPL-2.0-only -->\n\
          <html lang=\"en\"><meta charset=\"utf-8\"><title>A session of kalloctop</title>\n\
          <style>{STYLE}</style>\n\
          <svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\">\n{screen}</svg>\n\

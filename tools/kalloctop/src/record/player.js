@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 // Shows the picture of the current time, and advances the time. The page defines `times`, `end` and
 // `shift` before this script.
 const element = (name) => document.getElementById(name);

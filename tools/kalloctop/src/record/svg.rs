@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 
 //! The recording as an animated SVG file without a script.
 //!
@@ -41,7 +41,7 @@ pub(super) fn text(film: &Film) -> String {
     let _ = writeln!(
         text,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\">\n\
-         <!-- SPDX-License-Identifier: GPL-2.0 -->\n\
+         <!-- SPDX-License-Identifier: GPL-2.0-only -->\n\
          <title>A session of kalloctop</title>\n\
          <style>{2}</style>",
         width(film),
