@@ -27,23 +27,18 @@
 use crate::{
     fs::{
         owner::{
-            self,
             CancelFn,
             Handle,
-            Id,
+            OwnedFile,
             Place,
-            Shown,
-            Source,
             WriteFn, //
         },
-        seq_file::{
-            Callbacks,
-            Records, //
-        }, //
+        seq_file::Records, //
     },
     sys::{
         bindings,
-        failure::Failure, //
+        failure::Failure,
+        in_place, //
     }, //
 };
 use core::{
@@ -300,23 +295,12 @@ unsafe extern "C" fn cancel<R: Commands>(records: *mut c_void) {
 /// assert_eq!(file.records().0, b"hello\n");
 /// # Ok::<(), Error>(())
 /// ```
-///
-/// # Invariants
-///
-/// `id`, if present, is that of a file whose source is that of `shown`, until `owner` removes the
-/// file, or the directory is removed.
-#[pin_data(PinnedDrop)]
+#[pin_data]
 pub struct SeqFile<R: Records + 'static> {
-    id: Option<Id>,
-    shown: KBox<Shown<R>>,
+    file: OwnedFile<R>,
     #[pin]
     _pin: PhantomPinned,
 }
-
-// SAFETY: A file is not bound to a thread, and the records are `Send`.
-unsafe impl<R: Records> Send for SeqFile<R> {}
-// SAFETY: A shared reference gives access only to the records, which are `Sync`.
-unsafe impl<R: Records> Sync for SeqFile<R> {}
 
 impl<R: Records + 'static> SeqFile<R> {
     /// Creates the file `name`, a file of `module`, if there is debugfs.
@@ -374,63 +358,38 @@ impl<R: Records + 'static> SeqFile<R> {
         records: R,
         commands: Option<(WriteFn, CancelFn)>,
     ) -> impl PinInit<Self, Error> {
-        const { crate::sys::in_place::assert_movable::<R>() };
-        // SAFETY: On success the closure initializes all fields; on an error it initializes none.
-        // It does not move the slot.
-        unsafe {
-            pin_init::pin_init_from_closure(move |slot: *mut Self| {
-                let shown = Shown::new(records, |records| Source {
-                    table: Callbacks::<R>::TABLE,
-                    records,
-                    write: commands.map(|(write, _)| write),
-                    cancel: commands.map(|(_, cancel)| cancel),
-                })?;
-                let source = shown.source();
-                // The records are in place before the first reader can open the file.
-                let id = owner::add(module, source, Place::Debug, name, &|| {
-                    let parent = find()?;
-                    // debugfs logs an error for a name that is in use.
-                    let taken =
-                        bindings::kalloc_helper_debugfs_has(name.as_char_ptr(), parent.as_ptr());
-                    let entry = match taken {
-                        true => Err(EEXIST),
-                        false => from_err_ptr(bindings::kalloc_helper_debugfs_create(
-                            name.as_char_ptr(),
-                            parent.as_ptr(),
-                            source.cast(),
-                            commands.is_some(),
-                        )),
-                    };
-                    bindings::dput(parent.as_ptr());
-                    let entry = entry.map_err(|e| if e == EEXIST { e } else { ENODEV })?;
-                    NonNull::new(entry).map(Handle::Debug).ok_or(ENODEV)
-                });
-                let id = match id {
-                    Ok(id) => Some(id),
-                    Err(error) if error == ENODEV => None,
-                    Err(error) => return Err(error),
+        const { in_place::assert_movable::<R>() };
+        let create = move |source| {
+            let parent = find()?;
+            // SAFETY: The name is a NUL-terminated string. The parent is a directory, with a
+            // reference that is not used again. The source is valid until the file is removed.
+            let entry = unsafe {
+                // debugfs logs an error for a name that is in use.
+                let taken =
+                    bindings::kalloc_helper_debugfs_has(name.as_char_ptr(), parent.as_ptr());
+                let entry = match taken {
+                    true => Err(EEXIST),
+                    false => from_err_ptr(bindings::kalloc_helper_debugfs_create(
+                        name.as_char_ptr(),
+                        parent.as_ptr(),
+                        source,
+                        commands.is_some(),
+                    )),
                 };
-                // INVARIANT: The file was just created, with that source.
-                (&raw mut (*slot).id).write(id);
-                (&raw mut (*slot).shown).write(shown);
-                Ok(())
-            })
-        }
+                bindings::dput(parent.as_ptr());
+                entry
+            };
+            let entry = entry.map_err(|e| if e == EEXIST { e } else { ENODEV })?;
+            NonNull::new(entry).map(Handle::Debug).ok_or(ENODEV)
+        };
+        try_pin_init!(Self {
+            file: OwnedFile::new(module, Place::Debug, name, records, commands, create)?,
+            _pin: PhantomPinned,
+        })
     }
 
     /// Returns the records that the file shows.
     pub fn records(&self) -> &R {
-        self.shown.records()
-    }
-}
-
-#[pinned_drop]
-impl<R: Records> PinnedDrop for SeqFile<R> {
-    fn drop(self: Pin<&mut Self>) {
-        // By the type invariants, this value owns the file. The removal waits for readers inside a
-        // callback, and admits no new ones, before the records are dropped.
-        if let Some(id) = self.id {
-            owner::remove(id);
-        }
+        self.file.records()
     }
 }

@@ -8,9 +8,15 @@
 //! owner. The notifier of the module loader then removes the file when the module is unloaded: none
 //! of the module's code runs any more, and all of it still exists.
 
-use crate::sys::{
-    bindings,
-    context, //
+use crate::{
+    fs::seq_file::{
+        Callbacks,
+        Records, //
+    },
+    sys::{
+        bindings,
+        context, //
+    }, //
 };
 use core::{
     mem,
@@ -47,7 +53,7 @@ struct Files {
 /// The id of a file, which is never used again. The kernel's own handle of a removed file may be
 /// reused soon.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) struct Id(u64);
+struct Id(u64);
 
 /// Function that executes a command, given a copy of the write.
 pub(crate) type WriteFn = unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> isize;
@@ -57,14 +63,14 @@ pub(crate) type CancelFn = unsafe extern "C" fn(*mut c_void);
 /// The records of a file, and the functions that C calls with them until the file is removed. In C,
 /// this is `struct kalloc_seq_source`.
 #[repr(C)]
-pub(crate) struct Source {
+struct Source {
     /// The functions that show the records.
-    pub(crate) table: &'static bindings::seq_operations,
+    table: &'static bindings::seq_operations,
     /// The records.
-    pub(crate) records: *mut c_void,
+    records: *mut c_void,
     /// Functions for commands; both are present if the file accepts commands.
-    pub(crate) write: Option<WriteFn>,
-    pub(crate) cancel: Option<CancelFn>,
+    write: Option<WriteFn>,
+    cancel: Option<CancelFn>,
 }
 
 /// The records of a file and their source, in separate memory, where C finds them.
@@ -73,7 +79,7 @@ pub(crate) struct Source {
 /// code can put any value into a `MaybeUninit` through the kernel crate's
 /// [`Wrapper`](pin_init::Wrapper). The memory that C points to is then leaked, and the file is
 /// removed when its module is unloaded.
-pub(crate) struct Shown<R> {
+struct Shown<R> {
     source: Source,
     records: R,
 }
@@ -83,41 +89,84 @@ unsafe impl<R: Send> Send for Shown<R> {}
 // SAFETY: A shared reference gives access only to the records, which are `Sync`.
 unsafe impl<R: Sync> Sync for Shown<R> {}
 
-impl<R> Shown<R> {
-    /// Stores `records`, and calls `source` to create their source.
+/// A file and its records. Dropping it removes the file.
+///
+/// # Invariants
+///
+/// `id`, if present, is that of a file whose source is that of `shown`. Besides this value, only
+/// `module_goes` removes the file, after the unload of its module, and [`debugfs`](super::debugfs)
+/// with its directory.
+pub(crate) struct OwnedFile<R> {
+    id: Option<Id>,
+    shown: KBox<Shown<R>>,
+}
+
+impl<R: Records + 'static> OwnedFile<R> {
+    /// Stores `records`, and calls `create` with their source to create the file.
+    ///
+    /// Returns success without a file if `create` fails with [`ENODEV`] in debugfs.
     ///
     /// # Errors
     ///
     /// - [`EAGAIN`] in a context known to be atomic.
     /// - [`ENOMEM`] if there is no memory.
+    /// - The errors of [`add`].
     pub(crate) fn new(
+        module: &'static ThisModule,
+        place: Place,
+        name: &CStr,
         records: R,
-        source: impl FnOnce(*mut c_void) -> Source,
-    ) -> Result<KBox<Self>> {
-        if crate::sys::context::known_atomic() {
+        commands: Option<(WriteFn, CancelFn)>,
+        create: impl Fn(*mut c_void) -> Result<Handle>,
+    ) -> Result<Self> {
+        if context::known_atomic() {
             return Err(EAGAIN);
         }
         // GFP: The caller selects no flags: creating a file sleeps.
-        let mut shown = KBox::<Self>::new_uninit(GFP_KERNEL)?;
+        let mut shown = KBox::<Shown<R>>::new_uninit(GFP_KERNEL)?;
         let slot = shown.as_mut_ptr();
-        // SAFETY: The memory is for a `Self`, whose two fields are initialized before
+        // SAFETY: The memory is for a `Shown`, whose two fields are initialized before
         // `assume_init`.
-        unsafe {
+        let shown = unsafe {
             let data = &raw mut (*slot).records;
             data.write(records);
-            (&raw mut (*slot).source).write(source(data.cast()));
-            Ok(shown.assume_init())
-        }
+            (&raw mut (*slot).source).write(Source {
+                table: Callbacks::<R>::TABLE,
+                records: data.cast(),
+                write: commands.map(|(write, _)| write),
+                cancel: commands.map(|(_, cancel)| cancel),
+            });
+            shown.assume_init()
+        };
+        let source = ptr::from_ref(&shown.source).cast_mut();
+        // The records are in place before the first reader can open the file.
+        //
+        // SAFETY: The source stays in place until `drop` has removed the file, or is leaked with
+        // the file.
+        let id = match unsafe { add(module, source, place, name, &|| create(source.cast())) } {
+            Ok(id) => Some(id),
+            Err(error) if error == ENODEV && place == Place::Debug => None,
+            Err(error) => return Err(error),
+        };
+        // INVARIANT: The file was just created, with that source.
+        Ok(OwnedFile { id, shown })
     }
+}
 
-    /// Returns the source, for C.
-    pub(crate) fn source(&self) -> *mut Source {
-        ptr::from_ref(&self.source).cast_mut()
-    }
-
+impl<R> OwnedFile<R> {
     /// Returns the records.
     pub(crate) fn records(&self) -> &R {
-        &self.records
+        &self.shown.records
+    }
+}
+
+impl<R> Drop for OwnedFile<R> {
+    fn drop(&mut self) {
+        // By the type invariants, this value owns the file. The removal waits for readers inside a
+        // callback, and admits no new ones, before the records are dropped.
+        if let Some(id) = self.id {
+            remove(id);
+        }
     }
 }
 
@@ -227,21 +276,17 @@ pub(crate) fn exit() {
 ///
 /// # Errors
 ///
-/// - [`EAGAIN`] in a context known to be atomic.
 /// - [`EINVAL`] if the table is not in `module`, or `name` is not valid for a file.
 /// - [`EEXIST`] if the list has a file with this name in this place.
 /// - [`ENOMEM`] if there is no memory.
 /// - The errors of `create`.
-pub(crate) unsafe fn add(
+unsafe fn add(
     module: &'static ThisModule,
     source: *const Source,
     place: Place,
     name: &CStr,
     create: &dyn Fn() -> Result<Handle>,
 ) -> Result<Id> {
-    if context::known_atomic() {
-        return Err(EAGAIN);
-    }
     let module = module.as_ptr();
     // SAFETY: `source` is valid until the file is removed, which is not yet created.
     let table = unsafe { (*source).table };
@@ -303,7 +348,7 @@ fn is_name(name: &[u8]) -> bool {
 }
 
 /// Removes a file.
-pub(crate) fn remove(id: Id) {
+fn remove(id: Id) {
     remove_all(|entry| entry.id == id, |_| ());
 }
 

@@ -58,19 +58,16 @@
 use crate::{
     fs::{
         owner::{
-            self,
             Handle,
-            Id,
-            Place,
-            Shown,
-            Source, //
+            OwnedFile,
+            Place, //
         },
-        seq_file::{
-            Callbacks,
-            Records, //
-        }, //
+        seq_file::Records, //
     },
-    sys::bindings, //
+    sys::{
+        bindings,
+        in_place, //
+    }, //
 };
 use core::{
     marker::PhantomPinned,
@@ -145,23 +142,12 @@ impl Mode {
 /// assert_eq!(file.records().0, b"hello\n");
 /// # Ok::<(), Error>(())
 /// ```
-///
-/// # Invariants
-///
-/// `id` is that of a file whose source is that of `shown`. Besides this value, only `owner` removes
-/// the file, after the unload of its module.
-#[pin_data(PinnedDrop)]
+#[pin_data]
 pub struct ProcFile<R: Records + 'static> {
-    id: Id,
-    shown: KBox<Shown<R>>,
+    file: OwnedFile<R>,
     #[pin]
     _pin: PhantomPinned,
 }
-
-// SAFETY: A file is not bound to a thread, and the records are `Send`.
-unsafe impl<R: Records> Send for ProcFile<R> {}
-// SAFETY: A shared reference gives access only to the records, which are `Sync`.
-unsafe impl<R: Records> Sync for ProcFile<R> {}
 
 impl<R: Records + 'static> ProcFile<R> {
     /// Creates `/proc/name`, a file of `module`.
@@ -194,48 +180,24 @@ impl<R: Records + 'static> ProcFile<R> {
         readers: Mode,
         records: R,
     ) -> impl PinInit<Self, Error> {
-        const { crate::sys::in_place::assert_movable::<R>() };
-        // SAFETY: On success the closure initializes all fields; on an error it initializes none.
-        // It does not move the slot.
-        unsafe {
-            pin_init::pin_init_from_closure(move |slot: *mut Self| {
-                let shown = Shown::new(records, |records| Source {
-                    table: Callbacks::<R>::TABLE,
-                    records,
-                    write: None,
-                    cancel: None,
-                })?;
-                let source = shown.source();
-                // The records are in place before the first reader can open the file. They stay
-                // there until the file is removed, or are leaked with it.
-                let id = owner::add(module, source, Place::Proc, name, &|| {
-                    to_result(bindings::kalloc_helper_proc_is_free(name.as_char_ptr()))?;
-                    let entry = bindings::kalloc_helper_proc_create(
-                        name.as_char_ptr(),
-                        readers.mode(),
-                        source.cast(),
-                    );
-                    NonNull::new(entry).map(Handle::Proc).ok_or(ENOMEM)
-                })?;
-                // INVARIANT: The file was just created, with that source.
-                (&raw mut (*slot).id).write(id);
-                (&raw mut (*slot).shown).write(shown);
-                Ok(())
-            })
-        }
+        const { in_place::assert_movable::<R>() };
+        let create = move |source| {
+            // SAFETY: The name is a NUL-terminated string. The source is valid until the file is
+            // removed.
+            let entry = unsafe {
+                to_result(bindings::kalloc_helper_proc_is_free(name.as_char_ptr()))?;
+                bindings::kalloc_helper_proc_create(name.as_char_ptr(), readers.mode(), source)
+            };
+            NonNull::new(entry).map(Handle::Proc).ok_or(ENOMEM)
+        };
+        try_pin_init!(Self {
+            file: OwnedFile::new(module, Place::Proc, name, records, None, create)?,
+            _pin: PhantomPinned,
+        })
     }
 
     /// Returns the records that the file shows.
     pub fn records(&self) -> &R {
-        self.shown.records()
-    }
-}
-
-#[pinned_drop]
-impl<R: Records> PinnedDrop for ProcFile<R> {
-    fn drop(self: Pin<&mut Self>) {
-        // By the type invariants, this value owns the file. The removal waits for readers inside a
-        // callback, and admits no new ones, before the records are dropped.
-        owner::remove(self.id);
+        self.file.records()
     }
 }
