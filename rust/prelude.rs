@@ -24,6 +24,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+#[doc(no_inline)]
 pub use crate::{
     register,
     sites,
@@ -53,4 +54,5 @@ pub use crate::{
     Vmalloc,
     Zone, //
 };
+#[doc(no_inline)]
 pub use kernel::prelude::*;
