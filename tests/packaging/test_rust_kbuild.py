@@ -9,12 +9,11 @@ import io
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from kalloc_dev.core.paths import BUILD, TREE
+from kalloc_dev.core.paths import TREE
 from kalloc_dev.core.prepare import set_up
 from kalloc_dev.guest import kvm
 from kalloc_dev.guest.qemu import Guest, boot
@@ -35,7 +34,7 @@ def third_party(kernel: Kernel, here: Path) -> Path:
     directory = here / kernel.name
     shutil.copytree(TREE / "tests/modules/third_party", directory)
     subprocess.run(toolchain().argv(["make", "-s", "-C", directory, f"KDIR={kernel.tree}"],
-                                    binds=[kernel.tree, kernel.source]), check=True)
+                                    binds=[kernel.tree, kernel.source, directory]), check=True)
     return directory / "third_party.ko"
 
 
@@ -45,7 +44,7 @@ def life(kernel: Kernel, module: Path, ours: bool) -> None:
                           check=False)
     assert done.returncode == 0 and re.search(r"all of its \d+ imports, [1-9]\d* of them Rust's", done.stderr), done
     out = io.BytesIO()
-    result = boot(Guest(kernel, (OURS if ours else "") + COMMAND, memory=512, timeout=120, add=[(module, "third_party.ko")],
+    result = boot(Guest(kernel, (OURS if ours else "") + COMMAND, memory=512, timeout=900, add=[(module, "third_party.ko")],
                         kvm=kvm.usable(kernel), modules=kbuild.image(kernel) if ours else None), out)
     assert result.status == 0, f"the guest's status is {result.status}"
     assert not ours or b"\nexercise_kbox " in out.getvalue(), out.getvalue()
@@ -56,9 +55,8 @@ def life(kernel: Kernel, module: Path, ours: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["stock", "stock-amd64"])
-def test_foreign_module(name: str, request: pytest.FixtureRequest) -> None:
+def test_foreign_module(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """The module is built, checked, loaded and unloaded."""
     kernel, = set_up(name)
-    BUILD.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD, prefix="third_party-") as directory:
-        life(kernel, third_party(kernel, Path(directory)), ours=name != "stock" and request.config.getoption("--every"))
+    # Outside of this tree, in which rust-analyzer would take it for one of the project's crates.
+    life(kernel, third_party(kernel, tmp_path), ours=name != "stock" and request.config.getoption("--every"))
