@@ -164,7 +164,8 @@ pub fn max_size() -> usize {
 unsafe impl Source for family::Vmalloc {
     const MIN_ALIGN: usize = PAGE_SIZE;
 
-    #[inline]
+    // Out of line, the parameters would go through memory.
+    #[inline(always)]
     unsafe fn alloc(request: Request) -> Option<NonNull<u8>> {
         let Request {
             layout, gfp, node, ..
