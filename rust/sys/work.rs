@@ -19,7 +19,7 @@ use kernel::types::Opaque;
 #[repr(C)]
 pub(crate) struct StaticWork {
     // The first field, so that a pointer to the C item is a pointer to the `StaticWork`.
-    item: Opaque<bindings::work_struct>,
+    _item: Opaque<bindings::work_struct>,
     function: fn(),
 }
 
@@ -30,7 +30,7 @@ impl StaticWork {
     /// Creates an item that calls `function`.
     pub(crate) const fn new(function: fn()) -> Self {
         StaticWork {
-            item: Opaque::uninit(),
+            _item: Opaque::uninit(),
             function,
         }
     }
@@ -42,7 +42,7 @@ impl StaticWork {
     /// The caller must call this once, before any other method.
     pub(crate) unsafe fn init(&'static self) {
         // SAFETY: The item is static, and is not in use yet by the requirement of this function.
-        unsafe { bindings::kalloc_helper_init_work(self.item.get(), Some(Self::run)) };
+        unsafe { bindings::kalloc_helper_init_work(self.item(), Some(Self::run)) };
     }
 
     /// Schedules the item, unless it is scheduled already.
@@ -52,13 +52,18 @@ impl StaticWork {
     /// Any but NMI.
     pub(crate) fn schedule(&'static self) {
         // SAFETY: The module's `init` initializes the item before any code schedules it.
-        unsafe { bindings::kalloc_helper_schedule_work(self.item.get()) };
+        unsafe { bindings::kalloc_helper_schedule_work(self.item()) };
     }
 
     /// Cancels the item, and waits for the function to return.
     pub(crate) fn cancel(&'static self) {
         // SAFETY: The module's `init` initializes the item before any code cancels it.
-        unsafe { bindings::cancel_work_sync(self.item.get()) };
+        unsafe { bindings::cancel_work_sync(self.item()) };
+    }
+
+    /// Returns the C item. The pointer is valid for the whole static, which the callback casts it to.
+    fn item(&'static self) -> *mut bindings::work_struct {
+        core::ptr::from_ref(self).cast_mut().cast()
     }
 
     /// Calls the function of a [`StaticWork`].
@@ -79,7 +84,7 @@ impl StaticWork {
 #[repr(C)]
 pub(crate) struct PeriodicWork {
     // The first field, which begins with a `struct work_struct`.
-    item: Opaque<bindings::delayed_work>,
+    _item: Opaque<bindings::delayed_work>,
     /// Milliseconds between two calls; 0 if the item is not periodic.
     period: AtomicU32,
     function: fn(),
@@ -93,7 +98,7 @@ impl PeriodicWork {
     /// Creates an item that calls `function`.
     pub(crate) const fn new(function: fn()) -> Self {
         PeriodicWork {
-            item: Opaque::uninit(),
+            _item: Opaque::uninit(),
             period: AtomicU32::new(0),
             function,
         }
@@ -106,7 +111,7 @@ impl PeriodicWork {
     /// The caller must call this once, before any other method.
     pub(crate) unsafe fn init(&'static self) {
         // SAFETY: The item is static, and is not in use yet by the requirement of this function.
-        unsafe { bindings::kalloc_helper_init_deferrable_work(self.item.get(), Some(Self::run)) };
+        unsafe { bindings::kalloc_helper_init_deferrable_work(self.item(), Some(Self::run)) };
     }
 
     /// Calls the function every `period` milliseconds from now on. If `period` is 0, it is not
@@ -120,14 +125,19 @@ impl PeriodicWork {
         let period = self.period.load(Ordering::Relaxed);
         if period != 0 {
             // SAFETY: The module's `init` initializes the item before any code starts it.
-            unsafe { bindings::kalloc_helper_schedule_delayed_work(self.item.get(), period) };
+            unsafe { bindings::kalloc_helper_schedule_delayed_work(self.item(), period) };
         }
     }
 
     /// Cancels the item permanently, and waits for the function to return.
     pub(crate) fn cancel(&'static self) {
         // SAFETY: The module's `init` initializes the item before any code cancels it.
-        unsafe { bindings::cancel_delayed_work_sync(self.item.get()) };
+        unsafe { bindings::cancel_delayed_work_sync(self.item()) };
+    }
+
+    /// Returns the C item. The pointer is valid for the whole static, which the callback casts it to.
+    fn item(&'static self) -> *mut bindings::delayed_work {
+        core::ptr::from_ref(self).cast_mut().cast()
     }
 
     /// Calls the function of a [`PeriodicWork`], and schedules the next call.

@@ -74,7 +74,7 @@ pub(crate) struct Faults {
     pub(crate) failed: u32,
     /// Runs in which the call succeeded: it had a fallback, or did not need the allocation.
     pub(crate) survived: u32,
-    /// Whether the call fails if all allocations fail.
+    /// True if the call fails when all allocations fail.
     pub(crate) needs_memory: bool,
 }
 
