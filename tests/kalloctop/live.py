@@ -8,6 +8,7 @@ import signal
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from xml.etree import ElementTree
 
 import film
@@ -163,6 +164,20 @@ def records(given: Given) -> None:
     assert "ends in .svg or .html" in refused(given)
 
 
+def keeps_the_pause(given: Given) -> None:
+    """A path that is wider than the screen hides neither its own end nor the pause."""
+    below = given.folder / "/".join(["directory"] * 20)
+    below.mkdir(parents=True)
+    path = below / "slabinfo"
+    path.write_bytes(Path(given.file).read_bytes())
+    with Terminal(given.program, "-d", "0.2", str(path)) as terminal:
+        terminal.until("the rows", whole)
+        terminal.type(" ")
+        terminal.until("the pause", lambda lines: "/slabinfo  every" in lines[0] and lines[0].endswith("PAUSED"))
+        terminal.type("q")
+        assert terminal.end() == 0
+
+
 def refused(given: Given) -> str:
     """An unsupported file extension is rejected before the terminal is changed."""
     with Terminal(given.program, "--record", "film.gif", given.file) as terminal:
@@ -171,4 +186,4 @@ def refused(given: Given) -> str:
         return "\n".join(terminal.screen.text())
 
 
-PARTS = (follows, colours, resizes, quits, stops, hangs_up, records)
+PARTS = (follows, colours, resizes, quits, stops, hangs_up, records, keeps_the_pause)

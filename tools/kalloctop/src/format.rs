@@ -106,6 +106,16 @@ pub(crate) fn clean(text: &str) -> String {
         .collect()
 }
 
+/// Returns the last `width` characters of a path. A longer path begins with `~`.
+pub(crate) fn end_of(path: &str, width: usize) -> String {
+    let length = path.chars().count();
+    if length <= width {
+        return path.to_owned();
+    }
+    let end = path.chars().skip(length - width + 1);
+    ['~'].into_iter().chain(end).take(width).collect()
+}
+
 const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const ASCII_LEVELS: [char; 8] = ['_', '.', ',', '-', '~', '+', '*', '#'];
@@ -206,6 +216,14 @@ mod tests {
         assert_eq!(curve([9, 9].into_iter(), 8, PLAIN), "__");
         assert_eq!(curve([0, 1, 2, 3].into_iter(), 2, BLOCKS), "▁█");
         assert_eq!(curve([].into_iter(), 2, BLOCKS), "");
+    }
+
+    #[test]
+    fn long_paths_lose_their_beginning() {
+        assert_eq!(end_of("/a/b/c", 6), "/a/b/c");
+        assert_eq!(end_of("/a/é/c", 5), "~/é/c");
+        assert_eq!(end_of("/a/b/c", 1), "~");
+        assert_eq!(end_of("/a/b/c", 0), "");
     }
 
     #[test]

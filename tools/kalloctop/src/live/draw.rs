@@ -29,6 +29,9 @@ use ratatui::{
     Frame, //
 };
 
+/// The first word on the screen.
+const TITLE: &str = "kalloctop";
+
 /// The width of the curve of the total size, in characters.
 const CURVE: usize = 40;
 
@@ -52,23 +55,26 @@ pub(super) fn all(frame: &mut Frame<'_>, app: &mut App) {
 /// Draws the input files, the sums, and the trend.
 fn head(frame: &mut Frame<'_>, app: &App, area: Rect) {
     let theme = app.theme;
-    let mut first = vec![
-        Span::styled("kalloctop", theme.title()),
-        Span::raw(format!(
-            "  {}{}  every {}s  for {}",
-            format::clean(&app.source),
-            if app.known().sites {
-                " and sites.json"
-            } else {
-                ""
-            },
-            (app.interval().as_secs_f64() * 10.0).round() / 10.0,
-            format::seconds(app.age().as_secs()),
-        )),
+    let rest = format!(
+        "{}  every {}s  for {}",
+        if app.known().sites {
+            " and sites.json"
+        } else {
+            ""
+        },
+        (app.interval().as_secs_f64() * 10.0).round() / 10.0,
+        format::seconds(app.age().as_secs()),
+    );
+    let paused = if app.paused() { "  PAUSED" } else { "" };
+    let taken = TITLE.len() + 2 + rest.len() + paused.len();
+    let left = usize::from(area.width).saturating_sub(taken);
+    let first = vec![
+        Span::styled(TITLE, theme.title()),
+        Span::raw("  "),
+        Span::raw(format::end_of(&format::clean(&app.source), left)),
+        Span::raw(rest),
+        Span::styled(paused, theme.title()),
     ];
-    if app.paused() {
-        first.push(Span::styled("  PAUSED", theme.title()));
-    }
     let sums = app.snapshot().totals();
     let mut lines = vec![Line::from(first), labelled(&report::totals(&sums), app)];
     if app.known().sites {
@@ -91,7 +97,8 @@ fn head(frame: &mut Frame<'_>, app: &App, area: Rect) {
     ]));
     if let Some(wrong) = &app.wrong {
         // The error has priority over the last line, for which there may be no room.
-        lines.insert(1, Line::styled(format::clean(wrong), theme.wrong()));
+        let text = format::end_of(&format::clean(wrong), usize::from(area.width));
+        lines.insert(1, Line::styled(text, theme.wrong()));
     }
     for (line, row) in lines.iter().zip(area.rows()) {
         frame.render_widget(line, row);

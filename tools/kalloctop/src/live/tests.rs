@@ -246,6 +246,20 @@ fn a_file_that_goes_is_told_and_may_come_again() {
 }
 
 #[test]
+fn a_long_path_hides_neither_the_pause_nor_an_error() {
+    let path = "/a".repeat(200) + "/slabinfo";
+    let mut shown = Shown::plain();
+    shown.app.source.clone_from(&path);
+    shown.press(" ");
+    assert!(shown.has("/slabinfo  every 1s  for 0s  PAUSED"));
+    shown.app.take(Err(Error::Read {
+        path: path.into(),
+        source: io::ErrorKind::NotFound.into(),
+    }));
+    assert!(shown.has("/slabinfo: entity not found"));
+}
+
+#[test]
 fn the_cursor_stays_on_rows_that_are_there() {
     let many: Vec<String> = (0..10_000)
         .map(|number| format!("site_{number:05}"))
