@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The checks of `make check`: linters, and rules of this tree."""
 
+import hashlib
+import os
 import re
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import indent
 
@@ -20,8 +22,8 @@ from kalloc_dev.lint import gfp_flags, layers, messages
 from kalloc_dev.lint import hazards as evidence
 from kalloc_dev.lint import tables as wrapped
 from kalloc_dev.lint.examples import missing
-from kalloc_dev.modules import kbuild
-from kalloc_dev.modules.kbuild_cmd import call_for
+from kalloc_dev.modules import ide, kbuild
+from kalloc_dev.modules.kbuild_cmd import call_for, inputs_of, is_built
 from kalloc_dev.package import kalloctop
 from kalloc_dev.test import attacks as attempts
 from kalloc_dev.test import models as litmus
@@ -79,20 +81,42 @@ def standalone(example: doctests.Example) -> str:
 
 
 def lint_tree() -> kbuild.BuildTree:
-    """Returns the debug kernel's tree, for which all modules are built, including KUnit's."""
+    """Returns the debug kernel's tree, with all modules built, including KUnit's."""
     debug, = set_up("debug")
-    return replace(kbuild.tree_of(debug), name="check")
+    tree = kbuild.tree_of(debug)
+    kbuild.build(tree)
+    return tree
 
 
 def clippy(log: Path) -> None:
-    """Checks that everything compiles without a warning under the kernel's lints."""
+    """Checks that everything compiles without a warning under the kernel's lints.
+
+    Clippy generates no code. The build does, and its warnings are kept.
+    """
     tree = lint_tree()
-    log.write_bytes(b"")
-    # The compiler would skip a crate that is up to date.
-    tool(["rm", "-rf", tree.out], log)
-    tree.make(toolchain(), log, "CLIPPY=1", "modules")
-    if re.search(r"^(warning|error)\b", log.read_text(), re.M):
-        raise Failure("clippy or the compiler warns", log)
+    crates = [crate for root in ide.roots() if is_built(tree, crate := str(root.relative_to(TREE).with_suffix("")))]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        said = list(pool.map(lambda crate: clippy_of(tree, crate), crates))
+    report([*kbuild.warnings(tree), *(line for text in said for line in text.splitlines())], log)
+
+
+def clippy_of(tree: kbuild.BuildTree, crate: str) -> str:
+    """Returns clippy's complaints about a crate. A crate without any is checked again when an input changes."""
+    call, out = call_for(tree, crate), BUILD / "check" / "clippy"
+    out.mkdir(parents=True, exist_ok=True)
+    words: list[str | Path] = [
+        "env", "-C", tree.out, *call.env, f"CLIPPY_CONF_DIR={tree.source}", "RUSTC_BOOTSTRAP=1", "clippy-driver", *call.flags,
+        f"--emit=metadata={out / Path(crate).name}.rmeta", TREE / f"{crate}.rs"]
+    inputs = [hashlib.sha256(path.read_bytes()).hexdigest() for path in inputs_of(tree, crate)]
+    stamp = out / store.key_of(*map(str, words), *inputs)
+    if stamp.exists():
+        return ""
+    done = subprocess.run(toolchain().argv(words, binds=[tree.path, tree.source]), cwd=TREE, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+    if done.returncode or done.stdout:
+        return f"{done.stdout}\n{crate}: clippy ends with status {done.returncode}"
+    stamp.touch()
+    return ""
 
 
 def frames(log: Path) -> None:
@@ -127,8 +151,6 @@ def examples(log: Path) -> None:
 def document(log: Path, *options: str | Path) -> None:
     """Runs rustdoc on the crate, with the options of its compilation."""
     tree = lint_tree()
-    if not (tree.out / "rust/kalloc.o").exists():
-        tree.make(toolchain(), log, "modules")
     call = call_for(tree, "rust/kalloc")
     # rustdoc generates no code, and rejects some flags for that.
     code = re.compile(r"--remap.*|-C(?!target|panic).*|-Z(function|cf|no-j|patch|tune|binary|llvm|sanit).*"

@@ -14,6 +14,7 @@ from typing import Any
 
 from kalloc_dev.core.paths import LOGS, TREE
 from kalloc_dev.modules.kbuild import BuildTree, build
+from kalloc_dev.modules.kbuild_cmd import INCLUDED
 from kalloc_dev.toolchain.compilers import toolchain
 from rust_kbuild.console import run, step
 
@@ -25,13 +26,6 @@ PROJECT, COMMANDS = TREE / "rust-project.json", TREE / "compile_commands.json"
 # The directories of crates, and the pattern of the first line of each crate.
 DIRECTORIES = ("rust", "samples", "bench", "tests")
 ROOT = re.compile(r"^module! ?\{", re.M)
-# The files that crates include, by the variable in which Kbuild passes the path.
-INCLUDED = {
-    "KALLOC_BINDINGS": "rust/bindings_generated.rs",
-    "KALLOC_DOCTESTS": "tests/doctests/examples.rs",
-    "KALLOC_MANY_SITES": "tests/modules/many_sites/sites.rs",
-    "KALLOC_FAULT_INJECTION": "tests/modules/fault_injection/cases.rs",
-}
 
 Crate = dict[str, Any]
 
