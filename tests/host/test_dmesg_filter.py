@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kalloc_dev.core.paths import TREE
+from kalloc_dev.test import dmesg, soak
 
 START, END = "<6>[    1.0] kalloc-vm: start", "<6>[    2.0] kalloc-vm: end"
 GOOD = (
@@ -116,6 +117,29 @@ def test_allowed_lines(tmp_path: Path) -> None:
     line = "<4>[    1.5] only this one is allowed"
     assert judged(tmp_path, START, line, END) == (1, [line])
     assert judged(tmp_path, START, line, END, allowed=("^only this one",)) == (0, [])
+
+
+def exhausted(*lines: str) -> list[str]:
+    """Returns the faults in the log of a guest whose memory is exhausted."""
+    return list(dmesg.faults("\n".join((START, *lines, END)), soak.SAID, soak.BAD))
+
+
+def test_exhausted_memory() -> None:
+    """Reports of exhausted memory in any pieces are accepted, and so is what the module says of it."""
+    assert not exhausted("<4>[    1.5] dd invoked oom-killer: gfp_mask=0x1", "<4>[    1.5] Call Trace:",
+                         "<4>[    1.5] 0 12 34", "<4>[    1.5] ,cpuset=/,mems_all", "<4>[    1.5] RIP: 0010:clear_user+0x1/0x2",
+                         "<3>[    1.5] Memory cgroup out of memory: Killed process 12 (dd) total-vm:1kB",
+                         "<4>[    1.5] dd: page allocation failure: order:0, mode:0x1",
+                         "<4>[    1.5] kalloc_exercise: workload all failed: ENOMEM")
+
+
+@pytest.mark.parametrize("line", [
+    *BAD[5:11], "<4>[    1.5] kalloc: a warning", "<3>[    1.5] kalloc_kv: an error",
+    "<3>[    1.5] Out of memory: Killed process 12 (cat) total-vm:1kB",
+    "<4>[    1.5] sh: page allocation failure: order:2, mode:0x1"])
+def test_fault_without_memory(line: str) -> None:
+    """Exhausted memory excuses no fault, no other killed process, and no large block."""
+    assert exhausted("<4>[    1.5] Call Trace:", line) == [line]
 
 
 def test_no_file() -> None:

@@ -10,24 +10,28 @@ its two stacks.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 START = "kalloc-vm: start"
 END = "kalloc-vm: end"
 WARNING = 4
+# The level of a line without one, which is no warning by its level.
+NO_LEVEL = 8
 
 LINE = re.compile(r"^(?:<(\d+)>)?\[ *\d+\.\d+\](?:\[ *[CT]\d+\])? ?(.*)$")
 
-# A splat, at any level.
-SPLAT = re.compile(
+# The head of a report of a fault, at any level.
+FAULT = (
     r"\bWARNING:|\bBUG:|\bBUG at|^BUG \S+ \(|\bOops\b|\bKASAN\b|\bUBSAN\b|\bKFENCE: |\bkmemleak: \d+ new|"
     r"possible (?:circular|recursive|irq lock|unsafe|deadlock)|inconsistent lock state|suspicious RCU usage|"
-    r"\bRIP: |^pc : |\bCall [Tt]race:|general protection fault|[Uu]nable to handle|panicked at|"
+    r"general protection fault|[Uu]nable to handle|panicked at|"
     r"^CFI failure at |: detected (?:buffer overflow|field-spanning write)|^usercopy: Kernel memory |"
     r"^list_(?:add|del) (?:corruption|double add)|^\[.* overwritten\]|^pagealloc: memory corruption|"
     r"\bInternal error: |\bKernel panic|blocked for more than|\bsoft lockup|rcu.*detected.*stall|messages dropped"
 )
+# A report of a fault, or a stack dump.
+SPLAT = re.compile(FAULT + r"|\bRIP: |^pc : |\bCall [Tt]race:")
 
 # The expected lines, each with its reason.
 EXPECTED = [re.compile(pattern) for pattern in (
@@ -108,14 +112,28 @@ def races(text: str) -> tuple[str, list[str]]:
 
 def offending(text: str, allowed: tuple[str, ...] = ()) -> Iterator[str]:
     """Names the unexpected lines that are a warning or worse, or a part of a splat."""
+    yield from _unexpected(text, allowed, lambda message, level: SPLAT.search(message) or level <= WARNING)
+
+
+def faults(text: str, allowed: tuple[str, ...] = (), bad: str = "") -> Iterator[str]:
+    """Names the lines that begin a report of a fault, match `bad`, or are a module's of kalloc and a warning.
+
+    The kernel prints the report of exhausted memory in pieces, with lines of other processors between them. No list of
+    expected lines has all of these pieces.
+    """
+    wrong = re.compile(f"{FAULT}|{bad}" if bad else FAULT)
+    yield from _unexpected(text, allowed, lambda message, level: wrong.search(message) or
+                           (level <= WARNING and message.startswith("kalloc")))
+
+
+def _unexpected(text: str, allowed: tuple[str, ...], bad: Callable[[str, int], object]) -> Iterator[str]:
     expected = [*EXPECTED, *map(re.compile, allowed)]
     text, reports = races(text)
     for report in reports:
         if OURS in report:
             yield from report.splitlines()
     for line, level, message in after_boot(text):
-        bad = SPLAT.search(message) or (level is not None and level <= WARNING)
-        if bad and not any(pattern.search(message) for pattern in expected):
+        if bad(message, NO_LEVEL if level is None else level) and not any(pattern.search(message) for pattern in expected):
             yield line
 
 

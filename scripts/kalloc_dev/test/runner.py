@@ -124,9 +124,10 @@ def run_module(name: str, *options: str, seconds: float = MODULE_SECONDS) -> Ite
 
 
 def brief(case: Case) -> str:
-    """Returns the first lines of a case's text."""
+    """Returns the first and the last lines of a case's text."""
     lines = case.detail.splitlines(keepends=True)
-    return "".join(lines if len(lines) <= SHOWN_LINES else [*lines[:SHOWN_LINES], "    …\n"])
+    half = SHOWN_LINES // 2
+    return "".join(lines if len(lines) <= SHOWN_LINES else [*lines[:half], "    …\n", *lines[-half:]])
 
 
 def _times() -> dict[str, float]:

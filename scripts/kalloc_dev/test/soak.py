@@ -65,35 +65,12 @@ NODES = {"stock": "", "debug": " numa=fake=2U"}
 # at a time, and keeps them for minutes: in the first hour their number would grow with the rounds.
 APPEND = "workqueue.default_affinity_scope=system"
 
-# The messages of the kernel when memory is exhausted.
-KILLED = (
-    *dmesg.DUMPS,
-    r"^\S+ invoked oom-killer: |^Workqueue: ",
-    # The kernel limits the rate of these messages.
-    r"^oom_kill_process: \d+ callbacks suppressed$",
-    # The rest of a line may stand alone, in pieces, if another processor logged a message
-    # meanwhile; so may its end.
-    r"^$|^oom-kill:constraint=|^,(cpuset|mems_allowed|(oom|task)_memcg|task)=|^,global_oom|^/(small|keys)?(,|$)|^:$",
-    # The kernel code that touched user memory. Other reports with such a line have another line
-    # above it.
-    r"^RIP: 0010:|^RSP: 0018:",
-    r"^COMPACTION is disabled!!!$",
-    # Callers that tolerate a failed page allocation, or report it.
-    r"^kalloc_exercise: workload \w+ failed: ENOMEM$",
-    r"^\S+: page allocation failure: order:0, |^warn_alloc: \d+ callbacks suppressed$",
-    # The processes that exhaust memory begin as shells. No other process may be killed.
-    r"^(Memory cgroup out of memory|Out of memory): Killed process \d+ \((dd|sleep|sh)\) ",
-    # No process may be killed in the group for keys.
-    r"^Out of memory and no killable processes\.\.\.$",
-    r"^oom_reaper: reaped process \d+ \((dd|sleep|sh)\)",
-    r"^memory: usage \d+kB, limit |^swap: usage |^Memory cgroup stats for /(small|keys):$",
-    r"^[a-z_]+ \d+$",
-    r"^Tasks state \(memory values in pages\):$|^\[ *pid *\]",
-    r"^\[ *\d+\] ",
-    # The list of slabs is missing if a cache is being created at that moment.
-    r"^Unreclaimable slab info:$|^Name +Used +Total$|^\S+ +\d+KB +\d+KB$|^excessive unreclaimable slab but cannot dump stats$",
-    r"^(Free|Total) swap |^Swap cache stats|^\d+ pages (in swap cache|RAM|reserved|hwpoisoned|cma reserved)|^0 pages HighMem",
-)
+# The only warning of a module when memory is exhausted.
+SAID = (r"^kalloc_exercise: workload \w+ failed: ENOMEM$",)
+# Messages of the kernel that are faults here. The processes that exhaust memory begin as shells; no
+# other process may be killed. Only pages of order 0 may be refused with a report.
+BAD = (r"^(Memory cgroup out of memory|Out of memory): Killed process \d+ \((?!(dd|sleep|sh)\) )|"
+       r"page allocation failure: order:(?!0,)")
 
 
 class Rounds:
@@ -221,4 +198,4 @@ def run(target: Kernel, options: argparse.Namespace, seconds: float, rounds: Rou
         problems.append("the cache's sheaves have not the capacity that was asked for")
     if target.name == "debug" and "scan 2" not in rounds.words:
         problems.append("kmemleak has not scanned twice")
-    return problems + dmesg.judge(result.log, KILLED)
+    return [*problems, *dmesg.faults(log, SAID, BAD), *dmesg.unended(log)]
