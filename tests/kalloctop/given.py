@@ -40,17 +40,17 @@ def site(live: int, allocs: int) -> str:
 class Given:
     """A directory with a slabinfo file and its sites, and the program that reads them."""
 
-    def __init__(self, program: Path, folder: Path) -> None:
+    def __init__(self, program: Path, directory: Path) -> None:
         self.program = str(program)
-        self.folder = folder
-        self.file = str(folder / "slabinfo")
-        self.sites = str(folder / "sites.json")
+        self.directory = directory
+        self.file = str(directory / "slabinfo")
+        self.sites = str(directory / "sites.json")
         self.put()
         self.write(self.sites, site(40, 100))
 
     def write(self, path: str, text: str) -> None:
         """Writes a file atomically, so that no reader sees a part of it."""
-        new = self.folder / "new"
+        new = self.directory / "new"
         new.write_text(text)
         os.replace(new, path)
 

@@ -70,7 +70,7 @@ def follows(given: Given) -> None:
 
 def colours(given: Given) -> None:
     """Colors are used, unless the user has disabled them."""
-    path = str(given.folder / "colours.svg")
+    path = str(given.directory / "colours.svg")
     for unwanted in ("", "1"):
         with started(given, "--record", path, NO_COLOR=unwanted) as terminal:
             terminal.type("q")
@@ -143,7 +143,7 @@ def hangs_up(given: Given) -> None:
 def records(given: Given) -> None:
     """--record writes the session, also after a signal; its last picture is the last screen."""
     for ending, number in ((".svg", 0), (".html", 0), (".svg", signal.SIGTERM)):
-        path = str(given.folder / f"film{ending}")
+        path = str(given.directory / f"film{ending}")
         with started(given, "--record", path) as terminal:
             terminal.type("n")
             terminal.until("sorted", lambda lines: names(lines) == ["big", "dentry", "idle", "vector"])
@@ -166,7 +166,7 @@ def records(given: Given) -> None:
 
 def keeps_the_pause(given: Given) -> None:
     """A path that is wider than the screen hides neither its own end nor the pause."""
-    below = given.folder / "/".join(["directory"] * 20)
+    below = given.directory / "/".join(["directory"] * 20)
     below.mkdir(parents=True)
     path = below / "slabinfo"
     path.write_bytes(Path(given.file).read_bytes())

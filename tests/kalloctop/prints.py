@@ -46,7 +46,7 @@ def as_json(given: Given) -> None:
     assert read["totals"]["bytes"] == sum(row.bytes for row in rows)
     assert read["rows"][3]["site"] == json.loads(site(40, 100))
     assert abs(read["taken_ms"] / 1000 - time.time()) < 60
-    kept = str(given.folder / "kept.json")
+    kept = str(given.directory / "kept.json")
     assert given.run("--json", given.file, "--sites", given.sites, "-o", kept) == ""
     assert given.run("-1", kept) == given.run("-1", given.file, "--sites", given.sites)
     assert given.run("--json", kept) == open(kept, encoding="utf-8").read()
@@ -64,7 +64,7 @@ def metrics(given: Given) -> None:
 
 def differences(given: Given) -> None:
     """--diff prints exactly the changes between files of either kind."""
-    before, after = str(given.folder / "before"), str(given.folder / "after")
+    before, after = str(given.directory / "before"), str(given.directory / "after")
     given.put()
     given.write(given.sites, site(40, 100))
     given.run("--json", given.file, "--sites", given.sites, "-o", before)
@@ -101,33 +101,33 @@ def leaks(given: Given) -> None:
 
 def files(given: Given) -> None:
     """-o replaces a whole file, or the target of a link, or nothing."""
-    kept = given.folder / "kept.prom"
-    link = given.folder / "link.prom"
+    kept = given.directory / "kept.prom"
+    link = given.directory / "link.prom"
     kept.write_text("as it was\n")
     link.symlink_to(kept)
-    given.run("--prometheus", str(given.folder / "none"), "-o", str(link), status=1)
+    given.run("--prometheus", str(given.directory / "none"), "-o", str(link), status=1)
     assert kept.read_text() == "as it was\n"
     given.run("--prometheus", given.file, "-o", str(link))
     assert link.is_symlink() and exposition.samples(kept.read_text())
     given.run("--prometheus", given.file, "-o", "/dev/null")
     assert not os.path.isfile("/dev/null")
-    left = [path.name for path in given.folder.iterdir() if "tmp" in path.name]
+    left = [path.name for path in given.directory.iterdir() if "tmp" in path.name]
     assert not left, left
 
 
 def mistakes(given: Given) -> None:
     """An error is one line with status 1; a usage error has status 2."""
-    bad = str(given.folder / "bad")
+    bad = str(given.directory / "bad")
     given.write(bad, open(given.file, encoding="ascii").read().replace("slabdata 2 2", "slabdata two 2"))
     for words, said in (
             ((bad,), f"kalloctop: {bad}: line 4: `two` is not a number\n"),
             (("/none",), "kalloctop: /none: No such file or directory\n"),
-            ((str(given.folder),), f"kalloctop: {given.folder}: Is a directory\n"),
+            ((str(given.directory),), f"kalloctop: {given.directory}: Is a directory\n"),
             ((given.file, "-o", "/none/x"), "kalloctop: /none/x: No such file or directory\n"),
             ((given.file, "-o", "/dev/full"), "kalloctop: /dev/full: No space left on device\n")):
         assert given.run("--once", *words, status=1) == said, (words, said)
     given.write(bad, "slabinfo - version: 2.1\n# name\n\xff\n")
-    (given.folder / "bad").write_bytes(b"slabinfo - version: 2.1\n# name\n\xff\n")
+    (given.directory / "bad").write_bytes(b"slabinfo - version: 2.1\n# name\n\xff\n")
     assert given.run("--json", bad, status=1) == f"kalloctop: {bad}: line 3: it is no UTF-8 text\n"
     assert "is no terminal: try --once" in given.run(given.file, status=1)
     wrong: tuple[tuple[str, ...], ...] = (

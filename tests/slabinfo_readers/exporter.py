@@ -13,7 +13,7 @@ from slabinfo import Row
 
 ADDRESS = ("127.0.0.1", 9100)
 COMMAND = ("prometheus-node-exporter", "--collector.disable-defaults", "--collector.slabinfo",
-           "--collector.textfile", f"--collector.textfile.directory={kalloctop.FOLDER}",
+           "--collector.textfile", f"--collector.textfile.directory={kalloctop.DIRECTORY}",
            "--web.listen-address={}:{}".format(*ADDRESS))
 LOG = "/run/exporter.log"
 METRIC = re.compile(r'node_slabinfo_(\w+)\{slab="([^"]*)"\} (\S+)')

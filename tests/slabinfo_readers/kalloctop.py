@@ -20,7 +20,7 @@ from terminal import Terminal
 PROGRAM = "kalloctop"
 SITES = "/sys/kernel/debug/kalloc/sites.json"
 # The directory in which the node exporter reads additional metrics.
-FOLDER = "/run/textfile"
+DIRECTORY = "/run/textfile"
 # The initial number of blocks of a growing and of a shrinking workload; no workload can keep more
 # than a thousand.
 LEAST, MOST = 200, 1000
@@ -45,8 +45,8 @@ def sites() -> dict[str, dict[str, object]]:
 
 def export() -> None:
     """Writes metrics for the node exporter."""
-    os.makedirs(FOLDER, exist_ok=True)
-    run("--prometheus", "-o", f"{FOLDER}/kalloc.prom")
+    os.makedirs(DIRECTORY, exist_ok=True)
+    run("--prometheus", "-o", f"{DIRECTORY}/kalloc.prom")
 
 
 def check() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import exercise
 
-FOLDER = Path("/lib/modules", os.uname().release, "extra")
+DIRECTORY = Path("/lib/modules", os.uname().release, "extra")
 ENFORCED = Path("/sys/module/module/parameters/sig_enforce")
 # The ends of the messages; Documentation/howto/troubleshooting.rst has each.
 ANOTHER_KERNEL, FORMAT, SYMBOL, KEY, TAKEN, INVALID, IN_USE = SAID = (
@@ -21,7 +21,7 @@ ANOTHER_KERNEL, FORMAT, SYMBOL, KEY, TAKEN, INVALID, IN_USE = SAID = (
 def check() -> None:
     """Causes each message; after the last one, the kernel loads no module of the project."""
     assert "kmod" in said(0, "modprobe", "--version")
-    ours, samples = FOLDER / "kalloc.ko", FOLDER / "kalloc_exercise.ko"
+    ours, samples = DIRECTORY / "kalloc.ko", DIRECTORY / "kalloc_exercise.ko"
     other = Path("/run/other.ko")
     data = ours.read_bytes()
     assert data.count(b"vermagic=7.") == 1
