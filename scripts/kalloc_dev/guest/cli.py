@@ -2,6 +2,7 @@
 """The command line of scripts/vm."""
 
 import argparse
+import os
 import re
 import shlex
 import sys
@@ -21,13 +22,15 @@ DESCRIPTION = """\
 Boots a kernel in QEMU with the project's modules under /lib/modules, and runs COMMAND
 there as root. Standard output and standard error are the command's; the kernel's log
 is a file whose path is printed on standard error. No module is loaded unless COMMAND
-loads it (modprobe kalloc_exercise)."""
+loads it (modprobe kalloc_exercise). Standard input reaches COMMAND, as with ssh; a
+program that shall not read it needs </dev/null."""
 EPILOG = """\
 A COMMAND of one word is passed to sh -c; one of several words runs directly.
 The status is the command's, or
   124  if COMMAND took longer than --timeout,
   125  if an argument is wrong, or there is no kernel to boot,
-  126  if the guest panicked, or did not boot."""
+  126  if the guest panicked, or did not boot,
+  141  if the reader of the output is gone."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -120,6 +123,15 @@ def main(words: list[str]) -> int:
     return result.status
 
 
+def _stdin() -> int | None:
+    """Returns the descriptor of the standard input, or None if a read would fail or stop this program."""
+    try:
+        own = os.tcgetpgrp(0) == os.getpgrp() if os.isatty(0) else os.fstat(0) is not None
+    except OSError:
+        return None
+    return 0 if own else None
+
+
 def _guest(options: argparse.Namespace) -> Guest:
     kernel, = set_up(options.kernel)
     command = options.command
@@ -137,4 +149,5 @@ def _guest(options: argparse.Namespace) -> Guest:
         packages=tuple(options.packages),
         modules=kbuild.image(kernel),
         interactive=options.shell,
+        stdin=None if options.shell else _stdin(),
     )

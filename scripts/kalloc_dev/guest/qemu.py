@@ -4,22 +4,24 @@
 import fcntl
 import os
 import re
+import secrets
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import termios
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from kalloc_dev.core import store
 from kalloc_dev.core.paths import BUILD, LOGS
-from kalloc_dev.guest import userland
+from kalloc_dev.guest import streams, userland
 from kalloc_dev.guest.cpio import Archive
 from kalloc_dev.kernel.build import Kernel
 from kalloc_dev.modules import user_programs
@@ -29,6 +31,10 @@ from kalloc_dev.toolchain.arch import X86
 from rust_kbuild.console import say
 
 TIMEOUT, MISTAKE, DEAD = 124, 125, 126
+# The status of a shell's command that writes to a closed pipe.
+UNREAD = 128 + signal.SIGPIPE
+# The end of the message that a guest is booted again.
+AGAIN = "before its command started: once more"
 LOGS_KEPT = 40
 # The share of a boot's time limit that may pass without a line in the log.
 SILENT = 1 / 3
@@ -44,7 +50,7 @@ class Guest:
     """A kernel to boot, and a command to run there.
 
     A kernel without ACPI does not detect `nodes`. `firmware` is that of a UEFI machine with its
-    variables, in place of a BIOS.
+    variables, in place of a BIOS. `stdin` is a file descriptor whose bytes reach the command.
     """
 
     kernel: Kernel
@@ -63,6 +69,12 @@ class Guest:
     modules: Path | None = None
     interactive: bool = False
     firmware: tuple[Path, ...] = ()
+    stdin: int | None = None
+
+    @property
+    def listens(self) -> bool:
+        """Returns whether the guest has a port for input."""
+        return self.interactive or self.stdin is not None
 
 
 def icount_shift(cpus: int) -> int:
@@ -78,34 +90,47 @@ def icount_shift(cpus: int) -> int:
 class Result:
     """The result of a guest.
 
-    `status` is the command's if the command has ended, else TIMEOUT or DEAD.
+    `status` is the command's if the command has ended, else TIMEOUT, DEAD, UNREAD, or MISTAKE if
+    the output could not be written. A guest without `boot_seconds` died before its command started.
     """
 
     status: int
     log: Path
     boot_seconds: float
     ended: bool = False
-    hung: bool = False
 
 
 def boot(guest: Guest, out: BinaryIO = sys.stdout.buffer, err: BinaryIO = sys.stderr.buffer) -> Result:
     """Runs the command in a fresh guest; copies its output to `out` and `err` as it arrives."""
-    BUILD.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="vm-", dir=BUILD) as scratch, _terminal_kept(guest.interactive):
-        initrd = Path(scratch) / "initrd"
-        _write_initrd(guest, initrd)
+    with _scratch() as scratch, _terminal_kept(guest.interactive):
+        initrd, mark = scratch / "initrd", secrets.token_hex(16)
+        _write_initrd(guest, initrd, mark)
 
         def run() -> Result:
             with _new_log(guest.kernel.name) as log:
-                return _Run(guest, initrd, log, out, err).result()
+                return _Run(guest, initrd, mark.encode(), log, out, err).result()
 
         result = run()
-        if result.hung and not guest.kvm:
-            # This happens once in some hundred emulated boots, on a busy machine. No command has
-            # started.
-            say(f"    the guest hung while it booted ({result.log}): once more")
+        if result.status == DEAD and not result.boot_seconds:
+            # One in some hundred emulated boots hangs or oopses, on a busy machine.
+            say(f"    the guest died ({result.log}) {AGAIN}")
             result = run()
     return result
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Yields a new directory, and removes those of runs that were killed."""
+    BUILD.mkdir(exist_ok=True)
+    with store.lock(BUILD / "vm.lock"):
+        for path in BUILD.glob("vm-*/"):
+            with suppress(FileNotFoundError, BlockingIOError), _locked(path):
+                shutil.rmtree(path, ignore_errors=True)
+        scratch = tempfile.TemporaryDirectory(prefix="vm-", dir=BUILD)
+        lock = ExitStack()
+        lock.enter_context(_locked(Path(scratch.name)))
+    with lock, scratch:
+        yield Path(scratch.name)
 
 
 @contextmanager
@@ -147,12 +172,22 @@ def _new_log(name: str) -> Iterator[Path]:
 
 
 def _remove_unused(log: Path) -> None:
-    with suppress(FileNotFoundError, BlockingIOError), log.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with suppress(FileNotFoundError, BlockingIOError), _locked(log):
         log.unlink()
 
 
-def _write_initrd(guest: Guest, initrd: Path) -> None:
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Locks a file or a directory; raises BlockingIOError if another run uses it."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _write_initrd(guest: Guest, initrd: Path, mark: str) -> None:
     arch = guest.kernel.arch
     with initrd.open("wb") as out:
         for image in (userland.userland(guest.packages, arch), guest.modules):
@@ -161,11 +196,12 @@ def _write_initrd(guest: Guest, initrd: Path) -> None:
                     shutil.copyfileobj(part, out, 1 << 20)
         with Archive(out) as archive:
             archive.file("init", INIT.read_bytes(), 0o755)
-            archive.file(".vm/command", guest.command.encode())
+            archive.file(".vm/command", os.fsencode(guest.command))
+            archive.file(".vm/mark", mark.encode())
+            if guest.listens:
+                archive.file(".vm/listens", b"")
             if guest.interactive:
-                columns, lines = shutil.get_terminal_size()
-                archive.file(".vm/terminal", f"TERM={os.environ.get('TERM', 'linux')} "
-                                             f"LINES={lines} COLUMNS={columns}\n".encode())
+                archive.file(".vm/terminal", f"TERM={os.environ.get('TERM', 'linux')}\n".encode())
             archive.copy(user_programs.program(arch), "usr/bin/kalloc-table")
             if arch is X86 and (top := kalloctop.program_if_made()):
                 archive.copy(top, "usr/bin/kalloctop")
@@ -173,31 +209,36 @@ def _write_initrd(guest: Guest, initrd: Path) -> None:
                 archive.copy(path, destination)
 
 
+def _pipe() -> tuple[int | None, int | None]:
+    return os.pipe()
+
+
 class _Run:
     """A QEMU process, and the pipes to which its ports write."""
 
-    def __init__(self, guest: Guest, initrd: Path, log: Path, out: BinaryIO, err: BinaryIO) -> None:
+    def __init__(self, guest: Guest, initrd: Path, mark: bytes, log: Path, out: BinaryIO, err: BinaryIO) -> None:
         self.guest = guest
         self.log = log
         self._start = time.monotonic()
         pipes = [os.pipe() for _ in range(3)]
         ends = [write for _, write in pipes]
+        heard, self._input = _pipe() if guest.listens else (None, None)
         image = guest.kernel.packed if guest.la57 or guest.firmware else guest.kernel.image
         assert image
-        argv = guest.kernel.arch.tools().argv(self._qemu(image, initrd, ends), binds=[image, *guest.firmware])
+        argv = guest.kernel.arch.tools().argv(self._qemu(image, initrd, ends, heard), binds=[image, *guest.firmware])
         stdin = None if guest.interactive else subprocess.DEVNULL
+        passed = [*ends, *([] if heard is None else [heard])]
         with log.open("ab") as errors:
             self._process = subprocess.Popen(argv, stdin=stdin, stdout=None if guest.interactive else errors,
-                                             stderr=errors, pass_fds=ends)
-        for end in ends:
+                                             stderr=errors, pass_fds=passed)
+        for end in passed:
             os.close(end)
-        from_out, from_err, self._status = (open(read, "rb", buffering=0) for read, _ in pipes)
-        self._pumps = [threading.Thread(target=_pump, args=pair, daemon=True)
-                       for pair in ((from_out, out), (from_err, err))]
-        for pump in self._pumps:
-            pump.start()
+        from_out, from_err, status = (read for read, _ in pipes)
+        self._status = open(status, "rb", buffering=0)
+        self._outputs = [streams.Output(source, sink, mark, self._process.kill)
+                         for source, sink in ((from_out, out), (from_err, err))]
 
-    def _qemu(self, image: Path, initrd: Path, ends: Sequence[int]) -> list[str]:
+    def _qemu(self, image: Path, initrd: Path, ends: Sequence[int], heard: int | None) -> list[str]:
         guest = self.guest
         arch = guest.kernel.arch
         # The self-tests of the kernel's ciphers take a quarter of the time of an emulated boot.
@@ -217,7 +258,7 @@ class _Run:
             "-kernel", str(image), "-initrd", str(initrd), "-append", append,
             "-chardev", f"file,id=log,path={self.log},append=on", "-serial", "chardev:log",
             # The driver creates queues for every possible port: 31 by default.
-            "-device", "virtio-serial-pci,max_ports=4",
+            "-device", "virtio-serial-pci,max_ports=5",
         ]
         # Processors take turns.
         for node in range(guest.nodes) if guest.nodes > 1 else ():
@@ -225,6 +266,9 @@ class _Run:
         for number, (name, end) in enumerate(zip(("out", "err", "status"), ends), start=1):
             argv += ["-chardev", f"file,id={name},path=/proc/self/fd/{end}",
                      "-device", f"virtserialport,chardev={name},nr={number}"]
+        if heard is not None:
+            argv += ["-chardev", f"file,id=in,path=/dev/null,input-path=/proc/self/fd/{heard}",
+                     "-device", "virtserialport,chardev=in,nr=4"]
         for unit, flash in enumerate(guest.firmware):
             argv += ["-drive", f"if=pflash,format=raw,unit={unit},snapshot=on,file={flash}"]
         if guest.interactive:
@@ -238,24 +282,40 @@ class _Run:
         finally:
             self._process.kill()
             self._process.wait()
-        for pump in self._pumps:
-            pump.join()
+        for output in self._outputs:
+            output.finish()
         # A serial console ends its lines with a carriage return and a line feed.
         self.log.write_bytes(self.log.read_bytes().replace(b"\r\n", b"\n"))
+        for error in (output.error for output in self._outputs if output.error):
+            if not isinstance(error, BrokenPipeError):
+                say(f"error: the output cannot be written: {error.strerror}")
+                return Result(MISTAKE, self.log, result.boot_seconds, ended=True)
+            return Result(UNREAD, self.log, result.boot_seconds, ended=True)
         return result
 
     def _follow(self) -> Result:
-        said = self._read_while_booting()
-        if said != "ready":
-            return Result(DEAD, self.log, 0.0, hung=said is None)
+        if self._read_while_booting() != "ready":
+            return Result(DEAD, self.log, 0.0)
         boot_seconds = time.monotonic() - self._start
+        self._send_input()
         said = self._read_line(None if self.guest.interactive else self.guest.timeout)
         if said is None:
             return Result(TIMEOUT, self.log, boot_seconds)
         if not said.startswith("exit "):
             return Result(DEAD, self.log, boot_seconds)
+        for output in () if self.guest.interactive else self._outputs:
+            output.finish()
         self._wait_for_log()
         return Result(int(said.split()[1]), self.log, boot_seconds, ended=True)
+
+    def _send_input(self) -> None:
+        if (port := self._input) is None:
+            return
+        if self.guest.stdin is not None:
+            streams.feed(port, self.guest.stdin)
+        else:
+            signal.signal(signal.SIGWINCH, lambda *_: streams.send_size(port))
+            streams.send_size(port)
 
     def _read_while_booting(self) -> str | None:
         """Returns the first line of the status port: empty if the guest ends, None if it hangs."""
@@ -297,13 +357,3 @@ class _Run:
                 if dmesg.END.encode() in log.read() or now - grown > LAG_SILENT or now - start > LAG:
                     return
             time.sleep(0.01)
-
-
-def _pump(source: BinaryIO, sink: BinaryIO) -> None:
-    """Copies all input, and continues to read after the sink is closed."""
-    while data := source.read(1 << 16):
-        try:
-            sink.write(data)
-            sink.flush()
-        except (BrokenPipeError, ValueError):
-            sink = open(os.devnull, "wb")

@@ -18,6 +18,7 @@ from kalloc_dev.core import process
 from kalloc_dev.core.paths import BUILD, LOGS, TREE
 from kalloc_dev.core.prepare import set_up
 from kalloc_dev.guest import kvm
+from kalloc_dev.guest.qemu import AGAIN
 from kalloc_dev.modules import kbuild
 from kalloc_dev.test import slabinfo_readers
 from kalloc_dev.test.result import SKIP, Case, again, done, said, status, write_junit
@@ -98,7 +99,9 @@ def main(options: argparse.Namespace) -> int:
         TIMES.write_text(json.dumps(times))
     write_junit(cases, options.junitxml)
     durations = f"set-up {ready - start:.0f} s, tests {time.monotonic() - ready:.0f} s"
-    print(", ".join(filter(None, (durations, done(cases)))))
+    logs = [log.read_text(errors="replace") for name in jobs if (log := LOGS / f"test-{name}.log").exists()]
+    reboots = sum(text.count(AGAIN) for text in logs)
+    print(", ".join(filter(None, (durations, done(cases), f"{reboots} guests booted again" if reboots else ""))))
     if not chosen:
         cases = [Case(case.name, case.outcome, brief(case)) for case in cases]
     print(again(cases) + said(cases))
