@@ -5,7 +5,8 @@
 
 help:
 	@echo 'make run                     load the modules in a distribution kernel, in a guest; show their counters'
-	@echo 'make test                    run every test'
+	@echo 'make test                    run every test but the long ones'
+	@echo 'make test-all                run every test'
 	@echo 'make test-deb                install the Debian packages on a new machine, boot it, and purge them'
 	@echo 'make test-models             check the protocols between CPUs against the memory model of the kernel'
 	@echo 'make bench                   run the benchmarks; KERNEL=stock or prof: on that kernel'
@@ -32,6 +33,9 @@ help:
 run test test-deb test-models bench check deb tools:
 	@scripts/kalloc $@
 
+test-all:
+	@status=0; scripts/kalloc test || status=$$?; scripts/kalloc test --long || status=$$?; exit $$status
+
 test-mutants := mutants
 test-faults := fault-injection
 test-matrix := matrix
@@ -56,4 +60,4 @@ shell:
 clean:
 	rm -rf build rust-project.json compile_commands.json
 
-.PHONY: help run test test-deb test-mutants test-models test-faults test-matrix bench soak fuzz check deb tools doc modules modules_install rust-analyzer compile_commands.json hooks shell clean
+.PHONY: help run test test-all test-deb test-mutants test-models test-faults test-matrix bench soak fuzz check deb tools doc modules modules_install rust-analyzer compile_commands.json hooks shell clean

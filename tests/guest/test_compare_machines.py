@@ -12,6 +12,8 @@ import pytest
 
 from kalloc_dev.test.session import Session, in_guest
 
+pytestmark = pytest.mark.long
+
 GUEST = r"""
 dir=/sys/kernel/debug/kalloc
 section() { echo "@@ $1"; }

@@ -12,7 +12,11 @@ import re
 import subprocess
 from collections.abc import Callable
 
+import pytest
+
 from kalloc_dev.core.paths import TREE
+
+pytestmark = pytest.mark.long
 
 
 def test_soak(record_property: Callable[[str, object], None]) -> None:

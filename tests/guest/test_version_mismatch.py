@@ -22,6 +22,8 @@ from kalloc_dev.toolchain.compilers import toolchain
 from rust_kbuild.console import run
 from rust_kbuild.symbols import Module, exported
 
+pytestmark = pytest.mark.long
+
 # The change in each later kalloc.ko: a layout that Rust code relies on, a layout that both
 # languages rely on, and C code behind inline functions.
 CHANGES: dict[str, list[tuple[str, str, str]]] = {

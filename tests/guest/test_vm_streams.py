@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
 import terminal
 from terminal import Terminal
 
@@ -28,6 +29,7 @@ def test_input_and_long_command() -> None:
     assert done.stdout.decode().split() == [hashlib.sha256(data).hexdigest(), "-", "200001"]
 
 
+@pytest.mark.long
 def test_slow_reader() -> None:
     """A reader that pauses loses nothing."""
     with subprocess.Popen([VM, "--", "seq -w 0 999999"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
@@ -53,6 +55,7 @@ def test_no_room() -> None:
     assert done.returncode == 125 and "error: the output cannot be written: No space left on device" in done.stderr, done
 
 
+@pytest.mark.long
 def test_killed() -> None:
     """The next run removes the directory of a run that was killed."""
     with subprocess.Popen([VM, "--", "echo; sleep 1000"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:

@@ -19,6 +19,8 @@ from kalloc_dev.modules import ide, kbuild
 from kalloc_dev.toolchain import crates
 from kalloc_dev.toolchain.compilers import toolchain
 
+pytestmark = pytest.mark.long
+
 PATIENCE = 240.0
 # A file, a line of it with the word in brackets, and the file and line of the definition.
 WAYS = (

@@ -27,7 +27,7 @@ from rust_kbuild.console import Failure, tail
 
 TESTS = TREE / "tests"
 TIMES = LOGS / "test-times.json"
-JUNIT = BUILD / "junit.xml"
+JUNIT, JUNIT_LONG = BUILD / "junit.xml", BUILD / "junit-long.xml"
 # More than the limits of any module's guests, whose messages name the cause of a delay.
 MODULE_SECONDS = 1800.0
 # The number of parallel guests. Two processors are enough for them, as a guest sometimes waits.
@@ -35,6 +35,8 @@ AT_ONCE = 3
 # The statuses of pytest with a complete list of cases: all passed, some failed, none was chosen.
 ENDED = (0, 1, 5)
 SHOWN_LINES = 30
+# The marker of a test that `make test` leaves out.
+LONG = "pytest.mark.long"
 
 Job = Callable[[], Iterator[Case]]
 
@@ -51,10 +53,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
                              "kunit:guest.SECTION are some of KUnit's cases and of its guest's sections (default: all)")
     parser.add_argument("-k", dest="expression", metavar="EXPRESSION", help="run only the matching functions, as in pytest")
     parser.add_argument("--lf", action="store_true", help="run only the functions that failed in their last run")
-    parser.add_argument("--junitxml", type=Path, default=JUNIT, metavar="FILE", help="the report (default: build/junit.xml)")
+    parser.add_argument("--junitxml", type=Path, metavar="FILE",
+                        help="the report (default: build/junit.xml; with --long: build/junit-long.xml)")
     parser.add_argument("--kernel", metavar="KERNEL", help="the kernel of the modules that run on several")
     parser.add_argument("--append", action="append", default=[], metavar="PARAMETER",
                         help="a parameter of that kernel, for sanitizers_report")
+    parser.add_argument("--long", action="store_true",
+                        help="without names, run the tests that are too long for make test instead of all others")
     parser.add_argument("--every", action="store_true", help="run the long cases as well")
 
 
@@ -72,18 +77,23 @@ def main(options: argparse.Namespace) -> int:
     python_tools.root()
     stock, debug = set_up("stock", "debug")
     kvm.usable(stock)
-    if not chosen:
+    if not chosen and not options.long:
         slabinfo_readers.set_up()
         set_up("stock-amd64")
         for kernel in (stock, debug):
             kbuild.image(kernel)
     ready = time.monotonic()
 
-    more = [*(["-k", options.expression] if options.expression else []), *(["--lf", "--lfnf=none"] if options.lf else []),
+    # Names choose from all tests.
+    circle = [] if chosen else ["-m", "long" if options.long else "not long"]
+    more = [*circle, *(["-k", options.expression] if options.expression else []),
+            *(["--lf", "--lfnf=none"] if options.lf else []),
             *([f"--kernel={options.kernel}"] if options.kernel else []), *(f"--append={word}" for word in options.append),
             *(["--every"] if options.every else [])]
     jobs: dict[str, Job] = {}
-    for name in chosen or known:
+    # pytest takes a second for a module, even if it chooses nothing.
+    some = [name for name, path in known.items() if not options.long or LONG in path.read_text()]
+    for name in chosen or some:
         globs = chosen.get(name, [])
         selected = [f"--part={glob}" for glob in globs] if all(globs) else []
         jobs[name] = lambda name=name, selected=selected: run_module(name, *selected, *more)  # type: ignore[misc]
@@ -93,11 +103,12 @@ def main(options: argparse.Namespace) -> int:
     cases: list[Case] = []
     with process.pool(AT_ONCE) as pool:
         for name, (own, took) in zip(ordered, pool.map(collect, map(jobs.__getitem__, ordered))):
-            times[name] = took
+            if own:
+                times[name] = took
             cases += own
-    if not chosen and len(more) == 0:
+    if more == circle != []:
         TIMES.write_text(json.dumps(times))
-    write_junit(cases, options.junitxml)
+    write_junit(cases, options.junitxml or (JUNIT_LONG if options.long else JUNIT))
     durations = f"set-up {ready - start:.0f} s, tests {time.monotonic() - ready:.0f} s"
     logs = [log.read_text(errors="replace") for name in jobs if (log := LOGS / f"test-{name}.log").exists()]
     reboots = sum(text.count(AGAIN) for text in logs)
