@@ -181,8 +181,10 @@ def parts(kernel: Kernel, names: Sequence[str], machine: Machine, whole: bool = 
     text = GUEST.read_text()
     first, *rest = re.split("^(?=section )", text, flags=re.M)
     sections = {part.split()[1]: part for part in rest}
-    wanted = [name.removeprefix("guest.") for name in names if name.startswith("guest.")]
-    if unknown := set(wanted) - set(sections) & set(SHOWN):
+    chosen = {name.removeprefix("guest.") for name in names if name.startswith("guest.")}
+    # In the order of the script, because some sections need a module that a later one unloads.
+    wanted = [name for name in sections if name in chosen]
+    if unknown := chosen - set(sections) & set(SHOWN):
         raise Failure(f"no section {' or '.join(sorted(unknown))} that can be run alone", status=2)
     globs = {f"{SUITES}_{number}": name for number, name in enumerate(
         [name for name in names if not name.startswith("guest.")] or [LEAST], start=1)}
