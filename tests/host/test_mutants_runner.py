@@ -21,7 +21,8 @@ DIFF = "diff --git a/number b/number\n--- a/number\n+++ b/number\n@@ -1 +1 @@\n-
 # Prints the number, and fails unless it is one; or does not compile, or never passes.
 LOOK = """#!/bin/sh
 case $1 in
-strict) echo "the number is $(cat number)"; grep -q one number ;;
+strict) [ ! -e mask ] || { echo "masked"; exit 1; }
+        echo "the number is $(cat number)"; grep -q one number ;;
 broken) grep -q one number || { echo "error: make failed with status 2 (log: somewhere)"; exit 1; } ;;
 blind) ;;
 failing) false ;;
@@ -117,6 +118,18 @@ def test_take_turns(place: Place) -> None:
     outcomes = {case.name: case.outcome for case in mutants.together(planted, place.copy)}
     assert outcomes == {"number": "failed", "three": "passed", "four": "passed"}, outcomes
     assert (place.copy / "number").read_text() == "one\n"
+
+
+def test_hidden(place: Place) -> None:
+    """A mutant that another one hides runs again without it; one that is never noticed fails."""
+    mask = "diff --git a/mask b/mask\nnew file mode 100644\n--- /dev/null\n+++ b/mask\n@@ -0,0 +1 @@\n+two\n"
+    place.outcomes("strict")
+    for name, says, diff in (("mask", "^masked$", mask), ("unseen", "^unseen$", mask.replace("/mask", "/unseen"))):
+        (place.patches / f"{name}.patch").write_text(HEADER.format("strict", says) + diff)
+    planted = [mutants.read(place.patches / f"{name}.patch") for name in ("unseen", "number", "mask")]
+    outcomes = {case.name: case.outcome for case in mutants.together(planted, place.copy)}
+    assert outcomes == {"mask": "passed", "number": "passed", "unseen": "failed"}, outcomes
+    assert (place.copy / "number").read_text() == "one\n" and not (place.copy / "mask").exists()
 
 
 def test_copy_is_refreshed(place: Place) -> None:

@@ -9,7 +9,7 @@ cases of one program then run as one.
 
 An emulated guest takes long to boot. `--together` plants all mutants of such a program at once.
 Each is recognized by the output about it, for which Says: contains the name of its case. A mutant
-that hides another one should be planted alone.
+can hide another one: those that are not noticed are planted again, without those that are.
 """
 
 import argparse
@@ -164,7 +164,8 @@ def noticed(defect: Defect, tree: Path) -> Iterator[Case]:
 def together(defects: list[Defect], tree: Path) -> Iterator[Case]:
     """Runs a command with all of these mutants.
 
-    One that changes the same lines as an earlier one waits for a later turn.
+    One that changes the same lines as an earlier one waits for a later turn, and so does one that
+    is not noticed, because another one may hide it.
     """
     applied: list[Defect] = []
     later: list[Defect] = []
@@ -188,13 +189,17 @@ def together(defects: list[Defect], tree: Path) -> Iterator[Case]:
     if not applied:
         return
     text = log.read_text(errors="replace")
+    missed = applied if UNBUILT.search(text) or ended == 0 else [
+        defect for defect in applied if not defect.says.search(text)]
     for defect in applied:
-        if UNBUILT.search(text) or ended == 0 or not defect.says.search(text):
-            yield Case(defect.name, "failed", f"    status {ended}, and nothing says {defect.says.pattern}\n    log: {log}\n")
-        else:
+        if defect not in missed:
             yield Case(defect.name, "passed")
-    if later:
-        yield from together(later, tree)
+        elif len(applied) == 1:
+            yield Case(defect.name, "failed", f"    status {ended}, and nothing says {defect.says.pattern}\n    log: {log}\n")
+        elif missed == applied:
+            yield from together([defect], tree)
+    if left := [*(missed if missed != applied else []), *later]:
+        yield from together(left, tree)
 
 
 def kind(test: str) -> str:
