@@ -51,6 +51,7 @@ pub mod page;
 pub mod prelude;
 pub mod slab;
 pub mod sys;
+pub mod trace;
 
 pub use crate::{
     accounting::{

@@ -10,9 +10,12 @@ use crate::{
         Record, //
         HEADER,
     },
-    fs::seq_file::{
-        Output,
-        Records, //
+    fs::{
+        json::Quoted,
+        seq_file::{
+            Output,
+            Records, //
+        }, //
     }, //
 };
 use kernel::fmt::{
@@ -182,21 +185,4 @@ fn object(record: &Record<'_>, f: &mut Output) -> fmt::Result {
         separator = ",";
     }
     f.write_str("]}\n")
-}
-
-/// A JSON string.
-struct Quoted<'a>(&'a str);
-
-impl core::fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for c in self.0.chars() {
-            match c {
-                '"' | '\\' => write!(f, "\\{c}")?,
-                c if c < ' ' => write!(f, "\\u{:04x}", u32::from(c))?,
-                c => f.write_char(c)?,
-            }
-        }
-        f.write_char('"')
-    }
 }

@@ -9,6 +9,8 @@
 /* debugfs.c and proc_fs.c use seq_file.c. */
 #include "seq_file.c"
 #include "debugfs.c"
+#include "fprobe.c"
+#include "kprobes.c"
 #include "llist.c"
 #include "lockdep.c"
 #include "mm.c"
@@ -21,5 +23,6 @@
 #include "refcount.c"
 #include "sched.c"
 #include "slab.c"
+#include "tracepoint.c"
 #include "vmalloc.c"
 #include "workqueue.c"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <linux/fs.h>
+#include <linux/kobject.h>
 #include <linux/module.h>
 
 bool kalloc_helper_within_module_core(unsigned long addr, const struct module *mod);
@@ -23,4 +24,45 @@ const char *kalloc_helper_module_name(const struct module *mod);
 const char *kalloc_helper_module_name(const struct module *mod)
 {
 	return mod->name;
+}
+
+/* Returns the address and the size of a module's code, or of its initialization code. */
+unsigned long kalloc_helper_module_text(const struct module *mod, bool init, unsigned long *size);
+unsigned long kalloc_helper_module_text(const struct module *mod, bool init, unsigned long *size)
+{
+	const struct module_memory *mem = &mod->mem[init ? MOD_INIT_TEXT : MOD_TEXT];
+
+	*size = mem->size;
+	return (unsigned long)mem->base;
+}
+
+/*
+ * Returns a module by name with a reference to its kobject, or NULL. The module
+ * may be unloaded, but its memory is not freed before the reference is dropped.
+ */
+struct module *kalloc_helper_module_find(const char *name);
+struct module *kalloc_helper_module_find(const char *name)
+{
+#ifdef MODULE
+	struct kset *modules = THIS_MODULE->mkobj.kobj.kset;
+#else
+	struct kset *modules = NULL;
+#endif
+	struct kobject *kobj = modules ? kset_find_obj(modules, name) : NULL;
+	struct module_kobject *mkobj;
+
+	if (!kobj)
+		return NULL;
+	mkobj = container_of(kobj, struct module_kobject, kobj);
+	if (mkobj->mod)
+		return mkobj->mod;
+	/* Parameters of built-in code. */
+	kobject_put(kobj);
+	return NULL;
+}
+
+void kalloc_helper_module_put_kobject(struct module *mod);
+void kalloc_helper_module_put_kobject(struct module *mod)
+{
+	kobject_put(&mod->mkobj.kobj);
 }

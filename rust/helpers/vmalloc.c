@@ -61,3 +61,9 @@ void *kalloc_helper_vmap(struct page **pages, unsigned int count, bool writable,
 	memalloc_flags_restore(scope);
 	return addr;
 }
+
+bool kalloc_helper_is_vmalloc_addr(const void *addr);
+bool kalloc_helper_is_vmalloc_addr(const void *addr)
+{
+	return is_vmalloc_addr(addr);
+}

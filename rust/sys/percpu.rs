@@ -363,6 +363,68 @@ impl Counter {
     }
 }
 
+/// `N` counters to which every CPU adds independently, as to a [`Counter`].
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::sys::percpu::Counters;
+///
+/// let errors = Counters::<3>::new(GFP_KERNEL)?;
+/// errors.add(1, 5);
+/// errors.add(1, 2);
+/// // There is no such counter.
+/// errors.add(3, 9);
+/// assert_eq!([0, 1, 2].map(|nth| errors.sum(nth)), [0, 7, 0]);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Counters<const N: usize>(PerCpu<[u64; N]>);
+
+impl<const N: usize> Counters<N> {
+    /// Allocates counters that are 0.
+    ///
+    /// # Context
+    ///
+    /// May sleep, if `gfp` allows it.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`PerCpu::new`].
+    pub fn new(gfp: impl Into<Gfp>) -> Result<Self, AllocError> {
+        PerCpu::zeroed(gfp).map(Counters)
+    }
+
+    /// Adds `n` to the `nth` counter, if there is one.
+    #[inline]
+    pub fn add(&self, nth: usize, n: u64) {
+        if nth < N {
+            let counter = self.0.as_ptr().cast::<u64>().wrapping_add(nth);
+            // SAFETY: The per-CPU pointer is of `N` numbers that are valid while `self` is
+            // borrowed, and `nth` is less. Only this type writes the instances, and there are no
+            // references to them.
+            unsafe { this_cpu_add::<_, 0>(counter, n) };
+        }
+    }
+
+    /// Returns the sum of the `nth` counter over all CPUs, or 0 if there is no such counter. It
+    /// includes an arbitrary part of concurrent additions.
+    pub fn sum(&self, nth: usize) -> u64 {
+        if nth >= N {
+            return 0;
+        }
+        possible_cpus()
+            // SAFETY: The CPU is possible. Its instance is valid and aligned, and `nth` is less than
+            // `N`. Its CPU may be writing it: the read is volatile, and an aligned word is not torn.
+            .map(|cpu| unsafe {
+                instance(self.0.as_ptr(), cpu)
+                    .cast::<u64>()
+                    .add(nth)
+                    .read_volatile()
+            })
+            .fold(0, u64::wrapping_add)
+    }
+}
+
 /// Returns the address of `cpu`'s instance of a per-CPU variable.
 ///
 /// # Safety

@@ -14,6 +14,7 @@ BELOW = {
     "slab": {"sys", "accounting", "page", "alloc"},
     "mm": {"sys", "accounting", "page", "alloc", "slab"},
     "fs": {"sys", "accounting"},
+    "trace": {"sys"},
 }
 # The parts above all layers, whose imports always go down.
 TOP = {"kalloc", "module", "prelude"}
