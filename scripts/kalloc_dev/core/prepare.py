@@ -21,7 +21,7 @@ from rust_kbuild.console import say
 
 # The prefixes of the names of cache entries, and of the leftovers of a killed --prune.
 OURS = tuple(f"{name}-" for name in (
-    "toolchain", "cross", "debian", "busybox", "userland", "cargo", "slabtop", "kalloctop", "packager", "machine",
+    "toolchain", "cross", "debian", "modules", "busybox", "userland", "cargo", "slabtop", "kalloctop", "packager", "machine",
     "sphinx", "herd", "pytools", "ruff", *PLANS)) + (".trash-",)
 
 

@@ -86,6 +86,25 @@ def _get(directory: Path, linux: Linux) -> None:
             shutil.rmtree(directory / used)
 
 
+def modules(linux: Linux = CURRENT) -> Path:
+    """Returns the directory of Debian's own modules of the kernel of :func:`debian`, with the layout of lib/modules/RELEASE."""
+    same = debian(linux)
+    return store.entry("modules", store.key_of(same.name, "1"),
+                       lambda directory: _get_modules(directory, (same / "release").read_text()), gigabytes=0.3)
+
+
+def _get_modules(directory: Path, release: str) -> None:
+    with step(f"getting Debian's modules of Linux {release}", CACHE / "log" / "debian-modules.log") as log:
+        archive = Archive(directory, log)
+        archive.download([f"linux-modules-{release}"], directory)
+        for deb in directory.glob("*.deb"):
+            run(["dpkg-deb", "-x", deb, directory / "x"], log)
+            deb.unlink()
+        shutil.move(directory / f"x/usr/lib/modules/{release}/kernel", directory)
+        for used in ("apt", "x"):
+            shutil.rmtree(directory / used)
+
+
 def flavoured(linux: Linux, flavour: str) -> Path:
     """Returns the directory of the headers and the binary of another flavor of the same source.
 

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The call sites that allocate, and their counters.
+//!
+//! A probe adds a site at its first allocation. The number of sites is fixed, because a probe cannot
+//! allocate memory.
+
+use crate::view::View;
+use core::sync::atomic::{
+    AtomicU32,
+    AtomicU64,
+    AtomicUsize,
+    Ordering::{
+        Acquire,
+        Relaxed,
+        Release, //
+    }, //
+};
+use kalloc::{
+    prelude::*,
+    sys::percpu::{
+        Counter,
+        Counters, //
+    },
+    trace, //
+};
+
+kalloc::sites! {
+    /// The records of the sites.
+    pub(crate) Records: vmalloc([Record]), "watch_sites";
+    /// The counters of the sites.
+    pub(crate) Chunks: kmalloc([Counters<CHUNK>]), "watch_counters";
+}
+
+/// The sites of one per-CPU allocation.
+const IN_CHUNK: usize = 128;
+/// The counters of a site.
+const FIELDS: usize = 24;
+const CHUNK: usize = IN_CHUNK * FIELDS;
+
+/// A counter of a site.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Field {
+    /// Allocations.
+    Allocs,
+    /// Frees of blocks that are not lost.
+    Frees,
+    /// Those of the frees that other code called, or that only the reuse of the memory revealed.
+    Elsewhere,
+    /// Allocations for which the table had no place. Their frees are not counted.
+    Lost,
+    /// Bytes of the allocations that are not lost.
+    BytesIn,
+    /// Bytes of the frees.
+    BytesOut,
+    /// The first of the counters of allocations by size.
+    Sizes,
+}
+
+/// The number of size ranges: up to 8 bytes, 16 bytes, and so on; the last has no limit.
+pub(crate) const SIZES: usize = FIELDS - Field::Sizes as usize;
+
+/// Returns the range of a size.
+#[inline(always)]
+fn range_of(size: usize) -> usize {
+    let above = (size.wrapping_sub(1) | 7).leading_zeros();
+    (usize::BITS - 3).wrapping_sub(above).min(SIZES as u32 - 1) as usize
+}
+
+/// A site.
+#[repr(align(64))]
+pub(crate) struct Record {
+    /// The return address of the call; 0 if the code is unloaded.
+    address: AtomicUsize,
+    /// The kinds of blocks, as bits.
+    kinds: AtomicU32,
+    /// The size of the last block.
+    size: AtomicUsize,
+    /// The times of the first and the last allocation.
+    first: AtomicU64,
+    last: AtomicU64,
+}
+
+// SAFETY: Zero is a valid number.
+unsafe impl Zeroable for Record {}
+
+/// A snapshot of a site's counters.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Totals {
+    pub(crate) allocs: u64,
+    pub(crate) frees: u64,
+    pub(crate) elsewhere: u64,
+    pub(crate) lost: u64,
+    pub(crate) bytes: u64,
+    pub(crate) size: u64,
+    pub(crate) kinds: u32,
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    pub(crate) sizes: [u64; SIZES],
+}
+
+impl Totals {
+    /// Returns the number of live blocks, without the lost ones.
+    pub(crate) fn live(&self) -> u64 {
+        self.allocs
+            .saturating_sub(self.frees)
+            .saturating_sub(self.lost)
+    }
+
+    /// Adds the numbers of another site.
+    pub(crate) fn add(&mut self, other: &Totals) {
+        self.allocs += other.allocs;
+        self.frees += other.frees;
+        self.elsewhere += other.elsewhere;
+        self.lost += other.lost;
+        self.bytes += other.bytes;
+        self.size = self.size.max(other.size);
+        self.kinds |= other.kinds;
+        self.first = match (self.first, other.first) {
+            (0, first) | (first, 0) => first,
+            (a, b) => a.min(b),
+        };
+        self.last = self.last.max(other.last);
+        for (to, from) in self.sizes.iter_mut().zip(other.sizes) {
+            *to += from;
+        }
+    }
+}
+
+/// The sites.
+pub(crate) struct Sites {
+    records: Array<Record, Vmalloc<Records>>,
+    /// The number of records in use. It may exceed their number.
+    next: AtomicUsize,
+    counters: KVec<Counters<CHUNK>, Chunks>,
+    /// Allocations of sites for which there was no record.
+    unattributed: Counter,
+}
+
+impl Sites {
+    /// Allocates room for `count` sites.
+    pub(crate) fn new(count: usize) -> Result<Self> {
+        if !(IN_CHUNK..=usize::from(u16::MAX)).contains(&count) {
+            return Err(EINVAL);
+        }
+        let chunks = count.div_ceil(IN_CHUNK);
+        // GFP: The module's initialization sleeps.
+        let mut counters = KVec::with_capacity(chunks, GFP_KERNEL)?;
+        for _ in 0..chunks {
+            counters.push(Counters::new(GFP_KERNEL)?, GFP_KERNEL)?;
+        }
+        Ok(Sites {
+            records: Array::zeroed(count, GFP_KERNEL)?,
+            next: AtomicUsize::new(0),
+            counters,
+            unattributed: Counter::new(GFP_KERNEL)?,
+        })
+    }
+
+    /// Returns the number of records in use.
+    pub(crate) fn count(&self) -> usize {
+        self.next.load(Acquire).min(self.records.len())
+    }
+
+    /// Returns the number of records.
+    pub(crate) fn capacity(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Returns the number of allocations without a record.
+    pub(crate) fn unattributed(&self) -> u64 {
+        self.unattributed.sum()
+    }
+
+    /// Removes all sites. No other function may be running.
+    pub(crate) fn clear(&self) {
+        let count = self.count();
+        for (at, record) in self.records.iter().take(count).enumerate() {
+            record.address.store(0, Relaxed);
+            record.kinds.store(0, Relaxed);
+            record.size.store(0, Relaxed);
+            record.last.store(0, Relaxed);
+            for field in 0..FIELDS {
+                // CAST: Site numbers have 16 bits.
+                let sum = self.sum(at as u16, field);
+                self.add(at as u16, field, sum.wrapping_neg());
+            }
+        }
+        self.next.store(0, Release);
+    }
+
+    /// Returns the sum of a counter of a site.
+    fn sum(&self, site: u16, field: usize) -> u64 {
+        let site = usize::from(site);
+        let chunk = self.counters.get(site / IN_CHUNK);
+        chunk.map_or(0, |chunk| chunk.sum(site % IN_CHUNK * FIELDS + field))
+    }
+
+    /// Returns the site of a call, which is added if it is new.
+    #[inline(always)]
+    pub(crate) fn find(&self, view: &View, address: usize) -> Option<u16> {
+        view.find(address, |site| {
+            let record = self.records.get(usize::from(site));
+            record.is_some_and(|record| record.address.load(Relaxed) == address)
+        })
+        .or_else(|| self.insert(view, address))
+    }
+
+    /// Adds a site.
+    #[inline(never)]
+    fn insert(&self, view: &View, address: usize) -> Option<u16> {
+        let at = self.next.load(Relaxed);
+        if at >= self.records.len() {
+            self.unattributed.inc();
+            return None;
+        }
+        let at = self.next.fetch_add(1, Relaxed);
+        let Some(record) = self.records.get(at) else {
+            self.unattributed.inc();
+            return None;
+        };
+        record.first.store(trace::ticks(), Relaxed);
+        record.address.store(address, Release);
+        // CAST: The number of records fits.
+        let site = view.insert(address, at as u16, |other| self.address(other) == address);
+        if site != Some(at as u16) {
+            // Another CPU was first. The record stays unused.
+            record.address.store(0, Relaxed);
+        }
+        site
+    }
+
+    /// Returns the return address of a site's call, or 0.
+    pub(crate) fn address(&self, site: u16) -> usize {
+        let record = self.records.get(usize::from(site));
+        record.map_or(0, |record| record.address.load(Acquire))
+    }
+
+    /// Changes the return address of a site's call.
+    pub(crate) fn set_address(&self, site: u16, address: usize) {
+        if let Some(record) = self.records.get(usize::from(site)) {
+            record.address.store(address, Release);
+        }
+    }
+
+    /// Adds to a counter of a site.
+    #[inline(always)]
+    fn add(&self, site: u16, field: usize, n: u64) {
+        let site = usize::from(site);
+        if let Some(chunk) = self.counters.get(site / IN_CHUNK) {
+            chunk.add(site % IN_CHUNK * FIELDS + field, n);
+        }
+    }
+
+    /// Counts an allocation.
+    #[inline(always)]
+    pub(crate) fn allocated(&self, site: u16, size: usize, kind: u32, lost: bool) {
+        let Some(record) = self.records.get(usize::from(site)) else {
+            return;
+        };
+        // Stores only if a value changes keep the cache line shared.
+        if record.kinds.load(Relaxed) & kind == 0 {
+            record.kinds.fetch_or(kind, Relaxed);
+        }
+        if record.size.load(Relaxed) != size {
+            record.size.store(size, Relaxed);
+        }
+        let now = trace::ticks();
+        if record.last.load(Relaxed) != now {
+            record.last.store(now, Relaxed);
+        }
+        self.add(site, Field::Allocs as usize, 1);
+        self.add(site, Field::Sizes as usize + range_of(size), 1);
+        if lost {
+            self.add(site, Field::Lost as usize, 1);
+        } else {
+            // CAST: `usize` has 64 bits.
+            self.add(site, Field::BytesIn as usize, size as u64);
+        }
+    }
+
+    /// Counts a free.
+    #[inline(always)]
+    pub(crate) fn freed(&self, site: u16, size: usize, elsewhere: bool) {
+        self.add(site, Field::Frees as usize, 1);
+        // CAST: `usize` has 64 bits.
+        self.add(site, Field::BytesOut as usize, size as u64);
+        if elsewhere {
+            self.add(site, Field::Elsewhere as usize, 1);
+        }
+    }
+
+    /// Returns the counters of a site.
+    pub(crate) fn totals(&self, site: u16) -> Totals {
+        let Some(record) = self.records.get(usize::from(site)) else {
+            return Totals::default();
+        };
+        let sum = |field: usize| self.sum(site, field);
+        // Frees are read first, because each follows its allocation.
+        let (frees, out) = (sum(Field::Frees as usize), sum(Field::BytesOut as usize));
+        core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
+        Totals {
+            allocs: sum(Field::Allocs as usize),
+            frees,
+            elsewhere: sum(Field::Elsewhere as usize),
+            lost: sum(Field::Lost as usize),
+            bytes: sum(Field::BytesIn as usize).saturating_sub(out),
+            // CAST: `usize` has 64 bits.
+            size: record.size.load(Relaxed) as u64,
+            kinds: record.kinds.load(Relaxed),
+            first: record.first.load(Relaxed),
+            last: record.last.load(Relaxed),
+            sizes: core::array::from_fn(|range| sum(Field::Sizes as usize + range)),
+        }
+    }
+}
