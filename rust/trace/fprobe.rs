@@ -6,6 +6,9 @@
 //! its entry. A probe of the return costs more than one of the entry alone, but only for the calls
 //! that [`Probe::enter`] selects.
 //!
+//! During a call whose return is probed, the return address on the stack is that of ftrace's
+//! trampoline. Functions that read their return address, for example for a tracepoint, read that.
+//!
 //! ftrace does not call a probe from within a probe of the same context, so probes do not recurse.
 //!
 //! C header: [`include/linux/fprobe.h`](srctree/include/linux/fprobe.h)
@@ -115,13 +118,10 @@ impl Call<'_> {
         self.caller
     }
 
-    /// Returns an argument of the function. Arguments after the sixth are not available.
+    /// Returns an argument of the function, or 0 if it is not available. Arguments on the stack
+    /// (on x86_64, those after the sixth) are available only on x86_64.
     #[inline]
     pub fn argument(&self, nth: u32) -> usize {
-        const ARGUMENTS: u32 = 6;
-        if nth >= ARGUMENTS {
-            return 0;
-        }
         // SAFETY: By the type invariants, the registers are those of a function's entry.
         unsafe { bindings::kalloc_helper_fprobe_argument(self.regs, nth as c_uint) }
     }

@@ -6,6 +6,7 @@
 //! [`include/linux/kprobes.h`](srctree/include/linux/kprobes.h)
 
 use crate::sys::bindings;
+use core::ops::Range;
 use kernel::prelude::*;
 
 /// The function that contains an address.
@@ -69,9 +70,9 @@ impl<'a> Symbol<'a> {
 /// ```
 /// use kalloc::trace::symbol;
 ///
-/// let address = symbol::address(c"kmem_cache_free").ok_or(ENOENT)?;
-/// let is_it = symbol::with(address + 1, |symbol| symbol.function == "kmem_cache_free")?;
-/// assert!(is_it);
+/// let here = core::ptr::from_ref(&symbol::function) as usize;
+/// // No function contains the address of a variable on the stack.
+/// assert_eq!(symbol::with(here, |symbol| symbol.size)?, 0);
 /// # Ok::<(), Error>(())
 /// ```
 pub fn with<R>(address: usize, f: impl FnOnce(Symbol<'_>) -> R) -> Result<R> {
@@ -85,7 +86,7 @@ pub fn with<R>(address: usize, f: impl FnOnce(Symbol<'_>) -> R) -> Result<R> {
     Ok(f(Symbol::parse(core::str::from_utf8(text).unwrap_or("?"))))
 }
 
-/// Returns the address of a function of the kernel or of a module, if kprobes are allowed there.
+/// Returns the addresses of a function of the kernel or of a module, if kprobes are allowed there.
 ///
 /// # Context
 ///
@@ -96,10 +97,20 @@ pub fn with<R>(address: usize, f: impl FnOnce(Symbol<'_>) -> R) -> Result<R> {
 /// ```
 /// use kalloc::trace::symbol;
 ///
-/// assert_eq!(symbol::address(c"there_is_no_such_function"), None);
+/// let function = symbol::function(c"kmem_cache_free");
+/// assert!(function.is_none_or(|function| function.len() > 16));
+/// assert_eq!(symbol::function(c"there_is_no_such_function"), None);
 /// ```
-pub fn address(function: &CStr) -> Option<usize> {
+pub fn function(name: &CStr) -> Option<Range<usize>> {
     // SAFETY: The name is a NUL-terminated string.
-    let address = unsafe { bindings::kalloc_helper_kprobe_address(function.as_char_ptr()) };
-    Some(address).filter(|&address| address != 0)
+    let at = unsafe { bindings::kalloc_helper_kprobe_address(name.as_char_ptr()) };
+    if at == 0 {
+        return None;
+    }
+    // The address may be after an instruction at the entry.
+    with(at, |symbol| {
+        let start = at - symbol.offset;
+        start..start + symbol.size
+    })
+    .ok()
 }

@@ -104,12 +104,15 @@ fn object(record: &SiteRecord<'_>, f: &mut Output) -> fmt::Result {
     let totals = &record.totals;
     write!(
         f,
-        "{{\"name\":{},\"family\":\"{}\",\"module\":{},\"function\":{},\"offset\":{},\"loaded\":{}",
+        "{{\"name\":{},\"family\":\"{}\",\"module\":{},\"function\":{},\"offset\":{},\
+         \"section\":\"{}\",\"at\":{},\"loaded\":{}",
         Quoted(record.name.as_str()),
         family(totals.kinds),
         Quoted(record.label.module()),
         Quoted(record.label.function()),
         record.label.offset,
+        record.section,
+        record.at,
         record.is_loaded,
     )?;
     let milliseconds = |ticks: u64| {
@@ -246,8 +249,6 @@ fn address(word: &str) -> Result<(usize, Option<usize>)> {
         return Ok((number, None));
     }
     let name = CString::try_from_fmt(fmt!("{word}"))?;
-    let start = symbol::address(&name).ok_or(ENOENT)?;
-    // The address may be behind an instruction at the entry.
-    let (start, size) = symbol::with(start, |symbol| (start - symbol.offset, symbol.size))?;
-    Ok((start, Some(start + size)))
+    let function = symbol::function(&name).ok_or(ENOENT)?;
+    Ok((function.start, Some(function.end)))
 }

@@ -121,6 +121,9 @@ pub(crate) struct Row<'a> {
 pub(crate) struct SiteRecord<'a> {
     pub(crate) label: &'a Label,
     pub(crate) name: Name,
+    /// The name of the code that contains the site, and the offset in it.
+    pub(crate) section: &'static str,
+    pub(crate) at: usize,
     pub(crate) is_loaded: bool,
     pub(crate) totals: Totals,
 }
@@ -486,6 +489,12 @@ impl WatchList {
         Some(f(&SiteRecord {
             label: &named.label,
             name: named.label.name(Grouping::Site),
+            section: match named.section {
+                Section::BuiltIn => "built-in",
+                Section::Text => "text",
+                Section::InitText => "init",
+            },
+            at: named.at,
             is_loaded: !named.retired,
             // CAST: Site numbers have 16 bits.
             totals: self.counting.sites.totals(site as u16),
@@ -563,8 +572,8 @@ impl List {
 
 /// Returns the code to which an address belongs, and the offset in it.
 fn section_of(address: usize, module: &str) -> (Section, usize) {
-    let Some(name) = CString::try_from_fmt(fmt!("{module}")).ok() else {
-        return (Section::BuiltIn, address);
+    let Ok(name) = CString::try_from_fmt(fmt!("{module}")) else {
+        return (Section::BuiltIn, 0);
     };
     let found = module::with(&name, |module| {
         [
@@ -576,7 +585,8 @@ fn section_of(address: usize, module: &str) -> (Section, usize) {
         .find(|(_, memory)| memory.contains(&(address - 1)))
         .map(|(section, memory)| (section, address - memory.start))
     });
-    found.flatten().unwrap_or((Section::BuiltIn, address))
+    // The address of built-in code is not shown.
+    found.flatten().unwrap_or((Section::BuiltIn, 0))
 }
 
 /// Returns the name of a module: dashes are underscores in the kernel.

@@ -18,6 +18,7 @@ use crate::{
         Counting, //
     }, //
 };
+use core::ops::Range;
 use kalloc::{
     prelude::*,
     trace::{
@@ -27,6 +28,7 @@ use kalloc::{
             Call,
             Words, //
         },
+        symbol,
         tracepoint::{
             self,
             Kfree,
@@ -156,7 +158,7 @@ enum Returned {
     Pages,
     /// Memory of vmalloc.
     Vmalloc,
-    /// Memory of kmalloc, which its tracepoint has counted, or of vmalloc.
+    /// Memory of vmalloc that kvmalloc requests, for the caller in the ninth argument.
     Kvmalloc,
     /// The block in the first argument, or a new one.
     Resized,
@@ -173,6 +175,8 @@ struct Allocator {
     counting: Arc<Counting>,
     size: Size,
     returned: Returned,
+    /// The code of kvmalloc.
+    kvmalloc: Range<usize>,
 }
 
 // SAFETY: The probe neither sleeps nor takes a lock.
@@ -180,7 +184,12 @@ unsafe impl fprobe::Probe for Allocator {
     const RETURNS: bool = true;
 
     fn enter(&self, call: &Call<'_>, words: &mut Words) -> bool {
-        let caller = call.caller();
+        let caller = match self.returned {
+            // vmalloc calls itself, for its array of pages, with the same argument.
+            Returned::Kvmalloc if self.kvmalloc.contains(&call.caller()) => call.argument(8),
+            Returned::Kvmalloc => return false,
+            _ => call.caller(),
+        };
         // SAFETY: This is a probe, and the view is used only in this function.
         let view = unsafe { self.counting.view.get() };
         if !view.is_some_and(|view| view.has(caller)) {
@@ -231,8 +240,7 @@ unsafe impl fprobe::Probe for Allocator {
                 let page = unsafe { trace::page_of(value) };
                 one(page, Kind::Pages, kinds::PAGES);
             }
-            Returned::Vmalloc => one(value, Kind::Vmalloc, kinds::VMALLOC),
-            Returned::Kvmalloc if trace::is_vmalloc(value) => {
+            Returned::Vmalloc | Returned::Kvmalloc => {
                 one(value, Kind::Vmalloc, kinds::VMALLOC);
             }
             Returned::Resized if value != array => {
@@ -369,8 +377,10 @@ const ALLOCATORS: &[(&[&CStr], Size, Returned)] = &[
         Size::Product(0, 1),
         Returned::Vmalloc,
     ),
+    // kvmalloc calls this function if kmalloc fails. A probe of kvmalloc's own return would replace
+    // the return address that the tracepoint of kmalloc contains.
     (
-        &[c"__kvmalloc_node_noprof"],
+        &[c"__vmalloc_node_range_noprof"],
         Size::Bytes(0),
         Returned::Kvmalloc,
     ),
@@ -440,11 +450,13 @@ impl Probes {
         // SAFETY: As above.
         let kfree = unsafe { tracepoint::Registration::new(traced.clone())? };
         let mut allocators = KVec::new();
+        let kvmalloc = symbol::function(c"__kvmalloc_node_noprof").unwrap_or(0..0);
         for &(names, size, returned) in ALLOCATORS {
             let probe = Allocator {
                 counting: counting.clone(),
                 size,
                 returned,
+                kvmalloc: kvmalloc.clone(),
             };
             // SAFETY: As above.
             match unsafe { fprobe::Registration::new(Arc::new(probe, GFP_KERNEL)?, names) } {

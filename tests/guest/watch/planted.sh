@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# A watched module with a known number of allocations, and the commands of the watch list.
+
+watch=/sys/kernel/debug/kalloc/watch
+section() { echo "@@ $1"; }
+# Prints the status of a command, and its output.
+try() { out=$("$@" 2>&1); echo "$? $out"; }
+put() { echo "$*" | dd of=$watch bs=4096 2>/run/dd; status=$?; grep -h error /run/dd; return $status; }
+sites() { cat $watch.json; }
+
+section refused
+try modprobe kalloc_watch order=9
+try modprobe kalloc_watch order=25
+try modprobe kalloc_watch sites=100
+try modprobe kalloc_watch modules=a/b
+
+section load; try modprobe kalloc_watch modules=kalloc_watched
+section mode; stat -c '%a %u' /proc/kallocwatch $watch $watch.json
+section idle; cat $watch; cat /proc/kallocwatch
+
+try modprobe kalloc_watched leak=13
+section loaded; sites
+section table; cat /proc/kallocwatch
+rmmod kalloc_watched; sleep 1
+section unloaded; sites
+
+# The module returns, at another address if another module takes its place.
+modprobe kalloc_kv; modprobe kalloc_watched leak=4; rmmod kalloc_watched kalloc_kv; sleep 1
+section reloaded; sites
+
+section by-function; try put group function; cat /proc/kallocwatch
+section by-module; try put group module; cat /proc/kallocwatch
+section ungrouped; try put group site; cat /proc/kallocwatch
+
+section commands
+for command in '' nonsense 'add' 'add a/b' 'add kalloc_watched' 'add x 1 2' 'add x 0x10 0x20' 'add x 0x20' 'add x no_such_function' \
+               'remove other' 'group colour' 'clear now' 'add a b c d'; do
+    try put "$command"
+done
+section removed; try put remove kalloc_watched; cat $watch; sites
+
+# Built-in code by a function, and by two.
+section built-in; try put add dentries __d_alloc
+try put add mounts alloc_fs_context alloc_fs_context
+mkdir -p /run/t; for n in 1 2 3; do mount -t tmpfs none /run/t; : >/run/t/a$n; umount /run/t; done
+sites; cat $watch
+try put clear; cat $watch
+
+# A module that is already loaded.
+modprobe kalloc_exercise
+section late; try put add kalloc_exercise; cat $watch
+echo kbox count=10 size=64 >/sys/kernel/debug/kalloc/exercise; sites
+rmmod kalloc_exercise; put clear
+
+# The same numbers as the module's own.
+put add kalloc_exercise; modprobe kalloc_exercise
+section own-watch; sites
+section own-info; cat /sys/kernel/debug/kalloc/sites.json
+rmmod kalloc_exercise; put clear
+
+section all; try put add all
+for n in 1 2 3 4 5; do sh -c ls >/dev/null; done
+cat $watch; sites | wc -l; try put clear
+
+section seek
+put add kalloc_watched; modprobe kalloc_watched; rmmod kalloc_watched
+cat /proc/kallocwatch >/run/whole
+for bs in 1 7 100 4096; do dd if=/proc/kallocwatch bs=$bs 2>/dev/null | cmp - /run/whole && echo same; done
+section nobody
+echo 'nobody:x:65534:65534::/:/bin/sh' >>/etc/passwd
+for file in /proc/kallocwatch $watch $watch.json; do try su -s /bin/sh nobody -c "cat $file"; done
+
+# A table that is too small.
+rmmod kalloc_watch
+section full; modprobe kalloc_watch order=10 modules=kalloc_watched
+modprobe kalloc_watched leak=20000; cat $watch; sites | grep watched_leak; rmmod kalloc_watched
+sites | grep watched_leak
+section unload; try rmmod kalloc_watch
+ls /proc/kallocwatch $watch 2>&1 | wc -l
