@@ -34,7 +34,7 @@
 //!
 //! An allocation runs down the left side: the driver's call, the owner type, the site's counters,
 //! C. A read runs down the right side: the file, the registry, the site's counters. Neither side
-//! uses the other.
+//! uses the other. [`trace`], on top of sys, probes code that does not use this crate.
 //!
 //! A driver imports [`prelude`]. The [documentation](../index.html) has a
 //! [tutorial](../tutorial/first-driver.html) and a guide to [choosing an

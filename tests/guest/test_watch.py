@@ -46,6 +46,8 @@ PLANTED = {
     "watched_tail_caller": ("kmalloc", 1, 0),
 }
 
+HOWTO = TREE / "Documentation/howto/who-holds-memory.rst"
+
 Site = dict[str, Any]
 
 
@@ -271,3 +273,16 @@ def test_unload(session: Session, shown: dict[str, str]) -> None:
     """The helper unloads, and leaves no file and no warning."""
     assert shown["unload"].startswith("0 ") and shown["unload"].endswith("\n2\n")
     session.check_log((r"^kalloc_watch: modules: a/b cannot be watched \(EINVAL\)$",))
+
+
+def test_howto() -> None:
+    """The commands of the how-to lead from the machine to the function that leaks."""
+    load, group, modules, group_again, functions = re.findall(r"^ +# (.*)$", HOWTO.read_text(), re.M)
+    leak = "modprobe kalloc_watched leak=3000"
+    done = in_guest(f"{load}; {group}; {leak}; echo @@ modules; {modules}; {group_again}; echo @@ functions; {functions}; "
+                    "rmmod kalloc_watched kalloc_watch", "--timeout", "300")
+    texts = done.sections()
+    assert [line.split()[0] for line in texts["modules"].splitlines()].index("kalloc_watched") < 3, texts["modules"]
+    name, live, *_ = texts["functions"].split()
+    assert (name, live) == ("kalloc_watched/watched_leak", "3000"), texts["functions"]
+    done.check_log()

@@ -26,7 +26,7 @@ from kalloc_dev.test.smoke import SITES, active_objects
 from rust_kbuild.console import say, step, tail
 
 SCRIPT = TREE / "tests/packaging/deb_install.sh"
-MODULES = ("kalloc", "kalloc_compare", "kalloc_exercise", "kalloc_hash")
+MODULES = ("kalloc", "kalloc_compare", "kalloc_exercise", "kalloc_hash", "kalloc_watch")
 WITH_DEVICES = ("kalloc_kv", "kalloc_map")
 
 LOADS = r"""
