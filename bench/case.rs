@@ -5,6 +5,7 @@
 use crate::{
     accounting,
     aligned,
+    arc,
     c,
     cache,
     concurrent,
@@ -177,6 +178,7 @@ impl Case {
 const GROUPS: &[(&str, &[&[Case]])] = &[
     ("kmalloc", &[kmalloc::CASES]),
     ("vec", &[vec::CASES]),
+    ("arc", &[arc::CASES]),
     ("cache", &[cache::CASES]),
     ("pages", &[pages::CASES]),
     (

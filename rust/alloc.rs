@@ -4,6 +4,7 @@
 //!
 //! | module | contents |
 //! |---|---|
+//! | [`arc`] | reference-counted pointers in kmalloc memory |
 //! | [`array`](mod@array) | an array of a fixed length in memory of one of the allocators |
 //! | [`kmalloc`] | physically contiguous blocks |
 //! | [`kvmalloc`] | kmalloc for small blocks, vmalloc for large ones |
@@ -11,6 +12,7 @@
 
 #[doc(hidden)]
 pub mod allocator;
+pub mod arc;
 pub mod array;
 pub mod kmalloc;
 pub mod kvmalloc;

@@ -4,7 +4,7 @@
 //!
 //! | family | owner types | module |
 //! |---|---|---|
-//! | kmalloc | [`KBox`], [`KVec`], [`Array`] | [`alloc::kmalloc`] |
+//! | kmalloc | [`KBox`], [`KVec`], [`Array`], [`Arc`] | [`alloc::kmalloc`] |
 //! | kvmalloc | [`KVBox`], [`KVVec`], [`Array`] | [`alloc::kvmalloc`] |
 //! | vmalloc | [`VBox`], [`VVec`], [`Array`] | [`alloc::vmalloc`] |
 //! | slab caches | [`KmemCache`] with [`Object`](slab::Object) and [`Batch`](slab::Batch), [`ConstructedCache`](slab::ConstructedCache), [`RcuCache`](slab::RcuCache) | [`slab`] |
@@ -63,6 +63,12 @@ pub use crate::{
     },
     alloc::{
         allocator::Counted,
+        arc::{
+            Arc,
+            ArcBorrow,
+            ArcInner,
+            UniqueArc, //
+        },
         array::Array,
         kmalloc::{
             KBox,

@@ -6,6 +6,7 @@ use kernel::prelude::*;
 
 mod address_space;
 mod allocator;
+mod arc;
 #[path = "../../rust/testing/block.rs"]
 mod block;
 #[path = "../../rust/testing/case.rs"]
@@ -67,6 +68,7 @@ impl kernel::Module for KallocKunit {
         site::remember(module);
         for sites in [
             allocator::SITES,
+            arc::SITES,
             context::SITES,
             debugfs_files::SITES,
             footprint::SITES,

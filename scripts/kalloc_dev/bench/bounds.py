@@ -19,6 +19,7 @@ PERCPU = "accounting, fixed size, percpu"
 SIZED = "accounting, any size"
 KNOWN = "accounting, any size, known"
 LIVE = "pairs with live objects"
+ARC = "Arc: alloc/clone/free"
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,8 @@ BOUNDS: tuple[Bound | Flat | Scales | Share | Row | Most, ...] = (
     Bound("KBox, 8 to 8192 bytes, against C", 1.03, (PAIRS, "kalloc"), (PAIRS, "c"), SIZES),
     Bound("KBox, 8 to 8192 bytes, against upstream", 0.60, (PAIRS, "kalloc"), (PAIRS, "upstream"), SIZES),
     Bound("KVec<u64>, push 1024, against upstream", 1.00, ("push", "kalloc"), ("push", "upstream"), range(1024, 1025)),
+    Bound("Arc, against upstream", 4, (ARC, "kalloc"), (ARC, "upstream"), range(56, 57), difference),
+    Bound("accounting alone, of an Arc", 4, (ARC, "kalloc"), (ARC, "uncounted"), range(56, 57), difference),
     Bound("slab cache, against C", 1.03, (FASTPATH, "kalloc"), (FASTPATH, "c"), range(1, 2)),
     Bound("slab batch of 32, against C in bulk", 1.05, (BULK, "kalloc"), (BULK, "c"), range(32, 33)),
     Bound("slab batch of 32, against C one by one", 0.60, (BULK, "kalloc"), (ONE_BY_ONE, "c"), range(32, 33)),
