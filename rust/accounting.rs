@@ -14,6 +14,8 @@
 #[doc(hidden)]
 pub mod call_site;
 pub mod family;
+#[doc(hidden)]
+pub mod param;
 pub(crate) mod registry;
 pub mod site;
 pub(crate) mod size_histogram;

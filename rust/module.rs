@@ -133,9 +133,12 @@ impl PinnedDrop for Layers {
     }
 }
 
-/// Removes the files and sites of a module that is unloaded.
+/// Registers the sites of a module that is loaded, and removes its files and sites when it is
+/// unloaded.
 ///
-/// The module loader calls this on each state change of a module. `MODULE_STATE_GOING` follows the
+/// The module loader calls this on each state change of a module. `MODULE_STATE_COMING` precedes
+/// the module's init function. If this function returns an error, the load fails with it.
+/// `MODULE_STATE_GOING` follows the
 /// return of the module's exit function, or the failure of its init function. By the kernel's
 /// rules, none of the module's code runs any more, and all of its memory still exists.
 ///
@@ -151,5 +154,19 @@ unsafe extern "C" fn on_module_state(
         owner::module_goes(module.cast());
         registry::module_goes(module.cast());
     }
+    if state == bindings::module_state_MODULE_STATE_COMING as c_ulong {
+        // SAFETY: The module loader calls this, with a module that it is loading.
+        return match unsafe { registry::module_comes(module.cast()) } {
+            Ok(()) => 0,
+            // For user space, EEXIST means that this module is already loaded.
+            Err(EEXIST) => notifier_error(EBUSY),
+            Err(error) => notifier_error(error),
+        };
+    }
     0
+}
+
+/// Returns an error as the result of a notifier (`notifier_from_errno()`).
+fn notifier_error(error: Error) -> c_int {
+    bindings::NOTIFY_STOP_MASK as c_int | (bindings::NOTIFY_OK as c_int - error.to_errno())
 }

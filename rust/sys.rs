@@ -14,6 +14,7 @@
 pub(crate) mod bindings;
 pub mod context;
 pub(crate) mod deferred_free;
+mod driver;
 pub mod failure;
 pub mod gfp;
 pub(crate) mod in_place;

@@ -2,14 +2,15 @@
 
 //! The registry: the list of registered sites.
 //!
-//! A site is on the list from [`register`] until its module is unloaded. The module loader's
-//! notifier removes it, so a driver does not unregister sites. Allocating and freeing never take
+//! A site is on the list from the load of its module until the module is unloaded. The module
+//! loader's notifier adds and removes it, so a driver neither registers nor unregisters sites. Allocating and freeing never take
 //! the list's mutex.
 //!
 //! C header: [`include/linux/module.h`](srctree/include/linux/module.h)
 
 use crate::{
     accounting::{
+        param,
         site::Site,
         stats::{
             self,
@@ -107,8 +108,8 @@ pub(crate) struct Record<'a> {
 
 /// Registers sites until the module that contains them is unloaded.
 ///
-/// Call this first in the module's `init`. Allocations before the registration are not counted at
-/// the site, but their frees afterwards are.
+/// The module loader's notifier registers the sites of every module that is loaded, so a driver
+/// does not call this. For sites that are registered already, it does nothing.
 ///
 /// The module's use of its sites must have ended when its `exit` returns: it waits for its
 /// callbacks and flushes its work items, as for all of its memory.
@@ -120,11 +121,11 @@ pub(crate) struct Record<'a> {
 /// # Errors
 ///
 /// - [`EINVAL`] if a site is not part of `module`.
-/// - [`EEXIST`] if a site is already registered, or another site has its name.
+/// - [`EEXIST`] if another site has the name of one of these sites. The log has the name.
 /// - [`EAGAIN`] in a context known to be atomic.
 /// - [`ENOMEM`] if there is no memory for the counters.
 ///
-/// After an error, no site is registered.
+/// After an error, no further site is registered.
 ///
 /// # Examples
 ///
@@ -139,40 +140,77 @@ pub(crate) struct Record<'a> {
 ///
 /// impl kernel::Module for Driver {
 ///     fn init(module: &'static ThisModule) -> Result<Self> {
+///         assert!(Rings::site().is_registered());
 ///         kalloc::register(module, SITES)?;
 ///         Ok(Driver)
 ///     }
 /// }
 /// # use kernel::Module;
 /// # let _driver = Driver::init(crate::module())?;
-/// assert!(Rings::site().is_registered());
 /// # Ok::<(), Error>(())
 /// ```
 pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) -> Result {
     if context::known_atomic() {
         return Err(EAGAIN);
     }
-    // GFP: The caller selects no flags: a module registers its sites once, in process context. All
-    // steps that can fail come first. Once a site has its own counters, they must stay: code of the
-    // module may be adding to them on another CPU.
-    let mut new = KVVec::with_capacity(sites.len(), GFP_KERNEL)?;
+    // GFP: The caller selects no flags: a module registers its sites once, in process context.
+    let mut found = KVVec::with_capacity(sites.len(), GFP_KERNEL)?;
     for site in sites {
-        new.push(Entry::new(site(), module)?, GFP_KERNEL)?;
+        found.push(site(), GFP_KERNEL)?;
     }
+    add(module.as_ptr(), &found)
+}
 
-    let mut names = RBTree::new();
-    for entry in &new {
-        let duplicate = names.try_create_and_insert(entry.site.name(), (), GFP_KERNEL)?;
-        duplicate.map_or(Ok(()), |_| Err(EEXIST))?;
+/// Registers the sites of a module that is being loaded, before any of its code runs.
+///
+/// # Errors
+///
+/// The errors of [`register`].
+///
+/// # Safety
+///
+/// Only the module loader's notifier may call this, with the module whose state changes.
+pub(crate) unsafe fn module_comes(module: *mut bindings::module) -> Result {
+    let mut found = KVVec::new();
+    // SAFETY: The module is loaded and stays so during the call. Its parameters do not change.
+    for site in unsafe { param::sites(module) } {
+        // GFP: The module loader calls this in process context.
+        found.push(site, GFP_KERNEL)?;
     }
+    if found.is_empty() {
+        return Ok(());
+    }
+    add(module, &found)
+}
 
+/// Adds sites of `module`, which is NULL or loaded, to the list.
+fn add(module: *mut bindings::module, sites: &[&'static Site]) -> Result {
+    // GFP: The caller selects no flags, see `register`. All steps that can fail come first. Once a
+    // site has its own counters, they must stay: code of the module may be adding to them on
+    // another CPU.
     let mut list = LIST.lock();
-    if list
-        .entries
-        .iter()
-        .any(|e| names.get(&e.site.name()).is_some())
-    {
-        return Err(EEXIST);
+    let mut new = KVVec::with_capacity(sites.len(), GFP_KERNEL)?;
+    let mut names = RBTree::new();
+    for &site in sites {
+        if !is_within(site, module) {
+            return Err(EINVAL);
+        }
+        // Only this module can have registered its site.
+        if site.is_registered() {
+            continue;
+        }
+        match names.try_create_and_insert(site.name(), site, GFP_KERNEL)? {
+            None => new.push(Entry::new(site, module)?, GFP_KERNEL)?,
+            Some(other) => {
+                if !ptr::eq(other.to_key_value().1, site) {
+                    return Err(name_conflict(module, site, module));
+                }
+            }
+        }
+    }
+    let mut entries = list.entries.iter();
+    if let Some(other) = entries.find(|e| names.get(&e.site.name()).is_some()) {
+        return Err(name_conflict(module, other.site, other.module));
     }
     list.entries.reserve(new.len(), GFP_KERNEL)?;
 
@@ -189,14 +227,38 @@ pub fn register(module: &'static ThisModule, sites: &[fn() -> &'static Site]) ->
     Ok(())
 }
 
+/// Returns true if `site` is a static of `module`, which is NULL or loaded.
+fn is_within(site: &'static Site, module: *mut bindings::module) -> bool {
+    let addr = ptr::from_ref(site) as c_ulong;
+    // SAFETY: `module` is NULL or loaded, by the requirement of this function.
+    unsafe { bindings::kalloc_helper_within_module_core(addr, module) }
+}
+
+/// Logs that a site of `module` cannot have its name, which `owner` uses, and returns the error.
+fn name_conflict(
+    module: *mut bindings::module,
+    site: &Site,
+    owner: *mut bindings::module,
+) -> Error {
+    pr_err!(
+        "{}: the name {} is in use by a site of {}; rename one of the sites\n",
+        module_name(&module),
+        site.name(),
+        module_name(&owner),
+    );
+    EEXIST
+}
+
+/// Returns the name of a loaded module.
+fn module_name(module: &*mut bindings::module) -> &str {
+    // SAFETY: The module's memory exists while its code runs, and until its sites have left the
+    // list.
+    let name = unsafe { CStr::from_char_ptr(bindings::kalloc_helper_module_name(*module)) };
+    name.to_str().unwrap_or("?")
+}
+
 impl Entry {
-    fn new(site: &'static Site, module: &'static ThisModule) -> Result<Self> {
-        let module = module.as_ptr();
-        let addr = ptr::from_ref(site) as c_ulong;
-        // SAFETY: `module` is NULL or the caller's module, which is loaded.
-        if !unsafe { bindings::kalloc_helper_within_module_core(addr, module) } {
-            return Err(EINVAL);
-        }
+    fn new(site: &'static Site, module: *mut bindings::module) -> Result<Self> {
         // GFP: The caller selects no flags, see `register`.
         Ok(Entry {
             id: 0,
@@ -221,9 +283,7 @@ impl Entry {
 
     /// Returns the name of the site's module.
     fn module(&self) -> &str {
-        // SAFETY: The module's memory exists until the entry has left the list.
-        let name = unsafe { CStr::from_char_ptr(bindings::kalloc_helper_module_name(self.module)) };
-        name.to_str().unwrap_or("?")
+        module_name(&self.module)
     }
 
     /// Reads the counters, and raises the high watermarks.

@@ -20,18 +20,8 @@
 //!     Names: kmalloc([u8]), "doc_name";
 //! }
 //!
-//! struct Driver;
-//!
-//! impl kernel::Module for Driver {
-//!     fn init(module: &'static ThisModule) -> Result<Self> {
-//!         kalloc::register(module, SITES)?;
-//!         Ok(Driver)
-//!     }
-//! }
-//! # use kernel::Module;
-//! # let _driver = Driver::init(crate::module())?;
 //! assert_eq!((Sessions::site().unit(), Names::site().unit()), (8, 0));
-//! # Ok::<(), Error>(())
+//! assert!(Sessions::site().is_registered());
 //! ```
 //!
 //! A site whose objects all have one size (`kmalloc(T)`, `cache(T)`) has that size as its *unit*,
@@ -314,6 +304,22 @@ impl Site {
         name: &'static str,
         location: fn() -> &'static Location<'static>,
     ) -> Self {
+        // SAFETY: The requirements of this function include those of `generic`.
+        unsafe { Self::generic::<S>(name, location, core::any::type_name::<S::Object>) }
+    }
+
+    /// Creates the site of a tag with type parameters, whose objects have no common type.
+    ///
+    /// # Safety
+    ///
+    /// - The requirements of [`new`](Self::new) apply.
+    /// - `S` must have a unit if and only if all tags of the site have it.
+    #[doc(hidden)]
+    pub const unsafe fn generic<S: Tag>(
+        name: &'static str,
+        location: fn() -> &'static Location<'static>,
+        type_name: fn() -> &'static str,
+    ) -> Self {
         assert!(
             name_is_valid(name),
             "a site's name: 1 to 63 printable characters, no space or any of :#/<>\", not a number"
@@ -327,7 +333,7 @@ impl Site {
             shape: S::Family::shape,
             unit_footprint: S::Family::unit_footprint,
             class_size: S::Family::CLASS_SIZE,
-            type_name: core::any::type_name::<S::Object>,
+            type_name,
             unit: unit::<S>(),
             static_counters: S::static_counters,
             location,
@@ -481,24 +487,36 @@ const fn name_is_valid(name: &str) -> bool {
     digits < bytes.len() && bytes.len() < 64
 }
 
-/// Declares allocation sites, and `SITES`, their list for [`register`](crate::register).
+/// Declares allocation sites, and `SITES`, their list.
 ///
 /// Each line is `[pub] Tag: family(Type), "name";`. The family is `kmalloc`, `kvmalloc` or
 /// `vmalloc` (the type may be `[T]`, for any length), `cache` (one sized type) or `pages` (no
-/// type).
+/// type). A tag must not be more visible than its type.
+///
+/// The sites are registered when their module is loaded, before its `init` or a `probe` runs. A
+/// module may have any number of blocks, in any of its files. Of several blocks in one scope, the
+/// later ones name their list with `static NAME;` in the first line.
 ///
 /// A site with frequent allocations may be declared as `…, "name", percpu;`. It then counts units
 /// in static per-CPU memory, with half of the instructions. The kernel has 8 KiB of that memory for
 /// all modules together, and does not load a module for which it is too small. Each site takes 16
 /// bytes.
 ///
+/// A tag may have type parameters, if the objects are slices: `Tag<T>: kmalloc([Node<T>])`. All
+/// types share one site and one row.
+///
 /// # Examples
 ///
 /// ```
-/// use kalloc::Tag;
+/// use kalloc::{KVec, Tag};
 ///
 /// struct Node {
 ///     key: u64,
+/// }
+///
+/// struct Range<T> {
+///     from: u64,
+///     data: T,
 /// }
 ///
 /// kalloc::sites! {
@@ -508,8 +526,19 @@ const fn name_is_valid(name: &str) -> bool {
 ///     pub(crate) Blocks: pages, "doc_tree_log";
 /// }
 ///
+/// kalloc::sites! {
+///     static RANGES;
+///     /// Ranges with data of any type.
+///     Ranges<T>: kmalloc([Range<T>]), "doc_tree_range";
+/// }
+///
 /// assert_eq!(Nodes::site().name(), "doc_tree_node");
-/// assert_eq!(SITES.len(), 2);
+/// assert_eq!((SITES.len(), RANGES.len()), (2, 1));
+///
+/// let mut ranges = KVec::<Range<u8>, Ranges<u8>>::with_capacity(4, GFP_KERNEL)?;
+/// ranges.push(Range { from: 0, data: 1 }, GFP_KERNEL)?;
+/// assert_eq!(Ranges::<u64>::site().totals().live(), 1);
+/// # Ok::<(), Error>(())
 /// ```
 #[macro_export]
 macro_rules! sites {
@@ -521,47 +550,125 @@ macro_rules! sites {
     (@object [$t:ty]) => { [$t] };
     (@object $t:ty) => { $t };
     (@object) => { [u8] };
-    ($(
-        $(#[$meta:meta])*
-        $vis:vis $tag:ident: $family:tt $(($($object:tt)+))?, $name:literal $(, $percpu:ident)?;
-    )+) => {
-        $(
-            $(#[$meta])*
-            $vis enum $tag {}
+    // The list names a generic tag once, with any types.
+    (@any $tag:ident) => { $tag };
+    (@any $tag:ident $($param:ident)+) => { $tag<$($crate::sites!(@unit $param)),+> };
+    (@unit $param:ident) => { () };
+    (@location $tag:ty, $family:tt) => {
+        impl $crate::accounting::call_site::SiteLocation for $tag {
+            #[inline]
+            fn location() -> &'static ::core::panic::Location<'static> {
+                use $crate::accounting::call_site::tokens::*;
+                $crate::accounting::call_site::coerce($family)
+            }
+        }
+    };
+    // The entry by which the module loader finds the site.
+    (@entry loaded) => {
+        #[link_section = "__param"]
+        #[used]
+        static ENTRY: $crate::accounting::param::SiteParam =
+            $crate::accounting::param::SiteParam::new(&SITE);
+    };
+    (@entry manual) => {};
+    (
+        @site $entry:tt [$(#[$meta:meta])*] $vis:vis $tag:ident []
+        $family:tt [$($object:tt)*] $name:literal $($percpu:ident)?
+    ) => {
+        $(#[$meta])*
+        $vis enum $tag {}
 
-            impl $crate::accounting::call_site::SiteLocation for $tag {
-                #[inline]
-                fn location() -> &'static ::core::panic::Location<'static> {
-                    use $crate::accounting::call_site::tokens::*;
-                    $crate::accounting::call_site::coerce($family)
+        $crate::sites!(@location $tag, $family);
+
+        const _: () = {
+            // SAFETY: This is the only site of the tag.
+            static SITE: $crate::Site = unsafe {
+                $crate::Site::new::<$tag>($name, <$tag as $crate::accounting::call_site::SiteLocation>::location)
+            };
+            $crate::sites!(@entry $entry);
+            $($crate::static_counters! { @static $percpu })?
+
+            // SAFETY: `site` always returns the one static that is created for this tag.
+            unsafe impl $crate::Tag for $tag {
+                type Family = $crate::sites!(@family $family);
+                type Object = $crate::sites!(@object $($object)*);
+
+                #[inline(always)]
+                fn site() -> &'static $crate::Site {
+                    &SITE
+                }
+
+                $($crate::static_counters! { @methods $percpu })?
+            }
+        };
+    };
+    (
+        @site $entry:tt [$(#[$meta:meta])*] $vis:vis $tag:ident [$($param:ident)+]
+        $family:tt [[$t:ty]] $name:literal
+    ) => {
+        $(#[$meta])*
+        $vis struct $tag<$($param),+>(
+            ::core::marker::PhantomData<fn($($param),+)>,
+            ::core::convert::Infallible,
+        );
+
+        const _: () = {
+            // The tag in the static, which cannot have type parameters.
+            enum Any {}
+
+            $crate::sites!(@location Any, $family);
+
+            // SAFETY: Both tags have this one site, and no unit.
+            static SITE: $crate::Site = unsafe {
+                $crate::Site::generic::<Any>(
+                    $name,
+                    <Any as $crate::accounting::call_site::SiteLocation>::location,
+                    || ::core::stringify!([$t]),
+                )
+            };
+            $crate::sites!(@entry $entry);
+
+            // SAFETY: `site` always returns the one static that is created for this tag.
+            unsafe impl $crate::Tag for Any {
+                type Family = $crate::sites!(@family $family);
+                type Object = [u8];
+
+                #[inline(always)]
+                fn site() -> &'static $crate::Site {
+                    &SITE
                 }
             }
 
-            const _: () = {
-                // SAFETY: This is the only site of the tag.
-                static SITE: $crate::Site = unsafe {
-                    $crate::Site::new::<$tag>($name, <$tag as $crate::accounting::call_site::SiteLocation>::location)
-                };
-                $($crate::static_counters! { @static $percpu })?
+            // SAFETY: `site` always returns the one static that is created for this tag.
+            unsafe impl<$($param: 'static),+> $crate::Tag for $tag<$($param),+> {
+                type Family = $crate::sites!(@family $family);
+                type Object = [$t];
 
-                // SAFETY: `site` always returns the one static that is created for this tag.
-                unsafe impl $crate::Tag for $tag {
-                    type Family = $crate::sites!(@family $family);
-                    type Object = $crate::sites!(@object $($($object)+)?);
-
-                    #[inline(always)]
-                    fn site() -> &'static $crate::Site {
-                        &SITE
-                    }
-
-                    $($crate::static_counters! { @methods $percpu })?
+                #[inline(always)]
+                fn site() -> &'static $crate::Site {
+                    &SITE
                 }
-            };
+            }
+        };
+    };
+    (
+        @block $entry:tt $list:ident $(
+            $(#[$meta:meta])*
+            $vis:vis $tag:ident $(<$($param:ident),+>)?: $family:tt $(($($object:tt)+))?, $name:literal $(, $percpu:ident)?;
         )+
+    ) => {
+        $($crate::sites! {
+            @site $entry [$(#[$meta])*] $vis $tag [$($($param)+)?]
+            $family [$($($object)+)?] $name $($percpu)?
+        })+
 
         /// The sites that this block declares.
-        #[allow(unreachable_pub)]
-        pub static SITES: &[fn() -> &'static $crate::Site] =
-            &[$(<$tag as $crate::Tag>::site),+];
+        #[allow(dead_code, unreachable_pub)]
+        pub static $list: &[fn() -> &'static $crate::Site] =
+            &[$(<$crate::sites!(@any $tag $($($param)+)?) as $crate::Tag>::site),+];
     };
+    // The module itself registers the sites of this block: only the tests of `register` need that.
+    (#![manual] $($sites:tt)+) => { $crate::sites! { @block manual SITES $($sites)+ } };
+    (static $list:ident; $($sites:tt)+) => { $crate::sites! { @block loaded $list $($sites)+ } };
+    ($($sites:tt)+) => { $crate::sites! { @block loaded SITES $($sites)+ } };
 }

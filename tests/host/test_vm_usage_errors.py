@@ -24,6 +24,8 @@ from kalloc_dev.core.paths import TREE
     ("one processor", "--icount --cpus 2 -- true"),
     ("packed image: stock, ", "--la57 --kernel debug -- true"),
     ("for kernels of x86_64", "--kernel arm64 --packages procps -- true"),
+    ("not a device", "--device 'edu -bios x' -- true"),
+    ("QEMU has no device florp", "--device florp -- true"),
     ("not the name of a package", "--packages procps,../x -- true"),
 ])
 def test_mistake(said: str, words: str) -> None:

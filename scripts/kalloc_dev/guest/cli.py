@@ -15,7 +15,7 @@ from kalloc_dev.guest.cpio import DIRECTORIES
 from kalloc_dev.guest.qemu import TIMEOUT, Guest, boot
 from kalloc_dev.kernel.build import PLANS
 from kalloc_dev.modules import kbuild
-from kalloc_dev.toolchain.arch import X86
+from kalloc_dev.toolchain.arch import X86, Arch
 from rust_kbuild.console import Failure, say, tail
 
 DESCRIPTION = """\
@@ -76,6 +76,12 @@ def _packages(text: str) -> list[str]:
     return names
 
 
+def _device(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][\w.-]*(,[\w.-]+=[^\s,]*)*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a device, NAME[,PROPERTY=VALUE]…")
+    return text
+
+
 def _parse(words: list[str]) -> argparse.Namespace:
     parser = _Parser(prog="scripts/vm", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
                      formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -90,6 +96,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
                         help="a file or directory for the guest (default DEST: its name, in /)")
     parser.add_argument("--packages", action="extend", type=_packages, default=[], metavar="P,Q,…",
                         help="a Debian userland with these packages, instead of a busybox")
+    parser.add_argument("--device", action="append", type=_device, default=[], metavar="SPEC",
+                        help="a device for the guest, as for QEMU: edu; pci-testdev; NAME,PROPERTY=VALUE")
     parser.add_argument("--timeout", type=_seconds, default=300.0, metavar="S",
                         help="time limit of COMMAND in seconds (default: 300)")
     parser.add_argument("--shell", action="store_true", help="an interactive shell instead of COMMAND")
@@ -132,8 +140,17 @@ def _stdin() -> int | None:
     return 0 if own else None
 
 
+def _require_device(arch: Arch, spec: str) -> None:
+    """Fails if QEMU has no such device."""
+    name = spec.partition(",")[0]
+    if not re.search(rf'\b(name|alias) "{re.escape(name)}"', arch.tools().output([*arch.qemu, "-device", "help"])):
+        raise Failure(f"--device {spec}: QEMU has no device {name}")
+
+
 def _guest(options: argparse.Namespace) -> Guest:
     kernel, = set_up(options.kernel)
+    for spec in options.device:
+        _require_device(kernel.arch, spec)
     command = options.command
     return Guest(
         kernel=kernel,
@@ -147,6 +164,7 @@ def _guest(options: argparse.Namespace) -> Guest:
         timeout=options.timeout,
         add=options.add,
         packages=tuple(options.packages),
+        devices=tuple(options.device),
         modules=kbuild.image(kernel),
         interactive=options.shell,
         stdin=None if options.shell else _stdin(),

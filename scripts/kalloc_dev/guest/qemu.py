@@ -66,6 +66,7 @@ class Guest:
     boot_seconds: float = 180.0
     add: list[tuple[Path, str]] = field(default_factory=list)
     packages: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
     modules: Path | None = None
     interactive: bool = False
     firmware: tuple[Path, ...] = ()
@@ -269,6 +270,8 @@ class _Run:
         if heard is not None:
             argv += ["-chardev", f"file,id=in,path=/dev/null,input-path=/proc/self/fd/{heard}",
                      "-device", "virtserialport,chardev=in,nr=4"]
+        for device in guest.devices:
+            argv += ["-device", device]
         for unit, flash in enumerate(guest.firmware):
             argv += ["-drive", f"if=pflash,format=raw,unit={unit},snapshot=on,file={flash}"]
         if guest.interactive:

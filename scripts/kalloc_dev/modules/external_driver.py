@@ -19,7 +19,14 @@ def build_driver(tree: BuildTree, directory: Path) -> list[Path]:
     with step(f"building {directory.name} for {tree.release}", LOGS / "driver.log") as log:
         run(toolchain().argv(["make", "-C", tree.path, f"M={directory}", f"KALLOC={tree.out}",
                               f"KBUILD_EXTRA_SYMBOLS={symbols}", *tree.compiler, JOBS, "modules"],
-                             binds=[tree.path, tree.source, directory]), log, "make")
-    modules = [directory / Path(name).with_suffix(".ko").name for name in (directory / "modules.order").read_text().split()]
+                             binds=[tree.path, tree.source, _top(directory)]), log, "make")
+    modules = [directory / Path(name).with_suffix(".ko") for name in (directory / "modules.order").read_text().split()]
     check_imports(tree, modules)
     return modules
+
+
+def _top(directory: Path) -> Path:
+    """Returns the highest parent that the root directory of the tools lacks: a driver may use files above its own."""
+    if not (root := toolchain().root):
+        return directory
+    return next((path for path in reversed(directory.parents) if not (root / str(path).lstrip("/")).exists()), directory)

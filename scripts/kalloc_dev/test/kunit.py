@@ -102,6 +102,7 @@ SUITES_SAY = (
     r"^kobject: kobject_add_internal failed for kunit_fault_created \(error: -12 parent: slab\)$",
     r"^kobject: can not set name properly!$",
     r"^SLUB: Unable to add cache kunit_fault_created to sysfs$",
+    r"^kalloc: kalloc_kunit: the name kunit_site_word is in use by a site of kalloc_kunit; rename one of the sites$",
     r"^kmemleak: Cannot allocate a scan area, scanning the full object$",
     # The duration of a case on an emulated processor has no meaning.
     r"^    # \w+: Test should be marked slow \(runtime: [\d.]+s\)$",

@@ -23,6 +23,7 @@ use kernel::prelude::*;
 
 mod last {
     kalloc::sites! {
+        #![manual]
         pub(crate) Objects: cache(u64), "attack_last_object";
     }
 }

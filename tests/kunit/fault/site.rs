@@ -9,6 +9,7 @@ kalloc::sites! {
 /// Sites for one case to register: more sites than one registration has allocations.
 mod late {
     kalloc::sites! {
+        #![manual]
         pub(crate) A: kmalloc(u32), "kunit_fault_late_a";
         pub(crate) B: pages, "kunit_fault_late_b";
         pub(crate) C: cache(u64), "kunit_fault_late_c";

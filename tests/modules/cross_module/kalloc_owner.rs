@@ -46,6 +46,7 @@ kalloc::sites! {
 /// Sites that are never registered.
 pub mod late {
     kalloc::sites! {
+        #![manual]
         /// A site of kmalloc.
         pub Others: kmalloc(u64), "owner_other";
     }

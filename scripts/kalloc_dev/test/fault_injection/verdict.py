@@ -47,6 +47,7 @@ SAID = (
     r"^execmem: unable to allocate memory$",
     r"^__kmem_cache_create_args\(((exercise|map|kv|kunit|doc)_\w+|\.\.\.|!%s%n)\) failed with error -(12|22)$",
     r"^SLUB: Unable to allocate memory on CPU ",
+    r"^kalloc: kalloc_fault_injection: the name kunit_site_word is in use by a site of kalloc_fault_injection; ",
     r"^percpu: allocation failed, size=\d+ align=\d+ atomic=[01], ",
     # The module loader, about symbols, and about suites in modules that have none.
     r"^kalloc_\w+: Unknown symbol \w+ \(err -12\)$",
