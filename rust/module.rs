@@ -23,7 +23,6 @@ use crate::{
         deferred_free, //
     }, //
 };
-use core::ptr;
 use kernel::{
     error::to_result,
     ffi::{
@@ -31,8 +30,7 @@ use kernel::{
         c_ulong,
         c_void, //
     },
-    prelude::*,
-    types::Opaque, //
+    prelude::*, //
 };
 
 /// The loaded module. Its fields are dropped in this order.
@@ -49,20 +47,16 @@ pub(crate) struct KallocModule {
     sites_json: debugfs::SeqFile<sites::Json>,
     /// `/sys/kernel/debug/kalloc/`.
     _debugfs: debugfs::Root,
-    /// The state of the layers below the files.
-    #[pin]
-    layers: Layers,
+    /// The notifier of the module loader, and the state of all layers.
+    _layers: Layers,
 }
 
 impl kernel::InPlaceModule for KallocModule {
     #[expect(clippy::clone_on_copy)] // Linux 7.2 has a reference to the parameter.
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            // SAFETY: A module is initialized once, and this comes first.
-            layers <- unsafe { Layers::new() },
-            // SAFETY: A module is initialized once. No other module can call a function of this one
-            // yet.
-            _debugfs: unsafe { debugfs::Root::new() },
+            _layers: Layers::new()?,
+            _debugfs: debugfs::Root::new(),
             sites <- debugfs::SeqFile::new(module, c"sites", sites::Text),
             sites_json <- debugfs::SeqFile::new(module, c"sites.json", sites::Json),
             kallocinfo <- procfs::ProcFile::new(
@@ -76,54 +70,31 @@ impl kernel::InPlaceModule for KallocModule {
     }
 }
 
-/// The initialized state of all layers, and the notifier of the module loader.
-#[pin_data(PinnedDrop)]
-struct Layers {
-    #[pin]
-    notifier: Opaque<bindings::notifier_block>,
-}
-
-// SAFETY: Only the module loader accesses the notifier block between registration and drop.
-unsafe impl Send for Layers {}
-// SAFETY: Only the module loader accesses the notifier block between registration and drop.
-unsafe impl Sync for Layers {}
+/// Owner of the notifier of the module loader, and of the state of all layers.
+///
+/// The compiler initializes that state. Built into the kernel, all of this crate is usable before
+/// the crate's own initcall, and after a failure of it. The notifier is then registered before the
+/// first module is loaded, and stays registered.
+struct Layers(());
 
 impl Layers {
-    /// Initializes the layers, and registers the notifier.
-    ///
-    /// # Safety
-    ///
-    /// The caller must call this once, before it uses any other part of the module.
-    unsafe fn new() -> impl PinInit<Self, Error> {
-        // SAFETY: By the requirement of this function, each `init` is called once, and before any
-        // other function of its file.
-        unsafe {
-            deferred_free::init();
-            registry::init();
-            watermark::init();
-            owner::init();
+    /// Registers the notifier, unless this crate is built into the kernel.
+    fn new() -> Result<Self> {
+        if cfg!(MODULE) {
+            // SAFETY: The module is loaded once, and `drop` unregisters the notifier.
+            to_result(unsafe { bindings::kalloc_helper_register_module_notifier() })?;
         }
-        try_pin_init!(Self {
-            notifier <- Opaque::try_ffi_init(|slot: *mut bindings::notifier_block| {
-                // SAFETY: `slot` is valid for writes, and pinned until `drop` unregisters it.
-                unsafe {
-                    slot.write(bindings::notifier_block {
-                        notifier_call: Some(on_module_state),
-                        next: ptr::null_mut(),
-                        priority: 0,
-                    });
-                    to_result(bindings::register_module_notifier(slot))
-                }
-            }),
-        })
+        Ok(Layers(()))
     }
 }
 
-#[pinned_drop]
-impl PinnedDrop for Layers {
-    fn drop(self: Pin<&mut Self>) {
+impl Drop for Layers {
+    fn drop(&mut self) {
+        if !cfg!(MODULE) {
+            return;
+        }
         // SAFETY: `new` has registered the notifier.
-        unsafe { bindings::unregister_module_notifier(self.notifier.get()) };
+        unsafe { bindings::kalloc_helper_unregister_module_notifier() };
         // Each module with sites or files depends on this one, so none of them is loaded any more.
         // Only the memory of the lists and the work items are left.
         deferred_free::exit();
@@ -145,7 +116,8 @@ impl PinnedDrop for Layers {
 /// # Safety
 ///
 /// Only the module loader may call this, with the module whose state changes.
-unsafe extern "C" fn on_module_state(
+#[no_mangle]
+unsafe extern "C" fn kalloc_module_state(
     _: *mut bindings::notifier_block,
     state: c_ulong,
     module: *mut c_void,

@@ -22,4 +22,5 @@ pub(crate) mod kmem_cache;
 pub(crate) mod node;
 pub mod percpu;
 pub mod rcu_static;
+pub(crate) mod static_mutex;
 pub(crate) mod work;

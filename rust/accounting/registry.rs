@@ -27,6 +27,7 @@ use crate::{
             Spec, //
         },
         percpu::PerCpu,
+        static_mutex::StaticMutex,
         work::StaticWork, //
     }, //
 };
@@ -40,11 +41,16 @@ use kernel::{
     rbtree::RBTree, //
 };
 
-kernel::sync::global_lock! {
-    // SAFETY: The module calls `init`, which initializes the lock, before any other function uses
-    // it.
-    unsafe(uninit) static LIST: Mutex<List> = List { entries: KVVec::new(), last_id: 0 };
-}
+// SAFETY: The helper returns a static mutex, which is only for this list.
+static LIST: StaticMutex<List> = unsafe {
+    StaticMutex::new(
+        bindings::kalloc_helper_sites_mutex,
+        List {
+            entries: KVVec::new(),
+            last_id: 0,
+        },
+    )
+};
 
 /// The list of sites, sorted by id.
 struct List {
@@ -100,8 +106,6 @@ pub(crate) struct Peak {
 /// A snapshot of a registered site.
 pub(crate) struct Record<'a> {
     pub(crate) site: &'a Site,
-    /// The name of the site's module.
-    pub(crate) module: &'a str,
     pub(crate) totals: Totals,
     pub(crate) peak: Peak,
 }
@@ -203,14 +207,15 @@ fn add(module: *mut bindings::module, sites: &[&'static Site]) -> Result {
             None => new.push(Entry::new(site, module)?, GFP_KERNEL)?,
             Some(other) => {
                 if !ptr::eq(other.to_key_value().1, site) {
-                    return Err(name_conflict(module, site, module));
+                    return Err(name_conflict(site, site));
                 }
             }
         }
     }
     let mut entries = list.entries.iter();
     if let Some(other) = entries.find(|e| names.get(&e.site.name()).is_some()) {
-        return Err(name_conflict(module, other.site, other.module));
+        let site = names.get(&other.site.name()).copied();
+        return Err(name_conflict(site.unwrap_or(other.site), other.site));
     }
     list.entries.reserve(new.len(), GFP_KERNEL)?;
 
@@ -234,27 +239,15 @@ fn is_within(site: &'static Site, module: *mut bindings::module) -> bool {
     unsafe { bindings::kalloc_helper_within_module_core(addr, module) }
 }
 
-/// Logs that a site of `module` cannot have its name, which `owner` uses, and returns the error.
-fn name_conflict(
-    module: *mut bindings::module,
-    site: &Site,
-    owner: *mut bindings::module,
-) -> Error {
+/// Logs that a site cannot have its name, which `other` uses, and returns the error.
+fn name_conflict(site: &Site, other: &Site) -> Error {
     pr_err!(
         "{}: the name {} is in use by a site of {}; rename one of the sites\n",
-        module_name(&module),
+        site.module(),
         site.name(),
-        module_name(&owner),
+        other.module(),
     );
     EEXIST
-}
-
-/// Returns the name of a loaded module.
-fn module_name(module: &*mut bindings::module) -> &str {
-    // SAFETY: The module's memory exists while its code runs, and until its sites have left the
-    // list.
-    let name = unsafe { CStr::from_char_ptr(bindings::kalloc_helper_module_name(*module)) };
-    name.to_str().unwrap_or("?")
 }
 
 impl Entry {
@@ -279,11 +272,6 @@ impl Entry {
             // `SizedCounters` begins with `Counters`.
             CounterMem::Sized(counters) => counters.as_ptr().cast(),
         }
-    }
-
-    /// Returns the name of the site's module.
-    fn module(&self) -> &str {
-        module_name(&self.module)
     }
 
     /// Reads the counters, and raises the high watermarks.
@@ -329,7 +317,6 @@ pub(crate) fn with<R>(id: u64, f: impl FnOnce(&Record<'_>) -> R) -> Option<R> {
     let totals = entry.sample();
     Some(f(&Record {
         site: entry.site,
-        module: entry.module(),
         totals,
         peak: entry.peak,
     }))
@@ -383,7 +370,8 @@ pub(crate) unsafe fn open_cache(
 
 /// The worker that destroys orphaned slab caches and completes deferred frees of their objects. A
 /// driver may drop a cache or free an object in atomic context.
-static REAPER: StaticWork = StaticWork::new(reap_caches);
+// SAFETY: The helper returns the static item with `kalloc_reap_caches`.
+static REAPER: StaticWork = unsafe { StaticWork::new(bindings::kalloc_helper_reaper) };
 
 /// Schedules the destruction of a site's orphaned slab cache, which follows the free of its last
 /// object.
@@ -401,24 +389,17 @@ pub(crate) fn schedule_reaper() {
     REAPER.schedule();
 }
 
-fn reap_caches() {
+/// Destroys the orphaned slab caches.
+///
+/// # Safety
+///
+/// Only the workqueue may call this.
+#[no_mangle]
+unsafe extern "C" fn kalloc_reap_caches(_: *mut bindings::work_struct) {
     let list = LIST.lock();
     delayed::free_all();
     for entry in &list.entries {
         entry.site.reap_cache();
-    }
-}
-
-/// Initializes the registry.
-///
-/// # Safety
-///
-/// The caller must call this once, before any other function of this module.
-pub(crate) unsafe fn init() {
-    // SAFETY: By the requirement that this function is called once and first, neither is in use.
-    unsafe {
-        LIST.init();
-        REAPER.init();
     }
 }
 
@@ -454,7 +435,7 @@ fn report_leak(entry: &Entry) {
     }
     pr_warn!(
         "{}: site {} leaks {} objects, {} bytes; they stay allocated until the next boot\n",
-        entry.module(),
+        entry.site.module(),
         entry.site.name(),
         totals.live(),
         totals.live_bytes,

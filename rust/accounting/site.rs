@@ -276,6 +276,7 @@ pub(crate) const fn unit<S: Tag>() -> usize {
 pub struct Site {
     counters: AtomicPtr<Counters>,
     name: &'static str,
+    module: &'static str,
     family: &'static str,
     shape: fn(&Site, &Totals) -> Shape,
     unit_footprint: fn(&Site) -> usize,
@@ -302,10 +303,11 @@ impl Site {
     #[doc(hidden)]
     pub const unsafe fn new<S: Tag>(
         name: &'static str,
+        module: &'static [u8],
         location: fn() -> &'static Location<'static>,
     ) -> Self {
         // SAFETY: The requirements of this function include those of `generic`.
-        unsafe { Self::generic::<S>(name, location, core::any::type_name::<S::Object>) }
+        unsafe { Self::generic::<S>(name, module, location, core::any::type_name::<S::Object>) }
     }
 
     /// Creates the site of a tag with type parameters, whose objects have no common type.
@@ -317,6 +319,7 @@ impl Site {
     #[doc(hidden)]
     pub const unsafe fn generic<S: Tag>(
         name: &'static str,
+        module: &'static [u8],
         location: fn() -> &'static Location<'static>,
         type_name: fn() -> &'static str,
     ) -> Self {
@@ -329,6 +332,10 @@ impl Site {
             // sites depends.
             counters: AtomicPtr::new(stats::unregistered()),
             name,
+            module: match core::str::from_utf8(module) {
+                Ok(module) => module,
+                Err(_) => panic!("the name of a module is UTF-8"),
+            },
             family: S::Family::NAME,
             shape: S::Family::shape,
             unit_footprint: S::Family::unit_footprint,
@@ -344,6 +351,12 @@ impl Site {
     /// Returns the name, as shown in `/proc/kallocinfo`.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Returns the name of the module that contains the site (`KBUILD_MODNAME`), which may be built
+    /// into the kernel.
+    pub fn module(&self) -> &'static str {
+        self.module
     }
 
     /// Returns the name of the allocator family.
@@ -468,6 +481,32 @@ impl Site {
     }
 }
 
+/// Returns the length of the last component of a path.
+#[doc(hidden)]
+pub const fn base_len(path: &str) -> usize {
+    let bytes = path.as_bytes();
+    let mut len = 0;
+    while len < bytes.len() && bytes[bytes.len() - 1 - len] != b'/' {
+        len += 1;
+    }
+    len
+}
+
+/// Returns the name of a module, given the path of its file without the suffix. The kernel's build
+/// system replaces dashes as well.
+#[doc(hidden)]
+pub const fn module_name<const LEN: usize>(path: &str) -> [u8; LEN] {
+    let bytes = path.as_bytes();
+    let mut name = [0; LEN];
+    let mut i = 0;
+    while i < LEN {
+        let b = bytes[bytes.len() - LEN + i];
+        name[i] = if b == b'-' { b'_' } else { b };
+        i += 1;
+    }
+    name
+}
+
 /// Returns true if readers of slabinfo accept `name` in the first column.
 const fn name_is_valid(name: &str) -> bool {
     let bytes = name.as_bytes();
@@ -563,6 +602,12 @@ macro_rules! sites {
             }
         }
     };
+    // The name of the module, as bytes.
+    (@module) => {
+        const PATH: &str = ::core::env!("RUST_MODFILE");
+        static MODULE: [u8; $crate::accounting::site::base_len(PATH)] =
+            $crate::accounting::site::module_name(PATH);
+    };
     // The entry by which the module loader finds the site.
     (@entry loaded) => {
         #[link_section = "__param"]
@@ -581,9 +626,15 @@ macro_rules! sites {
         $crate::sites!(@location $tag, $family);
 
         const _: () = {
+            $crate::sites!(@module);
+
             // SAFETY: This is the only site of the tag.
             static SITE: $crate::Site = unsafe {
-                $crate::Site::new::<$tag>($name, <$tag as $crate::accounting::call_site::SiteLocation>::location)
+                $crate::Site::new::<$tag>(
+                    $name,
+                    &MODULE,
+                    <$tag as $crate::accounting::call_site::SiteLocation>::location,
+                )
             };
             $crate::sites!(@entry $entry);
             $($crate::static_counters! { @static $percpu })?
@@ -617,11 +668,13 @@ macro_rules! sites {
             enum Any {}
 
             $crate::sites!(@location Any, $family);
+            $crate::sites!(@module);
 
             // SAFETY: Both tags have this one site, and no unit.
             static SITE: $crate::Site = unsafe {
                 $crate::Site::generic::<Any>(
                     $name,
+                    &MODULE,
                     <Any as $crate::accounting::call_site::SiteLocation>::location,
                     || ::core::stringify!([$t]),
                 )

@@ -57,9 +57,10 @@ impl StaticCounters {
 #[macro_export]
 macro_rules! static_counters {
     (@static percpu) => {
-        // The kernel gives each CPU a copy of this section.
+        // The kernel gives each CPU a copy of this section. With a single CPU there are no copies,
+        // and the section of per-CPU variables is that of ordinary data.
         // SAFETY: The static is in the section of per-CPU variables.
-        #[link_section = ".data..percpu"]
+        #[cfg_attr(CONFIG_SMP, link_section = ".data..percpu")]
         static COUNTERS: $crate::accounting::static_counters::StaticCounters = unsafe { $crate::accounting::static_counters::StaticCounters::new() };
     };
     (@methods percpu) => {

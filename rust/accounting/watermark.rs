@@ -8,24 +8,17 @@
 
 use crate::{
     accounting::registry,
-    sys::work::PeriodicWork, //
+    sys::{
+        bindings,
+        work::PeriodicWork, //
+    }, //
 };
 
-static SAMPLER: PeriodicWork = PeriodicWork::new(sample_all);
+// SAFETY: The helper returns the static item with `kalloc_sample_sites`.
+static SAMPLER: PeriodicWork = unsafe { PeriodicWork::new(bindings::kalloc_helper_sampler) };
 
 /// The number of sites that the worker samples before it releases the lock of the registry.
 const BATCH: usize = 64;
-
-/// Initializes the worker.
-///
-/// # Safety
-///
-/// The caller must call this once, before any other function of this module.
-pub(crate) unsafe fn init() {
-    // SAFETY: By the requirement that this function is called once and first, the item is not in
-    // use.
-    unsafe { SAMPLER.init() };
-}
 
 /// Samples all sites every `period` milliseconds from now on, or never if `period` is 0.
 ///
@@ -39,9 +32,16 @@ pub(crate) fn exit() {
     SAMPLER.cancel();
 }
 
-fn sample_all() {
+/// Samples all sites, and schedules the next call.
+///
+/// # Safety
+///
+/// Only the workqueue may call this.
+#[no_mangle]
+unsafe extern "C" fn kalloc_sample_sites(_: *mut bindings::work_struct) {
     let mut id = 0;
     while let Some(last) = registry::sample(id, BATCH) {
         id = last;
     }
+    SAMPLER.schedule();
 }

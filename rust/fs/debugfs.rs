@@ -38,7 +38,8 @@ use crate::{
     sys::{
         bindings,
         failure::Failure,
-        in_place, //
+        in_place,
+        static_mutex::StaticMutex, //
     }, //
 };
 use core::{
@@ -63,33 +64,31 @@ const NAME: &CStr = c"kalloc";
 /// The name of a temporary entry that identifies the directory while it is created.
 const PROBE: &CStr = c".kalloc.ko";
 
-kernel::sync::global_lock! {
-    // SAFETY: `Root::new` initializes the lock before any other module that uses it can be loaded.
-    unsafe(uninit) static ROOT: Mutex<Option<Dir>> = None;
-}
+// SAFETY: The helper returns a static mutex, which is only for this directory.
+static ROOT: StaticMutex<Option<Created>> =
+    unsafe { StaticMutex::new(bindings::kalloc_helper_debugfs_mutex, None) };
 
-/// Owner of the directory (`struct dentry`).
+/// The directory (`struct dentry`).
 ///
 /// # Invariants
 ///
-/// The entry is that of the directory in [`ROOT`], with a reference. There is no entry if another
-/// module created the directory, or there is no debugfs.
-pub(crate) struct Root(Option<NonNull<bindings::dentry>>);
+/// The entry is that of the directory, with a reference. There is no entry if another module
+/// created the directory.
+struct Created {
+    dir: Dir,
+    entry: Option<NonNull<bindings::dentry>>,
+}
 
 // SAFETY: A dentry is not bound to a thread.
-unsafe impl Send for Root {}
-// SAFETY: A shared reference gives no access.
-unsafe impl Sync for Root {}
+unsafe impl Send for Created {}
 
-impl Root {
-    /// Creates the directory.
-    ///
-    /// # Safety
-    ///
-    /// The caller must call this once, before [`dir`].
-    pub(crate) unsafe fn new() -> Self {
-        // SAFETY: By the requirement of this function, this is the first use of the lock.
-        unsafe { ROOT.init() };
+impl Created {
+    /// Creates the directory, or returns `None` if there is no debugfs.
+    fn new() -> Option<Self> {
+        // SAFETY: The helper reads a variable.
+        if !unsafe { bindings::kalloc_helper_debugfs_exists() } {
+            return None;
+        }
         let dir = Dir::new(NAME);
         // The kernel crate does not return whether it created the directory, which may be another
         // module's.
@@ -105,17 +104,33 @@ impl Root {
             is_it
         });
         drop(probe);
-        *ROOT.lock() = Some(dir);
-        // INVARIANT: The probe, created in the directory of `ROOT`, was found in the directory of
-        // this entry.
-        Root(entry)
+        // INVARIANT: The probe, created in `dir`, was found in the directory of this entry.
+        Some(Created { dir, entry })
+    }
+}
+
+/// Owner of the directory, which exists until this is dropped. Built into the kernel, this crate
+/// keeps its directory.
+pub(crate) struct Root(());
+
+impl Root {
+    /// Creates the directory, unless [`dir`] or a file has created it.
+    pub(crate) fn new() -> Self {
+        dir();
+        Root(())
     }
 }
 
 impl Drop for Root {
     fn drop(&mut self) {
-        *ROOT.lock() = None;
-        let Some(entry) = self.0 else { return };
+        if !cfg!(MODULE) {
+            return;
+        }
+        let Some(Created { dir, entry }) = ROOT.lock().take() else {
+            return;
+        };
+        drop(dir);
+        let Some(entry) = entry else { return };
         // SAFETY: By the type invariants, there is a reference to the entry.
         if !unsafe { bindings::kalloc_helper_debugfs_is_gone(entry.as_ptr()) } {
             // All modules that use this one are unloaded. If the directory stayed, this module
@@ -143,9 +158,10 @@ fn find() -> Result<NonNull<bindings::dentry>> {
         .ok_or(ENODEV)
 }
 
-/// Returns the directory, as the parent of new files.
+/// Returns the directory, as the parent of new files. It is created at the first use.
 ///
-/// Returns `None` before kalloc.ko has created it.
+/// Returns `None` if there is no debugfs. Initcalls before those of the file systems run without
+/// debugfs.
 ///
 /// A leaked clone keeps the directory until kalloc.ko is unloaded, which removes the directory with
 /// its contents.
@@ -157,10 +173,14 @@ fn find() -> Result<NonNull<bindings::dentry>> {
 ///
 /// // The subdirectory and its contents exist until it is dropped.
 /// let mine = debugfs::dir().map(|dir| dir.subdir(c"doc_debugfs"));
-/// assert!(mine.is_some());
+/// assert_eq!(mine.is_some(), cfg!(CONFIG_DEBUG_FS));
 /// ```
 pub fn dir() -> Option<Dir> {
-    ROOT.lock().clone()
+    let mut root = ROOT.lock();
+    if root.is_none() {
+        *root = Created::new();
+    }
+    root.as_ref().map(|root| root.dir.clone())
 }
 
 /// Commands that a file accepts: one with each write.
@@ -360,6 +380,7 @@ impl<R: Records + 'static> SeqFile<R> {
     ) -> impl PinInit<Self, Error> {
         const { in_place::assert_movable::<R>() };
         let create = move |source| {
+            dir();
             let parent = find()?;
             // SAFETY: The name is a NUL-terminated string. The parent is a directory, with a
             // reference that is not used again. The source is valid until the file is removed.

@@ -15,7 +15,8 @@ use crate::{
     },
     sys::{
         bindings,
-        context, //
+        context,
+        static_mutex::StaticMutex, //
     }, //
 };
 use core::{
@@ -38,10 +39,9 @@ use kernel::{
     }, //
 };
 
-kernel::sync::global_lock! {
-    // SAFETY: The module calls `init`, which initializes the lock, before any file is created.
-    unsafe(uninit) static FILES: Mutex<Files> = Files::new();
-}
+// SAFETY: The helper returns a static mutex, which is only for this list.
+static FILES: StaticMutex<Files> =
+    unsafe { StaticMutex::new(bindings::kalloc_helper_files_mutex, Files::new()) };
 
 /// The list of files.
 struct Files {
@@ -104,7 +104,7 @@ pub(crate) struct OwnedFile<R> {
 impl<R: Records + 'static> OwnedFile<R> {
     /// Stores `records`, and calls `create` with their source to create the file.
     ///
-    /// Returns success without a file if `create` fails with [`ENODEV`] in debugfs.
+    /// Returns success without a file if `create` fails with [`ENODEV`]: its file system is missing.
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ impl<R: Records + 'static> OwnedFile<R> {
         // the file.
         let id = match unsafe { add(module, source, place, name, &|| create(source.cast())) } {
             Ok(id) => Some(id),
-            Err(error) if error == ENODEV && place == Place::Debug => None,
+            Err(error) if error == ENODEV => None,
             Err(error) => return Err(error),
         };
         // INVARIANT: The file was just created, with that source.
@@ -190,7 +190,7 @@ impl Handle {
         // debugfs is owned.
         unsafe {
             match self {
-                Handle::Proc(entry) => bindings::proc_remove(entry.as_ptr()),
+                Handle::Proc(entry) => bindings::kalloc_helper_proc_remove(entry.as_ptr()),
                 Handle::Debug(entry) => bindings::kalloc_helper_debugfs_remove(entry.as_ptr()),
             }
         }
@@ -250,16 +250,6 @@ impl Files {
             next: 0,
         }
     }
-}
-
-/// Initializes the list.
-///
-/// # Safety
-///
-/// The caller must call this once, before any other function of this file.
-pub(crate) unsafe fn init() {
-    // SAFETY: By the requirement of this function, this is the first use of the lock.
-    unsafe { FILES.init() };
 }
 
 /// Frees the memory of the list, which is empty.

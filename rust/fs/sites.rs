@@ -125,7 +125,7 @@ fn line(record: &Record<'_>, f: &mut Output) -> fmt::Result {
     write!(
         f,
         " {} {}:{} ",
-        record.module,
+        site.module(),
         location.file(),
         location.line()
     )?;
@@ -146,7 +146,7 @@ fn object(record: &Record<'_>, f: &mut Output) -> fmt::Result {
         Quoted(site.name()),
         Quoted(site.family()),
         Quoted(site.type_name()),
-        record.module,
+        site.module(),
         Quoted(location.file()),
         location.line(),
     )?;

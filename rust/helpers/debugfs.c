@@ -7,6 +7,12 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 
+bool kalloc_helper_debugfs_exists(void);
+bool kalloc_helper_debugfs_exists(void)
+{
+	return debugfs_initialized();
+}
+
 /*
  * Returns the directory of that name with a reference, or NULL. A file may have
  * that name, in which nothing can be looked up.

@@ -15,6 +15,7 @@
 #include "lockdep.c"
 #include "mm.c"
 #include "module.c"
+#include "mutex.c"
 #include "page.c"
 #include "percpu.c"
 #include "pgtable.c"

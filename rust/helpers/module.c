@@ -1,12 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <linux/fs.h>
+#include <linux/init.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
+#include <linux/notifier.h>
+#include <asm/sections.h>
+
+/*
+ * Registers the notifier of module states, whose function is in Rust. Built
+ * into the kernel, kalloc does this itself, before the first module is loaded.
+ */
+int kalloc_helper_register_module_notifier(void);
+void kalloc_helper_unregister_module_notifier(void);
+
+#ifndef __BINDGEN__
+int kalloc_module_state(struct notifier_block *block, unsigned long state, void *module);
+
+static struct notifier_block kalloc_module_notifier = {
+	.notifier_call = kalloc_module_state,
+};
+
+int kalloc_helper_register_module_notifier(void)
+{
+	return register_module_notifier(&kalloc_module_notifier);
+}
+
+void kalloc_helper_unregister_module_notifier(void)
+{
+	unregister_module_notifier(&kalloc_module_notifier);
+}
+
+#ifndef MODULE
+early_initcall(kalloc_helper_register_module_notifier);
+#endif
+#endif
+
+/*
+ * Returns true if @addr is part of a module, in memory that stays until the
+ * module is unloaded. The module NULL is the kernel image, if kalloc is built
+ * into it.
+ */
 
 bool kalloc_helper_within_module_core(unsigned long addr, const struct module *mod);
 bool kalloc_helper_within_module_core(unsigned long addr, const struct module *mod)
 {
+#ifndef MODULE
+	if (!mod)
+		return addr >= (unsigned long)_stext && addr < (unsigned long)_end;
+#endif
 	return mod && within_module_core(addr, mod);
 }
 
@@ -23,17 +65,26 @@ bool kalloc_helper_file_keeps(const struct file *file, unsigned long addr)
 const char *kalloc_helper_module_name(const struct module *mod);
 const char *kalloc_helper_module_name(const struct module *mod)
 {
+#ifdef CONFIG_MODULES
 	return mod->name;
+#else
+	return KBUILD_MODNAME;
+#endif
 }
 
 /* Returns the address and the size of a module's code, or of its initialization code. */
 unsigned long kalloc_helper_module_text(const struct module *mod, bool init, unsigned long *size);
 unsigned long kalloc_helper_module_text(const struct module *mod, bool init, unsigned long *size)
 {
+#ifdef CONFIG_MODULES
 	const struct module_memory *mem = &mod->mem[init ? MOD_INIT_TEXT : MOD_TEXT];
 
 	*size = mem->size;
 	return (unsigned long)mem->base;
+#else
+	*size = 0;
+	return 0;
+#endif
 }
 
 /*
@@ -54,7 +105,7 @@ struct module *kalloc_helper_module_find(const char *name)
 	if (!kobj)
 		return NULL;
 	mkobj = container_of(kobj, struct module_kobject, kobj);
-	if (mkobj->mod)
+	if (IS_ENABLED(CONFIG_MODULES) && mkobj->mod)
 		return mkobj->mod;
 	/* Parameters of built-in code. */
 	kobject_put(kobj);
@@ -64,5 +115,7 @@ struct module *kalloc_helper_module_find(const char *name)
 void kalloc_helper_module_put_kobject(struct module *mod);
 void kalloc_helper_module_put_kobject(struct module *mod)
 {
+#ifdef CONFIG_MODULES
 	kobject_put(&mod->mkobj.kobj);
+#endif
 }

@@ -50,7 +50,7 @@ unsigned long kalloc_helper_vmalloc_end(void)
 int kalloc_helper_is_writable(const void *addr);
 int kalloc_helper_is_writable(const void *addr)
 {
-#ifdef CONFIG_X86
+#if defined(CONFIG_X86) && !defined(CONFIG_UML)
 	unsigned int level;
 	pte_t *pte = lookup_address((unsigned long)addr, &level);
 
@@ -70,7 +70,7 @@ int kalloc_helper_is_writable(const void *addr)
 #endif
 }
 
-#ifdef CONFIG_X86_64
+#if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
 unsigned long kalloc_helper_guard_hole(void);
 unsigned long kalloc_helper_guard_hole(void)
 {
@@ -84,7 +84,7 @@ unsigned long kalloc_helper_pgdir_size(void)
 }
 #endif
 
-#if (defined(CONFIG_X86_64) && defined(CONFIG_KASAN)) || \
+#if (defined(CONFIG_X86_64) && !defined(CONFIG_UML) && defined(CONFIG_KASAN)) || \
 	(defined(CONFIG_ARM64) && (defined(CONFIG_KASAN_GENERIC) || defined(CONFIG_KASAN_SW_TAGS)))
 unsigned long kalloc_helper_kasan_start(void);
 unsigned long kalloc_helper_kasan_start(void)

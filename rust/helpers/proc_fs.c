@@ -7,6 +7,7 @@
 #include <linux/proc_fs.h>
 
 struct proc_dir_entry *kalloc_helper_proc_create(const char *name, umode_t mode, void *source);
+void kalloc_helper_proc_remove(struct proc_dir_entry *entry);
 /* Returns 0, or -EEXIST if /proc has the name: proc_register() would WARN. */
 int kalloc_helper_proc_is_free(const char *name);
 
@@ -63,5 +64,10 @@ static const struct proc_ops kalloc_proc_ops = {
 struct proc_dir_entry *kalloc_helper_proc_create(const char *name, umode_t mode, void *source)
 {
 	return proc_create_data(name, mode, NULL, &kalloc_proc_ops, source);
+}
+
+void kalloc_helper_proc_remove(struct proc_dir_entry *entry)
+{
+	proc_remove(entry);
 }
 #endif

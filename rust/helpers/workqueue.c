@@ -2,11 +2,38 @@
 
 #include <linux/workqueue.h>
 
-void kalloc_helper_init_work(struct work_struct *work, work_func_t func);
-void kalloc_helper_init_work(struct work_struct *work, work_func_t func)
+/*
+ * The work items of the crate, whose functions are in Rust. The compiler
+ * initializes them, as the mutexes.
+ */
+struct work_struct *kalloc_helper_deferred_free(void);
+struct work_struct *kalloc_helper_reaper(void);
+struct delayed_work *kalloc_helper_sampler(void);
+
+#ifndef __BINDGEN__
+void kalloc_free_deferred(struct work_struct *work);
+void kalloc_reap_caches(struct work_struct *work);
+void kalloc_sample_sites(struct work_struct *work);
+
+static DECLARE_WORK(kalloc_deferred_free, kalloc_free_deferred);
+static DECLARE_WORK(kalloc_reaper, kalloc_reap_caches);
+static DECLARE_DEFERRABLE_WORK(kalloc_sampler, kalloc_sample_sites);
+
+struct work_struct *kalloc_helper_deferred_free(void)
 {
-	INIT_WORK(work, func);
+	return &kalloc_deferred_free;
 }
+
+struct work_struct *kalloc_helper_reaper(void)
+{
+	return &kalloc_reaper;
+}
+
+struct delayed_work *kalloc_helper_sampler(void)
+{
+	return &kalloc_sampler;
+}
+#endif
 
 void kalloc_helper_schedule_work(struct work_struct *work);
 void kalloc_helper_schedule_work(struct work_struct *work)
@@ -16,12 +43,6 @@ void kalloc_helper_schedule_work(struct work_struct *work)
 	 * does not delay other work of this CPU.
 	 */
 	queue_work(system_dfl_wq, work);
-}
-
-void kalloc_helper_init_deferrable_work(struct delayed_work *work, work_func_t func);
-void kalloc_helper_init_deferrable_work(struct delayed_work *work, work_func_t func)
-{
-	INIT_DEFERRABLE_WORK(work, func);
 }
 
 void kalloc_helper_schedule_delayed_work(struct delayed_work *work, unsigned int ms);

@@ -16,9 +16,12 @@
 
 use crate::sys::bindings;
 
-#[cfg_attr(CONFIG_X86_64, path = "address_space/x86_64.rs")]
+#[cfg_attr(all(CONFIG_X86_64, not(CONFIG_UML)), path = "address_space/x86_64.rs")]
 #[cfg_attr(CONFIG_ARM64, path = "address_space/arm64.rs")]
-#[cfg_attr(not(any(CONFIG_X86_64, CONFIG_ARM64)), path = "address_space/other.rs")]
+#[cfg_attr(
+    not(any(all(CONFIG_X86_64, not(CONFIG_UML)), CONFIG_ARM64)),
+    path = "address_space/other.rs"
+)]
 mod arch;
 
 /// The name of unassigned addresses.

@@ -60,7 +60,7 @@ const bool KALLOC_CONST_CLASSES_VARY = IS_ENABLED(CONFIG_KASAN_HW_TAGS) ||
  * The fixed regions of the address space. They are signed, because bindgen
  * generates constants only from numbers of up to 63 bits.
  */
-#ifdef CONFIG_X86_64
+#if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
 #include <asm/fixmap.h>
 #include <asm/vsyscall.h>
 

@@ -34,17 +34,17 @@ unsafe impl Sync for List {}
 
 static LIST: List = List(Opaque::zeroed());
 
-static WORK: StaticWork = StaticWork::new(free_all);
+// SAFETY: The helper returns the static item with `kalloc_free_deferred`.
+static WORK: StaticWork = unsafe { StaticWork::new(bindings::kalloc_helper_deferred_free) };
 
-/// Initializes the worker.
+/// Frees all entries of the list.
 ///
 /// # Safety
 ///
-/// The caller must call this once, before any other function of this module.
-pub(crate) unsafe fn init() {
-    // SAFETY: By the requirement that this function is called once and first, the item is not in
-    // use.
-    unsafe { WORK.init() };
+/// Only the workqueue may call this.
+#[no_mangle]
+unsafe extern "C" fn kalloc_free_deferred(_: *mut bindings::work_struct) {
+    free_all();
 }
 
 /// Cancels the worker, and frees the remaining entries.

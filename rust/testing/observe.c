@@ -4,6 +4,7 @@
  * slab cache, the flags of an allocator call, and the kernel's warnings.
  */
 
+#include <kunit/test.h>
 #include <linux/gfp.h>
 #include <linux/kasan.h>
 #include <linux/mm.h>
@@ -48,6 +49,16 @@ bool kalloc_test_has_warned(void);
 bool kalloc_test_has_warned(void)
 {
 	return test_taint(TAINT_WARN);
+}
+
+/*
+ * Gives the thread of a case an address space without mappings. User-Mode Linux
+ * panics on an access to user space without it.
+ */
+int kalloc_test_attach_mm(void);
+int kalloc_test_attach_mm(void)
+{
+	return kunit_attach_mm();
 }
 
 /*

@@ -21,6 +21,7 @@ unsafe extern "C" {
     safe fn kalloc_test_is_free(addr: c_ulong) -> c_int;
     fn kalloc_test_page_refs(block: *const c_void, nth: c_ulong) -> c_int;
     safe fn kalloc_test_has_warned() -> bool;
+    safe fn kalloc_test_attach_mm() -> c_int;
     fn kalloc_test_cache(object: *const c_void, facts: *mut c_uint) -> bool;
     safe fn kalloc_test_watch() -> bool;
     safe fn kalloc_test_watched() -> c_int;
@@ -57,6 +58,15 @@ pub(crate) fn references_behind(block: &[u8]) -> i32 {
 /// Returns true if the kernel has logged a warning since boot.
 pub(crate) fn has_warned() -> bool {
     kalloc_test_has_warned()
+}
+
+/// Gives the thread of this case an address space without mappings, in which each access fails.
+///
+/// # Errors
+///
+/// `ENOMEM` if there is no memory.
+pub(crate) fn attach_mm() -> Result {
+    to_result(kalloc_test_attach_mm())
 }
 
 /// Facts about the slab cache of an object.

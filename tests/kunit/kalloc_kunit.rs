@@ -13,6 +13,9 @@ mod block;
 mod case;
 mod context;
 mod debugfs_files;
+#[cfg(not(MODULE))]
+#[path = "built_in/early.rs"]
+mod early;
 mod fail_nth;
 mod fault;
 mod footprint;
@@ -21,6 +24,9 @@ mod fs;
 mod gfp;
 mod gfp_zone;
 mod hash;
+#[cfg(not(MODULE))]
+#[path = "../../rust/testing/initcall.rs"]
+mod initcall;
 mod kmalloc;
 mod mmap;
 #[path = "../../rust/testing/observe.rs"]

@@ -98,8 +98,8 @@ mod tests {
 
     #[test]
     fn read_from_write_to_efault() -> Result {
+        crate::observe::attach_mm()?;
         let mut pages = PageArray::<Sequence>::zeroed(2, GFP_KERNEL)?;
-        // A kernel thread has no user mappings.
         let user = || UserSlice::new(UserPtr::from_addr(PAGE_SIZE), 2 * PAGE_SIZE);
         assert!(pages.read_from(0, 2 * PAGE_SIZE, &mut user().reader()) == Err(EFAULT));
         assert!(pages.write_to(0, 2 * PAGE_SIZE, &mut user().writer()) == Err(EFAULT));

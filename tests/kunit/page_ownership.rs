@@ -240,8 +240,8 @@ mod tests {
 
     #[test]
     fn read_from_efault_returns_block() -> Result {
+        crate::observe::attach_mm()?;
         let change = Change::of::<Owned>();
-        // A kernel thread has no user mappings.
         let mut reader = UserSlice::new(UserPtr::from_addr(PAGE_SIZE), PAGE_SIZE).reader();
         let block = Pages::<Owned, _>::uninit(Order::ZERO, GFP_KERNEL)?;
         let pfn = block.pfn();

@@ -51,6 +51,7 @@ mod tests {
         assert!(site.name() == "kunit_site_word");
         assert!(site.family() == "kmalloc");
         assert!(site.type_name() == "u64");
+        assert!(site.module() == "kalloc_kunit");
         assert!(site.unit() == 8);
         assert!(site.location().file() == file!());
         assert!(site.location().line() == WORDS_LINE);
