@@ -19,7 +19,7 @@ from rust_kbuild import symbols
 from rust_kbuild.console import Failure, run, step
 
 # The sources of modules; a change in them restarts the kernel's build system.
-SOURCES = ("Kbuild", "rust", "watch", "samples", "bench", "tests", "scripts/kalloc_dev/doc/doctests.py",
+SOURCES = ("Kbuild", "tests/Makefile.modules", "rust", "watch", "samples", "bench", "tests", "scripts/kalloc_dev/doc/doctests.py",
            "scripts/kalloc_dev/test/fault_injection/generate.py")
 SUFFIXES = (".rs", ".c", ".h", ".S")
 FOREIGN = "kdir-"
