@@ -21,7 +21,7 @@ from kalloc_dev.modules import ide, kbuild
 from kalloc_dev.modules.external_driver import build_driver
 from kalloc_dev.package import deb, kalloctop
 from kalloc_dev.test import deb as deb_test
-from kalloc_dev.test import dmesg, fuzz, matrix, models, mutants, runner, slabinfo_readers, smoke, soak
+from kalloc_dev.test import dmesg, fuzz, kunit_tool, matrix, models, mutants, runner, slabinfo_readers, smoke, soak
 from kalloc_dev.test.fault_injection import cli as fault_injection
 from kalloc_dev.toolchain.compilers import toolchain
 from rust_kbuild.console import Failure, say
@@ -156,6 +156,8 @@ COMMANDS = {
     "run": Command("load the modules in an unmodified distribution kernel, in a guest, and show their counters", smoke.main),
     "modules": Command("build the modules, or a driver that uses them", _modules, _modules_arguments),
     "test": Command("run every test, or a module by name", runner.main, runner.arguments),
+    "kunit": Command("run the KUnit suites in the kernel's own tree, by the kernel's kunit.py", kunit_tool.main,
+                     kunit_tool.arguments),
     "mutants": Command("plant the defects of tests/defects/ one by one; a test must kill each mutant", mutants.main,
                        mutants.arguments),
     "test-models": Command("check the crate's protocols against the kernel's memory model (herd7)", models.main,

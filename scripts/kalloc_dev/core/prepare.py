@@ -13,16 +13,16 @@ from kalloc_dev.guest.userland import userland
 from kalloc_dev.kernel.build import PLANS, Kernel, kernel
 from kalloc_dev.kernel.debian import debian
 from kalloc_dev.package import deb, kalloctop
-from kalloc_dev.test import models, slabinfo_readers
+from kalloc_dev.test import kunit_tool, models, slabinfo_readers
 from kalloc_dev.toolchain import python_tools
 from kalloc_dev.toolchain.arch import ARM64, X86
-from kalloc_dev.toolchain.compilers import toolchain
+from kalloc_dev.toolchain.compilers import emulators, toolchain
 from rust_kbuild.console import say
 
 # The prefixes of the names of cache entries, and of the leftovers of a killed --prune.
 OURS = tuple(f"{name}-" for name in (
     "toolchain", "cross", "debian", "modules", "busybox", "userland", "cargo", "slabtop", "kalloctop", "packager", "machine",
-    "sphinx", "herd", "pytools", "ruff", *PLANS)) + (".trash-",)
+    "sphinx", "herd", "pytools", "ruff", "kunit", "emulators", *PLANS)) + (".trash-",)
 
 
 def set_up(*names: str) -> list[Kernel]:
@@ -50,8 +50,8 @@ def prune() -> None:
     """
     kernels = (partial(kernel, name) for name in PLANS)
     userlands = (partial(userland, (), arch) for arch in (X86, ARM64))
-    used, _ = look(toolchain, debian, *userlands, *slabinfo_readers.PARTS, kalloctop.optimized, deb.root,
-                   debian_machine.root, models.root, sphinx.root, python_tools.root, python_tools.ruff, *kernels)
+    used, _ = look(toolchain, emulators, debian, *userlands, *slabinfo_readers.PARTS, kalloctop.optimized, deb.root,
+                   debian_machine.root, models.root, kunit_tool.tree, sphinx.root, python_tools.root, python_tools.ruff, *kernels)
     for path in sorted(CACHE.iterdir()):
         if path.name not in used and path.name.startswith(OURS):
             say(f"    removing {path}")

@@ -81,6 +81,13 @@ def as_root(argv: Sequence[str]) -> list[str]:
     return [*_namespaces("--mount-proc"), *argv]
 
 
+def without_device(device: str, argv: Sequence[str]) -> list[str]:
+    """Returns the call that runs a command to which `device` is a device without a function."""
+    if not Path(device).exists():
+        return list(argv)
+    return as_root(["sh", "-euc", 'mount --bind /dev/null "$1"; shift; exec "$@"', "sh", device, *argv])
+
+
 def inside(root: Path, argv: Sequence[str], cwd: Path, env: Mapping[str, str],
            binds: Iterable[Path]) -> list[str]:
     """Returns the call that runs a command in `root`, with `binds` at the same paths.

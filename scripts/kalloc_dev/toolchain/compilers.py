@@ -21,6 +21,7 @@ PACKAGES = (
     "rsync rust-analyzer rust-clippy rust-src rustc rustfmt shellcheck xz-utils zstd"
 ).split()
 GIGABYTES = 2.6
+EMULATORS = ("opensbi", "qemu-system-arm", "qemu-system-riscv")
 
 # The tools that a host needs to replace that root directory, with their oldest versions.
 HOST_TOOLS = (
@@ -108,15 +109,26 @@ def toolchain() -> Toolchain:
     if lacks is None:
         versions = [_printed(tool, "--version") for tool in ("rustc", "bindgen", "gcc", "clang", "ld.lld")]
         return Toolchain(None, store.key_of(*versions))
-    directory = store.entry("toolchain", store.key_of(SUITE, *PACKAGES), _make_root, gigabytes=GIGABYTES)
+    return _root("toolchain", PACKAGES)
+
+
+@cache
+def emulators() -> Toolchain:
+    """Returns a root directory with the same tools, and the emulators of other architectures."""
+    return _root("emulators", [*PACKAGES, *EMULATORS])
+
+
+def _root(name: str, packages: Sequence[str]) -> Toolchain:
+    directory = store.entry(name, store.key_of(SUITE, *packages), lambda made: _make_root(made, name, packages),
+                            gigabytes=GIGABYTES)
     return Toolchain(directory / "root", (directory / "ident").read_text())
 
 
-def _make_root(directory: Path) -> None:
-    with step("installing the toolchain root", CACHE / "log" / "toolchain.log") as log:
+def _make_root(directory: Path, name: str, packages: Sequence[str]) -> None:
+    with step(f"installing the {name} root", CACHE / "log" / f"{name}.log") as log:
         root = directory / "root"
         try:
-            run(mmdebstrap("--variant=apt", "--include=" + ",".join(PACKAGES), SUITE, root), log, "mmdebstrap")
+            run(mmdebstrap("--variant=apt", "--include=" + ",".join(packages), SUITE, root), log, "mmdebstrap")
         except Failure as failure:
             raise explained(failure) from failure
         tools = Toolchain(root, "")
