@@ -137,6 +137,9 @@ mod tests {
     }
     #[test]
     fn mapping_read_only_write_protected() -> Result {
+        if cfg!(not(any(CONFIG_X86, CONFIG_ARM64))) || cfg!(CONFIG_UML) {
+            crate::case::skip!(c"the architecture does not check if a page is writable");
+        }
         let mut pages = PageArray::<Mapped>::zeroed(3, GFP_KERNEL)?;
         let writable =
             |block: &[u8]| [0, PAGE_SIZE, 3 * PAGE_SIZE - 1].map(|at| is_writable(block, at));

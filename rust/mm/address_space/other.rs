@@ -25,7 +25,12 @@ pub(super) fn known() -> impl Iterator<Item = Area> {
                 bindings::kalloc_helper_vmalloc_start(),
                 bindings::kalloc_helper_vmalloc_end(),
             ),
-            Area::new("user", 0, bindings::kalloc_helper_task_size_max()),
+            // In User-Mode Linux, user space has an address space of its own.
+            if cfg!(CONFIG_UML) {
+                None
+            } else {
+                Area::new("user", 0, bindings::kalloc_helper_task_size_max())
+            },
         ]
     };
     if direct.map(|area| area.start) > vmalloc.map(|area| area.start) {
