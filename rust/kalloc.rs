@@ -4,7 +4,7 @@
 //!
 //! | family | owner types | module |
 //! |---|---|---|
-//! | kmalloc | [`KBox`], [`KVec`], [`Array`], [`Arc`] | [`alloc::kmalloc`] |
+//! | kmalloc | [`KBox`], [`KVec`], [`Array`], [`Arc`], [`CString`], [`Flex`] | [`alloc::kmalloc`] |
 //! | kvmalloc | [`KVBox`], [`KVVec`], [`Array`] | [`alloc::kvmalloc`] |
 //! | vmalloc | [`VBox`], [`VVec`], [`Array`] | [`alloc::vmalloc`] |
 //! | slab caches | [`KmemCache`] with [`Object`](slab::Object) and [`Batch`](slab::Batch), [`ConstructedCache`](slab::ConstructedCache), [`RcuCache`](slab::RcuCache) | [`slab`] |
@@ -70,6 +70,8 @@ pub use crate::{
             UniqueArc, //
         },
         array::Array,
+        cstring::CString,
+        flex::Flex,
         kmalloc::{
             KBox,
             KVec,

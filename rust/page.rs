@@ -17,6 +17,8 @@
 //! | `__GFP_COMP`, `get_page`, `put_page` | [`CompoundPages`], [`SharedPages`], [`PageRef`] |
 //! | `copy_from_user` | [`read_from`](Block::read_from); any slice, once it is initialized |
 //! | `alloc_pages_bulk` | [`PageArray::zeroed`] |
+//! | `vm_insert_page` | [`KernelPage`], by [`into_page`](Block::into_page) |
+//! | a pointer in C | [`into_raw`](Block::into_raw), [`ForeignOwnable`](kernel::types::ForeignOwnable) |
 //! | `kmap_local_page`, `kunmap_local` | [`PageArray::read`], [`PageArray::write`] and others |
 //!
 //! Blocks come from the direct map: `__GFP_HIGHMEM` is ignored for them. Only a [`PageArray`] can
@@ -73,6 +75,8 @@ use kernel::{
 
 mod compound;
 mod exact;
+mod foreign;
+mod kernel_page;
 mod kind;
 mod kmap_local;
 pub mod order;
@@ -85,6 +89,7 @@ pub use self::{
         PageRef,
         SharedPages, //
     },
+    kernel_page::KernelPage,
     kind::{
         BlockKind,
         Exact,

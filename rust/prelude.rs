@@ -26,6 +26,10 @@
 
 #[doc(no_inline)]
 pub use crate::{
+    alloc::{
+        boxed::BoxExt,
+        vec::VecExt, //
+    },
     register,
     sites,
     slab::Options,

@@ -76,6 +76,7 @@ use kernel::{
 pub mod args;
 pub mod bulk;
 pub mod ctor;
+mod foreign;
 pub mod object;
 mod self_counting;
 pub mod typesafe_by_rcu;
@@ -83,7 +84,11 @@ pub mod usercopy;
 
 pub use self::{
     args::Options,
-    bulk::Batch,
+    bulk::{
+        ArcBatch,
+        Batch,
+        Reserve, //
+    },
     ctor::{
         Construct,
         Constructed,

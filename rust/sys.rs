@@ -7,15 +7,18 @@
 //! |---|---|
 //! | [`context`] | the context of the caller: atomic, or able to sleep |
 //! | [`failure`] | errors that C passes on to user space |
+//! | [`foreign`] | owners that C code holds as one pointer |
 //! | [`gfp`] | allocation flags |
 //! | [`percpu`] | a value per CPU |
 //! | [`rcu_static`] | a static that callbacks share under RCU |
+//! | [`workqueue`] | a workqueue with an owner |
 
 pub(crate) mod bindings;
 pub mod context;
 pub(crate) mod deferred_free;
 mod driver;
 pub mod failure;
+pub mod foreign;
 pub mod gfp;
 pub(crate) mod in_place;
 pub(crate) mod kmem_cache;
@@ -24,3 +27,4 @@ pub mod percpu;
 pub mod rcu_static;
 pub(crate) mod static_mutex;
 pub(crate) mod work;
+pub mod workqueue;

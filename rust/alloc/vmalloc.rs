@@ -12,7 +12,7 @@
 //! | `vzalloc`, `vrealloc` | [`Array::zeroed`](crate::Array::zeroed), [`Array::resize`](crate::Array::resize) |
 //! | `vmap`, `vunmap` | [`Mapping::new`], [`Mapping::read_only`], drop |
 //! | `vfree_atomic` | drop in atomic context |
-//! | `vmalloc_to_page` | [`page_iter`](kernel::page::AsPageIter::page_iter) of the upstream types; [`page_info::pfn_of`](crate::mm::page_info::pfn_of), [`page_info::pfns`](crate::mm::page_info::pfns) |
+//! | `vmalloc_to_page` | [`page_iter`](kernel::page::AsPageIter::page_iter) of [`VmallocPages`]; [`page_info::pfn_of`](crate::mm::page_info::pfn_of), [`page_info::pfns`](crate::mm::page_info::pfns) |
 //! | `vmalloc_user` | [`Array::zeroed`](crate::Array::zeroed) of whole pages, which can be [mapped](crate::mm::mmap) |
 //!
 //! # Context
@@ -29,6 +29,10 @@
 //! [`Mapping::read_only`]: crate::Mapping::read_only
 //!
 //! C header: [`include/linux/vmalloc.h`](srctree/include/linux/vmalloc.h)
+
+mod pages;
+
+pub use self::pages::VmallocPages;
 
 use crate::{
     accounting::{

@@ -50,3 +50,17 @@ void kalloc_helper_schedule_delayed_work(struct delayed_work *work, unsigned int
 {
 	schedule_delayed_work(work, msecs_to_jiffies(ms));
 }
+
+struct workqueue_struct *kalloc_helper_alloc_workqueue(const char *name, unsigned int flags,
+						       int max_active);
+struct workqueue_struct *kalloc_helper_alloc_workqueue(const char *name, unsigned int flags,
+						       int max_active)
+{
+	return alloc_workqueue("%s", flags, max_active, name);
+}
+
+void kalloc_helper_flush_workqueue(struct workqueue_struct *queue);
+void kalloc_helper_flush_workqueue(struct workqueue_struct *queue)
+{
+	flush_workqueue(queue);
+}

@@ -119,6 +119,27 @@ pub struct SharedPages<S: PageSite> {
 }
 
 impl<S: PageSite> SharedPages<S> {
+    /// Separates an owner into its block and the order, without giving up its share.
+    pub(super) fn into_parts(self) -> (Folio, Order) {
+        let this = ManuallyDrop::new(self);
+        (this.folio, this.order)
+    }
+
+    /// Creates an owner that has already been counted.
+    ///
+    /// # Safety
+    ///
+    /// `folio` must be a shared compound page of this order and site, whose number of owners
+    /// includes the new one.
+    pub(super) unsafe fn from_parts(folio: Folio, order: Order) -> Self {
+        // INVARIANT: The caller guarantees the invariants.
+        SharedPages {
+            folio,
+            order,
+            _site: PhantomData,
+        }
+    }
+
     /// Returns the block's order.
     #[inline]
     pub fn order(&self) -> Order {

@@ -37,6 +37,9 @@ use core::ptr::NonNull;
 ///
 /// - `alloc` must return a block of as many pages as `size` converts into, which is mapped at
 ///   `address` until it is given to `free`.
+/// - `at` must return the handle of the block that is mapped at `address`.
+/// - `size_of` must return the size that converts into `pages`, if a block of this kind can have so
+///   many pages.
 ///
 /// # Examples
 ///
@@ -90,6 +93,18 @@ pub unsafe trait BlockKind: Sealed + Copy + Send + Sync {
     /// Returns the address of the block's first byte.
     #[doc(hidden)]
     fn address(self) -> NonNull<u8>;
+
+    /// Returns the handle of the block at an address.
+    ///
+    /// # Safety
+    ///
+    /// `address` must be that of a live block of this kind.
+    #[doc(hidden)]
+    unsafe fn at(address: NonNull<u8>) -> Self;
+
+    /// Returns the size of a block with `pages` pages.
+    #[doc(hidden)]
+    fn size_of(pages: PageCount) -> Self::Size;
 
     /// Returns the first page of the block.
     #[doc(hidden)]

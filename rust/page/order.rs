@@ -64,6 +64,13 @@ impl Order {
         Order(N as u8)
     }
 
+    /// Returns the order of a block with `pages` pages, a power of two.
+    #[inline]
+    pub(crate) const fn of_block(pages: PageCount) -> Order {
+        // INVARIANT: A count is at most the pages of `Order::MAX`. CAST: So is its logarithm.
+        Order(pages.0.trailing_zeros() as u8)
+    }
+
     /// Returns the smallest order whose block holds `bytes` (`get_order()`).
     ///
     /// # Errors

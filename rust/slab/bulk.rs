@@ -14,7 +14,8 @@ use crate::{
     },
     slab::{
         object::{
-            Object,
+            Holder,
+            Owned,
             Slot, //
         }, //
         KmemCache,
@@ -26,18 +27,79 @@ use crate::{
     }, //
 };
 use core::{
-    mem::{
-        ManuallyDrop,
-        MaybeUninit, //
-    },
+    marker::PhantomData,
+    mem::MaybeUninit,
     ptr::NonNull, //
 };
 use kernel::{
     alloc::AllocError,
-    ffi::c_void, //
+    ffi::c_void,
+    sync::Arc, //
 };
 
-/// Up to `N` reserved slots of a cache (`struct kmem_cache`).
+/// Reserved slots that borrow their cache.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     slab::{Batch, Options},
+///     KmemCache,
+/// };
+///
+/// kalloc::sites! {
+///     Packets: cache([u8; 256]), "doc_borrowing_batch";
+/// }
+///
+/// let cache = KmemCache::<Packets>::new(Options::new())?;
+/// let mut batch: Batch<'_, Packets, 16> = cache.batch();
+/// batch.fill(GFP_KERNEL)?;
+/// assert_eq!(batch.len(), 16);
+/// # Ok::<(), Error>(())
+/// ```
+pub type Batch<'c, S, const N: usize> = Reserve<S, &'c KmemCache<S>, N>;
+
+/// Reserved slots that share their cache, and can be kept anywhere.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::{
+///     slab::{ArcBatch, ArcObject, Options},
+///     KmemCache,
+/// };
+/// use kernel::{
+///     new_spinlock,
+///     sync::{Arc, SpinLock},
+/// };
+///
+/// kalloc::sites! {
+///     Nodes: cache([u64; 8]), "doc_arc_batch";
+/// }
+///
+/// /// Nodes in reserve, filled where the driver may sleep, and used under a lock.
+/// struct Tree {
+///     reserve: Pin<KBox<SpinLock<ArcBatch<Nodes, 16>>>>,
+///     root: Option<ArcObject<Nodes>>,
+/// }
+///
+/// let cache = Arc::new(KmemCache::<Nodes>::new(Options::new())?, GFP_KERNEL)?;
+/// let mut reserve = cache.batch_arc::<16>();
+/// reserve.fill(GFP_KERNEL)?;
+/// let mut tree = Tree {
+///     reserve: KBox::pin_init(new_spinlock!(reserve), GFP_KERNEL)?,
+///     root: None,
+/// };
+/// drop(cache);
+///
+/// let slot = tree.reserve.lock().pop().ok_or(ENOMEM)?;
+/// tree.root = Some(slot.write([1; 8]));
+/// assert_eq!(tree.reserve.lock().len(), 15);
+/// # Ok::<(), Error>(())
+/// ```
+pub type ArcBatch<S, const N: usize> = Reserve<S, Arc<KmemCache<S>>, N>;
+
+/// Up to `N` reserved slots of a cache (`struct kmem_cache`): [`Batch`] or [`ArcBatch`].
 ///
 /// # Context
 ///
@@ -75,33 +137,46 @@ use kernel::{
 /// - The first `len` of `slots` are allocated, uninitialized objects of `cache` that nothing else
 ///   owns.
 /// - `len` is at most `N`.
-pub struct Batch<'c, S: SlabSite, const N: usize> {
-    cache: &'c KmemCache<S>,
+pub struct Reserve<S: SlabSite, C: Holder<S>, const N: usize> {
+    cache: C,
     slots: [MaybeUninit<*mut c_void>; N],
     len: usize,
+    _site: PhantomData<fn() -> S>,
 }
 
 // SAFETY: The slots are memory that is not bound to a thread, and hold no objects.
-unsafe impl<S: SlabSite, const N: usize> Send for Batch<'_, S, N> {}
+unsafe impl<S: SlabSite, C: Holder<S> + Send, const N: usize> Send for Reserve<S, C, N> {}
 // SAFETY: A shared reference only gives access to the length.
-unsafe impl<S: SlabSite, const N: usize> Sync for Batch<'_, S, N> {}
+unsafe impl<S: SlabSite, C: Holder<S> + Sync, const N: usize> Sync for Reserve<S, C, N> {}
 
 impl<S: SlabSite> KmemCache<S> {
     /// Returns a batch without slots.
     #[inline]
     pub fn batch<const N: usize>(&self) -> Batch<'_, S, N> {
-        const { assert!(N > 0, "a batch must have room for a slot") };
-        const { assert!(N <= 256, "a batch is on the stack: at most 256 slots") };
-        // INVARIANT: The batch has no slots.
-        Batch {
-            cache: self,
-            slots: [const { MaybeUninit::uninit() }; N],
-            len: 0,
-        }
+        Reserve::new(self)
+    }
+
+    /// Returns a batch without slots that shares the cache.
+    #[inline]
+    pub fn batch_arc<const N: usize>(self: &Arc<Self>) -> ArcBatch<S, N> {
+        Reserve::new(self.clone())
     }
 }
 
-impl<'c, S: SlabSite, const N: usize> Batch<'c, S, N> {
+impl<S: SlabSite, C: Holder<S>, const N: usize> Reserve<S, C, N> {
+    #[inline]
+    fn new(cache: C) -> Self {
+        const { assert!(N > 0, "a batch must have room for a slot") };
+        const { assert!(N <= 256, "a batch is on the stack: at most 256 slots") };
+        // INVARIANT: The batch has no slots.
+        Reserve {
+            cache,
+            slots: [const { MaybeUninit::uninit() }; N],
+            len: 0,
+            _site: PhantomData,
+        }
+    }
+
     /// Reserves slots until there are `N`.
     ///
     /// # Context
@@ -168,7 +243,10 @@ impl<'c, S: SlabSite, const N: usize> Batch<'c, S, N> {
 
     /// Takes a slot out.
     #[inline]
-    pub fn pop(&mut self) -> Option<Slot<S, &'c KmemCache<S>>> {
+    pub fn pop(&mut self) -> Option<Slot<S, C>>
+    where
+        C: Clone,
+    {
         self.len = self.len.checked_sub(1)?;
         // SAFETY: By the type invariants, the pointer is initialized and not NULL. It is now behind
         // the first `len`.
@@ -176,7 +254,7 @@ impl<'c, S: SlabSite, const N: usize> Batch<'c, S, N> {
         // INVARIANT: The batch owned the memory, and has given it up.
         Some(Slot {
             ptr: ptr.cast(),
-            cache: self.cache,
+            cache: self.cache.clone(),
         })
     }
 
@@ -184,20 +262,20 @@ impl<'c, S: SlabSite, const N: usize> Batch<'c, S, N> {
     ///
     /// If the batch has `N` slots already, or is of another cache, the memory is freed immediately.
     #[inline]
-    pub fn put(&mut self, object: Object<'_, S>) {
+    pub fn put<D: Holder<S>>(&mut self, object: Owned<S, D>) {
         let slot = object.into_slot();
-        if self.len == N || !core::ptr::eq(slot.cache, self.cache) {
+        if self.len == N || !core::ptr::eq(&*slot.cache, &*self.cache) {
             return;
         }
         if let Some(to) = self.slots.get_mut(self.len) {
-            to.write(ManuallyDrop::new(slot).ptr.as_ptr().cast());
+            to.write(slot.into_parts().0.as_ptr().cast());
             // INVARIANT: The memory is moved out of the slot, which is of this cache.
             self.len += 1;
         }
     }
 }
 
-impl<S: SlabSite, const N: usize> Drop for Batch<'_, S, N> {
+impl<S: SlabSite, C: Holder<S>, const N: usize> Drop for Reserve<S, C, N> {
     #[inline]
     fn drop(&mut self) {
         if self.len == 0 {

@@ -87,6 +87,7 @@ use core::{
         Deref,
         DerefMut, //
     },
+    ptr::NonNull,
 };
 use kernel::{
     alloc::AllocError,
@@ -323,6 +324,28 @@ pub struct Constructed<S: Tag<Family = family::SlabCache, Object: Reset>> {
 }
 
 impl<S: Tag<Family = family::SlabCache, Object: Reset>> Constructed<S> {
+    /// Creates the owner from the address that [`into_raw`](Self::into_raw) returned.
+    ///
+    /// # Safety
+    ///
+    /// - `ptr` must come from `into_raw` of an object of this site.
+    /// - The caller must call this at most once for each call of `into_raw`.
+    pub unsafe fn from_raw(ptr: *mut S::Object) -> Self {
+        // SAFETY: The caller guarantees an allocated object, which is not NULL, and which nothing
+        // else owns.
+        let memory = unsafe { RawObject::from_raw(NonNull::new_unchecked(ptr)) };
+        // INVARIANT: The object was valid when `into_raw` gave it up, and stayed where it was.
+        Constructed {
+            memory,
+            _owned: PhantomData,
+        }
+    }
+
+    /// Returns the address of the object.
+    pub(super) fn memory(&self) -> NonNull<S::Object> {
+        self.memory.as_ptr()
+    }
+
     /// Returns the object for changes in place.
     #[inline]
     pub fn as_mut(&mut self) -> Pin<&mut S::Object> {

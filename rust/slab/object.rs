@@ -227,6 +227,14 @@ impl<S: SlabSite, C: Holder<S>> Slot<S, C> {
         Ok(unsafe { Pin::new_unchecked(self.assume_init()) })
     }
 
+    /// Separates the memory from the holder of its cache, without freeing it.
+    #[inline]
+    pub(super) fn into_parts(self) -> (NonNull<S::Object>, C) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is neither used again nor dropped, so that the holder is moved out.
+        (this.ptr, unsafe { core::ptr::read(&this.cache) })
+    }
+
     /// Converts the slot into an initialized object.
     ///
     /// # Safety
@@ -298,6 +306,27 @@ impl<S: SlabSite, C: Holder<S>> Owned<S, C> {
             this.slot.ptr.drop_in_place();
             ManuallyDrop::take(&mut this.slot)
         }
+    }
+
+    /// Separates the object's address from the holder of its cache, without dropping the object.
+    #[inline]
+    pub(super) fn into_parts(self) -> (NonNull<S::Object>, C) {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is neither used again nor dropped.
+        unsafe { ManuallyDrop::take(&mut this.slot) }.into_parts()
+    }
+
+    /// Creates the owner of an object.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must be a valid object of `cache` that nothing else owns.
+    #[inline]
+    pub(super) unsafe fn from_parts(ptr: NonNull<S::Object>, cache: C) -> Self {
+        // INVARIANT: The caller guarantees an object of the cache that nothing else owns.
+        let slot = Slot { ptr, cache };
+        // SAFETY: The caller guarantees a valid object.
+        unsafe { slot.assume_init() }
     }
 
     /// Returns the cache of the object.

@@ -45,6 +45,8 @@ use kernel::{
 pub(crate) struct CacheSlot {
     cache: AtomicPtr<bindings::kmem_cache>,
     orphaned: AtomicBool,
+    /// The address at which objects without a reference to their owner find it.
+    owner: AtomicPtr<c_void>,
     /// Bytes per object, objects per slab, pages per slab.
     geometry: [AtomicU32; 3],
 }
@@ -71,6 +73,7 @@ impl CacheSlot {
         CacheSlot {
             cache: AtomicPtr::new(ptr::null_mut()),
             orphaned: AtomicBool::new(false),
+            owner: AtomicPtr::new(ptr::null_mut()),
             geometry: [const { AtomicU32::new(0) }; 3],
         }
     }
@@ -120,6 +123,24 @@ impl CacheSlot {
         self.orphaned.store(false, Ordering::Relaxed);
         self.cache.store(cache.as_ptr(), Ordering::Relaxed);
         Ok(cache)
+    }
+
+    /// Stores the address of the cache's owner, for objects that hold a share of it without its
+    /// address.
+    ///
+    /// The address is that of a reference-counted allocation, from which the owner cannot move while
+    /// an object has a share of it. The site has no other cache until then. Objects that exist at
+    /// the same time therefore store the same address.
+    pub(crate) fn share(&self, owner: *mut c_void) {
+        self.owner.store(owner, Ordering::Relaxed);
+    }
+
+    /// Returns the address of the cache's owner. The caller must have an object with a share of it.
+    ///
+    /// The object came to this thread from the one that called [`share`](Self::share), so that the
+    /// store is visible.
+    pub(crate) fn shared(&self) -> *mut c_void {
+        self.owner.load(Ordering::Relaxed)
     }
 
     /// Marks the cache as orphaned: no code allocates from it any more.

@@ -3,6 +3,7 @@
 //! Counted reference-counted pointers: the counters, and every way to hold one.
 
 use crate::{
+    raw,
     thread::elsewhere,
     Change,
     Dropped, //
@@ -61,17 +62,20 @@ pub(crate) struct Job {
     work: Work<Self>,
     #[pin]
     later: DelayedWork<Self, 1>,
-    done: Pin<kernel::alloc::KBox<Completion>>,
-    all_done: kernel::sync::Arc<Completion>,
+    done: kernel::sync::Arc<Completion>,
+    done_later: kernel::sync::Arc<Completion>,
 }
 
 impl Job {
-    fn new(all_done: kernel::sync::Arc<Completion>) -> impl PinInit<Self, Error> {
-        try_pin_init!(Job {
+    fn new(
+        done: kernel::sync::Arc<Completion>,
+        done_later: kernel::sync::Arc<Completion>,
+    ) -> impl PinInit<Self> {
+        pin_init!(Job {
             work <- new_work!("kunit_arc"),
             later <- new_delayed_work!("kunit_arc_later"),
-            done: kernel::alloc::KBox::pin_init(Completion::new(), GFP_KERNEL)?,
-            all_done,
+            done,
+            done_later,
         })
     }
 }
@@ -88,7 +92,9 @@ impl WorkItem for Job {
     type Pointer = Arc<Self, Jobs>;
 
     fn run(this: Arc<Self, Jobs>) {
-        this.done.complete_all();
+        let done = this.done.clone();
+        drop(this);
+        done.complete_all();
     }
 }
 
@@ -96,9 +102,9 @@ impl WorkItem<1> for Job {
     type Pointer = Arc<Self, Jobs>;
 
     fn run(this: Arc<Self, Jobs>) {
-        let all_done = this.all_done.clone();
+        let done = this.done_later.clone();
         drop(this);
-        all_done.complete_all();
+        done.complete_all();
     }
 }
 
@@ -241,9 +247,7 @@ mod tests {
         let again = number.clone();
         assert_eq!(number.owned(), 7);
         // The address of a value that is aligned to more than the count.
-        let ptr = Arc::into_raw(again);
-        // SAFETY: The pointer comes from `into_raw`, and is used once.
-        let back: Arc<dyn Number, Any_> = unsafe { Arc::from_raw(ptr) };
+        let back: Arc<dyn Number, Any_> = raw::arc(again);
         assert_eq!((back.get(), change.live().0), (5, 1));
         drop(back);
         let slice: Arc<[u8], Any_> = Arc::<[u8; 3], Any_>::new([1, 2, 3], GFP_KERNEL)?;
@@ -298,18 +302,11 @@ mod tests {
     #[test]
     fn arc_into_foreign_is_aligned() -> Result {
         let change = Change::of::<Any_>();
+        let seen = Cell::new(0);
         let line = Arc::<_, Any_>::new(Line(5), GFP_KERNEL)?;
-        let ptr = line.clone().into_foreign();
-        assert_eq!(
-            ptr.addr() % <Arc<Line, Any_> as ForeignOwnable>::FOREIGN_ALIGN,
-            0
-        );
+        let (is_aligned, back) = raw::foreign(line.clone(), |line| seen.set(line.0));
+        assert!(is_aligned && seen.get() == 5);
         assert_eq!(<Arc<Line, Any_> as ForeignOwnable>::FOREIGN_ALIGN, 64);
-        // SAFETY: The pointer comes from `into_foreign`, and is given back below.
-        let borrowed = unsafe { <Arc<Line, Any_> as ForeignOwnable>::borrow(ptr) };
-        assert_eq!(borrowed.0, 5);
-        // SAFETY: The pointer comes from `into_foreign`, and is used once.
-        let back = unsafe { <Arc<Line, Any_> as ForeignOwnable>::from_foreign(ptr) };
         assert!(Arc::ptr_eq(&line, &back));
         drop((line, back));
         assert_eq!(change.live(), (0, 0, 0));
@@ -319,22 +316,19 @@ mod tests {
     #[test]
     fn arc_enqueued_keeps_value_until_run() -> Result {
         let change = Change::of::<Jobs>();
-        let all_done = kernel::sync::Arc::pin_init(Completion::new(), GFP_KERNEL)?;
-        let job = Arc::<Job, Jobs>::try_pin_init(Job::new(all_done.clone()), GFP_KERNEL)?;
+        let done = kernel::sync::Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let later = kernel::sync::Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let job = Job::new(done.clone(), later.clone());
+        let job = Arc::<Job, Jobs>::pin_init(job, GFP_KERNEL)?;
         assert_eq!(change.live().0, 1);
         assert!(workqueue::system().enqueue::<_, 0>(job.clone()).is_ok());
-        job.done.wait_for_completion();
+        done.wait_for_completion();
         // An item that is queued already is given back.
-        assert!(workqueue::system()
-            .enqueue_delayed::<_, 1>(job.clone(), 10)
-            .is_ok());
-        let again = workqueue::system().enqueue_delayed::<_, 1>(job, 10);
-        assert!(again.is_err());
-        drop(again);
-        all_done.wait_for_completion();
-        // The worker of the first item may still hold its pointer.
-        elsewhere(|| ())?;
-        kernel::time::delay::fsleep(kernel::time::Delta::from_millis(20));
+        let queue = workqueue::system();
+        assert!(queue.enqueue_delayed::<_, 1>(job.clone(), 10).is_ok());
+        assert!(queue.enqueue_delayed::<_, 1>(job, 10).is_err());
+        assert_eq!(change.live().0, 1);
+        later.wait_for_completion();
         assert_eq!(change.live(), (0, 0, 0));
         Ok(())
     }

@@ -5,6 +5,7 @@
 use kernel::prelude::*;
 
 mod address_space;
+mod alloc_types;
 mod allocator;
 mod arc;
 #[path = "../../rust/testing/block.rs"]
@@ -19,6 +20,7 @@ mod early;
 mod fail_nth;
 mod fault;
 mod footprint;
+mod foreign;
 mod free;
 mod fs;
 mod gfp;
@@ -36,6 +38,8 @@ mod page_array;
 mod page_info;
 mod page_ownership;
 mod percpu;
+#[path = "../../rust/testing/raw.rs"]
+mod raw;
 mod rcu_static;
 mod site;
 mod site_delta;
@@ -48,6 +52,7 @@ mod stats;
 mod table;
 mod thread;
 mod vmalloc;
+mod workqueue;
 
 pub(crate) use site_delta::{
     Change,
@@ -73,11 +78,13 @@ impl kernel::Module for KallocKunit {
     fn init(module: &'static ThisModule) -> Result<Self> {
         site::remember(module);
         for sites in [
+            alloc_types::SITES,
             allocator::SITES,
             arc::SITES,
             context::SITES,
             debugfs_files::SITES,
             footprint::SITES,
+            foreign::SITES,
             free::SITES,
             gfp_zone::SITES,
             hash::SITES,
@@ -95,6 +102,7 @@ impl kernel::Module for KallocKunit {
             stats::SITES,
             thread::SITES,
             vmalloc::SITES,
+            workqueue::SITES,
         ] {
             kalloc::register(module, sites)?;
         }

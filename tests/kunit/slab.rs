@@ -262,6 +262,30 @@ mod tests {
     }
 
     #[test]
+    fn batch_arc_keeps_cache() -> Result {
+        let change = Change::of::<Nodes>();
+        let cache = Arc::new(KmemCache::<Nodes>::new(Options::new())?, GFP_KERNEL)?;
+        let mut batch = cache.batch_arc::<4>();
+        batch.fill(GFP_KERNEL)?;
+        let kept = kernel::alloc::KBox::pin_init(new_spinlock!(batch), GFP_KERNEL)?;
+        drop(cache);
+        let slot = kept.lock().pop().ok_or(ENOENT)?;
+        let object = slot.write(node(7));
+        let other = kept.lock().pop().ok_or(ENOENT)?.write(node(8));
+        // An object of the cache is put back, whatever holds the cache.
+        kept.lock().put(other);
+        assert!(kept.lock().len() == 3);
+        assert!(change.events() == (4, 0, 0));
+        drop(kept);
+        assert!(object.key == 7 && change.live().0 == 1);
+        assert!(KmemCache::<Nodes>::new(Options::new()).err() == Some(EEXIST));
+        drop(object);
+        assert!(change.live() == (0, 0, 0));
+        drop(KmemCache::<Nodes>::new(Options::new())?);
+        Ok(())
+    }
+
+    #[test]
     fn batch_put_reuses_slot() -> Result {
         let change = Change::of::<Nodes>();
         let cache = KmemCache::<Nodes>::new(Options::new())?;

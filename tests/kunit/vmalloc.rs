@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 use kernel::{
-    page::PAGE_SIZE,
+    page::{
+        AsPageIter,
+        PAGE_SIZE, //
+    },
     prelude::*, //
 };
 
@@ -153,6 +156,34 @@ mod tests {
         let mapping = Mapping::read_only(&mut pages)?;
         assert!(writable(&mapping) == [Ok(false); 3]);
         assert!(is_writable(&mapping, 3 * PAGE_SIZE) == Err(EINVAL));
+        Ok(())
+    }
+
+    #[test]
+    fn into_pages_iterates_in_order() -> Result {
+        let change = Change::of::<Bytes>();
+        let mut array = Array::<u8, Vmalloc<Bytes>>::zeroed(3 * PAGE_SIZE, GFP_KERNEL)?;
+        for (number, page) in (1..).zip(array.chunks_mut(PAGE_SIZE)) {
+            page.fill(number);
+        }
+        let mut pages = array.into_pages().map_err(|_| EINVAL)?;
+        let mut seen = KVec::new();
+        for page in pages.page_iter() {
+            seen.push(crate::raw::byte(&page, PAGE_SIZE - 1)?, GFP_KERNEL)?;
+        }
+        assert_eq!((&seen[..], change.events()), (&[1, 2, 3][..], (1, 0, 0)));
+        drop(pages);
+        // The rest of the last page would be uninitialized.
+        let array = Array::<u8, Vmalloc<Bytes>>::zeroed(PAGE_SIZE + 1, GFP_KERNEL)?;
+        assert_eq!(
+            array.into_pages().err().map(|array| array.len()),
+            Some(PAGE_SIZE + 1)
+        );
+        let mut none = Array::<u8, Vmalloc<Bytes>>::zeroed(0, GFP_KERNEL)?
+            .into_pages()
+            .map_err(|_| EINVAL)?;
+        assert_eq!(none.page_iter().count(), 0);
+        assert_eq!(change.live(), (0, 0, 0));
         Ok(())
     }
 }

@@ -7,7 +7,10 @@ use super::{
     SplitKind, //
 };
 use crate::{
-    page::order::Order,
+    page::order::{
+        Order,
+        PageCount, //
+    },
     sys::{
         bindings,
         context,
@@ -113,6 +116,21 @@ unsafe impl BlockKind for StructPage {
     }
 
     #[inline]
+    unsafe fn at(address: NonNull<u8>) -> Self {
+        // INVARIANT: The caller guarantees a block, which is in the direct map.
+        // SAFETY: Each page of the direct map has a `struct page`.
+        StructPage(unsafe {
+            let page = bindings::kalloc_helper_virt_to_page(address.as_ptr().cast());
+            NonNull::new_unchecked(page)
+        })
+    }
+
+    #[inline]
+    fn size_of(pages: PageCount) -> Order {
+        Order::of_block(pages)
+    }
+
+    #[inline]
     fn page(self) -> NonNull<bindings::page> {
         self.0
     }
@@ -194,6 +212,18 @@ unsafe impl BlockKind for Folio {
     #[inline]
     fn address(self) -> NonNull<u8> {
         self.0.address()
+    }
+
+    #[inline]
+    unsafe fn at(address: NonNull<u8>) -> Self {
+        // INVARIANT: The caller guarantees a compound page in the direct map.
+        // SAFETY: The caller guarantees a live block.
+        Folio(unsafe { StructPage::at(address) })
+    }
+
+    #[inline]
+    fn size_of(pages: PageCount) -> Order {
+        Order::of_block(pages)
     }
 
     #[inline]

@@ -88,6 +88,17 @@ unsafe impl BlockKind for Virt {
     }
 
     #[inline]
+    unsafe fn at(address: NonNull<u8>) -> Self {
+        // INVARIANT: The caller guarantees a block from `__get_free_pages()`.
+        Virt(address)
+    }
+
+    #[inline]
+    fn size_of(pages: PageCount) -> Order {
+        Order::of_block(pages)
+    }
+
+    #[inline]
     fn page(self) -> NonNull<bindings::page> {
         // SAFETY: By the type invariants, the address is in the direct map, of which every page has
         // a `struct page`.
@@ -164,6 +175,18 @@ unsafe impl BlockKind for Exact {
     #[inline]
     fn address(self) -> NonNull<u8> {
         self.0.address()
+    }
+
+    #[inline]
+    unsafe fn at(address: NonNull<u8>) -> Self {
+        // INVARIANT: The caller guarantees a block from `alloc_pages_exact()`.
+        // SAFETY: The caller guarantees a live block.
+        Exact(unsafe { Virt::at(address) })
+    }
+
+    #[inline]
+    fn size_of(pages: PageCount) -> PageCount {
+        pages
     }
 
     #[inline]

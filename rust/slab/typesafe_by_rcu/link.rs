@@ -80,14 +80,24 @@ unsafe impl<S: RcuSite> Send for RcuRef<S> {}
 unsafe impl<S: RcuSite> Sync for RcuRef<S> {}
 
 impl<S: RcuSite> RcuRef<S> {
-    /// Creates a reference that has already been counted.
+    /// Returns the address of the object, and keeps the reference.
+    ///
+    /// Without a later [`from_raw`](Self::from_raw), the object is leaked, and its cache is then
+    /// never destroyed.
+    #[inline]
+    pub fn into_raw(self) -> NonNull<TypesafeByRcu<Key<S>, Value<S>>> {
+        ManuallyDrop::new(self).cell
+    }
+
+    /// Creates a reference that has already been counted, such as that of
+    /// [`into_raw`](Self::into_raw).
     ///
     /// # Safety
     ///
     /// - `cell` must be an object of the cache of `S`, and have a value.
     /// - Its number of references must have been raised for this reference.
     #[inline]
-    pub(super) unsafe fn from_raw(cell: NonNull<Cell<S>>) -> Self {
+    pub unsafe fn from_raw(cell: NonNull<TypesafeByRcu<Key<S>, Value<S>>>) -> Self {
         // INVARIANT: The caller guarantees the value, and a number that includes this reference.
         RcuRef {
             cell,
