@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! H14: an `Arc` of a value that is not `Send` is not `Sync`, because its clone may drop the value.
-//! error: `*mut u8` cannot be sent between threads safely
+//! error: `*mut ()` cannot be sent between threads safely
 
 use kalloc::Arc;
-
-pub struct Pointer(*mut u8);
-
-// SAFETY: A shared pointer is only compared.
-unsafe impl Sync for Pointer {}
+use kernel::sync::lock::mutex::MutexGuard;
 
 kalloc::sites! {
-    pub Pointers: kmalloc(Pointer), "compile_pointer";
+    pub Guards: kmalloc([u8]), "compile_guard";
 }
 
 fn share<T: Sync>(_: &T) {}
 
 #[inline(never)]
-pub fn case(shared: &Arc<Pointer, Pointers>) {
+pub fn case(shared: &Arc<MutexGuard<'static, u64>, Guards>) {
     share(shared);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! H63: mapped memory cannot be resized.
-//! error: cannot borrow data in dereference of `Arc<kalloc::Array<PageBytes
+//! error: cannot borrow data in dereference of `kernel::sync::Arc<kalloc::Array<PageBytes
 
 use kalloc::{
     mm::mmap::{

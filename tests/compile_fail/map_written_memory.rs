@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! H64: mapped memory cannot be written.
-//! error: cannot borrow data in dereference of `Arc<kalloc::Array<u8
+//! error: cannot borrow data in dereference of `kernel::sync::Arc<kalloc::Array<u8
 
 use kalloc::{
     mm::mmap, //

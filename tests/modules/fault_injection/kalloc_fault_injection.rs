@@ -54,6 +54,8 @@ mod case;
 mod fail_nth;
 #[path = "../../../rust/testing/observe.rs"]
 mod observe;
+#[path = "../../../rust/testing/raw.rs"]
+mod raw;
 #[path = "../../kunit/site_delta.rs"]
 mod site_delta;
 #[path = "../../doctests/sites.rs"]
