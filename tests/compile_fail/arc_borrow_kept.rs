@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! H101: a borrowed `Arc` cannot outlive its owner.
+//! H106: a borrowed `Arc` cannot outlive its owner.
 //! error: cannot move out of `owner` because it is borrowed
 
 use kalloc::Arc;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! H101: a shared value is not writable.
+//! H106: a shared value is not writable.
 //! error: cannot assign to data in dereference of `Arc<u64, Words>`
 
 use kalloc::Arc;

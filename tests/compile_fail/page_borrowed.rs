@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! H105: a page that the kernel crate can map into user space is not a slice of bytes.
+//! H110: a page that the kernel crate can map into user space is not a slice of bytes.
 //! error: cannot move out of `block` because it is borrowed
 
 use kalloc::Pages;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! H106: an owned workqueue takes no delayed item, for which its drop could not wait.
+//! H111: an owned workqueue takes no delayed item, for which its drop could not wait.
 //! error: no method named `enqueue_delayed` found for reference `&Workqueue`
 
 use kalloc::{

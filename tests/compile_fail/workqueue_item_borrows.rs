@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! H106: a work item cannot borrow data that may be dropped before it runs.
+//! H111: a work item cannot borrow data that may be dropped before it runs.
 //! error: borrowed data escapes outside of function
 
 use kalloc::{
