@@ -14,6 +14,7 @@
 #[doc(hidden)]
 pub mod call_site;
 pub mod family;
+pub(crate) mod linked;
 #[doc(hidden)]
 pub mod param;
 pub(crate) mod registry;

@@ -126,6 +126,9 @@ unsafe extern "C" fn kalloc_module_state(
         owner::module_goes(module.cast());
         registry::module_goes(module.cast());
     }
+    if state == bindings::module_state_MODULE_STATE_LIVE as c_ulong {
+        registry::module_lives(module.cast());
+    }
     if state == bindings::module_state_MODULE_STATE_COMING as c_ulong {
         // SAFETY: The module loader calls this, with a module that it is loading.
         return match unsafe { registry::module_comes(module.cast()) } {

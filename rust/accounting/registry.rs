@@ -10,6 +10,10 @@
 
 use crate::{
     accounting::{
+        linked::{
+            self,
+            Row, //
+        },
         param,
         site::Site,
         stats::{
@@ -36,7 +40,10 @@ use core::ptr::{
     NonNull, //
 };
 use kernel::{
-    ffi::c_ulong,
+    ffi::{
+        c_uint,
+        c_ulong, //
+    },
     prelude::*,
     rbtree::RBTree, //
 };
@@ -47,6 +54,7 @@ static LIST: StaticMutex<List> = unsafe {
         bindings::kalloc_helper_sites_mutex,
         List {
             entries: KVVec::new(),
+            users: KVVec::new(),
             last_id: 0,
         },
     )
@@ -55,6 +63,8 @@ static LIST: StaticMutex<List> = unsafe {
 /// The list of sites, sorted by id.
 struct List {
     entries: KVVec<Entry>,
+    /// The modules that may use this one.
+    users: KVVec<User>,
     last_id: u64,
 }
 
@@ -72,6 +82,13 @@ impl List {
     }
 }
 
+/// A module.
+#[derive(Clone, Copy, PartialEq)]
+struct User(*mut bindings::module);
+
+// SAFETY: A module is not bound to a thread.
+unsafe impl Send for User {}
+
 /// A registered site.
 struct Entry {
     /// The id, which grows with each registration and is never 0.
@@ -80,6 +97,8 @@ struct Entry {
     module: *mut bindings::module,
     counters: CounterMem,
     peak: Peak,
+    /// The memory of the site of a driver's call.
+    _row: Option<KBox<Row>>,
 }
 
 // SAFETY: `module` is compared, and read only while the module exists; a module is not bound to a
@@ -181,10 +200,65 @@ pub(crate) unsafe fn module_comes(module: *mut bindings::module) -> Result {
         // GFP: The module loader calls this in process context.
         found.push(site, GFP_KERNEL)?;
     }
+    // SAFETY: The module is being loaded, so its dependencies do not change.
+    if unsafe { bindings::kalloc_helper_depends(module) } {
+        LIST.lock().users.push(User(module), GFP_KERNEL)?;
+    }
     if found.is_empty() {
         return Ok(());
     }
-    add(module, &found)
+    add(module, &found).inspect_err(|_| LIST.lock().users.retain(|user| user.0 != module))
+}
+
+/// Removes the call sites in the code for the initialization of a module, which is about to be
+/// freed.
+pub(crate) fn module_lives(module: *mut bindings::module) {
+    let _list = LIST.lock();
+    linked::remove(module, true);
+}
+
+/// Registers the row of a driver's call, unless it exists.
+///
+/// # Errors
+///
+/// - [`ENOENT`] if the call is not that of a module that uses this one.
+/// - [`ENOMEM`] and [`ENOSPC`] if there is no memory or no slot for the row.
+pub(crate) fn add_linked(ip: usize, family: c_uint) -> Result<NonNull<Row>> {
+    let mut list = LIST.lock();
+    if let Some(row) = linked::find(ip) {
+        return Ok(row);
+    }
+    // SAFETY: The modules are loaded.
+    let calls = |user: &&User| unsafe { bindings::kalloc_helper_within_module(ip as c_ulong, user.0) };
+    let User(module) = *list.users.iter().find(calls).ok_or(ENOENT)?;
+    for number in 0..10 {
+        // SAFETY: The entry keeps the row until it is removed from the list.
+        let row = unsafe { Row::new(module, ip, family, number)? };
+        if list
+            .entries
+            .iter()
+            .any(|e| e.site.name() == row.site().name())
+        {
+            continue;
+        }
+        // GFP: The driver's call allows sleeping, or a worker creates the row.
+        list.entries.reserve(1, GFP_KERNEL)?;
+        let found = NonNull::from(&*row);
+        // SAFETY: The entry has both the reference and the row.
+        let mut entry = Entry::new(unsafe { &*ptr::from_ref(row.site()) }, module)?;
+        linked::insert(ip, &row)?;
+        // OVERFLOW: 2^64 registrations do not happen.
+        list.last_id += 1;
+        entry.id = list.last_id;
+        entry._row = Some(row);
+        let (site, percpu) = (entry.site, entry.percpu_ptr());
+        list.entries.push(entry, GFP_KERNEL)?;
+        // SAFETY: The entry owns the counters. It stays on the list until the module's code no
+        // longer runs, see `module_goes`.
+        unsafe { site.set_counters(percpu) };
+        return Ok(found);
+    }
+    Err(EEXIST)
 }
 
 /// Adds sites of `module`, which is NULL or loaded, to the list.
@@ -262,6 +336,7 @@ impl Entry {
                 _ => CounterMem::Fixed(PerCpu::zeroed(GFP_KERNEL)?),
             },
             peak: Peak::default(),
+            _row: None,
         })
     }
 
@@ -406,14 +481,19 @@ unsafe extern "C" fn kalloc_reap_caches(_: *mut bindings::work_struct) {
 /// Cancels the worker, and frees the list, on which no site is left.
 pub(crate) fn exit() {
     REAPER.cancel();
+    linked::exit();
     let mut list = LIST.lock();
     delayed::free_all();
     list.entries = KVVec::new();
+    list.users = KVVec::new();
 }
 
 /// Removes the sites of `module` from the list, after the last run of its code.
 pub(crate) fn module_goes(module: *mut bindings::module) {
-    LIST.lock().entries.retain(|entry| {
+    let mut list = LIST.lock();
+    list.users.retain(|user| user.0 != module);
+    linked::remove(module, false);
+    list.entries.retain(|entry| {
         if entry.module != module {
             return true;
         }

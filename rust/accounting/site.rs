@@ -35,6 +35,7 @@ pub use self::geometry::Shape;
 pub(crate) use self::record::{
     count_alloc,
     count_allocs,
+    count_block,
     count_failure,
     count_free,
     count_frees, //
@@ -281,11 +282,17 @@ pub struct Site {
     shape: fn(&Site, &Totals) -> Shape,
     unit_footprint: fn(&Site) -> usize,
     class_size: Option<fn(usize) -> usize>,
-    type_name: fn() -> &'static str,
+    type_name: TypeName,
     unit: usize,
     static_counters: fn() -> Option<&'static StaticCounters>,
     location: fn() -> &'static Location<'static>,
     cache: CacheSlot,
+}
+
+/// The name of the type of a site's objects.
+enum TypeName {
+    Of(fn() -> &'static str),
+    Text(&'static str),
 }
 
 impl Site {
@@ -327,22 +334,54 @@ impl Site {
             name_is_valid(name),
             "a site's name: 1 to 63 printable characters, no space or any of :#/<>\", not a number"
         );
+        let module = match core::str::from_utf8(module) {
+            Ok(module) => module,
+            Err(_) => panic!("the name of a module is UTF-8"),
+        };
+        Self::of::<S::Family>(
+            name,
+            module,
+            TypeName::Of(type_name),
+            unit::<S>(),
+            S::static_counters,
+            location,
+        )
+    }
+
+    /// Creates the site of a driver's call. `name` must be valid.
+    ///
+    /// # Safety
+    ///
+    /// The site must not be used after `name`, `module` and `path` are freed.
+    pub(crate) unsafe fn linked<F: Family>(
+        name: &'static str,
+        module: &'static str,
+        path: &'static str,
+    ) -> Self {
+        Self::of::<F>(name, module, TypeName::Text(path), 0, || None, Location::caller)
+    }
+
+    const fn of<F: Family>(
+        name: &'static str,
+        module: &'static str,
+        type_name: TypeName,
+        unit: usize,
+        static_counters: fn() -> Option<&'static StaticCounters>,
+        location: fn() -> &'static Location<'static>,
+    ) -> Self {
         Site {
             // INVARIANT: `unregistered()` is in this crate's module, on which every module with
             // sites depends.
             counters: AtomicPtr::new(stats::unregistered()),
             name,
-            module: match core::str::from_utf8(module) {
-                Ok(module) => module,
-                Err(_) => panic!("the name of a module is UTF-8"),
-            },
-            family: S::Family::NAME,
-            shape: S::Family::shape,
-            unit_footprint: S::Family::unit_footprint,
-            class_size: S::Family::CLASS_SIZE,
+            module,
+            family: F::NAME,
+            shape: F::shape,
+            unit_footprint: F::unit_footprint,
+            class_size: F::CLASS_SIZE,
             type_name,
-            unit: unit::<S>(),
-            static_counters: S::static_counters,
+            unit,
+            static_counters,
             location,
             cache: CacheSlot::new(),
         }
@@ -366,7 +405,10 @@ impl Site {
 
     /// Returns the name of the Rust type that is allocated.
     pub fn type_name(&self) -> &'static str {
-        (self.type_name)()
+        match self.type_name {
+            TypeName::Of(name) => name(),
+            TypeName::Text(text) => text,
+        }
     }
 
     /// Returns the size of every object in bytes, or 0 if it varies.
@@ -433,6 +475,11 @@ impl Site {
     pub(crate) unsafe fn set_counters(&self, counters: *mut Counters) {
         // INVARIANT: `counters` satisfies the invariants by the requirement of this function.
         self.counters.store(counters, Ordering::Release);
+    }
+
+    /// Returns true if the bytes of a block follow from its bucket.
+    pub(crate) fn has_classes(&self) -> bool {
+        self.class_size.is_some()
     }
 
     /// Returns the slot of the site's slab cache.

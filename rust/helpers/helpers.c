@@ -11,6 +11,7 @@
 #include "debugfs.c"
 #include "fprobe.c"
 #include "kprobes.c"
+#include "linked.c"
 #include "llist.c"
 #include "lockdep.c"
 #include "mm.c"

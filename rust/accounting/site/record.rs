@@ -5,6 +5,7 @@
 use super::{
     unit, //
     Family,
+    Site,
     Tag,
 };
 use crate::{
@@ -55,6 +56,25 @@ pub(crate) fn count_free<S: Tag>(size: usize, footprint: usize) {
         counters.add::<{ counter::SLACK_OUT }>((footprint - size) as u64);
     }
     counters.add::<{ counter::BYTES_OUT }>(size as u64);
+}
+
+/// Counts a block at a site without a unit: its allocation, or its free.
+pub(crate) fn count_block(site: &Site, size: usize, footprint: usize, freed: bool) {
+    let counters = site.counters();
+    let bucket = SizeBin::of(size.clamp(1, SizeBin::MAX_SIZE));
+    let slack = if site.has_classes() { 0 } else { footprint - size } as u64;
+    // SAFETY: The caller's site has no unit.
+    unsafe {
+        if freed {
+            counters.count_sized::<{ counter::SIZED_FREES }>(bucket);
+            counters.add::<{ counter::SLACK_OUT }>(slack);
+            counters.add::<{ counter::BYTES_OUT }>(size as u64);
+        } else {
+            counters.count_sized::<{ counter::SIZED_ALLOCS }>(bucket);
+            counters.add::<{ counter::SLACK_IN }>(slack);
+            counters.add::<{ counter::BYTES_IN }>(size as u64);
+        }
+    }
 }
 
 /// Counts `blocks` blocks allocated for `S`, which has no unit. Each has `size` bytes, and is full.
