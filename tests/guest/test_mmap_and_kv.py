@@ -82,7 +82,7 @@ awk '$1 == "kv_place" { print $2, $4 <= 4096 ? "small" : $4 }' /proc/kallocinfo;
 section kv-list; kv_test list; cat /proc/kalloc_kv; dd if=/proc/kalloc_kv bs=7 2>/dev/null | cmp - /proc/kalloc_kv; kv
 section kv-held
 kv_test hold >/run/said </run/hold & exec 7>/run/hold
-until grep -q . /run/said; do sleep 0.1; done
+until grep -q . /run/said || ! kill -0 $!; do sleep 0.1; done
 kv; try rmmod kalloc_kv
 exec 7>&-; wait; cat /run/said; kv
 exec 5</dev/kalloc_kv; try rmmod kalloc_kv; exec 5<&-
