@@ -5,6 +5,7 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import threading
 import time
@@ -115,6 +116,28 @@ def files(given: Given) -> None:
     assert not left, left
 
 
+def modes(given: Given) -> None:
+    """-o keeps the mode, group and owner of the file that it replaces; a new file has mode 0644."""
+    path = given.directory / "kept.prom"
+    # Root may choose any owner and group, other users one of their groups.
+    owner, group = (12345, 54321) if os.geteuid() == 0 else (os.geteuid(), os.getgroups()[-1])
+    mask = os.umask(0o077)
+    try:
+        for mode in (None, 0o640, 0o600, 0o666):
+            if mode is not None:
+                os.chown(path, owner, group)
+                path.chmod(mode)
+            before = path.stat() if mode is not None else None
+            given.run("--prometheus", given.file, "-o", str(path))
+            after = path.stat()
+            assert stat.S_IMODE(after.st_mode) == (mode or 0o644), (mode, oct(after.st_mode))
+            if before:
+                assert before.st_ino != after.st_ino, "it was written in place"
+                assert (after.st_uid, after.st_gid) == (owner, group), (mode, after)
+    finally:
+        os.umask(mask)
+
+
 def mistakes(given: Given) -> None:
     """An error is one line with status 1; a usage error has status 2."""
     bad = str(given.directory / "bad")
@@ -147,4 +170,4 @@ def closed_pipe(given: Given) -> None:
         assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b""), done
 
 
-PARTS = (table, as_json, metrics, differences, leaks, files, mistakes, closed_pipe)
+PARTS = (table, as_json, metrics, differences, leaks, files, modes, mistakes, closed_pipe)

@@ -103,6 +103,9 @@ pub(crate) struct Options {
     pub(crate) rows: Option<usize>,
 
     /// Write to FILE instead of standard output, completely or not at all
+    ///
+    /// FILE keeps its mode, group and owner. A new file has mode 0644 with any umask, so that node
+    /// exporter can read it.
     #[arg(short, long, value_name = "FILE", requires = "mode")]
     pub(crate) output: Option<PathBuf>,
 

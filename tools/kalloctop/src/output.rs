@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! The destination of a result: standard output, or a file that is never incomplete.
+//!
+//! A file that replaces another keeps its mode, group and owner. A new file has mode 0644 with any umask:
+//! node exporter reads it as another user, and root often has umask 077.
 
 use crate::error::Error;
 use std::{
     fs::{
         self,
-        File, //
+        File,
+        Permissions, //
     },
     io::{
         self,
         Write, //
+    },
+    os::unix::fs::{
+        fchown,
+        MetadataExt,
+        OpenOptionsExt,
+        PermissionsExt, //
     },
     path::{
         Path,
@@ -18,6 +28,9 @@ use std::{
     },
     process, //
 };
+
+/// The mode of a file that replaces no other.
+const MODE: u32 = 0o644;
 
 /// The destination of one text.
 #[derive(Debug)]
@@ -56,7 +69,7 @@ impl Output {
         // The temporary file has another extension, because a collector may read every file with the
         // extension of `path`.
         let beside = path.with_extension(format!("tmp-{}", process::id()));
-        let file = File::create(&beside).map_err(failed)?;
+        let file = create(&beside, fs::metadata(&path).ok().as_ref()).map_err(failed)?;
         Ok(Self::Beside { file, path, beside })
     }
 
@@ -88,6 +101,27 @@ impl Output {
             }
         }
     }
+}
+
+/// Creates a file with the mode, the group and the owner of the file that it will replace.
+fn create(path: &Path, old: Option<&fs::Metadata>) -> io::Result<File> {
+    // A former process with the same number may have left the file. `create_new` follows no link.
+    let _ = fs::remove_file(path);
+    let mut options = File::options();
+    let file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    let mode = old.map_or(MODE, |old| {
+        let mode = old.mode() & 0o777;
+        // Only root may give a file away. For other users, the owner changes.
+        let _ = fchown(&file, Some(old.uid()), None);
+        match fchown(&file, None, Some(old.gid())) {
+            Ok(()) => mode,
+            // The file gets a group of this process, which must not gain access: it gets the
+            // permissions of all others.
+            Err(_) => mode & 0o707 | (mode & 0o007) << 3,
+        }
+    });
+    file.set_permissions(Permissions::from_mode(mode))?;
+    Ok(file)
 }
 
 impl Drop for Output {
