@@ -11,7 +11,7 @@ import threading
 import time
 
 import exposition
-from given import Given, site
+from given import Given, site, slabinfo
 from shown import cells
 
 
@@ -60,7 +60,14 @@ def metrics(given: Given) -> None:
     assert exposition.values(found, "kalloc_active_objects") == {row.name: row.active for row in rows}
     assert exposition.values(found, "kalloc_held_bytes") == {row.name: row.bytes for row in rows}
     assert exposition.values(found, "kalloc_frees_total") == {"vector": 60}
-    assert found["kalloc_sized_allocations_total", (("site", "vector"), ("up_to", "256"))] == 100
+    assert found["kalloc_sized_allocations_total", (("site", "vector"), ("source", given.file), ("up_to", "256"))] == 100
+    # Both files have rows of the same names.
+    other = str(given.directory / "other")
+    given.write(other, slabinfo(rows))
+    both = [exposition.samples(given.run("--prometheus", file)) for file in (given.file, other)]
+    assert len(both[0]) == len(both[1]) == 5 * len(rows) and not set(both[0]) & set(both[1]), both
+    text = given.run("--prometheus", "-", text=slabinfo(rows))
+    assert {dict(labels)["source"] for _, labels in exposition.samples(text)} == {"-"}
 
 
 def differences(given: Given) -> None:

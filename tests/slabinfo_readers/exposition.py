@@ -37,6 +37,8 @@ def samples(text: str) -> dict[Key, int]:
 
 
 def values(found: dict[Key, int], metric: str) -> dict[str, int]:
-    """Returns the samples of a metric whose only label is `site`."""
-    return {dict(labels_)["site"]: value for (name, labels_), value in found.items()
-            if name == metric and len(labels_) == 1}
+    """Returns the samples of a metric whose only labels are `source` and `site`; all have one source."""
+    chosen = [(dict(labels_), value) for (name, labels_), value in found.items() if name == metric]
+    if len({labels_["source"] for labels_, _ in chosen}) > 1:
+        raise ValueError(f"sources: {chosen}")
+    return {labels_["site"]: value for labels_, value in chosen if len(labels_) == 2}

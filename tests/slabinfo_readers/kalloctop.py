@@ -123,7 +123,8 @@ def as_json() -> None:
 
 
 def check_metrics(metrics: dict[exposition.Key, int], rows: list[Row]) -> None:
-    """The metrics have the numbers of the rows."""
+    """The metrics have the numbers of the rows, and the name of the file."""
+    assert {dict(labels)["source"] for _, labels in metrics} == {"/proc/kallocinfo"}
     for metric, wanted in (
             ("kalloc_active_objects", {row.name: row.active for row in rows}),
             ("kalloc_objects", {row.name: row.objects for row in rows}),

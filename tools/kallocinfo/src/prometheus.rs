@@ -2,8 +2,8 @@
 
 //! The metrics of a snapshot in Prometheus' text format, for node exporter's textfile collector.
 //!
-//! Every sample has the label `site`, which is the name of the row. The label `nth` distinguishes
-//! rows of the same name. The labels of `kalloc_site_info` have the other properties of a site.
+//! Every sample has the labels `source`, the name of the input file, and `site`, the name of the row.
+//! The label `nth` distinguishes rows of the same name. The labels of `kalloc_site_info` have the other properties of a site.
 
 use crate::{
     Row,
@@ -12,15 +12,16 @@ use crate::{
 };
 use std::fmt::Write;
 
-/// Returns all metrics of a snapshot as text.
-pub fn text(snapshot: &Snapshot) -> String {
+/// Returns all metrics of a snapshot as text. The name of its source distinguishes them from those
+/// of other snapshots.
+pub fn text(snapshot: &Snapshot, source: &str) -> String {
     let mut text = String::new();
     for metric in &SLABS {
-        metric.write(snapshot, &mut text);
+        metric.write(snapshot, source, &mut text);
     }
     if snapshot.has_sites() {
         for metric in &SITES {
-            metric.write(snapshot, &mut text);
+            metric.write(snapshot, source, &mut text);
         }
     }
     text
@@ -34,12 +35,13 @@ struct Metric {
     samples: fn(&Row) -> Vec<Sample>,
 }
 
-/// A sample: the labels other than `site`, each after a comma, and the value.
+/// A sample: the labels other than `source`, `site` and `nth`, each after a comma, and the value.
 type Sample = (String, u64);
 
 impl Metric {
-    fn write(&self, snapshot: &Snapshot, text: &mut String) {
+    fn write(&self, snapshot: &Snapshot, source: &str, text: &mut String) {
         let Self { name, help, .. } = self;
+        let source = escaped(source);
         let kind = if name.ends_with("_total") {
             "counter"
         } else {
@@ -57,7 +59,7 @@ impl Metric {
                 // A write to a `String` cannot fail.
                 let _ = writeln!(
                     text,
-                    "kalloc_{name}{{site=\"{site}\"{nth}{labels}}} {value}"
+                    "kalloc_{name}{{source=\"{source}\",site=\"{site}\"{nth}{labels}}} {value}"
                 );
             }
         }

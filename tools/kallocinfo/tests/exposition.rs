@@ -16,7 +16,7 @@ use kallocinfo::{
 };
 
 fn metrics(text: &str) -> String {
-    prometheus::text(&Snapshot::parse(text, 4096).expect(text))
+    prometheus::text(&Snapshot::parse(text, 4096).expect(text), "file")
 }
 
 #[test]
@@ -24,9 +24,9 @@ fn rows_have_their_numbers() {
     let text = metrics(&slabinfo());
     for line in [
         "# TYPE kalloc_active_objects gauge",
-        "kalloc_active_objects{site=\"dentry\"} 736053",
-        "kalloc_object_size_bytes{site=\"9p fcall: cache\"} 8192",
-        "kalloc_held_bytes{site=\"9p fcall: cache\"} 32768",
+        "kalloc_active_objects{source=\"file\",site=\"dentry\"} 736053",
+        "kalloc_object_size_bytes{source=\"file\",site=\"9p fcall: cache\"} 8192",
+        "kalloc_held_bytes{source=\"file\",site=\"9p fcall: cache\"} 32768",
     ] {
         assert!(text.lines().any(|said| said == line), "{line}\n{text}");
     }
@@ -38,29 +38,47 @@ fn sites_have_theirs() {
     let text = metrics(SITES);
     for line in [
         "# TYPE kalloc_allocations_total counter",
-        "kalloc_allocations_total{site=\"exercise_cache\"} 100",
-        "kalloc_failures_total{site=\"exercise_cache\",reason=\"no_wait\"} 2",
-        "kalloc_sized_allocations_total{site=\"exercise_kvec\",up_to=\"256\"} 8",
-        "kalloc_site_info{site=\"exercise_kvec\",family=\"kmalloc\",type=\"[u8]\",module=\"kalloc_exercise\",\
+        "kalloc_allocations_total{source=\"file\",site=\"exercise_cache\"} 100",
+        "kalloc_failures_total{source=\"file\",site=\"exercise_cache\",reason=\"no_wait\"} 2",
+        "kalloc_sized_allocations_total{source=\"file\",site=\"exercise_kvec\",up_to=\"256\"} 8",
+        "kalloc_site_info{source=\"file\",site=\"exercise_kvec\",family=\"kmalloc\",type=\"[u8]\",module=\"kalloc_exercise\",\
          file=\"samples/exercise/state.rs\",line=\"30\"} 1",
     ] {
         assert!(text.lines().any(|said| said == line), "{line}\n{text}");
     }
 }
 
+/// Checks that no two samples have the same metric and labels.
+fn assert_distinct(text: &str) {
+    let mut keys: Vec<_> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| Some(line.rsplit_once(' ')?.0))
+        .collect();
+    let all = keys.len();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), all, "{text}");
+}
+
 #[test]
 fn no_sample_is_there_twice() {
     let twice = HEADER.to_owned() + &row("x", 1, 1) + &row("x", 2, 1);
     let text = metrics(&twice);
-    let mut keys: Vec<_> = text
-        .lines()
-        .filter_map(|line| line.rsplit_once(' '))
-        .collect();
-    let all = keys.len();
-    keys.sort_unstable();
-    keys.dedup_by_key(|(key, _)| *key);
-    assert_eq!(keys.len(), all, "{text}");
-    assert!(text.contains("{site=\"x\",nth=\"1\"} 2"));
+    assert_distinct(&text);
+    assert!(text.contains("{source=\"file\",site=\"x\",nth=\"1\"} 2"));
+}
+
+#[test]
+fn two_files_have_no_sample_in_common() {
+    for text in [slabinfo(), SITES.to_owned()] {
+        let snapshot = Snapshot::parse(&text, 4096).expect(&text);
+        let both = prometheus::text(&snapshot, "a") + &prometheus::text(&snapshot, "b");
+        assert_distinct(&both);
+    }
+    let snapshot = Snapshot::parse(SITES, 4096).expect(SITES);
+    let text = prometheus::text(&snapshot, "a\"b\\c\nd");
+    assert!(text.contains(r#"{source="a\"b\\c\nd",site="#), "{text}");
 }
 
 #[test]

@@ -50,7 +50,8 @@ pub(crate) struct Options {
 
     /// Print metrics for Prometheus (node exporter's textfile collector) and exit
     ///
-    /// The names of all metrics start with kalloc_.
+    /// The names of all metrics start with kalloc_. The labels source and site are the names of FILE
+    /// and of the row.
     #[arg(long, group = "mode")]
     pub(crate) prometheus: bool,
 

@@ -82,7 +82,7 @@ fn run(options: &cli::Options) -> Result<(), Error> {
     let text = if options.json {
         snapshot.to_json()
     } else if options.prometheus {
-        kallocinfo::prometheus::text(&snapshot)
+        kallocinfo::prometheus::text(&snapshot, &source.name())
     } else {
         report::once(options, &snapshot)
     };
