@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -51,6 +52,20 @@ def as_json(given: Given) -> None:
     assert given.run("--json", given.file, "--sites", given.sites, "-o", kept) == ""
     assert given.run("-1", kept) == given.run("-1", given.file, "--sites", given.sites)
     assert given.run("--json", kept) == open(kept, encoding="utf-8").read()
+    # In other formattings, as jq and other programs write it.
+    other = str(given.directory / "other.json")
+    for sites, one in ((False, read), (True, read["rows"][3]["site"])):
+        name = given.sites if sites else kept
+        for text in (json.dumps(one, indent=2), json.dumps([one], indent="\t"), json.dumps(one, sort_keys=True),
+                     json.dumps(one, separators=(",", ":")), "\ufeff \n" + json.dumps(one) + "\n\n"):
+            given.write(other, text)
+            assert given.run("-1", other) == given.run("-1", name), text
+            if sites:
+                assert given.run("-1", given.file, "--sites", other) == given.run("-1", kept), text
+            given.write(other, text.rstrip()[:-1])
+            last = len(text.rstrip().splitlines())
+            said = given.run("-1", other, status=1)
+            assert re.fullmatch(fr"kalloctop: {other}: line {last}: column \d+: EOF while parsing .*\n", said), said
 
 
 def metrics(given: Given) -> None:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The JSON format of a snapshot: one object, for other programs and for later comparison.
+//! JSON in any formatting, and the JSON format of a snapshot: one object, for other programs and for
+//! later comparison.
 //!
 //! The members `live`, `objects`, `object_size`, `slabs` and `bytes` of a row, and the totals, are
 //! computed from the rest. They simplify queries with jq; the parser ignores them.
@@ -14,19 +15,33 @@ use crate::{
     Totals, //
 };
 use serde::{
+    de::{
+        DeserializeOwned,
+        IgnoredAny, //
+    },
     ser::SerializeMap,
     Deserialize,
     Serialize,
     Serializer, //
 };
 
-/// The identifier of the format, which distinguishes a snapshot from a line of sites.json.
-const FORMAT: &str = "kalloctop-1";
-const START: &str = "{\"format\":";
+/// The identifier of the format.
+#[derive(Deserialize, Serialize)]
+enum Format {
+    #[serde(rename = "kalloctop-1")]
+    One,
+}
+
+/// The member that distinguishes a snapshot from a site.
+#[derive(Deserialize)]
+struct Kind {
+    format: Option<IgnoredAny>,
+}
 
 #[derive(Deserialize)]
 struct Read {
-    format: String,
+    #[serde(rename = "format")]
+    _format: Format,
     taken_ms: Option<u64>,
     page_size: u64,
     rows: Vec<ReadRow>,
@@ -41,39 +56,64 @@ struct ReadRow {
 
 #[derive(Serialize)]
 struct Head {
-    format: &'static str,
+    format: Format,
     taken_ms: Option<u64>,
     page_size: u64,
     totals: Totals,
 }
 
-/// Returns true if the text begins like a snapshot.
-pub(crate) fn is_snapshot(text: &str) -> bool {
-    text.starts_with(START)
+/// Returns true if the text is JSON.
+pub(crate) fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '['])
 }
 
-/// Parses a snapshot.
-pub(crate) fn parse(text: &str) -> Result<Snapshot, ParseError> {
-    let read: Read = serde_json::from_str(text)
-        .map_err(|error| ParseError::at(error.line(), error.to_string()))?;
-    if read.format != FORMAT {
-        let what = format!("a snapshot of format {:?}, not {FORMAT:?}", read.format);
-        return Err(ParseError::at(1, what));
+/// Parses a snapshot. Returns `None` if the text is JSON of another kind.
+pub(crate) fn parse(text: &str) -> Result<Option<Snapshot>, ParseError> {
+    match values::<Kind>(text, 1)?.first() {
+        Some(Kind { format: Some(_) }) => (),
+        _ => return Ok(None),
     }
+    let mut all = values::<Read>(text, usize::MAX)?;
+    let (Some(read), None) = (all.pop(), all.pop()) else {
+        return Err(ParseError::at(1, "several snapshots, not one"));
+    };
     let parts = read
         .rows
         .into_iter()
         .map(|row| (row.name, row.slab, row.site));
-    Ok(Snapshot {
+    Ok(Some(Snapshot {
         taken_ms: read.taken_ms,
         ..Snapshot::of_parts(parts, read.page_size)
-    })
+    }))
+}
+
+/// Parses values one after the other, or in arrays. Stops after `most` values or arrays.
+pub(crate) fn values<T: DeserializeOwned>(text: &str, most: usize) -> Result<Vec<T>, ParseError> {
+    if text.trim_start().starts_with('[') {
+        return Ok(stream::<Vec<T>>(text, most)?.into_iter().flatten().collect());
+    }
+    stream(text, most)
+}
+
+fn stream<T: DeserializeOwned>(text: &str, most: usize) -> Result<Vec<T>, ParseError> {
+    let values = serde_json::Deserializer::from_str(text).into_iter();
+    values
+        .take(most)
+        .map(|value| {
+            value.map_err(|error| {
+                let said = error.to_string();
+                // The position is in the message a second time.
+                let what = said.rsplit_once(" at line ").map_or(&*said, |(what, _)| what);
+                ParseError::at(error.line(), format!("column {}: {what}", error.column()))
+            })
+        })
+        .collect()
 }
 
 /// Returns the text of a snapshot, with one row per line.
 pub(crate) fn text(snapshot: &Snapshot) -> String {
     let head = line(&Head {
-        format: FORMAT,
+        format: Format::One,
         taken_ms: snapshot.taken_ms,
         page_size: snapshot.page_size,
         totals: snapshot.totals(),

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Parser of kalloc's `sites.json`, which has one JSON object per line for each allocation site.
+//! The sites of kalloc's `sites.json`, which has one JSON object per line for each allocation site.
 //!
-//! Reference: kallocinfo(5). The parser keeps unknown members unchanged.
+//! Reference: kallocinfo(5). The parser accepts any other formatting as well, and keeps unknown members unchanged.
 
-use crate::ParseError;
 use serde::{
     Deserialize,
     Serialize, //
@@ -116,29 +115,4 @@ pub struct OnCpu {
     /// Members that a later version of kalloc adds.
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
-}
-
-/// Parses all lines of a file. An empty file has no sites.
-///
-/// # Errors
-///
-/// Fails at the first line that is not one JSON object with the members of a site.
-pub(crate) fn parse(text: &str) -> Result<Vec<Site>, ParseError> {
-    text.split_inclusive('\n')
-        .zip(1..)
-        .map(|(line, number)| {
-            let site = serde_json::from_str(line).map_err(|error| {
-                // The JSON parser gets one line at a time, so the " at line 1" in its message is
-                // not the line of the file.
-                let said = error.to_string();
-                let what = said.split(" at line ").next().unwrap_or(&said);
-                ParseError::at(number, format!("column {}: {what}", error.column()))
-            })?;
-            if line.ends_with('\n') {
-                Ok(site)
-            } else {
-                Err(ParseError::at(number, "it is cut off: it has no end"))
-            }
-        })
-        .collect()
 }

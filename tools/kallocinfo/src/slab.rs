@@ -92,7 +92,7 @@ fn row(line: &str, statistics: bool) -> Result<Slab, String> {
         .split_once(" : slabdata ")
         .ok_or_else(|| format!("no slabdata in {}", quoted(line)))?;
     let (slabdata, more) = match rest.split_once(" : ") {
-        Some((slabdata, more)) if statistics => (slabdata, Some(more.to_owned())),
+        Some((slabdata, more)) if statistics => (slabdata, Some(more.trim_end().to_owned())),
         _ => (rest, None),
     };
     let (name, [active_objs, num_objs, objsize, objperslab, pagesperslab]) = named(objects)?;

@@ -4,7 +4,6 @@
 
 use crate::{
     json,
-    site,
     slab,
     Key,
     ParseError,
@@ -50,15 +49,20 @@ pub struct Totals {
 impl Snapshot {
     /// Parses slabinfo, sites.json, or the output of [`to_json`](Self::to_json).
     ///
+    /// JSON may have any formatting: its values may be pretty-printed or in an array.
+    ///
     /// # Errors
     ///
     /// Fails at the first line with a syntax error. An empty text is an error, because it has none
     /// of these formats.
     pub fn parse(text: &str, page_size: u64) -> Result<Self, ParseError> {
-        match text.as_bytes().first() {
-            Some(b'{') if json::is_snapshot(text) => json::parse(text),
-            Some(b'{') => Ok(Self::of(Vec::new(), site::parse(text)?, page_size)),
-            _ => Ok(Self::of(slab::parse(text)?, Vec::new(), page_size)),
+        let text = without_bom(text);
+        if !json::is_json(text) {
+            return Ok(Self::of(slab::parse(text)?, Vec::new(), page_size));
+        }
+        match json::parse(text)? {
+            Some(snapshot) => Ok(snapshot),
+            None => Ok(Self::of(Vec::new(), Self::parse_sites(text)?, page_size)),
         }
     }
 
@@ -68,16 +72,16 @@ impl Snapshot {
     ///
     /// Fails at the first line that violates the format.
     pub fn parse_slabs(text: &str) -> Result<Vec<Slab>, ParseError> {
-        slab::parse(text)
+        slab::parse(without_bom(text))
     }
 
-    /// Parses the sites of a sites.json file. An empty file has no sites.
+    /// Parses the sites of a sites.json file in any formatting. An empty file has no sites.
     ///
     /// # Errors
     ///
-    /// Fails at the first line that is not one JSON object with the members of a site.
+    /// Fails at the first value that is not an object with the members of a site.
     pub fn parse_sites(text: &str) -> Result<Vec<Site>, ParseError> {
-        site::parse(text)
+        json::values(without_bom(text), usize::MAX)
     }
 
     /// Combines the slabinfo row and the site of each name into one row.
@@ -147,6 +151,11 @@ impl Snapshot {
     pub fn to_json(&self) -> String {
         json::text(self)
     }
+}
+
+/// Returns the text without a byte order mark, which some editors and shells prepend.
+fn without_bom(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// The rows of a snapshot under construction.

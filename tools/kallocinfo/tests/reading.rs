@@ -56,12 +56,25 @@ fn older_kernels_are_read() {
 
     let statistics = HEADER.replace("2.1", "2.1 (statistics)")
         + &row("x", 1, 1).replace('\n', " : globalstat 1 2 3 : cpustat 4\n");
-    let read = Snapshot::parse(&statistics, 4096).unwrap();
-    let slab = read.rows[0].slab.as_ref().unwrap();
-    assert_eq!(
-        slab.statistics.as_deref(),
-        Some("globalstat 1 2 3 : cpustat 4")
-    );
+    for text in [statistics.replace('\n', "\r\n"), statistics] {
+        let read = Snapshot::parse(&text, 4096).unwrap();
+        let slab = read.rows[0].slab.as_ref().unwrap();
+        assert_eq!(
+            slab.statistics.as_deref(),
+            Some("globalstat 1 2 3 : cpustat 4")
+        );
+    }
+}
+
+#[test]
+fn a_byte_order_mark_and_other_ends_of_lines_are_read() {
+    let wanted = Snapshot::parse(&slabinfo(), 4096).unwrap();
+    let crlf = slabinfo().replace('\n', "\r\n");
+    for other in [format!("\u{feff}{}", slabinfo()), crlf] {
+        assert_eq!(Snapshot::parse(&other, 4096), Ok(wanted.clone()));
+        let slabs = Snapshot::parse_slabs(&other).unwrap();
+        assert_eq!(Snapshot::of(slabs, Vec::new(), 4096), wanted);
+    }
 }
 
 #[test]
@@ -164,8 +177,75 @@ fn a_bad_site_is_told_by_its_line_and_column() {
         2,
         "column 130: expected",
     );
-    fails(SITES.trim_end(), 2, "cut off");
-    fails(&format!("{SITES}\n"), 3, "EOF");
+    let pretty = pretty(SITES);
+    let bad = pretty.replace("\"line\": 30", "\"line\": -30");
+    let line = bad.lines().position(|line| line.contains("-30")).unwrap();
+    fails(&bad, line + 1, "column 13: invalid value: integer `-30`");
+    fails(&format!("{SITES}x"), 3, "column 1: expected value");
+    fails(&format!("[{SITES}]"), 2, "column 1: expected `,` or `]`");
+}
+
+/// Returns the values of a stream, each on many lines.
+fn pretty(text: &str) -> String {
+    serde_json::Deserializer::from_str(text)
+        .into_iter::<serde_json::Value>()
+        .map(|value| format!("{:#}\n", value.unwrap()))
+        .collect()
+}
+
+/// Returns the text in other formattings.
+fn formattings(text: &str) -> Vec<String> {
+    let values: Vec<serde_json::Value> = serde_json::Deserializer::from_str(text)
+        .into_iter()
+        .map(|value| value.unwrap())
+        .collect();
+    let array = serde_json::Value::from(values.clone());
+    vec![
+        pretty(text),
+        pretty(text).replace('\n', "\r\n"),
+        values.iter().map(|value| value.to_string()).collect(),
+        array.to_string(),
+        format!("{array:#}"),
+        format!("\n\t {text}"),
+        format!("\u{feff}{text}"),
+        format!("{text}\n\n"),
+        text.trim_end().to_owned(),
+    ]
+}
+
+#[test]
+fn json_may_have_any_formatting() {
+    let snapshot = Snapshot::parse(&slabinfo(), 4096).unwrap().to_json();
+    for text in [SITES, &snapshot] {
+        let wanted = Snapshot::parse(text, 4096).unwrap();
+        for other in formattings(text) {
+            let read = Snapshot::parse(&other, 4096);
+            assert_eq!(read.as_ref(), Ok(&wanted), "{other}");
+            // Text that is cut off in its last value is an error.
+            let end = other.trim_end().len();
+            for cut in end - 200..end {
+                let part = &other[..cut];
+                assert!(Snapshot::parse(part, 4096).is_err(), "{part}");
+            }
+        }
+    }
+    let sites = Snapshot::parse_sites(SITES);
+    for other in formattings(SITES) {
+        assert_eq!(Snapshot::parse_sites(&other), sites, "{other}");
+    }
+    for none in ["", "\u{feff}", " \n", "[]"] {
+        assert_eq!(Snapshot::parse_sites(none), Ok(vec![]), "{none}");
+    }
+}
+
+#[test]
+fn members_may_have_any_order() {
+    let text = Snapshot::parse(&slabinfo(), 4096).unwrap().to_json();
+    let format = "\"format\":\"kalloctop-1\",";
+    let last = text.replacen(format, "", 1);
+    let last = last.replace("\n]}", &format!("\n],{}}}", format.trim_end_matches(',')));
+    assert_eq!(Snapshot::parse(&last, 1), Snapshot::parse(&text, 1), "{last}");
+    fails(&format!("{text}{text}"), 1, "several snapshots");
 }
 
 #[test]
@@ -211,5 +291,12 @@ fn json_is_read_back_as_it_was() {
         1,
         "kalloctop-9",
     );
-    fails(&text.replace("\"num_objs\":4,", ""), 4, "num_objs");
+    let bad = text.replace("\"num_objs\":4,", "");
+    fails(&bad, 4, "missing field `num_objs`");
+    // The position is the end of the object without the member.
+    let column = bad.lines().nth(3).unwrap().find('}').unwrap() + 1;
+    assert_eq!(
+        Snapshot::parse(&bad, 1).unwrap_err().to_string(),
+        format!("line 4: column {column}: missing field `num_objs`")
+    );
 }

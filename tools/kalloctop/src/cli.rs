@@ -22,7 +22,7 @@ use std::{
 ///
 /// FILE is a slabinfo file of version 2.0 or 2.1, a sites.json, or output of --json; `-` is
 /// standard input. The program reads it completely or not at all: a line that cannot be parsed is
-/// an error.
+/// an error. JSON may have any formatting.
 #[derive(Debug, Parser)]
 #[command(
     version,
