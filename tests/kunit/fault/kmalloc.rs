@@ -306,7 +306,6 @@ mod tests {
                         && page_info::is_vmalloc(array) == (from > MAX_SIZE)
                 },
             )?;
-            pr_info!("{from} {to} {faults:?}\n");
             assert!((faults.failed > 0) == fails && faults.needs_memory == needs_memory);
         }
         Ok(())

@@ -64,9 +64,7 @@ mod tests {
             },
             |&sites| !registered(sites),
         )?;
-        pr_info!("{faults:?}\n");
-        // Registration looks up the lists twice.
-        assert!(faults.survived >= 2 && faults.needs_memory);
+        assert!(faults.survived >= 1 && faults.needs_memory);
         let word = KBox::<u32, late::A>::new(5, GFP_KERNEL)?;
         assert!(late::A::site().totals().live() == 1 && *word == 5);
         Ok(())
