@@ -6,8 +6,11 @@
  * The mutexes of the crate. The compiler initializes them: initcalls of other
  * parts of the kernel may use kalloc before its own initcall.
  */
+/* Protects the list of sites. */
 struct mutex *kalloc_helper_sites_mutex(void);
+/* Protects the list of files. */
 struct mutex *kalloc_helper_files_mutex(void);
+/* Protects the directory in debugfs. */
 struct mutex *kalloc_helper_debugfs_mutex(void);
 
 #ifndef __BINDGEN__
