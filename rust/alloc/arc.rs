@@ -210,6 +210,21 @@ unsafe impl<T: ?Sized + Sync + Send, S: KmallocSite> Sync for Arc<T, S> {}
 
 impl<T, S: KmallocSite> Arc<T, S> {
     /// The offset of the value in its block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::Arc;
+    ///
+    /// kalloc::sites! {
+    ///     Words: kmalloc(u64), "doc_arc_offset";
+    /// }
+    ///
+    /// let word = Arc::<u64, Words>::new(7, GFP_KERNEL)?;
+    /// let block = Arc::as_ptr(&word).addr() - Arc::<u64, Words>::DATA_OFFSET;
+    /// assert_eq!(block % 16, 0);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub const DATA_OFFSET: usize = core::mem::offset_of!(ArcInner<T>, data);
 
     /// Allocates a block and moves `value` into it.
@@ -284,6 +299,25 @@ impl<T: ?Sized, S: KmallocSite> Arc<T, S> {
     ///
     /// - `ptr` must come from `into_raw` of an `Arc` of the same site.
     /// - The caller must call this at most once for each call of `into_raw`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::{Arc, ArcBorrow};
+    ///
+    /// kalloc::sites! {
+    ///     Words: kmalloc(u64), "doc_arc_raw";
+    /// }
+    ///
+    /// let ptr = Arc::into_raw(Arc::<u64, Words>::new(7, GFP_KERNEL)?);
+    /// // SAFETY: The pointer comes from `into_raw`, and the value is live until it is taken back.
+    /// let borrowed = unsafe { ArcBorrow::<u64, Words>::from_raw(ptr) };
+    /// assert_eq!(*borrowed, 7);
+    /// // SAFETY: The pointer comes from `into_raw`, and is used once.
+    /// let word = unsafe { Arc::<u64, Words>::from_raw(ptr) };
+    /// assert_eq!(*word, 7);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[inline]
     pub unsafe fn from_raw(ptr: *const T) -> Self {
         // SAFETY: The caller guarantees that `into_raw` kept a share of the reference count, so
@@ -326,6 +360,21 @@ impl<S: KmallocSite> Arc<dyn Any + Send + Sync, S> {
     /// # Errors
     ///
     /// Returns the pointer if the value has another type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::any::Any;
+    /// use kalloc::Arc;
+    ///
+    /// kalloc::sites! {
+    ///     Values: kmalloc([u8]), "doc_arc_downcast";
+    /// }
+    ///
+    /// let value: Arc<dyn Any + Send + Sync, Values> = Arc::<u32, Values>::new(7, GFP_KERNEL)?;
+    /// assert_eq!(value.downcast::<u32>().ok().as_deref(), Some(&7));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn downcast<T: Any + Send + Sync>(self) -> Result<Arc<T, S>, Self> {
         if !(*self).is::<T>() {
             return Err(self);

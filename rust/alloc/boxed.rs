@@ -39,6 +39,9 @@ use kernel::alloc::{
 /// let queue = KBox::<[u64; 8], Queues>::new_on([0; 8], GFP_KERNEL, node)?;
 /// assert_eq!(queue.len(), 8);
 /// assert_eq!(Queues::site().totals().live(), 1);
+///
+/// let memory = KBox::<[u64; 8], Queues>::new_uninit_on(GFP_KERNEL, node)?;
+/// assert_eq!(memory.write([1; 8])[7], 1);
 /// # Ok::<(), Error>(())
 /// ```
 pub trait BoxExt<T>: Sized {

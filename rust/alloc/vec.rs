@@ -28,6 +28,7 @@ use kernel::alloc::{
 ///
 /// ```
 /// use kalloc::{alloc::vec::VecExt, KVVec, Tag};
+/// use kernel::alloc::NumaNode;
 ///
 /// kalloc::sites! {
 ///     Lists: kvmalloc([u64]), "doc_vec_ext";
@@ -38,6 +39,10 @@ use kernel::alloc::{
 /// list.shrink_to(4, GFP_KERNEL)?;
 /// assert_eq!((list.capacity(), list.first()), (4, Some(&7)));
 /// assert_eq!(Lists::site().totals().live_bytes, 32);
+///
+/// let node = NumaNode::new(0)?;
+/// let mut list = KVVec::<u64, Lists>::with_capacity_on(10, GFP_KERNEL, node)?;
+/// list.push(7, GFP_KERNEL)?;
 /// # Ok::<(), Error>(())
 /// ```
 pub trait VecExt<T>: Sized {

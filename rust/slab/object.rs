@@ -39,6 +39,7 @@ use kernel::{
 ///
 /// - `deref` must return the same cache every time.
 /// - The cache must be live as long as the holder is.
+/// - A clone of the holder must be one of the same cache.
 ///
 /// # Examples
 ///

@@ -35,6 +35,9 @@ use kernel::{
 /// // The queue's items run one after the other, in the order in which they were queued.
 /// let queue = Workqueue::new(c"doc_workers", Workers::Ordered)?;
 /// queue.flush();
+/// let name = c"a_name_that_has_32_characters_xx";
+/// assert!(name.to_bytes().len() > Workqueue::MAX_NAME);
+/// assert_eq!(Workqueue::new(name, Workers::Unbound).err(), Some(EINVAL));
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

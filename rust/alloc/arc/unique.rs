@@ -58,6 +58,14 @@ use kernel::{
 /// session.id += 1;
 /// let session: Arc<_, _> = session.into();
 /// assert_eq!(session.id, 8);
+///
+/// // Or it is initialized in place, and pinned if its type requires it.
+/// let memory = UniqueArc::<Session, Sessions>::new_uninit(GFP_KERNEL)?;
+/// let session = memory.init_with(init!(Session { id: 9 }))?;
+/// assert_eq!(UniqueArc::as_ptr(&session), core::ptr::from_ref(&*session));
+/// let memory = UniqueArc::<Session, Sessions>::new_uninit(GFP_KERNEL)?;
+/// let session = memory.pin_init_with(pin_init!(Session { id: 10 }))?;
+/// assert_eq!(Arc::from(session).id, 10);
 /// # Ok::<(), Error>(())
 /// ```
 ///
@@ -151,6 +159,23 @@ impl<T, S: KmallocSite> UniqueArc<MaybeUninit<T>, S> {
     /// # Safety
     ///
     /// The value must have been initialized.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::UniqueArc;
+    ///
+    /// kalloc::sites! {
+    ///     Words: kmalloc(u64), "doc_unique_init";
+    /// }
+    ///
+    /// let mut word = UniqueArc::<u64, Words>::new_uninit(GFP_KERNEL)?;
+    /// (*word).write(7);
+    /// // SAFETY: The value was just written.
+    /// let word = unsafe { word.assume_init() };
+    /// assert_eq!(*word, 7);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[inline]
     pub unsafe fn assume_init(self) -> UniqueArc<T, S> {
         let inner = ManuallyDrop::new(self).inner.inner.cast();
