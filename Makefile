@@ -23,7 +23,8 @@ help:
 	@echo 'make doc                     build the pages and the manual pages, in build/doc; CRATE=1: also the documentation'
 	@echo '                             of the crate, which needs the modules of the debug kernel'
 	@echo 'make modules                 build the modules for the kernel build tree KDIR (default: the stock kernel),'
-	@echo '                             or with M=DIR your own driver that uses them'
+	@echo '                             or with M=DIR your own driver that uses them; KERNEL=stock, debug or bench'
+	@echo '                             CLIPPY=1: with its lints; rust-analyzer M=DIR, clean M=DIR: for your driver'
 	@echo 'make modules_install         install the modules under INSTALL_MOD_PATH'
 	@echo 'make rust-analyzer           write rust-project.json, for editors'
 	@echo 'make compile_commands.json   write the same for the files in C'
@@ -57,7 +58,12 @@ hooks:
 shell:
 	@scripts/vm --shell
 
+ifneq ($(M),)
+clean:
+	@scripts/kalloc modules clean
+else
 clean:
 	rm -rf build rust-project.json compile_commands.json
+endif
 
 .PHONY: help run test test-all test-deb test-mutants test-models test-faults test-matrix bench soak fuzz check deb tools doc modules modules_install rust-analyzer compile_commands.json hooks shell clean

@@ -144,7 +144,8 @@ pub(crate) fn remove(module: *mut bindings::module, stays: bool) {
             continue;
         }
         // SAFETY: The module's memory exists, by the rules of the module loader.
-        if !stays || !unsafe { bindings::kalloc_helper_within_module_core(key as c_ulong, module) } {
+        if !stays || !unsafe { bindings::kalloc_helper_within_module_core(key as c_ulong, module) }
+        {
             slot.key.store(GONE, Ordering::Relaxed);
         }
     }
@@ -188,7 +189,10 @@ impl Row {
         unsafe { bindings::kalloc_helper_symbol(text.as_mut_ptr().cast(), ip as c_ulong - 1) };
         let end = text.iter().position(|&c| c == 0).unwrap_or(0);
         let symbol = text.get(..end).and_then(|t| str::from_utf8(t).ok());
-        let (symbol, rest) = symbol.unwrap_or("").split_once('+').unwrap_or(("unknown", ""));
+        let (symbol, rest) = symbol
+            .unwrap_or("")
+            .split_once('+')
+            .unwrap_or(("unknown", ""));
         let (offset, _) = rest.split_once('/').unwrap_or(("0", ""));
 
         let (mut name, mut path) = (KVec::new(), KVec::new());
@@ -222,8 +226,9 @@ impl Row {
 /// The size of a buffer for a symbol (at least `KSYM_SYMBOL_LEN`).
 const SYMBOL_LEN: usize = bindings::KSYM_NAME_LEN as usize + 256;
 
-/// The longest name of a row of slabinfo.
+/// The longest name of a row of slabinfo, and the longest part of it that names the module.
 const NAME_LEN: usize = 63;
+const MODULE_LEN: usize = 40;
 
 /// The allocators of the kernel crate, which the row shows as the family.
 const ALLOCATORS: [&str; 3] = ["Kmalloc", "KVmalloc", "Vmalloc"];
@@ -238,6 +243,7 @@ fn row_name(
 ) -> Result {
     const DIGITS: &[u8; 10] = b"0123456789";
     join(name, [module].into_iter(), b"")?;
+    name.truncate(MODULE_LEN);
     let (mut last, mut body) = ("", KVec::new());
     for ident in idents(symbol) {
         if ident.starts_with(|c: char| c.is_ascii_uppercase()) && !ALLOCATORS.contains(&ident) {
@@ -253,8 +259,9 @@ fn row_name(
     // The end of a name is the most specific part.
     let tail = 1 + offset.len() + if number > 0 { 2 } else { 0 };
     let room = NAME_LEN.saturating_sub(name.len() + tail);
-    let from = body.len().saturating_sub(room);
-    name.extend_from_slice(body.get(from..).unwrap_or(&[]), GFP_KERNEL)?;
+    let end = body.get(body.len().saturating_sub(room)..).unwrap_or(&[]);
+    let from = end.iter().position(|&c| c == b'.').unwrap_or(end.len());
+    name.extend_from_slice(end.get(from..).unwrap_or(&[]), GFP_KERNEL)?;
     name.push(b'+', GFP_KERNEL)?;
     name.extend_from_slice(offset.as_bytes(), GFP_KERNEL)?;
     if let Some(&digit) = DIGITS.get(number).filter(|_| number > 0) {
@@ -379,7 +386,12 @@ unsafe extern "C" fn kalloc_create_rows(_: *mut bindings::work_struct) {
 ///
 /// Only `linked.c` may call this, with a row that exists.
 #[no_mangle]
-unsafe extern "C" fn kalloc_linked_count(row: *mut Row, size: usize, footprint: usize, freed: bool) {
+unsafe extern "C" fn kalloc_linked_count(
+    row: *mut Row,
+    size: usize,
+    footprint: usize,
+    freed: bool,
+) {
     // SAFETY: The row exists by the requirement of this function.
     count_block(unsafe { (*row).site() }, size, footprint, freed);
 }

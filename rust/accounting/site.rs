@@ -358,7 +358,11 @@ impl Site {
         module: &'static str,
         path: &'static str,
     ) -> Self {
-        Self::of::<F>(name, module, TypeName::Text(path), 0, || None, Location::caller)
+        // The source line of the call is unknown.
+        fn here() -> &'static Location<'static> {
+            Location::caller()
+        }
+        Self::of::<F>(name, module, TypeName::Text(path), 0, || None, here)
     }
 
     const fn of<F: Family>(

@@ -18,7 +18,7 @@ from kalloc_dev.guest.qemu import MISTAKE
 from kalloc_dev.kernel.build import NAMES, PLANS
 from kalloc_dev.lint import checks
 from kalloc_dev.modules import ide, kbuild
-from kalloc_dev.modules.external_driver import build_driver
+from kalloc_dev.modules.external_driver import analyze_driver, build_driver, clean_driver
 from kalloc_dev.package import deb, kalloctop
 from kalloc_dev.test import deb as deb_test
 from kalloc_dev.test import dmesg, fuzz, kunit_tool, matrix, models, mutants, runner, slabinfo_readers, smoke, soak
@@ -33,6 +33,12 @@ TARGETS: dict[str, Callable[[kbuild.BuildTree], Iterable[Path]]] = {
     "modules_install": kbuild.install,
     "rust-analyzer": ide.rust_analyzer,
     "compile_commands.json": ide.compile_commands,
+}
+# The targets for a driver's directory.
+DRIVER_TARGETS: dict[str, Callable[[kbuild.BuildTree, Path], Iterable[Path]]] = {
+    "modules": build_driver,
+    "clean": clean_driver,
+    "rust-analyzer": analyze_driver,
 }
 # The two descriptions cover every module, so they need the kernel for which all modules are built.
 DEFAULT_KERNEL = {"rust-analyzer": "debug", "compile_commands.json": "debug"}
@@ -73,18 +79,24 @@ def _setup(options: argparse.Namespace) -> int:
 
 
 def _modules_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", nargs="?", choices=TARGETS, default="modules", help="the make target (default: modules)")
-    parser.epilog = ("The environment chooses the kernel and the sources: KDIR=DIR is a kernel build tree (default: the stock "
-                     "kernel's), M=DIR is the directory of a driver that uses kalloc, as in the kernel's own make.")
+    parser.add_argument("target", nargs="?", choices=[*TARGETS, "clean"], default="modules",
+                        help="the make target (default: modules)")
+    parser.epilog = ("The environment chooses the kernel and the sources: KERNEL=stock, debug or bench is one of the project's "
+                     "kernels (default: stock), KDIR=DIR another kernel's build tree, M=DIR the directory of a driver that uses "
+                     "kalloc, as in the kernel's own make. CLIPPY=1, V=1 and W=1 are for that driver.")
 
 
 def _modules(options: argparse.Namespace) -> int:
     kdir = from_environment("KDIR")
-    tree = kbuild.foreign_tree(kdir) if kdir else kbuild.tree_of(set_up(DEFAULT_KERNEL.get(options.target, "stock"))[0])
-    driver = from_environment("M")
-    if driver and options.target != "modules":
-        raise Failure(f"M={driver}: only the target modules builds a driver's directory", status=2)
-    for made in build_driver(tree, driver) if driver else TARGETS[options.target](tree):
+    driver, name = from_environment("M"), os.environ.get("KERNEL")
+    if name and (kdir or name not in PLANS):
+        raise Failure(f"KERNEL={name}: " + ("KDIR= is another kernel" if kdir else f"choose from {', '.join(PLANS)}"), status=2)
+    targets = DRIVER_TARGETS if driver else TARGETS
+    if options.target not in targets:
+        raise Failure(f"{options.target} needs " + ("no M=" if driver else "M=DIR, a driver's directory"), status=2)
+    default = "stock" if driver else DEFAULT_KERNEL.get(options.target, "stock")
+    tree = kbuild.foreign_tree(kdir) if kdir else kbuild.tree_of(set_up(name or default)[0])
+    for made in DRIVER_TARGETS[options.target](tree, driver) if driver else TARGETS[options.target](tree):
         say(f"    {made}")
     return 0
 

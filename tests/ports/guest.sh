@@ -80,7 +80,6 @@ begin
 insmod rust_binder.ko && mkdir /binder && mount -t binder binder /binder || exit
 echo "@@ work rust_binder"
 binder_transactions /binder/binder 3 400
-cat /binder/binder_logs/state >/dev/null
 umount /binder
 # The deferred work of the last process.
 sleep 1

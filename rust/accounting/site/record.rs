@@ -62,7 +62,11 @@ pub(crate) fn count_free<S: Tag>(size: usize, footprint: usize) {
 pub(crate) fn count_block(site: &Site, size: usize, footprint: usize, freed: bool) {
     let counters = site.counters();
     let bucket = SizeBin::of(size.clamp(1, SizeBin::MAX_SIZE));
-    let slack = if site.has_classes() { 0 } else { footprint - size } as u64;
+    let slack = if site.has_classes() {
+        0
+    } else {
+        footprint - size
+    } as u64;
     // SAFETY: The caller's site has no unit.
     unsafe {
         if freed {

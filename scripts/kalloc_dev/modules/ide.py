@@ -35,15 +35,19 @@ def rust_analyzer(tree: BuildTree) -> list[Path]:
     build(tree)
     with step("describing the crates for rust-analyzer", LOGS / "rust-analyzer.log") as log:
         tree.make(toolchain(), log, "rust-analyzer")
-    text = (tree.out / "rust-project.json").read_text()
-    if root := toolchain().root:
-        # The path of the standard library's source on the host.
-        text = text.replace('"/usr', f'"{root}/usr')
-    project = json.loads(text)
+    made = project((tree.out / "rust-project.json").read_text())
     for source in roots():
-        project["crates"].append(_described(source, tree, project["crates"]))
-    PROJECT.write_text(json.dumps(project, indent=1))
+        made["crates"].append(described(source, tree, made["crates"]))
+    PROJECT.write_text(json.dumps(made, indent=1))
     return [PROJECT]
+
+
+def project(text: str) -> dict[str, Any]:
+    """Returns the kernel's description, with the path of the standard library's source on the host."""
+    if root := toolchain().root:
+        text = text.replace('"/usr', f'"{root}/usr')
+    made: dict[str, Any] = json.loads(text)
+    return made
 
 
 def compile_commands(tree: BuildTree) -> list[Path]:
@@ -99,7 +103,8 @@ def _wanted(root: Path) -> set[str]:
     return {name for path in inside for name in re.findall(r'include!\(env!\("(\w+)"', path.read_text())} - {"KALLOC_MANY_SITES"}
 
 
-def _described(source: Path, tree: BuildTree, crates: list[Crate]) -> Crate:
+def described(source: Path, tree: BuildTree, crates: list[Crate]) -> Crate:
+    """Returns the description of a crate of this tree, whose dependencies are in `crates`."""
     numbers = {crate["display_name"]: number for number, crate in enumerate(crates)}
     kernel = crates[numbers["kernel"]]
     return kernel | {
