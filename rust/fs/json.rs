@@ -12,12 +12,26 @@ use kernel::fmt::{
 /// # Examples
 ///
 /// ```
-/// use kalloc::fs::json::Quoted;
-/// use kernel::str::CString;
+/// use kalloc::fs::{
+///     json::Quoted,
+///     seq_file::{Output, Records},
+/// };
+/// use kernel::fmt::Write;
 ///
-/// let text = CString::try_from_fmt(fmt!("{}", Quoted("a \"b\"\n")))?;
-/// assert_eq!(text.to_bytes(), br#""a \"b\"\u000a""#);
-/// # Ok::<(), Error>(())
+/// struct Name(&'static str);
+///
+/// impl Records for Name {
+///     fn seek(&self, pos: u64) -> Option<u64> {
+///         (pos == 0).then_some(0)
+///     }
+///
+///     fn show(&self, _pos: u64, out: &mut Output) {
+///         // Writing to an `Output` does not fail.
+///         let _ = write!(out, "{{\"name\":{}}}\n", Quoted(self.0));
+///     }
+/// }
+///
+/// assert_eq!(Name("a \"b\"").seek(1), None);
 /// ```
 pub struct Quoted<'a>(pub &'a str);
 

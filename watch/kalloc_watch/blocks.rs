@@ -171,11 +171,23 @@ impl Blocks {
         (first, second, tag)
     }
 
-    /// Adds a block. Returns false if there is no place for it.
+    /// Adds a block. Returns false if there is no place for it, and the block that was in the table
+    /// with this key.
     #[inline(always)]
-    pub(crate) fn put(&self, key: Key, block: Block) -> bool {
+    pub(crate) fn put(&self, key: Key, block: Block) -> (bool, Option<Block>) {
         let (first, second, tag) = self.places(key.hash());
-        self.put_in(first, key, tag, block) || self.put_in(second, key, tag, block)
+        let Some(word) = self.tags.get(first) else {
+            return (false, None);
+        };
+        let tags = word.0.load(Relaxed);
+        // Most keys are new: no place has this tag, and the group was never full.
+        let old = if zero_bytes(tags ^ tag.wrapping_mul(ONES)) | tags & FULL == 0 {
+            None
+        } else {
+            self.take(key)
+        };
+        let put = self.put_in(first, key, tag, block) || self.put_in(second, key, tag, block);
+        (put, old)
     }
 
     #[inline(always)]

@@ -60,16 +60,15 @@ impl Counting {
         let Some(site) = self.sites.find(view, caller) else {
             return;
         };
-        if let Some(old) = self.blocks.take(key) {
+        let (put, old) = self.blocks.put(key, Block { size, site });
+        if let Some(old) = old {
             // Either no probe saw the free of this block, or an allocator has called another one,
             // and both were called by watched code. With a tail call, both have the same caller.
             if old.site == site && kind != Kind::Slab {
-                self.blocks.put(key, old);
                 return;
             }
             self.sites.freed(old.site, old.size, true);
         }
-        let put = self.blocks.put(key, Block { size, site });
         self.sites.allocated(site, size, kinds, !put);
     }
 
@@ -89,13 +88,12 @@ impl Counting {
         match self.blocks.take(key) {
             Some(old) if kind == Kind::Pages => {
                 self.blocks.put(key, old);
+                return;
             }
-            Some(old) => {
-                self.sites.freed(old.site, old.size, true);
-                self.allocated(view, caller, address, kind, size, kinds);
-            }
-            None => self.allocated(view, caller, address, kind, size, kinds),
+            Some(old) => self.sites.freed(old.site, old.size, true),
+            None => {}
         }
+        self.allocated(view, caller, address, kind, size, kinds);
     }
 
     /// Counts a free, if the block is in the table. `is_own` returns true if watched code calls it.

@@ -176,25 +176,19 @@ impl Sites {
     /// Removes all sites. No other function may be running.
     pub(crate) fn clear(&self) {
         let count = self.count();
-        for (at, record) in self.records.iter().take(count).enumerate() {
+        for (site, record) in (0..).zip(self.records.iter().take(count)) {
             record.address.store(0, Relaxed);
             record.kinds.store(0, Relaxed);
             record.size.store(0, Relaxed);
             record.last.store(0, Relaxed);
-            for field in 0..FIELDS {
-                // CAST: Site numbers have 16 bits.
-                let sum = self.sum(at as u16, field);
-                self.add(at as u16, field, sum.wrapping_neg());
+            let Some((chunk, first)) = self.counters_of(site) else {
+                continue;
+            };
+            for counter in first..first + FIELDS {
+                chunk.add(counter, chunk.sum(counter).wrapping_neg());
             }
         }
         self.next.store(0, Release);
-    }
-
-    /// Returns the sum of a counter of a site.
-    fn sum(&self, site: u16, field: usize) -> u64 {
-        let site = usize::from(site);
-        let chunk = self.counters.get(site / IN_CHUNK);
-        chunk.map_or(0, |chunk| chunk.sum(site % IN_CHUNK * FIELDS + field))
     }
 
     /// Returns the site of a call, which is added if it is new.
@@ -244,13 +238,12 @@ impl Sites {
         }
     }
 
-    /// Adds to a counter of a site.
+    /// Returns the counters that contain those of a site, and the number of its first one.
     #[inline(always)]
-    fn add(&self, site: u16, field: usize, n: u64) {
+    fn counters_of(&self, site: u16) -> Option<(&Counters<CHUNK>, usize)> {
         let site = usize::from(site);
-        if let Some(chunk) = self.counters.get(site / IN_CHUNK) {
-            chunk.add(site % IN_CHUNK * FIELDS + field, n);
-        }
+        let chunk = self.counters.get(site / IN_CHUNK)?;
+        Some((chunk, site % IN_CHUNK * FIELDS))
     }
 
     /// Counts an allocation.
@@ -270,24 +263,30 @@ impl Sites {
         if record.last.load(Relaxed) != now {
             record.last.store(now, Relaxed);
         }
-        self.add(site, Field::Allocs as usize, 1);
-        self.add(site, Field::Sizes as usize + range_of(size), 1);
+        let Some((chunk, first)) = self.counters_of(site) else {
+            return;
+        };
+        chunk.add(first + Field::Allocs as usize, 1);
+        chunk.add(first + Field::Sizes as usize + range_of(size), 1);
         if lost {
-            self.add(site, Field::Lost as usize, 1);
+            chunk.add(first + Field::Lost as usize, 1);
         } else {
             // CAST: `usize` has 64 bits.
-            self.add(site, Field::BytesIn as usize, size as u64);
+            chunk.add(first + Field::BytesIn as usize, size as u64);
         }
     }
 
     /// Counts a free.
     #[inline(always)]
     pub(crate) fn freed(&self, site: u16, size: usize, elsewhere: bool) {
-        self.add(site, Field::Frees as usize, 1);
+        let Some((chunk, first)) = self.counters_of(site) else {
+            return;
+        };
+        chunk.add(first + Field::Frees as usize, 1);
         // CAST: `usize` has 64 bits.
-        self.add(site, Field::BytesOut as usize, size as u64);
+        chunk.add(first + Field::BytesOut as usize, size as u64);
         if elsewhere {
-            self.add(site, Field::Elsewhere as usize, 1);
+            chunk.add(first + Field::Elsewhere as usize, 1);
         }
     }
 
@@ -296,7 +295,10 @@ impl Sites {
         let Some(record) = self.records.get(usize::from(site)) else {
             return Totals::default();
         };
-        let sum = |field: usize| self.sum(site, field);
+        let Some((chunk, first)) = self.counters_of(site) else {
+            return Totals::default();
+        };
+        let sum = |field: usize| chunk.sum(first + field);
         // Frees are read first, because each follows its allocation.
         let (frees, out) = (sum(Field::Frees as usize), sum(Field::BytesOut as usize));
         core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);

@@ -63,27 +63,27 @@ impl View {
         self.around.contains(&address) && self.ranges.iter().any(|range| range.contains(&address))
     }
 
-    /// Returns the places at which a site may be, in order.
+    /// Returns the first place of a site, to which a mask applies.
     #[inline(always)]
-    fn places(&self, address: usize) -> impl Iterator<Item = &AtomicU32> {
-        let mask = self.index.len().wrapping_sub(1);
-        let hash = (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        // CAST: The number of places fits.
-        let first = (hash >> 40) as usize;
-        (0..=mask).filter_map(move |n| self.index.get(first.wrapping_add(n) & mask))
+    fn first(address: usize) -> usize {
+        // CAST: The number of places is less than 2^24.
+        ((address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize
     }
 
     /// Returns the site of a call, given the test whether a site is that of `address`.
     #[inline(always)]
     pub(crate) fn find(&self, address: usize, is_it: impl Fn(u16) -> bool) -> Option<u16> {
-        for place in self.places(address) {
+        let mask = self.index.len().wrapping_sub(1);
+        let mut at = Self::first(address);
+        // The index has empty places.
+        loop {
             // CAST: Site numbers have 16 bits.
-            let site = place.load(Acquire).checked_sub(1)? as u16;
+            let site = self.index.get(at & mask)?.load(Acquire).checked_sub(1)? as u16;
             if is_it(site) {
                 return Some(site);
             }
+            at = at.wrapping_add(1);
         }
-        None
     }
 
     /// Adds the site of a call at `address`, unless another CPU has added one. Returns the site in
@@ -94,7 +94,10 @@ impl View {
         site: u16,
         is_it: impl Fn(u16) -> bool,
     ) -> Option<u16> {
-        for place in self.places(address) {
+        let mask = self.index.len().wrapping_sub(1);
+        let first = Self::first(address);
+        for at in 0..self.index.len() {
+            let place = self.index.get(first.wrapping_add(at) & mask)?;
             let new = u32::from(site) + 1;
             match place.compare_exchange(0, new, AcqRel, Acquire) {
                 Ok(_) => return Some(site),

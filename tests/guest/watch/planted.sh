@@ -75,5 +75,20 @@ rmmod kalloc_watch
 section full; modprobe kalloc_watch order=10 modules=kalloc_watched
 modprobe kalloc_watched leak=20000; cat $watch; sites | grep watched_leak; rmmod kalloc_watched
 sites | grep watched_leak
+rmmod kalloc_watch
+
+# Four processors allocate, a module is loaded again and again, readers and commands run, and the
+# table is too small.
+section stress; modprobe kalloc_watch order=10 modules=all; modprobe kalloc_exercise
+exercise=/sys/kernel/debug/kalloc/exercise
+for n in 1 2 3; do (for m in 1 2 3 4; do echo all count=1500 size=300 >$exercise; done) & done
+(for n in $(seq 1 12); do cat /proc/kallocwatch $watch.json >/dev/null; put group function; put group site; done) &
+for n in $(seq 1 12); do modprobe kalloc_watched leak=20; rmmod kalloc_watched; done
+wait; rmmod kalloc_exercise
+for n in $(seq 1 3); do put add kalloc_kv; put remove kalloc_kv; done
+sleep 1; tail -n 1 $watch
+sites | grep -c '"kalloc_watched/watched_leak'
+sites | grep watched_leak
+
 section unload; try rmmod kalloc_watch
 ls /proc/kallocwatch $watch 2>&1 | wc -l
