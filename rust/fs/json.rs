@@ -27,7 +27,8 @@ use kernel::fmt::{
 ///
 ///     fn show(&self, _pos: u64, out: &mut Output) {
 ///         // Writing to an `Output` does not fail.
-///         let _ = write!(out, "{{\"name\":{}}}\n", Quoted(self.0));
+///         let _ = write!(out, "{{\"name\":{}}}", Quoted(self.0));
+///         out.write(b"\n");
 ///     }
 /// }
 ///

@@ -187,9 +187,7 @@ impl WatchList {
                 })
             }
         };
-        // GFP: Commands sleep.
-        list.entries.push(Entry { name, what }, GFP_KERNEL)?;
-        self.changed_entries(&mut list)
+        self.insert(&mut list, Entry { name, what })
     }
 
     /// Adds the addresses of built-in code.
@@ -202,9 +200,7 @@ impl WatchList {
         let mut list = self.list.lock();
         list.check_new(&name)?;
         let what = What::Addresses(addresses);
-        // GFP: Commands sleep.
-        list.entries.push(Entry { name, what }, GFP_KERNEL)?;
-        self.changed_entries(&mut list)
+        self.insert(&mut list, Entry { name, what })
     }
 
     /// Removes an entry. Blocks that are in the table stay there until they are freed; with the last
@@ -218,14 +214,14 @@ impl WatchList {
         if list.entries.len() == before {
             return Err(ENOENT);
         }
-        self.changed_entries(&mut list)
+        self.apply(&mut list)
     }
 
     /// Removes all entries.
     pub(crate) fn clear(&self) -> Result {
         let mut list = self.list.lock();
         list.entries.clear();
-        self.changed_entries(&mut list)
+        self.apply(&mut list)
     }
 
     /// Selects the parts that share a row.
@@ -237,15 +233,22 @@ impl WatchList {
         Ok(())
     }
 
-    /// Applies a change of the entries. Removes the last entry again if that fails.
-    fn changed_entries(&self, list: &mut List) -> Result {
-        let result = self.publish(list).and_then(|()| self.tune(list));
-        if result.is_err() {
+    /// Adds an entry.
+    fn insert(&self, list: &mut List, entry: Entry) -> Result {
+        // GFP: Commands sleep.
+        list.entries.push(entry, GFP_KERNEL)?;
+        self.apply(list).inspect_err(|_| {
             list.entries.pop();
-            let _ = self.publish(list);
-            let _ = self.tune(list);
-        }
-        result
+            // The error is that of the first call.
+            let _ = self.apply(list);
+        })
+    }
+
+    /// Applies a change of the entries. Nothing is watched if that fails.
+    fn apply(&self, list: &mut List) -> Result {
+        self.publish(list)
+            .inspect_err(|_| self.counting.view.set(None))?;
+        self.tune(list)
     }
 
     /// Gives the probes a view of the current entries and sites, and waits until none uses the old
@@ -352,7 +355,7 @@ impl WatchList {
         if self.resolve(list).is_err() {
             pr_warn!("no memory for the names of call sites; some are not shown\n");
         }
-        // The view has no range of that code any more, and no code runs there.
+        // No code runs at these addresses any more. The next view has no range of them.
         for site in 0..sites.count() {
             // CAST: Site numbers have 16 bits.
             let number = site as u16;
@@ -638,11 +641,7 @@ impl Listener for ModuleListener {
             Change::Live => watch.retire(&mut list, &[init_text]),
             Change::Going => watch.retire(&mut list, &[text, init_text]),
         }
-        let published = watch.publish(&list);
-        if published.is_err() {
-            watch.counting.view.set(None);
-        }
-        if let Err(error) = published.and_then(|()| watch.tune(&mut list)) {
+        if let Err(error) = watch.apply(&mut list) {
             pr_err!("{}: not watched ({error:?})\n", module.name());
         }
     }

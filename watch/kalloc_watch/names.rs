@@ -102,7 +102,11 @@ impl Label {
         // GFP: Names are resolved in process context.
         Ok(Label {
             module: text(module)?,
-            function: text(symbol.function)?,
+            // Without a function, the symbol is the address.
+            function: text(match symbol.function.starts_with("0x") {
+                true => "unknown",
+                false => symbol.function,
+            })?,
             offset,
         })
     }
