@@ -90,7 +90,10 @@ pub(crate) fn parse(text: &str) -> Result<Option<Snapshot>, ParseError> {
 /// Parses values one after the other, or in arrays. Stops after `most` values or arrays.
 pub(crate) fn values<T: DeserializeOwned>(text: &str, most: usize) -> Result<Vec<T>, ParseError> {
     if text.trim_start().starts_with('[') {
-        return Ok(stream::<Vec<T>>(text, most)?.into_iter().flatten().collect());
+        return Ok(stream::<Vec<T>>(text, most)?
+            .into_iter()
+            .flatten()
+            .collect());
     }
     stream(text, most)
 }
@@ -103,7 +106,9 @@ fn stream<T: DeserializeOwned>(text: &str, most: usize) -> Result<Vec<T>, ParseE
             value.map_err(|error| {
                 let said = error.to_string();
                 // The position is in the message a second time.
-                let what = said.rsplit_once(" at line ").map_or(&*said, |(what, _)| what);
+                let what = said
+                    .rsplit_once(" at line ")
+                    .map_or(&*said, |(what, _)| what);
                 ParseError::at(error.line(), format!("column {}: {what}", error.column()))
             })
         })

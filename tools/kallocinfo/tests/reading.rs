@@ -244,7 +244,11 @@ fn members_may_have_any_order() {
     let format = "\"format\":\"kalloctop-1\",";
     let last = text.replacen(format, "", 1);
     let last = last.replace("\n]}", &format!("\n],{}}}", format.trim_end_matches(',')));
-    assert_eq!(Snapshot::parse(&last, 1), Snapshot::parse(&text, 1), "{last}");
+    assert_eq!(
+        Snapshot::parse(&last, 1),
+        Snapshot::parse(&text, 1),
+        "{last}"
+    );
     fails(&format!("{text}{text}"), 1, "several snapshots");
 }
 
