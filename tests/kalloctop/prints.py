@@ -28,13 +28,17 @@ def table(given: Given) -> None:
     for words, order in (
             (("-s", "name"), sorted(rows, key=lambda row: row.name)), (("-s", "live"), sorted(rows, key=lambda row: -row.active)),
             (("-s", "obj-size", "-r"), sorted(rows, key=lambda row: row.size)), (("-n", "2"), by_size[:2]),
-            (("-f", "C IG"), [rows[1]]), (("--filter", "no such"), [])):
+            (("-s", "OBJSIZE"), sorted(rows, key=lambda row: -row.size)), (("-s", "Objs"), sorted(rows, key=lambda row: -row.objects)),
+            (("-s", "SHARE", "-n", "0"), []), (("-n", "99"), by_size), (("-f", "C IG"), [rows[1]]), (("--filter", "no such"), [])):
         shown = [line.split() for line in given.run("-1", *words, given.file).splitlines()[3:]]
         sums = sum(row.bytes for row in order) if "C IG" in words else whole
         assert shown == [cells(row, sums) for row in order], (words, shown)
     with_sites = given.run("--once", given.file, "--sites", given.sites, "-f", "driver.rs").splitlines()
     assert with_sites[2].split()[-3:] == ["FAILED", "WASTE", "PEAK"], with_sites
     assert with_sites[3].split()[-3:] == ["6", "12.1%", "50"], with_sites
+    found = given.run("--once", "-s", "FAILED", given.file, "--sites", given.sites).splitlines()[3]
+    assert found.startswith("vector"), found
+    assert given.run("-1", given.file, "-o", "-") == given.run("-1", given.file)
     assert given.run("--once", "-", text=open(given.file, encoding="ascii").read()) == given.run("--once", given.file)
 
 
@@ -100,6 +104,11 @@ def differences(given: Given) -> None:
     assert lines[2] == ["dentry", "730", "-6", "136.0K", "-24.0K", "-", "-"], lines
     assert lines[3][:5] == ["TOTAL", "778", "-1", "236.0K", "-4.0K"] and len(lines) == 4, lines
     assert lines[3][5:6] == ["in"], lines
+    for count in (0, 1, 2):
+        shorter = [line.split() for line in given.run("--diff", before, after, "-n", str(count)).splitlines()]
+        assert shorter == lines[:1 + count] + lines[3:], (count, shorter)
+    with open(before, encoding="utf-8") as file:
+        assert given.run("--diff", "-", after, text=file.read()) == given.run("--diff", before, after)
     # Two kalloc files are compared in the same way; a file does not differ from itself.
     assert given.run("--diff", given.file, after).splitlines()[-1].split()[2] == "0"
     assert len(given.run("--diff", before, before).splitlines()) == 2
@@ -120,6 +129,8 @@ def leaks(given: Given) -> None:
     changes.join()
     assert lines[1].split() == ["dentry", "743", "+7", "188.0K", "+28.0K", "-", "1s"], lines
     assert lines[2].split()[:5] == ["big", "cache", "3", "0", "64.0K"] and len(lines) == 3, lines
+    lines = given.run("--leaks=0.1", "-n", "1", given.file, "-o", "-").splitlines()
+    assert len(lines) == 2 and lines[1].startswith("dentry"), lines
 
 
 def files(given: Given) -> None:
@@ -168,6 +179,8 @@ def mistakes(given: Given) -> None:
             ((bad,), f"kalloctop: {bad}: line 4: `two` is not a number\n"),
             (("/none",), "kalloctop: /none: No such file or directory\n"),
             ((str(given.directory),), f"kalloctop: {given.directory}: Is a directory\n"),
+            ((given.file, "-s", "LIVE/s"), "kalloctop: --sort LIVE/s: the table has no such column, only "
+             "NAME, LIVE, OBJS, USE, OBJSIZE, SLABS, SIZE, SHARE\n"),
             ((given.file, "-o", "/none/x"), "kalloctop: /none/x: No such file or directory\n"),
             ((given.file, "-o", "/dev/full"), "kalloctop: /dev/full: No space left on device\n")):
         assert given.run("--once", *words, status=1) == said, (words, said)
@@ -177,9 +190,26 @@ def mistakes(given: Given) -> None:
     assert "is no terminal: try --once" in given.run(given.file, status=1)
     wrong: tuple[tuple[str, ...], ...] = (
         ("--once", "--json"), ("-d", "0"), ("-d", "nan"), ("--diff", "one"), ("--leaks=x",), ("-s", "none"),
-        ("--no-such",), ("-o", "x"))
+        ("--no-such",), ("-o", "x"), ("-o", "-"), ("-n", "1"), ("--json", "-n", "1"), ("--prometheus", "-n", "1"),
+        ("--json", "-s", "live"), ("--prometheus", "-r"), ("--leaks", "-s", "live"), ("--diff", "x", "x", "-r"))
     for mistake in wrong:
         given.run(*mistake, status=2)
+
+
+def read_once(given: Given) -> None:
+    """A mode that reads repeatedly rejects standard input and a pipe at once; no mode reads standard input twice."""
+    end, pipe = os.pipe()
+    once = "it can be read only once: try --once, or --json or --prometheus\n"
+    with subprocess.Popen([given.program, f"/dev/fd/{end}"], pass_fds=[end], stderr=subprocess.PIPE, text=True) as program:
+        assert program.communicate(timeout=60)[1] == f"kalloctop: /dev/fd/{end}: {once}"
+        assert program.returncode == 1
+    for words in (("-",), ("--leaks=600", "-"), ("--leaks=600", given.file, "--sites", "-")):
+        assert given.run(*words, status=1) == f"kalloctop: -: {once}", words
+    for words in (("--diff", "-", "-"), ("--once", "-", "--sites", "-")):
+        assert given.run(*words, status=1) == "kalloctop: -: standard input can be only one of the files\n", words
+    assert given.run("--leaks=600", given.file, "-o", "/none/x", status=1) == "kalloctop: /none/x: No such file or directory\n"
+    os.close(end)
+    os.close(pipe)
 
 
 def closed_pipe(given: Given) -> None:
@@ -192,4 +222,4 @@ def closed_pipe(given: Given) -> None:
         assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b""), done
 
 
-PARTS = (table, as_json, metrics, differences, leaks, files, modes, mistakes, closed_pipe)
+PARTS = (table, as_json, metrics, differences, leaks, files, modes, mistakes, read_once, closed_pipe)

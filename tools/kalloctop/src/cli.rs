@@ -4,8 +4,12 @@
 
 use crate::{
     column::Column,
+    error::Error,
     filter::Filter,
-    source::Source, //
+    source::{
+        self,
+        Source, //
+    }, //
 };
 use clap::Parser;
 use std::{
@@ -13,6 +17,9 @@ use std::{
     str::FromStr,
     time::Duration, //
 };
+
+/// The modes whose rows have an order of their own.
+const FIXED_ORDER: [&str; 4] = ["json", "prometheus", "diff", "leaks"];
 
 /// Shows the memory of each allocation site or slab cache.
 ///
@@ -38,7 +45,7 @@ pub(crate) struct Options {
     pub(crate) sites: Option<PathBuf>,
 
     /// Print the table once and exit
-    #[arg(short = '1', long, group = "mode")]
+    #[arg(short = '1', long, groups = ["mode", "table"])]
     pub(crate) once: bool,
 
     /// Print everything as one JSON object and exit; --diff reads it
@@ -59,13 +66,13 @@ pub(crate) struct Options {
     ///
     /// The allocations and frees in between are known if both files have them, and if the module of
     /// the site was not reloaded.
-    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], group = "mode", conflicts_with_all = ["file", "filter"])]
+    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], groups = ["mode", "table"], conflicts_with_all = ["file", "filter"])]
     pub(crate) diff: Option<Vec<PathBuf>>,
 
     /// Watch for SECONDS [default: 10], then print the rows with live objects that did not shrink
     ///
     /// The column FREED distinguishes held objects from objects that are allocated and freed.
-    #[arg(long, value_name = "SECONDS", group = "mode", num_args = 0..=1, require_equals = true, default_missing_value = "10")]
+    #[arg(long, value_name = "SECONDS", groups = ["mode", "table"], num_args = 0..=1, require_equals = true, default_missing_value = "10")]
     pub(crate) leaks: Option<Seconds>,
 
     /// Record the session as an animated .svg or an .html file
@@ -78,12 +85,12 @@ pub(crate) struct Options {
     #[arg(short = 'd', long, value_name = "SECONDS", default_value = "1")]
     pub(crate) interval: Seconds,
 
-    /// Column to sort by
-    #[arg(short, long, value_name = "COLUMN", value_enum, default_value_t = Column::Size, hide_default_value = true)]
+    /// Column of the table to sort by, in any case
+    #[arg(short, long, value_name = "COLUMN", value_enum, ignore_case = true, default_value_t = Column::Size, hide_default_value = true, conflicts_with_all = FIXED_ORDER)]
     pub(crate) sort: Column,
 
     /// Reverse the sort order
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with_all = FIXED_ORDER)]
     pub(crate) reverse: bool,
 
     /// Select rows with all these words in the name, type, module, family or file
@@ -99,11 +106,11 @@ pub(crate) struct Options {
     )]
     pub(crate) filter: Filter,
 
-    /// Print at most COUNT rows
-    #[arg(short = 'n', long, value_name = "COUNT", requires = "once")]
+    /// Print at most COUNT rows; the sums are still those of all rows
+    #[arg(short = 'n', long, value_name = "COUNT", requires = "table")]
     pub(crate) rows: Option<usize>,
 
-    /// Write to FILE instead of standard output, completely or not at all
+    /// Write to FILE instead of standard output (`-`), completely or not at all
     ///
     /// FILE keeps its mode, group and owner. A new file has mode 0644 with any umask, so that node
     /// exporter can read it.
@@ -123,6 +130,21 @@ impl Options {
     /// Returns the source of `file`, or of kalloc's own files if it is `None`.
     pub(crate) fn source_of(&self, file: Option<&PathBuf>) -> Source {
         Source::new(file.cloned(), self.sites.clone(), self.page_size)
+    }
+
+    /// Checks that at most one file is standard input.
+    pub(crate) fn check_stdin(&self) -> Result<(), Error> {
+        let files = self.diff.iter().flatten();
+        let all = files.chain(&self.file).chain(&self.sites);
+        if all.filter(|file| file.as_os_str() == source::STDIN).count() > 1 {
+            return Err(Error::StdinTwice);
+        }
+        Ok(())
+    }
+
+    /// Returns the maximum number of printed rows.
+    pub(crate) fn most_rows(&self) -> usize {
+        self.rows.unwrap_or(usize::MAX)
     }
 }
 

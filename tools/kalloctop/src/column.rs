@@ -10,21 +10,28 @@ use crate::{
 use clap::ValueEnum;
 use std::cmp::Ordering;
 
-/// A column of the table.
+/// A column of the table. Its value on the command line is its title; the alias is a former value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Column {
     Name,
     Live,
+    #[value(name = "objs", alias = "objects")]
     Objects,
     Use,
+    #[value(name = "objsize", alias = "obj-size")]
     ObjSize,
     Slabs,
     Size,
     Share,
+    #[value(name = "live/s", alias = "live-rate")]
     LiveRate,
+    #[value(name = "size/s", alias = "size-rate")]
     SizeRate,
+    #[value(name = "alloc/s", alias = "alloc-rate")]
     AllocRate,
+    #[value(name = "free/s", alias = "free-rate")]
     FreeRate,
+    #[value(name = "failed", alias = "failures")]
     Failures,
     Waste,
     Peak,
@@ -236,4 +243,29 @@ pub(crate) fn look_of(column: Column) -> Look {
 
 fn b_first(a: f64, b: f64) -> Ordering {
     b.total_cmp(&a)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_and_former_names_are_values() {
+        for look in LOOKS {
+            for text in [look.head.to_owned(), look.head.to_lowercase()] {
+                assert_eq!(Column::from_str(&text, true), Ok(look.column), "{text}");
+            }
+        }
+        for (text, column) in [
+            ("objects", Column::Objects),
+            ("obj-size", Column::ObjSize),
+            ("live-rate", Column::LiveRate),
+            ("size-rate", Column::SizeRate),
+            ("alloc-rate", Column::AllocRate),
+            ("free-rate", Column::FreeRate),
+            ("failures", Column::Failures),
+        ] {
+            assert_eq!(Column::from_str(text, false), Ok(column), "{text}");
+        }
+    }
 }

@@ -22,6 +22,12 @@ pub(crate) enum Error {
     Terminal(io::Error),
     #[error("standard output is no terminal: try --once, or --json or --prometheus")]
     NoTerminal,
+    #[error("{}: it can be read only once: try --once, or --json or --prometheus", .0.display())]
+    ReadOnce(PathBuf),
+    #[error("-: standard input can be only one of the files")]
+    StdinTwice,
+    #[error("--sort {0}: the table has no such column, only {1}")]
+    NoColumn(&'static str, String),
     #[error("{}: a recording is a file that ends in .svg or .html", .0.display())]
     NoPicture(PathBuf),
 }

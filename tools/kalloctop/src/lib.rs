@@ -65,10 +65,11 @@ pub fn run_program() -> ExitCode {
 }
 
 fn run(options: &cli::Options) -> Result<(), Error> {
+    options.check_stdin()?;
     if let Some(files) = &options.diff {
         let read = |file| options.source_of(Some(file)).read();
         let (before, after) = (read(&files[0])?, read(&files[1])?);
-        return put(options, &report::diff(&before, &after));
+        return put(options, &report::diff(options, &before, &after));
     }
     let source = options.source_of(options.file.as_ref());
     if let Some(window) = options.leaks {
@@ -84,7 +85,7 @@ fn run(options: &cli::Options) -> Result<(), Error> {
     } else if options.prometheus {
         kallocinfo::prometheus::text(&snapshot, &source.name())
     } else {
-        report::once(options, &snapshot)
+        report::once(options, &snapshot)?
     };
     put(options, &text)
 }

@@ -57,6 +57,7 @@ enum End {
 
 /// Runs the display until a key or a signal ends it, and restores the terminal.
 pub(crate) fn run(options: &Options, source: Source) -> Result<(), Error> {
+    source.check_repeatable()?;
     if !io::stdout().is_terminal() {
         return Err(Error::NoTerminal);
     }

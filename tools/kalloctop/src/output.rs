@@ -50,10 +50,10 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// Opens a file, or standard output without a path. Fails before the text is computed if the
+    /// Opens a file, or standard output for `-` or without a path. Fails before the text is computed if the
     /// file cannot be created.
     pub(crate) fn to(path: Option<&Path>) -> Result<Self, Error> {
-        let Some(path) = path else {
+        let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
             return Ok(Self::Stdout);
         };
         // Replace the target of a link, not the link.
@@ -71,6 +71,14 @@ impl Output {
         let beside = path.with_extension(format!("tmp-{}", process::id()));
         let file = create(&beside, fs::metadata(&path).ok().as_ref()).map_err(failed)?;
         Ok(Self::Beside { file, path, beside })
+    }
+
+    /// Checks that the file can be created. Does not open a device or a pipe.
+    pub(crate) fn check(path: Option<&Path>) -> Result<(), Error> {
+        match path {
+            Some(path) if path.exists() && !path.is_file() => Ok(()),
+            _ => Self::to(path).map(drop),
+        }
     }
 
     /// Writes the text.
@@ -108,7 +116,11 @@ fn create(path: &Path, old: Option<&fs::Metadata>) -> io::Result<File> {
     // A former process with the same number may have left the file. `create_new` follows no link.
     let _ = fs::remove_file(path);
     let mut options = File::options();
-    let file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    let file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     let mode = old.map_or(MODE, |old| {
         let mode = old.mode() & 0o777;
         // Only root may give a file away. For other users, the owner changes.

@@ -11,6 +11,7 @@ use crate::{
     },
     error::Error,
     format,
+    output::Output,
     source::Source,
     theme::Theme,
     view::View, //
@@ -41,25 +42,30 @@ pub(crate) fn totals(sums: &Totals) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Returns the table of `--once`.
-pub(crate) fn once(options: &Options, snapshot: &Snapshot) -> String {
+/// Returns the table of `--once`. Fails if it does not have the column by which to sort.
+pub(crate) fn once(options: &Options, snapshot: &Snapshot) -> Result<String, Error> {
     let sums = snapshot.totals();
     let known = Known {
         sites: snapshot.has_sites(),
         rates: false,
     };
+    let looks: Vec<_> = column::known(known).collect();
+    let heads: Vec<&str> = looks.iter().map(|look| look.head).collect();
+    if looks.iter().all(|look| look.column != options.sort) {
+        let head = column::look_of(options.sort).head;
+        return Err(Error::NoColumn(head, heads.join(", ")));
+    }
     let mut views: Vec<View<'_>> = snapshot
         .rows
         .iter()
         .map(|row| View::once(row, sums.bytes))
         .collect();
     sort(&mut views, |view| *view, options.sort, options.reverse);
-    views.truncate(options.rows.unwrap_or(usize::MAX));
+    views.truncate(options.most_rows());
     let theme = Theme {
         colours: false,
         ascii: options.ascii,
     };
-    let looks: Vec<_> = column::known(known).collect();
     let cells = views
         .iter()
         .map(|view| {
@@ -73,8 +79,7 @@ pub(crate) fn once(options: &Options, snapshot: &Snapshot) -> String {
         .into_iter()
         .map(|(name, value)| format!("{name}: {value}"))
         .collect();
-    let heads: Vec<&str> = looks.iter().map(|look| look.head).collect();
-    format!("{}\n\n{}", line.join("  "), table(&heads, cells))
+    Ok(format!("{}\n\n{}", line.join("  "), table(&heads, cells)))
 }
 
 /// Sorts rows by a column. Rows with equal values are in the order of their names.
@@ -92,13 +97,15 @@ pub(crate) fn sort<'a, T>(
     });
 }
 
-/// Returns the changes of `--diff`, with the largest growth first. The last line is the sum.
-pub(crate) fn diff(before: &Snapshot, after: &Snapshot) -> String {
+/// Returns the changes of `--diff`, with the largest growth first. The last line is the sum of all
+/// changes.
+pub(crate) fn diff(options: &Options, before: &Snapshot, after: &Snapshot) -> String {
     let mut changes: Vec<Change<'_>> = kallocinfo::diff(before, after);
     changes.retain(Change::is_change);
     changes.sort_by_key(|change| (-change.bytes(), -change.live()));
     let mut cells: Vec<Vec<String>> = changes
         .iter()
+        .take(options.most_rows())
         .map(|change| {
             let now = |value: fn(&Row) -> u64| change.after.map_or(0, value);
             let events = change.events();
@@ -148,6 +155,8 @@ pub(crate) fn diff(before: &Snapshot, after: &Snapshot) -> String {
 /// Reads for the time `window`, and returns the rows of `--leaks`: those that always had live
 /// objects and did not shrink.
 pub(crate) fn leaks(options: &Options, source: &Source, window: Duration) -> Result<String, Error> {
+    source.check_repeatable()?;
+    Output::check(options.output.as_deref())?;
     // One sample is sufficient, because a track also keeps the sample of its start.
     let mut history = History::new(1);
     let mut start = None;
@@ -159,16 +168,23 @@ pub(crate) fn leaks(options: &Options, source: &Source, window: Duration) -> Res
         history.push(now, &snapshot);
         let left = window.saturating_sub(now);
         if left.is_zero() {
-            return Ok(leaking(&history, &snapshot, now, window));
+            return Ok(leaking(options, &history, &snapshot, now, window));
         }
         thread::sleep(left.min(options.interval.0));
     }
 }
 
-fn leaking(history: &History, snapshot: &Snapshot, now: Duration, window: Duration) -> String {
+fn leaking(
+    options: &Options,
+    history: &History,
+    snapshot: &Snapshot,
+    now: Duration,
+    window: Duration,
+) -> String {
     let cells = history
         .leaks(snapshot, window)
         .into_iter()
+        .take(options.most_rows())
         .map(|(row, track)| {
             let freed = match (row.events(), track.frees) {
                 (Some((_, frees)), Some(then)) => frees.saturating_sub(then).to_string(),

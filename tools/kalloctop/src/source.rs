@@ -13,6 +13,7 @@ use std::{
         self,
         Read, //
     },
+    os::unix::fs::FileTypeExt,
     path::{
         Path,
         PathBuf, //
@@ -25,7 +26,8 @@ use std::{
 
 const SLABS: &str = "/proc/kallocinfo";
 const SITES: &str = "/sys/kernel/debug/kalloc/sites.json";
-const STDIN: &str = "-";
+/// The file that stands for standard input.
+pub(crate) const STDIN: &str = "-";
 
 /// The input files, which are read repeatedly.
 #[derive(Debug)]
@@ -67,6 +69,17 @@ impl Source {
     /// Returns the name for the display.
     pub(crate) fn name(&self) -> String {
         self.slabs.display().to_string()
+    }
+
+    /// Checks that the files can be read more than once: none is standard input or another pipe
+    /// without a name, for example of the shell's `<(COMMAND)`.
+    pub(crate) fn check_repeatable(&self) -> Result<(), Error> {
+        let once = |path: &&PathBuf| {
+            let is_pipe = fs::metadata(path).is_ok_and(|it| it.file_type().is_fifo());
+            path.as_os_str() == STDIN || is_pipe && fs::canonicalize(path).is_err()
+        };
+        let found = [&self.slabs].into_iter().chain(&self.sites).find(once);
+        found.map_or(Ok(()), |path| Err(Error::ReadOnce(path.clone())))
     }
 
     /// Reads all files.
