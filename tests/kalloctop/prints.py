@@ -14,6 +14,7 @@ import time
 import exposition
 from given import Given, site, slabinfo
 from shown import cells
+from slabinfo import HEADER, Row
 
 
 def table(given: Given) -> None:
@@ -212,6 +213,31 @@ def read_once(given: Given) -> None:
     os.close(pipe)
 
 
+def odd_names(given: Given) -> None:
+    """Wide characters align; control and format characters are escaped in every table and error."""
+    wide = {"漢字": 4, "\N{PENGUIN}": 2, "e\u0301": 1}
+    control = {"esc\x1b[31m": r"esc\u{1b}[31m", "csi\x9b1m": r"csi\u{9b}1m", "bidi\u202e": r"bidi\u{202e}",
+               "iso\u2066": r"iso\u{2066}", "line\u2028": r"line\u{2028}", "bom\ufeff": r"bom\u{feff}"}
+    found = [Row(name, 1, 1, 64, 64, 1, 1, 1) for name in (*wide, *control)]
+    given.write(given.file, HEADER + "".join(
+        f"{row.name} 1 1 64 64 1 : tunables 0 0 0 : slabdata 1 1 0\n" for row in found))
+    empty = str(given.directory / "empty")
+    given.write(empty, HEADER)
+    for words, start in ((("--once", given.file), 3), (("--diff", empty, given.file), 1), (("--leaks=0.1", given.file), 1)):
+        text = given.run(*words)
+        lines = [line for line in text.splitlines()[start:] if not line.startswith("TOTAL")]
+        widths = {}
+        for line in lines:
+            name, numbers = re.split("  +", line, maxsplit=1)
+            blanks = len(line) - len(name) - len(numbers)
+            widths[name] = wide.get(name, len(name)) + blanks + len(numbers)
+        assert set(widths) == set(wide) | set(control.values()), (words, text)
+        assert len(set(widths.values())) == 1, (words, widths)
+    given.write(given.sites, json.dumps({"format": "\x1b\u202e"}))
+    said = given.run("-1", given.sites, status=1)
+    assert r"unknown variant `\u{1b}\u{202e}`" in said, said
+
+
 def closed_pipe(given: Given) -> None:
     """If the reader of the output exits, the program ends silently, like other programs."""
     for mode in ("--once", "--json", "--prometheus"):
@@ -222,4 +248,4 @@ def closed_pipe(given: Given) -> None:
         assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b""), done
 
 
-PARTS = (table, as_json, metrics, differences, leaks, files, modes, mistakes, read_once, closed_pipe)
+PARTS = (table, as_json, metrics, differences, leaks, files, modes, mistakes, read_once, odd_names, closed_pipe)

@@ -124,7 +124,7 @@ fn named(text: &str) -> Result<(String, [u64; 5]), String> {
             .map(|blank| blank + 1)
             .ok_or_else(|| format!("no name and five numbers: {}", quoted(text)))?;
     }
-    let name = rest[..start].trim_end();
+    let name = rest[..start].trim_ascii_end();
     if name.is_empty() {
         return Err(format!("no name: {}", quoted(text)));
     }

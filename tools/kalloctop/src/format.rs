@@ -3,6 +3,10 @@
 //! Formatting of numbers, bars and curves for the user.
 
 use crate::theme::Theme;
+use ratatui::{
+    style::Style,
+    text::Span, //
+};
 
 /// Formats bytes: exactly below 1 KiB, otherwise with one digit after the decimal point.
 pub(crate) fn bytes(count: u64) -> String {
@@ -92,28 +96,74 @@ pub(crate) fn seconds(seconds: u64) -> String {
     }
 }
 
-/// Escapes the control characters of a text from a file, so that the text cannot control the
-/// terminal.
+/// Escapes the characters of a text from a file that could control the terminal or deceive the
+/// reader: control characters, format characters such as those that reverse the direction, blanks
+/// other than the space, and unassigned characters.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let escaped = c.is_control();
-            let plain = (!escaped).then_some(c);
-            plain
-                .into_iter()
-                .chain(c.escape_debug().filter(move |_| escaped))
-        })
-        .collect()
+    // Characters that `escape_debug` escapes although they are visible.
+    const VISIBLE: [char; 3] = ['\\', '\'', '"'];
+    let mut clean = String::new();
+    for part in text.split_inclusive(VISIBLE) {
+        let rest = part.trim_end_matches(VISIBLE);
+        clean.extend(rest.escape_debug());
+        clean.push_str(&part[rest.len()..]);
+    }
+    clean
 }
 
-/// Returns the last `width` characters of a path. A longer path begins with `~`.
-pub(crate) fn end_of(path: &str, width: usize) -> String {
-    let length = path.chars().count();
-    if length <= width {
+/// Returns the columns that a text takes on a terminal.
+pub(crate) fn width(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+/// Pads a text to `width` columns, on the right or on the left. Returns a longer text unchanged.
+pub(crate) fn padded(text: &str, to: usize, left_aligned: bool) -> String {
+    let blanks = " ".repeat(to.saturating_sub(width(text)));
+    if left_aligned {
+        text.to_owned() + &blanks
+    } else {
+        blanks + text
+    }
+}
+
+/// Returns the start of a text that is at most `most` columns wide. A longer text ends with `~`.
+pub(crate) fn start_of(text: &str, most: usize) -> String {
+    if width(text) <= most {
+        return text.to_owned();
+    }
+    let mut start = String::new();
+    for part in characters(text) {
+        if width(&start) + width(&part) >= most {
+            break;
+        }
+        start += &part;
+    }
+    start.extend((most > 0).then_some('~'));
+    start
+}
+
+/// Returns the end of a path that is at most `most` columns wide. A longer path begins with `~`.
+pub(crate) fn end_of(path: &str, most: usize) -> String {
+    if width(path) <= most {
         return path.to_owned();
     }
-    let end = path.chars().skip(length - width + 1);
-    ['~'].into_iter().chain(end).take(width).collect()
+    let mut end = String::new();
+    for part in characters(path).into_iter().rev() {
+        if width(&end) + width(&part) >= most {
+            break;
+        }
+        end.insert_str(0, &part);
+    }
+    end.insert_str(0, if most > 0 { "~" } else { "" });
+    end
+}
+
+/// Returns the characters of a text as the terminal shows them, each with its combining marks.
+fn characters(text: &str) -> Vec<String> {
+    Span::raw(text)
+        .styled_graphemes(Style::new())
+        .map(|part| part.symbol.to_owned())
+        .collect()
 }
 
 const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
@@ -224,11 +274,56 @@ mod tests {
         assert_eq!(end_of("/a/é/c", 5), "~/é/c");
         assert_eq!(end_of("/a/b/c", 1), "~");
         assert_eq!(end_of("/a/b/c", 0), "");
+        assert_eq!(end_of("/漢字/漢字", 6), "~/漢字");
+        assert_eq!(end_of("/漢字/漢字", 5), "~漢字");
+        assert_eq!(end_of("/漢字/漢字", 4), "~字");
+    }
+
+    #[test]
+    fn long_names_lose_their_end() {
+        assert_eq!(start_of("abc", 3), "abc");
+        assert_eq!(start_of("abcd", 3), "ab~");
+        assert_eq!(start_of("漢字", 4), "漢字");
+        assert_eq!(start_of("漢字", 3), "漢~");
+        assert_eq!(start_of("漢字", 2), "~");
+        assert_eq!(start_of("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}~");
+        assert_eq!(start_of("abc", 0), "");
+    }
+
+    #[test]
+    fn padding_counts_columns() {
+        for text in ["ab", "漢", "🐧", "e\u{301}x"] {
+            assert_eq!(padded(text, 4, true), format!("{text}  "));
+            assert_eq!(padded(text, 4, false), format!("  {text}"));
+            assert_eq!(padded(text, 1, true), text);
+        }
     }
 
     #[test]
     fn names_cannot_steer_the_terminal() {
         assert_eq!(clean("a\x1b[2Jb"), "a\\u{1b}[2Jb");
-        assert_eq!(clean("vec<\"é\">"), "vec<\"é\">");
+        for plain in [
+            "vec<\"é\">",
+            "'\\\\n'",
+            "e\u{301}\"",
+            "漢字キャッシュ",
+            "🐧",
+            "a b",
+        ] {
+            assert_eq!(clean(plain), plain);
+        }
+        // A name that starts with a combining mark would change the character before it.
+        assert_eq!(clean("\u{301}e"), "\\u{301}e");
+        for c in (0..0x20)
+            .chain(0x7f..0xa0)
+            .chain([0x61c, 0xfeff, 0xffff])
+            .chain(0x200b..0x2010)
+            .chain(0x2028..0x202f)
+            .chain(0x2060..0x2070)
+        {
+            let c = char::from_u32(c).unwrap();
+            let shown = clean(&format!("a{c}b"));
+            assert!(shown.starts_with("a\\") && !shown.contains(c), "{c:?}");
+        }
     }
 }

@@ -58,7 +58,8 @@ pub fn run_program() -> ExitCode {
         }
         Err(error) => {
             // eprintln!() would panic if the terminal was closed.
-            let _ = writeln!(io::stderr(), "kalloctop: {error}");
+            let said = format::clean(&error.to_string());
+            let _ = writeln!(io::stderr(), "kalloctop: {said}");
             ExitCode::FAILURE
         }
     }

@@ -216,21 +216,18 @@ pub(crate) fn place(row: &Row) -> String {
 /// Formats a table. The first column and columns without a title are left-aligned texts. All other
 /// columns are right-aligned numbers.
 fn table(heads: &[&str], cells: Vec<Vec<String>>) -> String {
-    let mut widths: Vec<usize> = heads.iter().map(|head| head.chars().count()).collect();
+    let mut widths: Vec<usize> = heads.iter().map(|head| format::width(head)).collect();
     for row in &cells {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+            *width = (*width).max(format::width(cell));
         }
     }
     let line = |row: &mut dyn Iterator<Item = &str>| {
         let mut text = String::new();
         for (number, (cell, width)) in row.zip(&widths).enumerate() {
             let left = number == 0 || heads[number].is_empty();
-            text += &if left {
-                format!("{cell:<width$} ")
-            } else {
-                format!("{cell:>width$} ")
-            };
+            text += &format::padded(cell, *width, left);
+            text.push(' ');
         }
         text.truncate(text.trim_end().len());
         text.push('\n');

@@ -11,6 +11,7 @@ use crate::{
     },
     error::Error,
     filter::Filter,
+    format,
     report,
     theme::Theme,
     view::{
@@ -249,11 +250,11 @@ impl App {
         self.page = rows.max(1);
     }
 
-    /// Returns the number of characters of the longest name of the selected rows.
+    /// Returns the width of the longest name of the selected rows.
     pub(super) fn longest_name(&self) -> u16 {
         let lengths = self.order.iter().map(|place| {
             let name = &self.snapshot.rows[*place].name;
-            name.chars().count()
+            format::width(&format::clean(name))
         });
         u16::try_from(lengths.max().unwrap_or(0)).unwrap_or(u16::MAX)
     }

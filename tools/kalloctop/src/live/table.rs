@@ -68,7 +68,7 @@ fn heads(app: &App, looks: &[Look], width: impl Fn(&Look) -> usize) -> Line<'sta
         };
         let text = format!("{}{arrow}", look.head);
         [
-            Span::styled(aligned(text, look.column, width(look)), style),
+            Span::styled(aligned(&text, look.column, width(look)), style),
             Span::raw(" "),
         ]
     }))
@@ -86,7 +86,7 @@ fn row(
             Column::Share => share(app, view, width),
             column => column.text(view, app.theme),
         };
-        let text = aligned(text, look.column, width);
+        let text = aligned(&text, look.column, width);
         [
             Span::styled(text, style(app, look.column, view)),
             Span::raw(" "),
@@ -102,18 +102,10 @@ fn share(app: &App, view: &View<'_>, width: usize) -> String {
     text + &format::bar(part, left, app.theme)
 }
 
-/// Pads a text to `width` characters. A longer text is truncated and ends with `~`.
-fn aligned(text: String, column: Column, width: usize) -> String {
-    let length = text.chars().count();
-    if length > width {
-        let mut text: String = text.chars().take(width.saturating_sub(1)).collect();
-        text.push('~');
-        return text;
-    }
-    match column {
-        Column::Name | Column::Share => format!("{text:<width$}"),
-        _ => format!("{text:>width$}"),
-    }
+/// Pads a text to `width` columns. A longer text is truncated and ends with `~`.
+fn aligned(text: &str, column: Column, width: usize) -> String {
+    let left = matches!(column, Column::Name | Column::Share);
+    format::padded(&format::start_of(text, width), width, left)
 }
 
 fn style(app: &App, column: Column, view: &View<'_>) -> Style {

@@ -288,6 +288,43 @@ fn names_of_63_characters_are_shown_where_there_is_room() {
 }
 
 #[test]
+fn wide_names_align_and_no_name_deceives() {
+    /// Returns the column of the object size, which is 64 in each row.
+    fn columns(shown: &mut Shown) -> Vec<usize> {
+        shown.lines();
+        let buffer = shown.terminal.backend().buffer();
+        let width = usize::from(buffer.area.width);
+        let rows = buffer.content().chunks(width);
+        rows.filter_map(|cells| {
+            let symbols: Vec<&str> = cells.iter().map(|cell| cell.symbol()).collect();
+            symbols
+                .windows(4)
+                .position(|part| part == [" ", "6", "4", " "])
+        })
+        .collect()
+    }
+    let names = [
+        "漢字キャッシュ",
+        "e\u{301}te\u{301}",
+        "🐧",
+        "esc\x1b[31m",
+        "bidi\u{202e}",
+    ];
+    let mut shown = Shown::new(&[], reading(&names.map(|name| (name, 1, 1)), ""));
+    let found = columns(&mut shown);
+    assert_eq!(found, [found[0]; 5]);
+    for text in ["esc\\u{1b}[31m ", "bidi\\u{202e} ", "e\u{301}te\u{301} "] {
+        assert!(shown.has(text), "{text}\n{}", shown.lines().join("\n"));
+    }
+    // Names that are too long: by their width, and by their escapes.
+    let (wide, steering) = ("漢".repeat(30), "\x1b".repeat(30));
+    let names = [wide.as_str(), steering.as_str(), "x"];
+    let mut shown = Shown::new(&[], reading(&names.map(|name| (name, 1, 1)), ""));
+    let found = columns(&mut shown);
+    assert_eq!(found, [found[0]; 3]);
+}
+
+#[test]
 fn any_size_of_terminal_will_do() {
     let mut shown = Shown::new(&[], reading(&ROWS, SITE));
     for (width, height) in [(0, 0), (1, 1), (20, 3), (20, 6), (80, 24), (400, 100)] {
