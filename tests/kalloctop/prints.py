@@ -29,8 +29,10 @@ def table(given: Given) -> None:
     for words, order in (
             (("-s", "name"), sorted(rows, key=lambda row: row.name)), (("-s", "live"), sorted(rows, key=lambda row: -row.active)),
             (("-s", "obj-size", "-r"), sorted(rows, key=lambda row: row.size)), (("-n", "2"), by_size[:2]),
-            (("-s", "OBJSIZE"), sorted(rows, key=lambda row: -row.size)), (("-s", "Objs"), sorted(rows, key=lambda row: -row.objects)),
-            (("-s", "SHARE", "-n", "0"), []), (("-n", "99"), by_size), (("-f", "C IG"), [rows[1]]), (("--filter", "no such"), [])):
+            (("-s", "OBJSIZE"), sorted(rows, key=lambda row: -row.size)),
+            (("-s", "Objs"), sorted(rows, key=lambda row: -row.objects)),
+            (("-s", "SHARE", "-n", "0"), []), (("-n", "99"), by_size), (("-f", "C IG"), [rows[1]]),
+            (("--filter", "no such"), [])):
         shown = [line.split() for line in given.run("-1", *words, given.file).splitlines()[3:]]
         sums = sum(row.bytes for row in order) if "C IG" in words else whole
         assert shown == [cells(row, sums) for row in order], (words, shown)
@@ -57,7 +59,7 @@ def as_json(given: Given) -> None:
     assert given.run("--json", given.file, "--sites", given.sites, "-o", kept) == ""
     assert given.run("-1", kept) == given.run("-1", given.file, "--sites", given.sites)
     assert given.run("--json", kept) == open(kept, encoding="utf-8").read()
-    # In other formattings, as jq and other programs write it.
+    # In other formats, as jq and other programs write it.
     other = str(given.directory / "other.json")
     for sites, one in ((False, read), (True, read["rows"][3]["site"])):
         name = given.sites if sites else kept
@@ -206,8 +208,8 @@ def read_once(given: Given) -> None:
         assert program.returncode == 1
     for words in (("-",), ("--leaks=600", "-"), ("--leaks=600", given.file, "--sites", "-")):
         assert given.run(*words, status=1) == f"kalloctop: -: {once}", words
-    for words in (("--diff", "-", "-"), ("--once", "-", "--sites", "-")):
-        assert given.run(*words, status=1) == "kalloctop: -: standard input can be only one of the files\n", words
+    for twice in (("--diff", "-", "-"), ("--once", "-", "--sites", "-")):
+        assert given.run(*twice, status=1) == "kalloctop: -: standard input can be only one of the files\n", twice
     assert given.run("--leaks=600", given.file, "-o", "/none/x", status=1) == "kalloctop: /none/x: No such file or directory\n"
     os.close(end)
     os.close(pipe)

@@ -193,8 +193,8 @@ fn pretty(text: &str) -> String {
         .collect()
 }
 
-/// Returns the text in other formattings.
-fn formattings(text: &str) -> Vec<String> {
+/// Returns the text in other formats.
+fn formats(text: &str) -> Vec<String> {
     let values: Vec<serde_json::Value> = serde_json::Deserializer::from_str(text)
         .into_iter()
         .map(|value| value.unwrap())
@@ -218,7 +218,7 @@ fn json_may_have_any_formatting() {
     let snapshot = Snapshot::parse(&slabinfo(), 4096).unwrap().to_json();
     for text in [SITES, &snapshot] {
         let wanted = Snapshot::parse(text, 4096).unwrap();
-        for other in formattings(text) {
+        for other in formats(text) {
             let read = Snapshot::parse(&other, 4096);
             assert_eq!(read.as_ref(), Ok(&wanted), "{other}");
             // Text that is cut off in its last value is an error.
@@ -230,7 +230,7 @@ fn json_may_have_any_formatting() {
         }
     }
     let sites = Snapshot::parse_sites(SITES);
-    for other in formattings(SITES) {
+    for other in formats(SITES) {
         assert_eq!(Snapshot::parse_sites(&other), sites, "{other}");
     }
     for none in ["", "\u{feff}", " \n", "[]"] {

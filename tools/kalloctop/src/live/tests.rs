@@ -305,7 +305,7 @@ fn wide_names_align_and_no_name_deceives() {
     }
     let names = [
         "漢字キャッシュ",
-        "e\u{301}te\u{301}",
+        "e\u{301}xe\u{301}",
         "🐧",
         "esc\x1b[31m",
         "bidi\u{202e}",
@@ -313,7 +313,7 @@ fn wide_names_align_and_no_name_deceives() {
     let mut shown = Shown::new(&[], reading(&names.map(|name| (name, 1, 1)), ""));
     let found = columns(&mut shown);
     assert_eq!(found, [found[0]; 5]);
-    for text in ["esc\\u{1b}[31m ", "bidi\\u{202e} ", "e\u{301}te\u{301} "] {
+    for text in ["esc\\u{1b}[31m ", "bidi\\u{202e} ", "e\u{301}xe\u{301} "] {
         assert!(shown.has(text), "{text}\n{}", shown.lines().join("\n"));
     }
     // Names that are too long: by their width, and by their escapes.
