@@ -63,6 +63,9 @@ pub struct Flex<H, T> {
     pub tail: [T],
 }
 
+/// A block before its parts are initialized.
+type Uninit<H, T> = Flex<MaybeUninit<H>, MaybeUninit<T>>;
+
 impl<H, T> Flex<H, T> {
     /// Allocates a block with `header` and `len` zeroed elements.
     ///
@@ -183,10 +186,7 @@ impl<H, T> Flex<H, T> {
     }
 
     /// Allocates a block for `len` elements.
-    fn uninit<A: Allocator>(
-        len: usize,
-        flags: Flags,
-    ) -> Result<Box<Flex<MaybeUninit<H>, MaybeUninit<T>>, A>, AllocError> {
+    fn uninit<A: Allocator>(len: usize, flags: Flags) -> Result<Box<Uninit<H, T>, A>, AllocError> {
         let tail = Layout::array::<T>(len).map_err(|_| AllocError)?;
         let (layout, _) = Layout::new::<H>().extend(tail).map_err(|_| AllocError)?;
         let block = A::alloc(layout.pad_to_align(), flags, NumaNode::NO_NODE)?;
@@ -195,7 +195,7 @@ impl<H, T> Flex<H, T> {
         // SAFETY: The block is of the allocator, and has the layout of a `Flex` with `len` elements,
         // which is `repr(C)`. Any bytes are valid as `MaybeUninit`. The metadata of the pointer is
         // the length. Without bytes, the pointer is dangling and aligned.
-        Ok(unsafe { Box::from_raw(parts as *mut Flex<MaybeUninit<H>, MaybeUninit<T>>) })
+        Ok(unsafe { Box::from_raw(parts as *mut Uninit<H, T>) })
     }
 
     /// Converts a block into an initialized one.
@@ -203,9 +203,7 @@ impl<H, T> Flex<H, T> {
     /// # Safety
     ///
     /// The header and all elements must be initialized.
-    unsafe fn assume_init<A: Allocator>(
-        block: Box<Flex<MaybeUninit<H>, MaybeUninit<T>>, A>,
-    ) -> Box<Self, A> {
+    unsafe fn assume_init<A: Allocator>(block: Box<Uninit<H, T>, A>) -> Box<Self, A> {
         // SAFETY: The caller guarantees valid contents. `MaybeUninit` changes neither the layout nor
         // the metadata.
         unsafe { Box::from_raw(Box::into_raw(block) as *mut Self) }

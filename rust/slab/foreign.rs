@@ -139,7 +139,6 @@ impl<S: SlabSite> KmemCache<S> {
     /// assert_eq!(*node, 7);
     /// # Ok::<(), Error>(())
     /// ```
-    #[expect(clippy::wrong_self_convention)] // It is the counterpart of `into_raw`.
     pub unsafe fn from_raw(&self, ptr: *mut S::Object) -> Object<'_, S> {
         // SAFETY: The caller guarantees a valid object of this cache, which is not NULL.
         unsafe { Owned::from_parts(NonNull::new_unchecked(ptr), self) }

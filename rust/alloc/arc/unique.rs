@@ -64,7 +64,7 @@ use kernel::{
 /// let session = memory.init_with(init!(Session { id: 9 }))?;
 /// assert_eq!(UniqueArc::as_ptr(&session), core::ptr::from_ref(&*session));
 /// let memory = UniqueArc::<Session, Sessions>::new_uninit(GFP_KERNEL)?;
-/// let session = memory.pin_init_with(pin_init!(Session { id: 10 }))?;
+/// let session = memory.pin_init_with(init!(Session { id: 10 }))?;
 /// assert_eq!(Arc::from(session).id, 10);
 /// # Ok::<(), Error>(())
 /// ```
