@@ -94,6 +94,6 @@ int kalloc_helper_trace_mm_page_free(void (*probe)(void *data, struct page *page
 	return on ? tracepoint_probe_register(search.found, probe, data) :
 		    tracepoint_probe_unregister(search.found, probe, data);
 #else
-	return -ENOSYS;
+	return -EOPNOTSUPP;
 #endif
 }

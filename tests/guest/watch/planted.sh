@@ -81,7 +81,7 @@ rmmod kalloc_watch
 # table is too small.
 section stress; modprobe kalloc_watch order=10 modules=all; modprobe kalloc_exercise
 exercise=/sys/kernel/debug/kalloc/exercise
-for n in 1 2 3; do (for m in 1 2 3 4; do echo all count=1500 size=300 >$exercise; done) & done
+for n in 1 2 3; do (for m in 1 2 3 4; do echo all count=1500 size=300 >$exercise; done 2>/dev/null) & done
 (for n in $(seq 1 12); do cat /proc/kallocwatch $watch.json >/dev/null; put group function; put group site; done) &
 for n in $(seq 1 12); do modprobe kalloc_watched leak=20; rmmod kalloc_watched; done
 wait; rmmod kalloc_exercise
