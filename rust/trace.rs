@@ -115,9 +115,14 @@ pub fn is_vmalloc(address: usize) -> bool {
 /// ```
 /// use kalloc::trace;
 ///
-/// /// A probe of `kmem_cache_alloc_bulk()`, whose first argument is the cache.
+/// /// Returns the size of the objects of the cache in the first argument of a probed function.
+/// ///
+/// /// # Safety
+/// ///
+/// /// The argument must be a slab cache.
 /// unsafe fn first_argument(cache: usize) -> usize {
-///     // SAFETY: The caller of the probed function holds the cache.
+///     // SAFETY: By the requirement of this function, and the caller of the probed function
+///     // holds the cache.
 ///     unsafe { trace::object_size(cache) }
 /// }
 /// ```
