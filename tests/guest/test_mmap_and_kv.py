@@ -23,6 +23,8 @@ section() { echo "@@ $1"; }
 # Prints the status and the output of a command on one line.
 try() { out=$("$@" 2>&1); echo "$? $out"; }
 sites() { grep -c '^map_.*' /proc/kallocinfo; awk '/^map_/ { print $1, $2 }' /proc/kallocinfo; }
+# Waits until a program in the background has printed something, for at most a minute: it may have failed.
+held() { for _ in $(seq 600); do grep -q . /run/said && return; sleep 0.1; done; }
 
 echo 'nobody:x:65534:65534::/:/bin/sh' >>/etc/passwd
 section alone; kalloc-table || echo "status $?"
@@ -63,7 +65,7 @@ for how in alone child; do
     section "held-$how"
     # The output of the previous run is truncated before the next process holds a mapping.
     mmap_test $how >/run/said </run/hold & exec 7>/run/hold
-    until grep -q . /run/said; do sleep 0.1; done
+    held
     cat /run/said; sites; try rmmod kalloc_map
     exec 7>&-
     while grep -q /dev/kalloc_map /proc/[0-9]*/maps 2>/dev/null; do sleep 0.1; done
@@ -82,7 +84,7 @@ awk '$1 == "kv_place" { print $2, $4 <= 4096 ? "small" : $4 }' /proc/kallocinfo;
 section kv-list; kv_test list; cat /proc/kalloc_kv; dd if=/proc/kalloc_kv bs=7 2>/dev/null | cmp - /proc/kalloc_kv; kv
 section kv-held
 kv_test hold >/run/said </run/hold & exec 7>/run/hold
-until grep -q . /run/said || ! kill -0 $!; do sleep 0.1; done
+held
 kv; try rmmod kalloc_kv
 exec 7>&-; wait; cat /run/said; kv
 exec 5</dev/kalloc_kv; try rmmod kalloc_kv; exec 5<&-
