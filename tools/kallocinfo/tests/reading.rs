@@ -189,7 +189,7 @@ fn a_bad_site_is_told_by_its_line_and_column() {
 fn pretty(text: &str) -> String {
     serde_json::Deserializer::from_str(text)
         .into_iter::<serde_json::Value>()
-        .map(|value| format!("{:#}\n", value.unwrap()))
+        .map(|value| format!("{:#}\n", value.expect(text)))
         .collect()
 }
 
@@ -197,7 +197,7 @@ fn pretty(text: &str) -> String {
 fn formats(text: &str) -> Vec<String> {
     let values: Vec<serde_json::Value> = serde_json::Deserializer::from_str(text)
         .into_iter()
-        .map(|value| value.unwrap())
+        .map(|value| value.expect(text))
         .collect();
     let array = serde_json::Value::from(values.clone());
     vec![

@@ -107,7 +107,7 @@ pub(crate) struct Options {
     pub(crate) filter: Filter,
 
     /// Print at most COUNT rows; the sums are still those of all rows
-    #[arg(short = 'n', long, value_name = "COUNT", requires = "table")]
+    #[arg(short = 'n', long, value_name = "COUNT", requires = "table", conflicts_with_all = ["json", "prometheus"])]
     pub(crate) rows: Option<usize>,
 
     /// Write to FILE instead of standard output (`-`), completely or not at all
