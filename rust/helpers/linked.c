@@ -117,7 +117,7 @@ static noinline void kalloc_add_record(void *block, size_t size, unsigned int fa
 	/* A block that was freed elsewhere may have had this address. */
 	kfree(take(block));
 	if (row && !record)
-		record = kmalloc(sizeof(*record), (gfp & GFP_KERNEL) | (gfp & __GFP_HIGH) | __GFP_NOWARN);
+		record = kmalloc(sizeof(*record), (gfp & (GFP_KERNEL | __GFP_HIGH)) | __GFP_NOWARN);
 	if (!row || !record) {
 		kfree(record);
 		return;
@@ -144,8 +144,9 @@ static void put_back(struct kalloc_record *record)
 	unlock_bucket(bucket, flags);
 }
 
-static void counted(const void *old, void *new, size_t size, struct kalloc_record *record,
-		    unsigned int family, gfp_t gfp, unsigned long ip)
+/* Counts the result of a call that has allocated, resized or freed a block. */
+static void counted(void *new, size_t size, struct kalloc_record *record, unsigned int family,
+		    gfp_t gfp, unsigned long ip)
 {
 	if (size && !new && record)
 		put_back(record);
@@ -155,15 +156,17 @@ static void counted(const void *old, void *new, size_t size, struct kalloc_recor
 		kfree(record);
 }
 
-#define DEFINE_REALLOC(name, family)									\
-void *__wrap_rust_helper_##name(const void *p, size_t size, unsigned long align, gfp_t gfp, int node);	\
-void *__wrap_rust_helper_##name(const void *p, size_t size, unsigned long align, gfp_t gfp, int node)	\
-{													\
-	struct kalloc_record *record = p ? take(p) : NULL;						\
-	void *block = name(p, size, align, gfp, node);							\
-													\
-	counted(p, block, size, record, family, gfp, _RET_IP_);						\
-	return block;											\
+#define DEFINE_REALLOC(name, family)						\
+void *__wrap_rust_helper_##name(const void *p, size_t size, unsigned long align,	\
+				gfp_t gfp, int node);				\
+void *__wrap_rust_helper_##name(const void *p, size_t size, unsigned long align,	\
+				gfp_t gfp, int node)				\
+{										\
+	struct kalloc_record *record = p ? take(p) : NULL;			\
+	void *block = name(p, size, align, gfp, node);				\
+										\
+	counted(block, size, record, family, gfp, _RET_IP_);			\
+	return block;								\
 }
 
 DEFINE_REALLOC(krealloc_node_align, KALLOC_KMALLOC)
@@ -246,7 +249,6 @@ void kalloc_helper_symbol(char *text, unsigned long ip)
 {
 	sprint_symbol(text, ip);
 }
-
 
 /* Returns true if an address is in a module's code or data, also in that for its initialization. */
 bool kalloc_helper_within_module(unsigned long addr, const struct module *mod);

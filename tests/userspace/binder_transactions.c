@@ -24,8 +24,8 @@
 enum { MAPPED = 256 << 10, STOP = 99 };
 
 /* Commands for the next ioctl. */
-static struct { uint8_t bytes[1024]; size_t len; } out;
-static uint8_t in[4096];
+static struct { unsigned char bytes[1024]; size_t len; } out;
+static unsigned char in[4096];
 static int fd;
 
 static void put(const void *data, size_t size)
@@ -34,7 +34,7 @@ static void put(const void *data, size_t size)
 	out.len += size;
 }
 
-static void command(uint32_t code, const void *data, size_t size)
+static void command(__u32 code, const void *data, size_t size)
 {
 	put(&code, sizeof(code));
 	put(data, size);
@@ -68,7 +68,7 @@ struct payload {
 	char text[200];
 };
 
-static void transact(uint32_t code, uint32_t number, struct payload *payload, binder_size_t *offset)
+static void transact(__u32 code, __u32 number, struct payload *payload, binder_size_t *offset)
 {
 	struct binder_transaction_data data = { .code = number };
 
@@ -89,7 +89,7 @@ static int handle(size_t len, bool server, bool *replied)
 	int number = -1;
 
 	for (size_t at = 0; at < len;) {
-		uint32_t code;
+		__u32 code;
 
 		memcpy(&code, in + at, sizeof(code));
 		at += sizeof(code);
@@ -106,13 +106,14 @@ static int handle(size_t len, bool server, bool *replied)
 
 				number = data.code;
 				if (number != STOP && data.offsets_size) {
-					uint32_t ref = payload->object.handle;
+					__u32 ref = payload->object.handle;
 
 					command(BC_ACQUIRE, &ref, sizeof(ref));
 					if (number % 4 == 0) {
 						struct binder_handle_cookie death = { ref, ref };
 
-						command(BC_REQUEST_DEATH_NOTIFICATION, &death, sizeof(death));
+						command(BC_REQUEST_DEATH_NOTIFICATION, &death,
+							sizeof(death));
 					} else {
 						command(BC_RELEASE, &ref, sizeof(ref));
 					}
@@ -128,7 +129,8 @@ static int handle(size_t len, bool server, bool *replied)
 			struct binder_ptr_cookie object;
 
 			memcpy(&object, in + at, sizeof(object));
-			command(code == BR_INCREFS ? BC_INCREFS_DONE : BC_ACQUIRE_DONE, &object, sizeof(object));
+			command(code == BR_INCREFS ? BC_INCREFS_DONE : BC_ACQUIRE_DONE, &object,
+				sizeof(object));
 			break;
 		}
 		case BR_DEAD_BINDER: {
@@ -184,7 +186,10 @@ static void request(const char *device, int transactions)
 
 		/* An object of its own for every fourth transaction. */
 		payload.object.binder = 16 * (1 + i / 4);
-		transact(BC_TRANSACTION, i == transactions ? STOP : i % STOP, i == transactions ? NULL : &payload, &offset);
+		if (i == transactions)
+			transact(BC_TRANSACTION, STOP, NULL, NULL);
+		else
+			transact(BC_TRANSACTION, i % STOP, &payload, &offset);
 		while (!replied)
 			handle(exchange(), false, &replied);
 	}

@@ -38,9 +38,9 @@ pub(crate) struct rust_binder_layout {
 }
 
 macro_rules! declare_trace {
-    ($($vis:vis unsafe fn $name:ident($($arg:ident: $ty:ty),* $(,)?);)*) => { $(
+    ($($keyword:ident fn $name:ident($($arg:ident: $ty:ty),* $(,)?);)*) => { $(
         #[inline(always)]
-        $vis unsafe fn $name($(_: $ty),*) {}
+        $keyword fn $name($(_: $ty),*) {}
     )* };
 }
 pub(crate) use declare_trace;
