@@ -242,6 +242,7 @@ fn row_name(
     number: usize,
 ) -> Result {
     const DIGITS: &[u8; 10] = b"0123456789";
+    // GFP: The driver's call allows sleeping, or a worker creates the row.
     join(name, [module].into_iter(), b"")?;
     name.truncate(MODULE_LEN);
     let (mut last, mut body) = ("", KVec::new());
@@ -273,6 +274,7 @@ fn row_name(
 
 /// Writes words with a separator.
 fn join<'a>(out: &mut KVec<u8>, words: impl Iterator<Item = &'a str>, separator: &[u8]) -> Result {
+    // GFP: The driver's call allows sleeping, or a worker creates the row.
     for word in words {
         if !out.is_empty() {
             out.extend_from_slice(separator, GFP_KERNEL)?;
@@ -339,10 +341,11 @@ unsafe extern "C" fn kalloc_linked_row(
     family: c_uint,
     gfp: bindings::gfp_t,
 ) -> *mut Row {
-    let key = ip as usize;
+    let key = ip;
     if let Some(row) = find(key) {
         return row.as_ptr();
     }
+    // GFP: The creation of a row needs what all of these flags allow.
     if gfp & bindings::GFP_KERNEL == bindings::GFP_KERNEL && !context::known_atomic() {
         return registry::add_linked(key, family).map_or(ptr::null_mut(), NonNull::as_ptr);
     }
@@ -399,19 +402,20 @@ unsafe extern "C" fn kalloc_linked_count(
 /// Replaces `CString::try_from` in a driver, see `Kbuild`. The function of the kernel crate is part of
 /// the kernel, where the linker cannot redirect the allocation itself.
 #[no_mangle]
-fn kalloc_cstring_try_from(text: &CStr) -> Result<CString, AllocError> {
+extern "Rust" fn kalloc_cstring_try_from(text: &CStr) -> Result<CString, AllocError> {
     CString::try_from(text).inspect(adopt)
 }
 
 /// Replaces `CString::try_from_fmt` in a driver.
 #[no_mangle]
-fn kalloc_cstring_try_from_fmt(text: fmt::Arguments<'_>) -> Result<CString, Error> {
+extern "Rust" fn kalloc_cstring_try_from_fmt(text: fmt::Arguments<'_>) -> Result<CString, Error> {
     CString::try_from_fmt(text).inspect(adopt)
 }
 
 /// Counts the block of a string.
 #[inline(never)]
 fn adopt(text: &CString) {
+    // GFP: The functions of the kernel crate allocate a string with these flags.
     // SAFETY: The string owns the block, whose bytes it fills. Its owner frees it by a call that is
     // redirected.
     unsafe {

@@ -70,6 +70,7 @@ impl<S: KmallocSite> CString<S> {
     ///
     /// The errors of [`from_fmt`](Self::from_fmt).
     pub fn try_from_fmt(args: fmt::Arguments<'_>) -> Result<Self> {
+        // GFP: The kernel crate's function of this name has no flags, and uses these.
         Self::from_fmt(args, GFP_KERNEL)
     }
 
@@ -183,6 +184,7 @@ impl<S: KmallocSite> TryFrom<&CStr> for CString<S> {
     type Error = AllocError;
 
     fn try_from(text: &CStr) -> Result<Self, AllocError> {
+        // GFP: The kernel crate's conversion has no flags, and uses these.
         Self::from_c_str(text, GFP_KERNEL)
     }
 }

@@ -53,6 +53,7 @@ void *kalloc_helper_fprobe_new(void *handler,
 			       void (*leave)(void *handler, unsigned long value,
 					     const unsigned long *words))
 {
+	// GFP: The caller registers the probe next, which sleeps.
 	struct kalloc_fprobe *probe = kzalloc(sizeof(*probe), GFP_KERNEL);
 
 	if (!probe)

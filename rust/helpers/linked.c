@@ -40,6 +40,9 @@ struct kalloc_record {
 	size_t size;
 };
 
+/* The permissions among a caller's flags. */
+#define MAY (__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH)
+
 #define BUCKET_BITS 12
 
 /* The lists of records. Bit 0 of each head is a lock, which interrupts take. */
@@ -117,7 +120,7 @@ static noinline void kalloc_add_record(void *block, size_t size, unsigned int fa
 	/* A block that was freed elsewhere may have had this address. */
 	kfree(take(block));
 	if (row && !record)
-		record = kmalloc(sizeof(*record), (gfp & (GFP_KERNEL | __GFP_HIGH)) | __GFP_NOWARN);
+		record = kmalloc(sizeof(*record), (gfp & MAY) | __GFP_NOWARN);
 	if (!row || !record) {
 		kfree(record);
 		return;

@@ -142,9 +142,10 @@ def judged_built_in(texts: dict[str, str]) -> Iterator[Case]:
 
 
 def test_idle_after_unload(machine: Session) -> None:
-    """After the unload of the last module, no probe is registered; the helper unloads."""
+    """Without watched code, no probe is registered; without entries, nothing is kept. The helper unloads."""
     texts = machine.sections()
-    assert "# probes off" in texts["list"], texts["list"]
+    assert "# probes off" in texts["idle"], texts["idle"]
+    assert texts["list"].startswith("# name kind state code\n# probes off; rows by site; sites 0 of"), texts["list"]
     assert texts["unload"] == "0\n"
     machine.check_log()
 

@@ -116,18 +116,21 @@ arm
 mount /dev/ram1 /mnt; files /mnt; umount /mnt
 show btrfs; unload btrfs
 
+section idle; cat $watch
+
 # Built-in code, by the addresses of its first and its last function.
-section ext4-symbols
 end=$(awk '$3 == "_etext" { print $1 }' /proc/kallsyms)
-awk -v end="$end" '$2 ~ /[tT]/ && $3 ~ /^ext4_[^.]*$/ && $1 < end' /proc/kallsyms | sort | tee /run/symbols
+awk -v end="$end" '$2 ~ /[tT]/ && $3 ~ /^ext4_[^.]*$/ && $1 < end' /proc/kallsyms | sort >/run/symbols
+first=$(head -n 1 /run/symbols | cut -c 1-16) last=$(tail -n 1 /run/symbols | cut -c 1-16)
+section ext4-symbols; awk -v first="$first" -v last="$last" '$2 ~ /[tT]/ && $1 >= first && $1 <= last' /proc/kallsyms
 mkfs.ext4 -q /dev/ram0
-echo "add ext4 0x$(head -n 1 /run/symbols | cut -c 1-16) 0x$(tail -n 1 /run/symbols | cut -c 1-16)" >$watch
+echo "add ext4 0x$first 0x$last" >$watch
 arm
 mount /dev/ram0 /mnt; files /mnt; umount /mnt
 section ext4-kmalloc; cat $tracing/events/kmem/kmalloc/hist
 section ext4-cache; cat $tracing/events/kmem/kmem_cache_alloc/hist
 section ext4-sites; grep '"module":"vmlinux"' $watch.json
-echo remove ext4 >$watch
+echo clear >$watch
 rmmod brd
 section list; cat $watch
 section unload; rmmod kalloc_watch && rmmod kalloc; echo $?
