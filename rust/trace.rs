@@ -27,15 +27,20 @@ use crate::sys::bindings;
 ///
 /// Process context; may sleep.
 ///
+/// # Safety
+///
+/// The caller must not be in a read-side critical section of RCU, which a sleep would end.
+///
 /// # Examples
 ///
 /// ```
 /// use kalloc::trace;
 ///
-/// trace::synchronize();
+/// // SAFETY: This thread reads nothing under RCU.
+/// unsafe { trace::synchronize() };
 /// ```
-pub fn synchronize() {
-    // SAFETY: The caller may sleep.
+pub unsafe fn synchronize() {
+    // SAFETY: The caller may sleep, by the requirement of this function.
     unsafe { bindings::kalloc_helper_trace_synchronize() };
 }
 

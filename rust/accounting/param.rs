@@ -37,6 +37,8 @@ unsafe impl Sync for SiteParam {}
 
 impl SiteParam {
     /// Creates the entry of a site.
+    // The kernel crate's `as_char_ptr` is not const.
+    #[expect(clippy::disallowed_methods)]
     pub const fn new(site: &'static Site) -> Self {
         // INVARIANT: The operations and the argument are as required.
         SiteParam(bindings::kernel_param {

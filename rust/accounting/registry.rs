@@ -228,9 +228,10 @@ pub(crate) fn add_linked(ip: usize, family: c_uint) -> Result<NonNull<Row>> {
     if let Some(row) = linked::find(ip) {
         return Ok(row);
     }
-    // SAFETY: The modules are loaded.
-    let calls =
-        |user: &&User| unsafe { bindings::kalloc_helper_within_module(ip as c_ulong, user.0) };
+    let calls = |user: &&User| {
+        // SAFETY: The modules on the list are loaded.
+        unsafe { bindings::kalloc_helper_within_module(ip as c_ulong, user.0) }
+    };
     let User(module) = *list.users.iter().find(calls).ok_or(ENOENT)?;
     for number in 0..10 {
         // SAFETY: The entry keeps the row until it is removed from the list.

@@ -12,7 +12,8 @@ const size_t KALLOC_CONST_KSYM_SYMBOL_LEN = KSYM_SYMBOL_LEN;
 unsigned long kalloc_helper_kprobe_address(const char *name);
 unsigned long kalloc_helper_kprobe_address(const char *name)
 {
-	struct kprobe probe = { .symbol_name = name };
+	/* A disabled probe changes no code. */
+	struct kprobe probe = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
 	unsigned long address;
 
 	if (register_kprobe(&probe))

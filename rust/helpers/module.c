@@ -96,6 +96,8 @@ struct module *kalloc_helper_module_find(const char *name)
 {
 #ifdef MODULE
 	struct kset *modules = THIS_MODULE->mkobj.kobj.kset;
+#elif defined(CONFIG_MODULES) && defined(CONFIG_SYSFS)
+	struct kset *modules = module_kset;
 #else
 	struct kset *modules = NULL;
 #endif

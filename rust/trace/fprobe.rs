@@ -161,8 +161,9 @@ impl<P: Probe> Registration<P> {
     ///
     /// # Safety
     ///
-    /// The registration must be dropped before the code of `P` is freed: it must not be leaked by a
-    /// module that can be unloaded.
+    /// - The registration must be dropped before the code of `P` is freed: it must not be leaked by a
+    ///   module that can be unloaded.
+    /// - It must not be dropped in a read-side critical section of RCU, which a sleep would end.
     ///
     /// # Context
     ///

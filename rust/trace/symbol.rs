@@ -5,7 +5,10 @@
 //! C headers: [`include/linux/kallsyms.h`](srctree/include/linux/kallsyms.h),
 //! [`include/linux/kprobes.h`](srctree/include/linux/kprobes.h)
 
-use crate::sys::bindings;
+use crate::sys::{
+    bindings,
+    context, //
+};
 use core::ops::Range;
 use kernel::prelude::*;
 
@@ -102,6 +105,10 @@ pub fn with<R>(address: usize, f: impl FnOnce(Symbol<'_>) -> R) -> Result<R> {
 /// assert_eq!(symbol::function(c"there_is_no_such_function"), None);
 /// ```
 pub fn function(name: &CStr) -> Option<Range<usize>> {
+    // The lookup sleeps.
+    if context::known_atomic() {
+        return None;
+    }
     // SAFETY: The name is a NUL-terminated string.
     let at = unsafe { bindings::kalloc_helper_kprobe_address(name.as_char_ptr()) };
     if at == 0 {

@@ -320,6 +320,8 @@ event!(
 /// The probe is registered, with a pointer to the value in `probe`.
 pub struct Registration<E: Event, P: Probe<E>> {
     probe: Arc<P>,
+    // The instance that registered the probe: each crate has a C function of its own.
+    set: unsafe fn(*mut c_void, bool) -> c_int,
     _event: PhantomData<fn(&E)>,
 }
 
@@ -328,8 +330,9 @@ impl<E: Event, P: Probe<E>> Registration<E, P> {
     ///
     /// # Safety
     ///
-    /// The registration must be dropped before the code of `P` is freed: it must not be leaked by a
-    /// module that can be unloaded.
+    /// - The registration must be dropped before the code of `P` is freed: it must not be leaked by a
+    ///   module that can be unloaded.
+    /// - It must not be dropped in a read-side critical section of RCU, which a sleep would end.
     ///
     /// # Context
     ///
@@ -347,6 +350,7 @@ impl<E: Event, P: Probe<E>> Registration<E, P> {
         // INVARIANT: The probe was just registered.
         Ok(Registration {
             probe,
+            set: E::set::<P>,
             _event: PhantomData,
         })
     }
@@ -356,8 +360,9 @@ impl<E: Event, P: Probe<E>> Drop for Registration<E, P> {
     fn drop(&mut self) {
         // SAFETY: The data are those of the registration, by the type invariants. They are valid
         // until the reference is dropped, below.
-        unsafe { E::set::<P>(data(&self.probe), false) };
-        trace::synchronize();
+        unsafe { (self.set)(data(&self.probe), false) };
+        // SAFETY: By the requirement of `new`, this is no critical section of RCU.
+        unsafe { trace::synchronize() };
     }
 }
 

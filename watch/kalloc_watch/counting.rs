@@ -65,6 +65,9 @@ impl Counting {
             // Either no probe saw the free of this block, or an allocator has called another one,
             // and both were called by watched code. With a tail call, both have the same caller.
             if old.site == site && kind != Kind::Slab {
+                if !put {
+                    self.sites.lost(old.site, old.size);
+                }
                 return;
             }
             self.sites.freed(old.site, old.size, true);
@@ -87,7 +90,11 @@ impl Counting {
         };
         match self.blocks.take(key) {
             Some(old) if kind == Kind::Pages => {
-                self.blocks.put(key, old);
+                let (site, size) = (old.site, old.size);
+                // Another block may have taken the place.
+                if !self.blocks.put(key, old).0 {
+                    self.sites.lost(site, size);
+                }
                 return;
             }
             Some(old) => self.sites.freed(old.site, old.size, true),

@@ -355,7 +355,7 @@ impl WatchList {
         if self.resolve(list).is_err() {
             pr_warn!("no memory for the names of call sites; some are not shown\n");
         }
-        // No code runs at these addresses any more. The next view has no range of them.
+        // The view of the probes has no range of these addresses.
         for site in 0..sites.count() {
             // CAST: Site numbers have 16 bits.
             let number = site as u16;
@@ -636,13 +636,17 @@ impl Listener for ModuleListener {
                 Change::Going => (None, None),
             };
         }
-        match change {
-            Change::Coming => watch.revive(&mut list, module),
-            Change::Live => watch.retire(&mut list, &[init_text]),
-            Change::Going => watch.retire(&mut list, &[text, init_text]),
+        if change == Change::Coming {
+            watch.revive(&mut list, module);
         }
         if let Err(error) = watch.apply(&mut list) {
             pr_err!("{}: not watched ({error:?})\n", module.name());
+        }
+        // An asynchronous function of the module may still run, but no probe has a range of it.
+        match change {
+            Change::Coming => {}
+            Change::Live => watch.retire(&mut list, &[init_text]),
+            Change::Going => watch.retire(&mut list, &[text, init_text]),
         }
     }
 }

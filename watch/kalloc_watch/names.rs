@@ -132,7 +132,8 @@ impl Label {
             return name;
         }
         let _ = name.write_str("/");
-        self.short(MAX_NAME - usize::from(name.len + offset.len), &mut name);
+        let taken = usize::from(name.len) + usize::from(offset.len);
+        self.short(MAX_NAME.saturating_sub(taken), &mut name);
         let _ = name.write_str(offset.as_str());
         name
     }

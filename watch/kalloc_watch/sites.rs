@@ -290,6 +290,16 @@ impl Sites {
         }
     }
 
+    /// Counts a block of an earlier allocation, which is no longer in the table.
+    pub(crate) fn lost(&self, site: u16, size: usize) {
+        let Some((chunk, first)) = self.counters_of(site) else {
+            return;
+        };
+        chunk.add(first + Field::Lost as usize, 1);
+        // CAST: `usize` has 64 bits.
+        chunk.add(first + Field::BytesOut as usize, size as u64);
+    }
+
     /// Returns the counters of a site.
     pub(crate) fn totals(&self, site: u16) -> Totals {
         let Some(record) = self.records.get(usize::from(site)) else {

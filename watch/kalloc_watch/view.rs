@@ -144,7 +144,8 @@ impl CurrentView {
         if old.is_null() {
             return;
         }
-        trace::synchronize();
+        // SAFETY: The list's mutex is held, or the module is unloaded: this may sleep.
+        unsafe { trace::synchronize() };
         // SAFETY: By the type invariants, the pointer is from `into_raw`. No probe uses it any
         // more, and it is no longer the current one.
         drop(unsafe { KBox::<View, Views>::from_raw(old) });
