@@ -9,13 +9,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from kalloc_dev.core.git import files
 from kalloc_dev.core.paths import TREE
 from rust_kbuild.console import Failure
 
 PLACE = Path("lib/kalloc")
 # The parts of this tree that a kernel tree has: the crate, the samples and the KUnit suites.
-PARTS = (".kunitconfig", "Kbuild", "Kconfig", "rust/", "samples/*.rs", "samples/kv/", "tests/kunit/*.rs", "tests/kunit/*.config")
+PARTS = (".kunitconfig", "Kbuild", "Kconfig", "rust/**/*.[ch]", "rust/**/*.rs", "rust/sys/bindgen_parameters",
+         "samples/**/*.rs", "samples/kv/*.h", "tests/kunit/**/*.rs", "tests/kunit/configs/*.config")
 # The lines for kalloc in files of the kernel.
 HOOKS = {
     Path("lib/Kconfig"): 'source "lib/kalloc/Kconfig"\n',
@@ -25,7 +25,7 @@ HOOKS = {
 
 def tree() -> dict[Path, bytes]:
     """Returns the files in PLACE by their path in the kernel tree."""
-    return {PLACE / path.relative_to(TREE): path.read_bytes() for path in files(*PARTS)}
+    return {PLACE / path.relative_to(TREE): path.read_bytes() for part in PARTS for path in sorted(TREE.glob(part))}
 
 
 def write(source: Path) -> list[Path]:
