@@ -16,21 +16,21 @@ from rust_kbuild.console import Failure, run, say, step
 
 # Variables of the kernel's make, which accepts them on its command line only.
 PASSED = ("CLIPPY", "V", "W")
-# A warning of rustc or clippy with its explanation, of a C compiler, or of modpost.
-WARNING = re.compile(r"^warning(?:\[\w+\])?: (?!\d+ warnings? emitted).*\n(?:.+\n)*|"
-                     r"^\S+:\d+:(?:\d+:)? warning: .*\n(?: .*\n)*|^WARNING: modpost: .*\n", re.M)
+# A warning or an error of rustc or clippy with its explanation, of a C compiler, or of modpost.
+COMPLAINT = re.compile(r"^(?:warning|error)(?:\[\w+\])?: (?!\d+ warnings? emitted|aborting).*\n(?:.+\n)*|"
+                       r"^\S+:\d+:(?:\d+:)? (?:warning|error): .*\n(?: .*\n)*|^(?:WARNING|ERROR): modpost: .*\n", re.M)
 
 
 def build_driver(tree: BuildTree, directory: Path) -> list[Path]:
-    """Builds the modules of the Kbuild in `directory`, which finds kalloc under KALLOC; prints the warnings."""
+    """Builds the modules of the Kbuild in `directory`, which finds kalloc under KALLOC; prints the complaints."""
     _demand(directory)
     build(tree)
     with step(f"building {directory.name} for {tree.release}", LOGS / "driver.log") as log:
         try:
             _make(tree, directory, log, "modules")
         finally:
-            for warning in WARNING.findall(log.read_text(errors="replace")):
-                say(warning.rstrip("\n"))
+            for complaint in COMPLAINT.findall(log.read_text(errors="replace")):
+                say(complaint.rstrip("\n"))
     modules = [directory / Path(name).with_suffix(".ko") for name in (directory / "modules.order").read_text().split()]
     check_imports(tree, modules)
     return modules
@@ -54,6 +54,9 @@ def analyze_driver(tree: BuildTree, directory: Path) -> list[Path]:
         _make(tree, directory, log, "rust-analyzer")
     project = ide.project(made.read_text())
     crates = project["crates"]
+    # The kernel's generator has relative paths for subdirectories.
+    for crate in crates:
+        crate["root_module"] = str(directory / crate["root_module"])
     drivers = [crate for crate in crates if Path(crate["root_module"]).is_relative_to(directory)]
     crates.append(ide.described(TREE / "rust" / f"{ide.OURS}.rs", tree, crates))
     for crate in drivers:

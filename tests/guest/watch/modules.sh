@@ -104,6 +104,7 @@ arm
 modprobe brd rd_nr=1 rd_size=10000
 dd if=/dev/zero of=/dev/ram0 bs=1M count=4 conv=fsync 2>/dev/null
 show brd; unload brd
+section idle; cat $watch
 
 modprobe brd rd_nr=2 rd_size=400000
 mkfs.xfs -q /dev/ram0
@@ -116,7 +117,6 @@ arm
 mount /dev/ram1 /mnt; files /mnt; umount /mnt
 show btrfs; unload btrfs
 
-section idle; cat $watch
 
 # Built-in code, by the addresses of its first and its last function.
 end=$(awk '$3 == "_etext" { print $1 }' /proc/kallsyms)
