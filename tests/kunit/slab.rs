@@ -42,6 +42,7 @@ kalloc::sites! {
 /// A site that is never registered.
 mod stranger {
     kalloc::sites! {
+        #![manual]
         pub(crate) Strangers: cache(u64), "kunit_cache_stranger";
     }
 }
