@@ -18,6 +18,8 @@ from kalloc_dev.test.plugin import Reporter
 from kalloc_dev.test.result import Case
 from kalloc_dev.test.session import Session, in_guest
 
+pytestmark = pytest.mark.long
+
 SCRIPTS = TREE / "tests/guest/watch"
 PACKAGES = "xfsprogs,btrfs-progs,nftables,iproute2,squashfs-tools,e2fsprogs,mount,iputils-ping,attr,procps"
 MODULES = ("null_blk", "zram", "veth", "overlay", "squashfs", "nf_tables", "nf_conntrack", "xfs", "btrfs", "brd")
