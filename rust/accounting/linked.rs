@@ -343,11 +343,18 @@ unsafe extern "C" fn kalloc_linked_row(
 ) -> *mut Row {
     let key = ip;
     if let Some(row) = find(key) {
-        return row.as_ptr();
+        // SAFETY: The row exists as long as the code of the call.
+        let fits = unsafe { row.as_ref() }.family == family;
+        return if fits { row.as_ptr() } else { ptr::null_mut() };
     }
     // GFP: The creation of a row needs what all of these flags allow.
     if gfp & bindings::GFP_KERNEL == bindings::GFP_KERNEL && !context::known_atomic() {
-        return registry::add_linked(key, family).map_or(ptr::null_mut(), NonNull::as_ptr);
+        match registry::try_add_linked(key, family) {
+            Ok(row) => return row.as_ptr(),
+            // The worker waits for the list.
+            Err(EBUSY) => {}
+            Err(_) => return ptr::null_mut(),
+        }
     }
     // The two highest bits of a kernel address are set, so the shift loses nothing.
     let waiting = key << 2 | family as usize;

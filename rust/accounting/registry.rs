@@ -217,14 +217,27 @@ pub(crate) fn module_lives(module: *mut bindings::module) {
     linked::remove(module, true);
 }
 
-/// Registers the row of a driver's call, unless it exists.
+/// Registers the row of a driver's call, unless it exists. For the worker, which may wait.
 ///
 /// # Errors
 ///
 /// - [`ENOENT`] if the call is not that of a module that uses this one.
 /// - [`ENOMEM`] and [`ENOSPC`] if there is no memory or no slot for the row.
 pub(crate) fn add_linked(ip: usize, family: c_uint) -> Result<NonNull<Row>> {
-    let mut list = LIST.lock();
+    add_row(&mut LIST.lock(), ip, family)
+}
+
+/// Like [`add_linked`], for the driver's call. It never waits for the list: a holder of the list
+/// allocates, and this call may be part of the reclaim for that allocation.
+///
+/// # Errors
+///
+/// The errors of [`add_linked`], and [`EBUSY`] if the list is in use.
+pub(crate) fn try_add_linked(ip: usize, family: c_uint) -> Result<NonNull<Row>> {
+    add_row(&mut *LIST.try_lock().ok_or(EBUSY)?, ip, family)
+}
+
+fn add_row(list: &mut List, ip: usize, family: c_uint) -> Result<NonNull<Row>> {
     if let Some(row) = linked::find(ip) {
         return Ok(row);
     }
@@ -248,16 +261,16 @@ pub(crate) fn add_linked(ip: usize, family: c_uint) -> Result<NonNull<Row>> {
         let found = NonNull::from(&*row);
         // SAFETY: The entry has both the reference and the row.
         let mut entry = Entry::new(unsafe { &*ptr::from_ref(row.site()) }, module)?;
+        // Before another CPU can find the row.
+        // SAFETY: The entry owns the counters. It stays on the list until the module's code no
+        // longer runs, see `module_goes`. After an error below, nobody has found the site.
+        unsafe { entry.site.set_counters(entry.percpu_ptr()) };
         linked::insert(ip, &row)?;
         // OVERFLOW: 2^64 registrations do not happen.
         list.last_id += 1;
         entry.id = list.last_id;
         entry._row = Some(row);
-        let (site, percpu) = (entry.site, entry.percpu_ptr());
         list.entries.push(entry, GFP_KERNEL)?;
-        // SAFETY: The entry owns the counters. It stays on the list until the module's code no
-        // longer runs, see `module_goes`.
-        unsafe { site.set_counters(percpu) };
         return Ok(found);
     }
     Err(EEXIST)

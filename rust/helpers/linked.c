@@ -88,8 +88,12 @@ static size_t footprint(const struct kalloc_record *record)
 	}
 }
 
-/* Counts the free of a block, and returns its record, or NULL. */
-static struct kalloc_record *take(const void *block)
+/*
+ * Counts the free of a block, and returns its record, or NULL. If the record may
+ * be put back, @holder receives the module of its row, which stays loaded until
+ * module_put(); it is NULL if that module is being unloaded.
+ */
+static struct kalloc_record *take(const void *block, struct module **holder)
 {
 	unsigned long *bucket, flags;
 	struct kalloc_record *record, *last = NULL;
@@ -105,6 +109,8 @@ static struct kalloc_record *take(const void *block)
 			set_first(bucket, record->next);
 		/* The row exists as long as its record is in a list. */
 		kalloc_linked_count(record->row, record->size, footprint(record), true);
+		if (holder && try_module_get(record->row->module))
+			*holder = record->row->module;
 	}
 	unlock_bucket(bucket, flags);
 	return record;
@@ -118,7 +124,7 @@ static noinline void kalloc_add_record(void *block, size_t size, unsigned int fa
 	unsigned long *bucket, flags;
 
 	/* A block that was freed elsewhere may have had this address. */
-	kfree(take(block));
+	kfree(take(block, NULL));
 	if (row && !record)
 		record = kmalloc(sizeof(*record), (gfp & MAY) | __GFP_NOWARN);
 	if (!row || !record) {
@@ -148,15 +154,16 @@ static void put_back(struct kalloc_record *record)
 }
 
 /* Counts the result of a call that has allocated, resized or freed a block. */
-static void counted(void *new, size_t size, struct kalloc_record *record, unsigned int family,
-		    gfp_t gfp, unsigned long ip)
+static void counted(void *new, size_t size, struct kalloc_record *record, struct module *holder,
+		    unsigned int family, gfp_t gfp, unsigned long ip)
 {
-	if (size && !new && record)
+	if (size && !new && holder)
 		put_back(record);
 	else if (size && new)
 		kalloc_add_record(new, size, family, gfp, ip, record);
 	else
 		kfree(record);
+	module_put(holder);
 }
 
 #define DEFINE_REALLOC(name, family)						\
@@ -165,10 +172,11 @@ void *__wrap_rust_helper_##name(const void *p, size_t size, unsigned long align,
 void *__wrap_rust_helper_##name(const void *p, size_t size, unsigned long align,	\
 				gfp_t gfp, int node)				\
 {										\
-	struct kalloc_record *record = p ? take(p) : NULL;			\
+	struct module *holder = NULL;						\
+	struct kalloc_record *record = p ? take(p, &holder) : NULL;		\
 	void *block = name(p, size, align, gfp, node);				\
 										\
-	counted(block, size, record, family, gfp, _RET_IP_);			\
+	counted(block, size, record, holder, family, gfp, _RET_IP_);		\
 	return block;								\
 }
 
@@ -189,8 +197,18 @@ struct page *__wrap_rust_helper_alloc_pages(gfp_t gfp, unsigned int order)
 void __wrap___free_pages(struct page *page, unsigned int order);
 void __wrap___free_pages(struct page *page, unsigned int order)
 {
-	kfree(take(page));
+	kfree(take(page, NULL));
 	__free_pages(page, order);
+}
+
+/* Returns true if an address is in the code of kalloc, or of the kernel that contains it. */
+static bool is_own(unsigned long ip)
+{
+#ifdef MODULE
+	return within_module(ip, THIS_MODULE);
+#else
+	return core_kernel_text(ip);
+#endif
 }
 
 /* Counts a block that a function of the kernel has allocated, which the driver called. */
@@ -202,7 +220,7 @@ void kalloc_helper_adopt(void *block, size_t size, gfp_t gfp)
 	unsigned int i, count = stack_trace_save(callers, ARRAY_SIZE(callers), 1);
 
 	/* The first caller outside of this module. */
-	for (i = 0; i < count && within_module(callers[i], THIS_MODULE); i++)
+	for (i = 0; i < count && is_own(callers[i]); i++)
 		;
 	if (i < count)
 		kalloc_add_record(block, size, KALLOC_KMALLOC, gfp, callers[i], NULL);
@@ -212,7 +230,7 @@ void kalloc_helper_adopt(void *block, size_t size, gfp_t gfp)
 void __wrap_kvfree_call_rcu(void *head, void *block);
 void __wrap_kvfree_call_rcu(void *head, void *block)
 {
-	kfree(take(block));
+	kfree(take(block, NULL));
 	kvfree_call_rcu(head, block);
 }
 
@@ -257,6 +275,11 @@ void kalloc_helper_symbol(char *text, unsigned long ip)
 bool kalloc_helper_within_module(unsigned long addr, const struct module *mod);
 bool kalloc_helper_within_module(unsigned long addr, const struct module *mod)
 {
+#ifdef CONFIG_MODULES
+	/* The notifier of that state has removed the call sites in the initialization code. */
+	if (mod->state == MODULE_STATE_LIVE)
+		return within_module_core(addr, mod);
+#endif
 	return within_module(addr, mod);
 }
 
@@ -264,7 +287,7 @@ bool kalloc_helper_within_module(unsigned long addr, const struct module *mod)
 bool kalloc_helper_depends(const struct module *mod);
 bool kalloc_helper_depends(const struct module *mod)
 {
-#ifdef CONFIG_MODULE_UNLOAD
+#if defined(CONFIG_MODULE_UNLOAD) && defined(MODULE)
 	return !list_empty(&mod->target_list);
 #else
 	return true;

@@ -36,6 +36,19 @@ early_initcall(kalloc_helper_register_module_notifier);
 #endif
 #endif
 
+/* Inline functions without CONFIG_MODULES. */
+int kalloc_helper_add_module_notifier(struct notifier_block *block);
+int kalloc_helper_add_module_notifier(struct notifier_block *block)
+{
+	return register_module_notifier(block);
+}
+
+void kalloc_helper_remove_module_notifier(struct notifier_block *block);
+void kalloc_helper_remove_module_notifier(struct notifier_block *block)
+{
+	unregister_module_notifier(block);
+}
+
 /*
  * Returns true if @addr is part of a module, in memory that stays until the
  * module is unloaded. The module NULL is the kernel image, if kalloc is built

@@ -11,6 +11,7 @@
 use crate::sys::bindings;
 use core::{
     cell::UnsafeCell,
+    marker::PhantomData,
     ops::{
         Deref,
         DerefMut, //
@@ -54,6 +55,22 @@ impl<T> StaticMutex<T> {
         }
     }
 
+    /// Acquires the mutex if that is possible without waiting.
+    ///
+    /// # Context
+    ///
+    /// Process context.
+    pub(crate) fn try_lock(&'static self) -> Option<StaticMutexGuard<T>> {
+        // SAFETY: By the type invariants, `mutex` returns a static and initialized mutex.
+        let mutex = unsafe { Lock::<(), MutexBackend>::from_raw((self.mutex)()) };
+        // INVARIANT: The guard is of the mutex of `this`.
+        Some(StaticMutexGuard {
+            _held: mutex.try_lock()?,
+            this: self,
+            _not_sync: PhantomData,
+        })
+    }
+
     /// Acquires the mutex.
     ///
     /// # Context
@@ -66,6 +83,7 @@ impl<T> StaticMutex<T> {
         StaticMutexGuard {
             _held: mutex.lock(),
             this: self,
+            _not_sync: PhantomData,
         }
     }
 }
@@ -79,6 +97,8 @@ impl<T> StaticMutex<T> {
 pub(crate) struct StaticMutexGuard<T: 'static> {
     _held: Guard<'static, (), MutexBackend>,
     this: &'static StaticMutex<T>,
+    // The value may not be `Sync`.
+    _not_sync: PhantomData<*const T>,
 }
 
 impl<T> Deref for StaticMutexGuard<T> {

@@ -68,7 +68,8 @@ impl Workers {
 /// An owned workqueue (`struct workqueue_struct`).
 ///
 /// Dropping it waits until all items have run, including those that they queue in turn. A driver
-/// that keeps its workqueue in its data is therefore never unloaded under an item. An item that
+/// that keeps its workqueue in its data is therefore never unloaded under an item, unless it leaks
+/// the workqueue or drops it in atomic context, which leaks it with a message. An item that
 /// queues itself without end keeps the drop from returning.
 ///
 /// There are no delayed items: the kernel does not know the timers of a workqueue, so that a drop

@@ -215,7 +215,7 @@ impl<L: Listener> Notifier<L> {
                         next: ptr::null_mut(),
                         priority: 0,
                     });
-                    to_result(bindings::register_module_notifier(slot))
+                    to_result(bindings::kalloc_helper_add_module_notifier(slot))
                 }
             }),
         })
@@ -231,7 +231,7 @@ impl<L: Listener> Notifier<L> {
 impl<L: Listener> PinnedDrop for Notifier<L> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: `new` has registered the block.
-        unsafe { bindings::unregister_module_notifier(self.block.get()) };
+        unsafe { bindings::kalloc_helper_remove_module_notifier(self.block.get()) };
     }
 }
 

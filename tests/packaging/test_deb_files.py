@@ -44,7 +44,7 @@ def test_dkms_builds_what_kbuild_builds() -> None:
 def test_source_package_is_whole(tmp_path: Path) -> None:
     """Every file of the crate and of the samples is in the source that DKMS builds."""
     copy = tmp_path
-    for part in ("Kbuild", "debian", "rust", "samples", "scripts"):
+    for part in ("Kbuild", "debian", "rust", "samples", "scripts", "watch"):
         source = TREE / part
         (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / part)
     subprocess.run(["make", "-s", "-C", copy, "-f", "debian/rules", "override_dh_auto_install",
@@ -52,7 +52,7 @@ def test_source_package_is_whole(tmp_path: Path) -> None:
     source = copy / "debian/kalloc-dkms/usr/src/kalloc-1.2.3"
     there = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
     # All source files of a crate or a helper of the modules.
-    wanted = {str(path.relative_to(TREE)) for top in ("rust", "samples") for path in (TREE / top).rglob("*.[rch]*")
+    wanted = {str(path.relative_to(TREE)) for top in ("rust", "samples", "watch") for path in (TREE / top).rglob("*.[rch]*")
               if "userspace" not in path.parts and path.suffix in (".rs", ".c", ".h")}
     assert wanted <= there and {"Kbuild", "rust/sys/bindgen_parameters"} <= there, wanted - there
     assert not [path for path in there if "__pycache__" in path], there

@@ -17,8 +17,8 @@ def commands(tree: kbuild.BuildTree) -> Iterator[str]:
     path, = ide.compile_commands(tree)
     described = {entry["file"]: entry["command"] for entry in json.loads(path.read_text())}
     for source in sorted(path for top in ("rust", "bench") for path in (TREE / top).rglob("*.c")):
-        # An included file is a part of another one.
-        if source.parent.name == "helpers" and source.stem != "helpers":
+        # An included file is a part of another one, and a file of initcalls only of the kernel's own tree.
+        if source.parent.name == "helpers" and source.stem != "helpers" or source.stem == "initcall":
             continue
         if f" {source}" not in described.get(str(source), ""):
             yield f"{source} is not described"
