@@ -57,6 +57,7 @@ pub unsafe fn synchronize() {
 ///
 /// let (before, after) = (trace::ticks(), trace::ticks());
 /// assert!(after >= before);
+/// assert!((after - before) / trace::TICKS_PER_SECOND < 60);
 /// ```
 #[inline]
 pub fn ticks() -> u64 {

@@ -19,7 +19,7 @@
 //! | a work item | [`WorkItemPointer`](kernel::workqueue::WorkItemPointer), also for delayed work |
 //! | a trait object | coercion from `Arc<T, S>` to `Arc<dyn Trait, S>` |
 //! | a method's receiver | `self: Arc<Self, S>`, `self: ArcBorrow<'_, Self, S>` |
-//! | initialization in place | [`InPlaceInit`], [`InPlaceWrite`](pin_init::InPlaceWrite) |
+//! | initialization in place | [`InPlaceInit`], [`InPlaceWrite`] |
 //!
 //! # Context
 //!

@@ -40,7 +40,8 @@ use kernel::alloc::{
 /// assert_eq!(queue.len(), 8);
 /// assert_eq!(Queues::site().totals().live(), 1);
 ///
-/// let memory = KBox::<[u64; 8], Queues>::new_uninit_on(GFP_KERNEL, node)?;
+/// type Empty = <KBox<[u64; 8], Queues> as BoxExt<[u64; 8]>>::Uninit;
+/// let memory: Empty = KBox::<[u64; 8], Queues>::new_uninit_on(GFP_KERNEL, node)?;
 /// assert_eq!(memory.write([1; 8])[7], 1);
 /// # Ok::<(), Error>(())
 /// ```

@@ -48,6 +48,8 @@ use kernel::{
 /// assert_eq!(Names::site().totals().live_bytes, 7);
 /// let copy = CString::<Names>::from_c_str(&name, GFP_KERNEL)?;
 /// assert_eq!(copy.to_bytes(), b"port-7");
+/// let number = CString::<Names>::from_fmt(fmt!("{}", 8), GFP_KERNEL)?;
+/// assert_eq!(number.to_bytes(), b"8");
 /// # Ok::<(), Error>(())
 /// ```
 ///

@@ -47,6 +47,7 @@ pub const MAX_NAME: usize = 63;
 /// }
 ///
 /// assert_eq!(Table.seek(1), Some(1));
+/// assert!("example".len() <= slabinfo::MAX_NAME);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Row {

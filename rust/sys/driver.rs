@@ -13,6 +13,13 @@ macro_rules! forward {
         #[doc = concat!("Declares a module with a driver of ", $bus, " (`kernel::", stringify!($name), "!`).")]
         ///
         /// The module's sites are registered before the driver's first `probe`.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// // In place of the kernel crate's macro. The tutorial of a PCI driver uses it.
+        /// use kalloc::module_pci_driver;
+        /// ```
         #[macro_export]
         macro_rules! $name {
             ($dollar($dollar input:tt)*) => { ::kernel::$name! { $dollar($dollar input)* } };

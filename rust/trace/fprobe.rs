@@ -34,6 +34,15 @@ use kernel::{
 };
 
 /// Words that the entry of a function keeps for its return.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::trace::fprobe::Words;
+///
+/// let words = Words::default();
+/// assert!(words.iter().all(|&word| word == 0));
+/// ```
 pub type Words = [usize; bindings::FPROBE_WORDS];
 
 /// A probe of functions.

@@ -32,6 +32,12 @@ use kernel::{
 /// let size = module::with(c"kalloc", |module| module.text().len());
 /// assert!(size.is_some_and(|size| size > 0));
 /// assert!(module::with(c"no_such_module", |_| ()).is_none());
+///
+/// // Its initialization is complete, and the code for that is gone.
+/// let state = module::with(c"kalloc", |module| {
+///     (module.is_live(), module.is_going(), module.init_text().len())
+/// });
+/// assert_eq!(state, Some((true, false, 0)));
 /// ```
 ///
 /// # Invariants
