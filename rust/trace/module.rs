@@ -35,7 +35,11 @@ use kernel::{
 ///
 /// // Its initialization is complete, and the code for that is gone.
 /// let state = module::with(c"kalloc", |module| {
-///     (module.is_live(), module.is_going(), module.init_text().len())
+///     (
+///         module.is_live(),
+///         module.is_going(),
+///         module.init_text().len(),
+///     )
 /// });
 /// assert_eq!(state, Some((true, false, 0)));
 /// ```
