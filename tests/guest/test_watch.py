@@ -307,6 +307,7 @@ def test_howto() -> None:
 
 # The bounds, in instructions: kmalloc and kfree of a module that is not watched, a free of a page there, and kmalloc and kfree
 # of a watched module.
+# The goal for a watched pair is 360, which is not reached: this bound notices a regression.
 OTHER_PAIR, OTHER_PAGE_FREE, OWN_PAIR = 130, 110, 430
 # The bound of a load of forks and files while the whole kernel is watched, in hundredths; and the resolution of the clock.
 LOAD, TICK = 10, 1
