@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kalloc_dev.core.paths import BUILD, LOGS, TREE
+from kalloc_dev.core.paths import LOGS, TREE
 from kalloc_dev.modules.kbuild import BuildTree, build
 from kalloc_dev.modules.kbuild_cmd import INCLUDED
 from kalloc_dev.toolchain.compilers import toolchain
@@ -25,7 +25,7 @@ USES = ("core", "kernel", "pin_init", "zerocopy", "zerocopy_derive")
 PROJECT, COMMANDS = TREE / "rust-project.json", TREE / "compile_commands.json"
 # The directories of crates, and the pattern of the first line of each crate.
 DIRECTORIES = ("rust", "samples", "bench", "tests")
-ROOT = re.compile(r"^module! ?\{", re.M)
+ROOT = re.compile(r"^(?:kalloc::)?module\w*! ?\{", re.M)
 
 Crate = dict[str, Any]
 
@@ -36,8 +36,8 @@ def rust_analyzer(tree: BuildTree) -> list[Path]:
     with step("describing the crates for rust-analyzer", LOGS / "rust-analyzer.log") as log:
         tree.make(toolchain(), log, "rust-analyzer")
     made = project((tree.out / "rust-project.json").read_text())
-    # The generator also finds drivers that tests build here. They are last: the numbers of the others stay.
-    made["crates"] = [crate for crate in made["crates"] if not Path(crate["root_module"]).is_relative_to(BUILD)]
+    # The generator also finds drivers in this tree, without kalloc. They are last: the numbers of the others stay.
+    made["crates"] = [crate for crate in made["crates"] if not Path(crate["root_module"]).is_relative_to(TREE)]
     for source in roots():
         made["crates"].append(described(source, tree, made["crates"]))
     PROJECT.write_text(json.dumps(made, indent=1))
