@@ -87,7 +87,7 @@ pub type Words = [usize; bindings::FPROBE_WORDS];
 /// assert_eq!(sum.0.load(Relaxed), 7);
 /// ```
 pub unsafe trait Probe: Send + Sync + 'static {
-    /// Whether the probe needs the functions' returns.
+    /// True if the probe needs the functions' returns.
     const RETURNS: bool = false;
 
     /// Handles the entry of a function. Returns true if the probe needs the return of this call.

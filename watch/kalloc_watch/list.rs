@@ -93,7 +93,7 @@ pub(crate) struct Named {
     section: Section,
     /// The offset of the address in its section.
     at: usize,
-    /// Whether the code at the site's address is gone.
+    /// True if the code at the site's address is gone.
     retired: bool,
     /// The name of the row.
     name: Name,

@@ -325,7 +325,7 @@ pub(crate) struct Probes {
     _cache_free: tracepoint::Registration<KmemCacheFree, Traced>,
     _page_free: tracepoint::Registration<MmPageFree, Traced>,
     _freeing: KVec<fprobe::Registration<Freeing>, Registered>,
-    /// Whether the kernel can probe functions.
+    /// True if the kernel can probe functions.
     pub(crate) has_fprobes: bool,
 }
 

@@ -45,7 +45,7 @@ impl Returned for Result {
     }
 }
 
-/// Whether a condition of the current case does not hold, and whether the case cannot run here.
+/// True if a condition of the current case does not hold, and if the case cannot run here.
 static UNMET: Atomic<bool> = Atomic::new(false);
 static SKIPPED: Atomic<bool> = Atomic::new(false);
 
