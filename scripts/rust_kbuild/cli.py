@@ -51,8 +51,13 @@ def make(words: list[str]) -> int:
                         help="the source that the kernel was built from, unpacked or not")
     parser.add_argument("--output", type=Path, metavar="DIR",
                         help="the directory for the tree (default: rust-kbuild/R in ~/.cache)")
+    parser.add_argument("--dry-run", action="store_true",
+                        help="print the problems that can be known before the build, and make nothing")
     options = parser.parse_args(words)
     found = headers.find(options.release, options.headers)
+    if options.dry_run:
+        prepare.plan(found, options.source)
+        return 0
     output = options.output or _cache() / found.release
     print(prepare.tree(found, options.source, output.absolute()))
     return 0

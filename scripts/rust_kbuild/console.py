@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import NoReturn
 
 TAIL_LINES = 15
-TELLING = re.compile(r"^error(\[E\d+\])?:|^\S+:\d+:\d+: (fatal )?error:|: error: |\bBUG: |\bOops: |Kernel panic")
+# The first line of a report: by the kernel, a compiler, the linker or modpost; then by make or a shell,
+# whose messages may also be about a program that is not needed.
+TELLING = (
+    re.compile(r"^(error(\[E\d+\])?|ERROR): |: (fatal )?error: |: undefined reference to |\bBUG: |\bOops: |Kernel panic"),
+    re.compile(r"\*\*\* No rule to make target |: (command )?not found$|: cannot find "),
+)
 
 
 class Failure(Exception):
@@ -58,8 +63,9 @@ def run(argv: Sequence[str | Path], log: Path, name: str = "", cwd: Path | None 
 def tail(log: Path) -> str:
     """Returns the most informative part of a log: after the first error or panic, or the end."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    errors = [number for number, line in enumerate(lines) if TELLING.search(line)]
-    shown = lines[errors[0]:][:2 * TAIL_LINES] if errors else lines[-TAIL_LINES:]
+    errors = (number for telling in TELLING for number, line in enumerate(lines) if telling.search(line))
+    first = next(errors, None)
+    shown = lines[-TAIL_LINES:] if first is None else lines[first:][:2 * TAIL_LINES]
     return "\n".join("    | " + line for line in shown)
 
 

@@ -13,8 +13,8 @@ from rust_kbuild.console import Failure
 # Debian and most other distributions; Debian without a kernel image; Fedora.
 PLACES = ("/lib/modules/{}/build", "/usr/src/linux-headers-{}", "/usr/src/kernels/{}")
 PACKAGES = "linux-headers-{0} (Debian, Ubuntu), kernel-devel-{0} (Fedora)"
-# The metadata that rustc needs to compile a module.
-METADATA = ("libcore.rmeta", "libkernel.rmeta", "libmacros.so")
+# The metadata of the crate that modules name. It lists the other crates that rustc needs.
+KERNEL = "libkernel.rmeta"
 ARCHITECTURES = {"X86": "x86", "ARM64": "arm64", "RISCV": "riscv", "LOONGARCH": "loongarch"}
 
 
@@ -42,8 +42,23 @@ class Headers:
 
     @property
     def has_metadata(self) -> bool:
-        """Returns whether the package already is a build tree for Rust."""
-        return all((self.directory / "rust" / name).exists() for name in METADATA)
+        """Returns whether the package has metadata of Rust, complete or not."""
+        return (self.directory / "rust" / KERNEL).exists()
+
+    def incomplete(self, listing: str) -> str | None:
+        """Returns the fault of the package's metadata, or None if it is a build tree for Rust.
+
+        `listing` is what rustc prints for KERNEL: all crates that it was compiled with.
+        """
+        crates = re.findall(r"^\d+ (\w+) hash .* kind (\w+)", listing, re.M)
+        if not crates:
+            return f"rustc cannot read {KERNEL}"
+        files = [f"rust/lib{name}.{'so' if kind == 'MacrosOnly' else 'rmeta'}" for name, kind in crates]
+        # The kernel's own description of the target, which x86_64 has.
+        if re.search("^triple target$", listing, re.M):
+            files.append("scripts/target.json")
+        lost = [name for name in files if not (self.directory / name).exists()]
+        return f"{len(lost)} of {len(files) + 1} files of its metadata are missing, such as {lost[0]}" if lost else None
 
     @property
     def architecture(self) -> str:

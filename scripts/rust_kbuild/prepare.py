@@ -23,6 +23,10 @@ LOG = "rust-kbuild.log"
 # The source, if it comes from a tar file.
 UNPACKED = "linux"
 GIGABYTES = {"tree": 0.3, "source": 0.4}
+# The variables by which Kbuild takes other tools or flags. A caller's make passes them on, too.
+VARIABLES = re.compile(r"(HOST)?(CC|CXX|LD|AR|RUSTC)|LLVM(_IAS)?|NM|OBJCOPY|OBJDUMP|READELF|STRIP|RUSTDOC|BINDGEN|PAHOLE|ARCH|"
+                       r"CROSS_COMPILE|LOCALVERSION|K(CPP|A|C|RUST)FLAGS|(HOST|USER)\w*(FLAGS|LIBS)|KBUILD_\w+|KCONFIG_\w+|"
+                       r"O|M|V|W|C|MAKE(FLAGS|OVERRIDES|LEVEL)|MFLAGS|GNUMAKEFLAGS")
 # The options with the versions of the tools and the paths of their files. They may differ, but not
 # the options that depend on them.
 OF_TOOLS = re.compile(r"(CC|RUSTC|BINDGEN|RUSTC_LLVM)_VERSION_TEXT|(GCC|CLANG|AS|LD|LLD|PAHOLE)_VERSION")
@@ -33,22 +37,36 @@ def tree(headers: Headers, source: Path | None, output: Path) -> Path:
 
     # Errors
 
-    Failure if a tree cannot be made. Its text lists all problems, and nothing has been changed.
+    Failure if a tree cannot be made. If its text lists several problems, nothing has been changed.
+    """
+    planned = plan(headers, source)
+    if not planned:
+        return _link(headers, output)
+    if output.is_symlink():
+        output.unlink()
+    with _owned(output):
+        _make(headers, planned[0].resolve(), output, planned[1])
+    return output
+
+
+def plan(headers: Headers, source: Path | None) -> tuple[Path, programs.Tools] | None:
+    """Returns the source and the tools to make a tree with, or None if the headers are a tree.
+
+    # Errors
+
+    Failure with all problems that can be known before the build.
     """
     problems = list(headers.problems())
     if problems:
         raise Failure(programs.lines(problems))
     if headers.has_metadata:
-        if problem := programs.rust_problem(headers):
+        problem, listing = programs.metadata(headers)
+        if problem:
             raise Failure(problem)
-        say(f"    the headers of Linux {headers.release} have Rust's metadata: {headers.directory} is a build tree")
-        output.parent.mkdir(parents=True, exist_ok=True)
-        if output.is_symlink():
-            output.unlink()
-        if output.exists():
-            raise Failure(f"{output} has something else in it: name another directory with --output")
-        output.symlink_to(headers.directory)
-        return output
+        fault = headers.incomplete(listing)
+        if not fault:
+            return None
+        say(f"    the headers of Linux {headers.release} are no build tree for Rust: {fault}")
     tools = programs.choose(headers)
     try:
         found = source or sources.find(headers)
@@ -61,8 +79,18 @@ def tree(headers: Headers, source: Path | None, output: Path) -> Path:
         tools.problems.append(str(failure))
     if tools.problems:
         raise Failure(programs.lines(tools.problems))
-    with _owned(output):
-        _make(headers, found.resolve(), output, tools)
+    return found, tools
+
+
+def _link(headers: Headers, output: Path) -> Path:
+    """Makes the output directory a link to headers that are a build tree."""
+    say(f"    the headers of Linux {headers.release} have Rust's metadata: {headers.directory} is a build tree")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if output.is_symlink():
+        output.unlink()
+    if output.exists():
+        raise Failure(f"{output} has something else in it: name another directory with --output")
+    output.symlink_to(headers.directory)
     return output
 
 
@@ -116,8 +144,9 @@ def _build(headers: Headers, source: Path, output: Path, tools: programs.Tools, 
     # The release consists of the source's version, the configuration's suffix, and this suffix.
     suffix = headers.release.removeprefix(sources.Source(source).version)
     suffix = suffix.removeprefix(headers.options.get("LOCALVERSION", ""))
-    make: list[str | Path] = ["make", "-C", source, f"O={output}", f"ARCH={headers.architecture}", f"LOCALVERSION={suffix}",
-                              *tools.words()]
+    clean = [f"--unset={name}" for name in os.environ if VARIABLES.fullmatch(name)]
+    make: list[str | Path] = ["env", *clean, "make", "-C", source, f"O={output}", f"ARCH={headers.architecture}",
+                              f"LOCALVERSION={suffix}", *tools.words()]
     run([*make, "olddefconfig"], log, "make olddefconfig")
     _check_options(headers, output, log)
     # With its BTF option off, make builds no tools for BTF, which modules do not need. The
@@ -143,8 +172,11 @@ def _check_options(headers: Headers, output: Path, log: Path) -> None:
 
 
 def _keep(tools: programs.Tools, makefile: Path) -> None:
-    """Makes the tree use these tools for every module that is built in it."""
-    lines = [f"override {word}\nMAKEOVERRIDES := {word} $(MAKEOVERRIDES)\n" for word in tools.words()]
+    """Makes the tree use these tools for every module that is built in it, whatever the caller of
+    make has set.
+    """
+    lines = [f"override {name}={value}\nMAKEOVERRIDES := {name}={value} $(filter-out {name}=%,$(MAKEOVERRIDES))\n"
+             for name, value in tools.variables.items()]
     makefile.write_text("".join(lines) + makefile.read_text())
 
 

@@ -5,19 +5,33 @@ import gzip
 import lzma
 import re
 import struct
+import subprocess
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
 
 from rust_kbuild.console import Failure
 
 UNDEFINED, GLOBAL, WEAK = 0, 1, 2
 # The symbols that the kernel's loader or the linker provides.
 PROVIDED = {"_GLOBAL_OFFSET_TABLE_"}
-OPEN: dict[str, Callable[[Path], BinaryIO | gzip.GzipFile | lzma.LZMAFile]] = {
-    ".xz": lambda path: lzma.open(path, "rb"), ".gz": lambda path: gzip.open(path, "rb"), ".ko": lambda path: path.open("rb")}
+
+
+def _zstd(data: bytes) -> bytes:
+    # Python has no module for it before 3.14.
+    try:
+        done = subprocess.run(["zstd", "-dcq"], input=data, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise Failure("there is no zstd: install zstd") from None
+    if done.returncode:
+        raise ValueError(done.stderr.decode(errors="replace").strip().removeprefix("zstd: "))
+    return done.stdout
+
+
+UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    ".ko": bytes, ".xz": lzma.decompress, ".gz": gzip.decompress, ".zst": _zstd}
 
 
 def exported(symvers: Path) -> dict[str, int]:
@@ -37,13 +51,12 @@ class Module:
 
     @cached_property
     def _data(self) -> bytes:
-        opener = OPEN.get(self.path.suffix)
-        if opener is None:
-            raise Failure(f"{self.path.name} is neither a .ko, nor one compressed by xz or gzip: unpack it first")
+        unpack = UNPACK.get(self.path.suffix)
+        if unpack is None:
+            raise Failure(f"{self.path.name} is neither a .ko, nor one compressed by xz, gzip or zstd: unpack it first")
         try:
-            with opener(self.path) as file:
-                data = file.read()
-        except (lzma.LZMAError, gzip.BadGzipFile) as error:
+            data = unpack(self.path.read_bytes())
+        except (ValueError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
             raise Failure(f"{self.path.name} cannot be unpacked: {error}") from error
         # 64 bits, little-endian, relocatable.
         if data[:6] != b"\x7fELF\2\1" or len(data) < 64 or data[16:18] != b"\1\0":

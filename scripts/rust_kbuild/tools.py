@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .headers import Headers
+from .headers import KERNEL, Headers
 
 # Debian's names of the packages; other distributions use similar ones.
 PROGRAMS = {"make": "make", "bison": "bison", "flex": "flex", "bc": "bc", "ld": "binutils"}
@@ -50,11 +50,16 @@ def choose(headers: Headers) -> Tools:
     return tools
 
 
-def rust_problem(headers: Headers) -> str | None:
-    """Returns the problem with the installed Rust compiler, or None if it is suitable."""
+def metadata(headers: Headers) -> tuple[str | None, str]:
+    """Returns rustc's listing of the crates in the metadata of these headers.
+
+    The first value is the problem with the installed compiler, or None if it is suitable.
+    """
     tools = Tools()
-    _compiler_of_rust(headers, tools)
-    return tools.problems[0] if tools.problems else None
+    rustc = _compiler_of_rust(headers, tools)
+    if not rustc:
+        return tools.problems[0], ""
+    return None, _printed("env", "RUSTC_BOOTSTRAP=1", rustc, "-Zls=root", str(headers.directory / "rust" / KERNEL))
 
 
 def _c_compiler(headers: Headers, tools: Tools) -> str | None:
@@ -68,9 +73,9 @@ def _c_compiler(headers: Headers, tools: Tools) -> str | None:
         tools.problems.append(f"Linux {headers.release} was built by {kind} {major}, which is not here ({said}): "
                               f"install {kind}-{major}")
         return None
-    if kind == "clang":
-        tools.variables["LLVM"] = found.removeprefix("clang") or "1"
-    elif found != kind:
+    # Empty for gcc: LLVM=1, which many modules' makefiles contain, would choose another compiler.
+    tools.variables["LLVM"] = (found.removeprefix("clang") or "1") if kind == "clang" else ""
+    if kind == "gcc" and found != kind:
         tools.variables["CC"] = found
     if kind == "gcc" and not shutil.which("gcc"):
         tools.variables["HOSTCC"] = found

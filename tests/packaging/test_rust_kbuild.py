@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A third-party module, built in trees of rust-kbuild, loads in Debian's kernels of both flavors.
 
-With --every, the project's own modules also load in the flavor that no other test uses; they are
+With --long, it also loads in a kernel that compares the checksums of symbols. With --every, the
+project's own modules also load in the flavor that no other test uses; they are
 compiled for it.
 """
 
@@ -9,6 +10,7 @@ import io
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,11 @@ from kalloc_dev.core.paths import TREE
 from kalloc_dev.core.prepare import set_up
 from kalloc_dev.guest import kvm
 from kalloc_dev.guest.qemu import Guest, boot
-from kalloc_dev.kernel.build import RUST_KBUILD, Kernel
+from kalloc_dev.kernel.build import RUST_KBUILD, Kernel, rust_tree
 from kalloc_dev.modules import kbuild
 from kalloc_dev.test import dmesg
 from kalloc_dev.toolchain.compilers import toolchain
+from rust_kbuild import symbols
 
 # The messages of any out-of-tree module.
 SAID = (r"^third_party: loading out-of-tree module taints kernel\.$",
@@ -33,7 +36,8 @@ def third_party(kernel: Kernel, here: Path) -> Path:
     """Builds tests/modules/third_party as its author would, with only the directory of the tree."""
     directory = here / kernel.name
     shutil.copytree(TREE / "tests/modules/third_party", directory)
-    subprocess.run(toolchain().argv(["make", "-s", "-C", directory, f"KDIR={kernel.tree}"],
+    # As a makefile for a kernel of Clang has it: the tree knows its own compiler.
+    subprocess.run(toolchain().argv(["make", "-s", "-C", directory, f"KDIR={kernel.tree}", "LLVM=1"],
                                     binds=[kernel.tree, kernel.source, directory]), check=True)
     return directory / "third_party.ko"
 
@@ -60,3 +64,19 @@ def test_foreign_module(name: str, tmp_path: Path, request: pytest.FixtureReques
     kernel, = set_up(name)
     # Outside of this tree, in which rust-analyzer would take it for one of the project's crates.
     life(kernel, third_party(kernel, tmp_path), ours=name != "stock" and request.config.getoption("--every"))
+
+
+@pytest.mark.long
+def test_modversions(tmp_path: Path) -> None:
+    """Rust-kbuild makes the checksums of a kernel with CONFIG_MODVERSIONS, which its loader compares."""
+    kernel, = set_up("modversions")
+    tree = tmp_path / "tree"
+    rust_tree(tree, kernel.tree / ".config", kernel.tree / "Module.symvers", f"{kernel.release}\n", kernel.source,
+              toolchain(), tmp_path / "log")
+    made = replace(kernel, tree=tree)
+    module = third_party(made, tmp_path)
+    sums = symbols.Module(module).checksums
+    there = symbols.exported(kernel.tree / "Module.symvers")
+    rust = [name for name in sums if name.startswith("_R")]
+    assert rust and all(sums[name] == there[name] != 0 for name in rust), sums
+    life(made, module, ours=False)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """rust-kbuild reports each mismatch in one line; every program that it calls is a stub."""
 
+import os
 import struct
 import subprocess
 import sys
@@ -38,9 +39,15 @@ case "$*" in
    echo 'all: ; @echo $(CC)' >"$tree/Makefile";;
 esac
 """
+CRATES = """triple target
+=External Dependencies=
+1 core hash ba22841cd90ef07b host_hash None kind Explicit public
+2 pin_init hash 56306ae78c2d8134 host_hash None kind Explicit public
+3 macros hash 8fe03546e3b3e693 host_hash None kind MacrosOnly public
+"""
 PROGRAMS = {
     "gcc": 'case $1 in -dumpversion) echo ${GCC:-14};; *) read include; case $include in *$LACKS*) exit 1;; esac;; esac',
-    "rustc": f'case $1 in --version) echo "${{RUSTC_SAYS:-{RUSTC}}}";; *) echo $SYSROOT;; esac',
+    "rustc": f'case $1 in --version) echo "${{RUSTC_SAYS:-{RUSTC}}}";; -Zls=root) echo "$CRATES";; *) echo $SYSROOT;; esac',
     "make": MAKE,
     "dpkg-query": 'case "$1 $4" in "-S "*) case $2 in *.config) echo "headers: $2";; *) echo "source: $2";; esac;;'
                   ' "-W headers") printf 1;; *) printf ${SOURCE_IS:-1};; esac',
@@ -125,16 +132,58 @@ def test_headers(machine: Machine) -> None:
         config.write_text(CONFIG.replace(f"CONFIG_{option}=y", f"# CONFIG_{option} is not set"))
         machine.refuses(says, lines=1)
     config.write_text(CONFIG)
-    # Headers with metadata are a tree for the compiler that built them.
-    for name in ("libcore.rmeta", "libkernel.rmeta", "libmacros.so"):
-        machine.write(machine.headers / "rust" / name, "")
-    done = machine.make()
+
+
+def test_metadata(machine: Machine) -> None:
+    """Headers with complete metadata are a tree for the compiler that built them."""
+    files = ("scripts/target.json",
+             *(f"rust/lib{name}" for name in ("core.rmeta", "kernel.rmeta", "macros.so", "pin_init.rmeta")))
+    for name in files:
+        machine.write(machine.headers / name, "")
+    done = machine.make(CRATES=CRATES)
     assert done.returncode == 0 and done.stdout == f"{machine.output}\n", done
     assert machine.output.resolve() == machine.headers.resolve(), "not the headers"
-    machine.output.unlink()
     machine.refuses("the compiler here is rustc 1.99.0", RUSTC_SAYS="rustc 1.99.0")
-    for path in (machine.headers / "rust").iterdir():
-        path.unlink()
+    # Without one of the files, or with files that rustc cannot read, the tree is made from the source.
+    for name in files:
+        (machine.headers / name).unlink()
+        done = machine.make(CRATES=CRATES)
+        fault = f"no build tree for Rust: 1 of 5 files of its metadata are missing, such as {name}"
+        assert fault in done.stderr or name == "rust/libkernel.rmeta", done
+        assert done.returncode == 0 and not machine.output.is_symlink() and (machine.output / "Makefile").exists(), done
+        machine.write(machine.headers / name, "")
+    assert "rustc cannot read libkernel.rmeta" in machine.make(CRATES="").stderr
+
+
+def test_variables(machine: Machine) -> None:
+    """Variables of a caller of make, in its environment or on its command line, change neither the
+    tree nor a module.
+    """
+    chosen = {"LLVM": "1", "CC": "clang", "KCFLAGS": "-O1", "MAKEFLAGS": " -- LLVM=1", "KBUILD_OUTPUT": "/nowhere"}
+    machine.program("make", 'echo "$LLVM$CC$KCFLAGS$MAKEFLAGS$KBUILD_OUTPUT" >>"${0%/*}/../variables"\n' + MAKE)
+    done = machine.make(**chosen)
+    assert done.returncode == 0 and (machine.directory / "variables").read_text().split() == [], done
+    tree = machine.output / "Makefile"
+    tree.write_text(tree.read_text() + "all: ; @echo '[$(LLVM)]'; $(MAKE) -s -f inner\n")
+    machine.write(machine.output / "inner", "all: ; @echo '[$(LLVM)]'\n")
+    for words, environment in ((["LLVM=1"], {}), ([], {"LLVM": "1"})):
+        said = subprocess.check_output(["make", "-s", "-C", machine.output, *words], text=True, stderr=subprocess.DEVNULL,
+                                       env=os.environ | environment)
+        assert said == "[]\n[]\n", said
+
+
+def test_cause(machine: Machine) -> None:
+    """A failed build shows its cause, not the end of its log."""
+    noise = "for i in $(/usr/bin/seq 99); do echo more; done"
+    for cause in ("helpers.c:1:2: fatal error: no.h: No such file", "error[E0432]: unresolved import",
+                  "ld: undefined reference to x", "sh: 1: pahole: not found", "ERROR: modpost: x undefined!",
+                  "make[1]: *** No rule to make target 'x'.  Stop."):
+        machine.program("make", f'case "$*" in *olddefconfig*) ;; *) echo "{cause}"; {noise}; exit 2;; esac')
+        done = machine.make()
+        assert f"    | {cause}\n" in done.stderr and "make modules_prepare failed with status 2" in done.stderr, done
+    early = 'echo "sh: 1: dtc: not found"'
+    machine.program("make", f'case "$*" in *olddefconfig*) {early};; *) echo "x: error: y"; {noise}; exit 2;; esac')
+    assert "    | x: error: y" in (said := machine.make().stderr) and "dtc" not in said, said
 
 
 def test_tools(machine: Machine) -> None:
@@ -151,6 +200,14 @@ def test_tools(machine: Machine) -> None:
         program.rename(machine.directory / name)
         machine.refuses(f"there is no {name}")
         (machine.directory / name).rename(program)
+
+
+def test_dry_run(machine: Machine) -> None:
+    """The same problems, and no tree, with --dry-run."""
+    machine.refuses("install rust-src", "--dry-run", lines=3, SYSROOT="/nowhere", LACKS="gelf", SOURCE_IS="2")
+    done = machine.make("--dry-run")
+    assert done.returncode == 0 and not done.stdout + done.stderr and not machine.output.exists(), done
+    assert machine.make().returncode == 0 and machine.output.exists()
 
 
 def test_source(machine: Machine) -> None:
@@ -245,6 +302,13 @@ def test_modules(machine: Machine) -> None:
     refused(check(here / "text.ko"), "text.ko is not a kernel module")
     machine.write(here / "bad.ko.xz", "x" * 100)
     refused(check(here / "bad.ko.xz"), "bad.ko.xz cannot be unpacked")
-    machine.write(here / "packed.ko.zst", "")
-    refused(check(here / "packed.ko.zst"), "packed.ko.zst is neither a .ko")
+    packed = here / "good.ko.zst"
+    packed.write_bytes(good.read_bytes())
+    refused(check(packed), "there is no zstd: install zstd")
+    machine.program("zstd", "exec /bin/cat")
+    assert "good.ko.zst: all of its 2 imports" in check(packed).stderr
+    machine.program("zstd", "echo 'zstd: /*stdin*\\: unsupported format' >&2; exit 1")
+    refused(check(packed), "good.ko.zst cannot be unpacked: /*stdin*\\: unsupported format")
+    machine.write(here / "packed.ko.bz2", "")
+    refused(check(here / "packed.ko.bz2"), "packed.ko.bz2 is neither a .ko")
     refused(machine.call("check", module(here / "away.ko", [], "9.9.9-none")), "no headers of Linux 9.9.9-none")

@@ -112,7 +112,7 @@ def _stock(name: str, plan: Plan) -> Kernel:
     source = debian(plan.linux) / "linux"
     packages = flavoured(plan.linux, plan.flavour) if plan.flavour else debian(plan.linux)
     tools = toolchain()
-    directory = store.entry(name, store.key_of(packages.name, tools.ident, "2"),
+    directory = store.entry(name, store.key_of(packages.name, tools.ident, "3"),
                             lambda directory: _make_stock(directory, name, packages, source, tools), gigabytes=GIGABYTES_STOCK)
     return Kernel(name, directory / "vmlinux", directory / "tree", source, packages / "vmlinuz")
 
@@ -120,18 +120,24 @@ def _stock(name: str, plan: Plan) -> Kernel:
 def _make_stock(directory: Path, name: str, packages: Path, source: Path, tools: Toolchain) -> None:
     """Makes a build tree with Rust's metadata, which Debian's headers package lacks."""
     with step(f"preparing the build tree of the {name} kernel", CACHE / "log" / f"{name}.log") as log:
-        # The layout of a headers package.
-        headers = directory / "headers"
-        (headers / "include/config").mkdir(parents=True)
-        shutil.copy(packages / "config", headers / ".config")
-        shutil.copy(packages / "Module.symvers", headers)
-        shutil.copy(packages / "release", headers / "include/config/kernel.release")
-        call: list[str | Path] = [RUST_KBUILD, "--headers", headers, "--source", source, "--output", directory / "tree"]
-        run(tools.argv(call, binds=[source]), log, "rust-kbuild")
+        rust_tree(directory / "tree", packages / "config", packages / "Module.symvers",
+                  (packages / "release").read_text(), source, tools, log)
         # The uncompressed image: on an emulated processor, unpacking takes a third of a boot.
         unpack = 'scripts/extract-vmlinux "$1" >"$2"'
         run(tools.argv(["sh", "-euc", unpack, "sh", packages / "vmlinuz", directory / "vmlinux"], cwd=source), log,
             "extract-vmlinux")
+
+
+def rust_tree(tree: Path, config: Path, symvers: Path, release: str, source: Path, tools: Toolchain, log: Path) -> None:
+    """Makes a build tree by rust-kbuild for a kernel of which only these files are known."""
+    # The layout of a headers package.
+    headers = tree.with_name("headers")
+    (headers / "include/config").mkdir(parents=True)
+    shutil.copy(config, headers / ".config")
+    shutil.copy(symvers, headers)
+    (headers / "include/config/kernel.release").write_text(release)
+    call: list[str | Path] = [RUST_KBUILD, "--headers", headers, "--source", source, "--output", tree]
+    run(tools.argv(call, binds=[source]), log, "rust-kbuild")
 
 
 def fragment(files: tuple[str, ...]) -> str:
