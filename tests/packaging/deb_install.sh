@@ -17,7 +17,7 @@ modules() { (cd /lib/modules && find . -type f ! -name 'modules.*' | sort); }
 modules >$out/modules.before
 start=$(date +%s)
 # Recommended packages are left out: the dependencies must be enough.
-apt-get -q -y --no-install-recommends install $out/kalloc-dkms_*.deb $out/kalloc-tools_*.deb || {
+apt-get -q -y --no-install-recommends install $out/*.deb || {
     cat /var/lib/dkms/kalloc/*/build/make.log
     exit 1
 }
@@ -31,16 +31,35 @@ mkdir $out/files
 cp -a --parents /lib/modules /etc/modprobe.d /usr/bin/kalloctop /var/lib/dkms/mok.pub $out/files
 # A guest gets modules without their build trees.
 find $out/files -name build -delete -o -name source -delete
-for page in kallocinfo.5 kalloctop.8 rust-kbuild.8; do ls /usr/share/man/man${page#*.}/$page.gz; done
-ls /etc/modprobe.d/kalloc-dkms.conf /usr/sbin/rust-kbuild /usr/share/bash-completion/completions/kalloctop \
+for page in kallocinfo.5 kalloctop.8 rust-kbuild.1; do ls /usr/share/man/man${page#*.}/$page.gz; done
+ls /etc/modprobe.d/kalloc-dkms.conf /usr/bin/rust-kbuild /usr/share/bash-completion/completions/kalloctop \
     /usr/share/zsh/vendor-completions/_kalloctop /usr/share/fish/vendor_completions.d/kalloctop.fish
 rust-kbuild check /lib/modules/*/updates/dkms/kalloc*.ko* >$out/check 2>&1
 
 listing >$out/listing.installed
+
+# The kernel's packages are configured anew, as in an upgrade, while the source is of another series.
+release=$(cd /lib/modules && echo *)
+configured() {
+    dpkg-reconfigure -f noninteractive "linux-headers-$release" || dpkg-query -W -f '${Status}\n' "linux-headers-$release"
+    /etc/kernel/header_postinst.d/dkms "$release" "/boot/vmlinuz-$release"
+    echo "status $?"
+    dpkg-query -W -f '${Package} ${db:Status-Status}\n' "linux-headers-$release" kalloc-dkms
+    dkms status
+}
+mv /usr/src/linux-source-* /root
+dkms remove -m kalloc -v "$(dkms status | sed 's|kalloc/\([^,]*\),.*|\1|')" -k "$release"
+configured >$out/skipped 2>&1
+mv /root/linux-source-* /usr/src
+configured >$out/returned 2>&1
+
+# rust-kbuild stays without kalloc.
 apt-get -q -y purge kalloc-dkms kalloc-tools
+(cd /tmp && rust-kbuild --dry-run --release "$release") >$out/alone 2>&1 && echo "alone works" >>$out/alone
+apt-get -q -y purge rust-kbuild
 modules >$out/modules.purged
 listing >$out/listing.purged
-dpkg-query -W -f '${Package} ${Status}\n' 'kalloc*' >$out/packages 2>&1 || :
+dpkg-query -W -f '${Package} ${Status}\n' 'kalloc*' rust-kbuild >$out/packages 2>&1 || :
 
 # The firmware of a machine whose owner has enrolled the key of DKMS.
 apt-get -q -y --no-install-recommends install ovmf python3-virt-firmware

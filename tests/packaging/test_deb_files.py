@@ -17,9 +17,9 @@ DKMS = TREE / "debian/kalloc-dkms.dkms"
 KNOWN = "kernel_source_dir=/nowhere dkms_tree=/dkms"
 
 
-def configured(expression: str, kernel: str = "9.9.9-none") -> str:
+def configured(expression: str, kernel: str = "9.9.9-none", known: str = KNOWN) -> str:
     """Returns the settings of the DKMS configuration for a kernel, read as DKMS reads it."""
-    script = f'{KNOWN} kernelver={kernel}; . "$0"; printf "%s\\n" {expression}'
+    script = f'{known} kernelver={kernel}; . "$0"; printf "%s\\n" {expression}'
     return subprocess.check_output(["bash", "-euc", script, DKMS], text=True).strip()
 
 
@@ -58,6 +58,10 @@ def test_source_package_is_whole(tmp_path: Path) -> None:
     assert not [path for path in there if "__pycache__" in path], there
     # DKMS calls the tool in the source directory: it is complete, accepts its options, and rejects
     # a missing kernel.
+    tool = source / "scripts/rust-kbuild"
+    target = copy / "debian/rust-kbuild" / tool.readlink().relative_to("/")
+    tool.unlink()
+    tool.symlink_to(target)
     done = subprocess.run(["sh", "-c", configured('"$PRE_BUILD"')], cwd=source, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stderr == "error: /nowhere is not a directory with the headers of a kernel\n", done
 
@@ -66,3 +70,17 @@ def test_make_command() -> None:
     """DKMS calls make in the tree that rust-kbuild makes."""
     make = configured('"${MAKE[0]}"')
     assert make.startswith("make -C /dkms/kalloc/") and "/build/kbuild M=/dkms/kalloc/" in make, make
+
+
+def test_dkms_skips(tmp_path: Path) -> None:
+    """DKMS skips a kernel for which rust-kbuild cannot make a tree, and only such a kernel."""
+    tool = tmp_path / "kalloc/#MODULE_VERSION#/source/scripts/rust-kbuild"
+    tool.parent.mkdir(parents=True)
+    for status, kernels in ((1, "^$"), (0, "")):
+        tool.write_text(f'#!/bin/sh\necho "$*" >"{tmp_path}/words"\nexit {status}\n')
+        tool.chmod(0o755)
+        known = f"kernel_source_dir={tmp_path} dkms_tree={tmp_path}"
+        assert configured('"${BUILD_EXCLUSIVE_KERNEL:-}"', known=known) == kernels
+        assert (tmp_path / "words").read_text() == f"--dry-run --release 9.9.9-none --headers {tmp_path}\n"
+    # Without headers, DKMS itself states the reason.
+    assert configured('"${BUILD_EXCLUSIVE_KERNEL:-}"') == ""

@@ -23,7 +23,7 @@ GIGABYTES = 0.4
 SOURCE = TREE / "Documentation"
 OUT = BUILD / "doc"
 # Each manual page of Documentation/reference/, with its section.
-MANUAL = (("kallocinfo", 5), ("kallocwatch", 5), ("kalloctop", 8), ("rust-kbuild", 8))
+MANUAL = (("kallocinfo", 5), ("kallocwatch", 5), ("kalloctop", 8), ("rust-kbuild", 1))
 # The output of rustdoc: directories of items, sources and scripts, and pages.
 CRATE = OUT / "kalloc"
 RUSTDOC = ("kalloc", "src", "static.files", "search.desc", "trait.impl", "type.impl")

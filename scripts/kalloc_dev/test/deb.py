@@ -150,6 +150,16 @@ def _enforced(kernel: Kernel, shared: Path, firmware: tuple[Path, ...] = ()) -> 
     return text, said
 
 
+def skipped(kernel: Kernel, shared: Path) -> None:
+    """Checks that DKMS skips a kernel without its source, names the reason, and builds when it is there."""
+    text = (shared / "skipped").read_text()
+    assert "error: no source of Linux" in text and f"kalloc: DKMS skips Linux {kernel.release} for this reason\n" in text, text
+    assert "\nstatus 0\n" in text and text.count(" installed\n") == 2 and "x86_64: installed" not in text, text
+    text = (shared / "returned").read_text()
+    assert "\nstatus 0\n" in text and "skips" not in text and f"{kernel.release}, x86_64: installed" in text, text
+    assert (shared / "alone").read_text() == "alone works\n"
+
+
 def purged(_: Kernel, shared: Path) -> None:
     """Checks that no file of the packages is left, and that no other module is missing."""
     there, left = lines(shared / "listing.installed"), lines(shared / "listing.purged")
@@ -173,4 +183,4 @@ def _boot(kernel: Kernel, shared: Path, command: str, **more: Any) -> tuple[str,
 
 
 TESTS: dict[str, Callable[[Kernel, Path], None]] = {
-    f"deb.{test.__name__}": test for test in (built, loads, refused, enrolled, purged)}
+    f"deb.{test.__name__}": test for test in (built, loads, refused, enrolled, skipped, purged)}
