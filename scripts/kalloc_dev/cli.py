@@ -13,6 +13,7 @@ from typing import NoReturn
 from kalloc_dev.bench import cli as bench
 from kalloc_dev.core.paths import TREE, from_environment
 from kalloc_dev.core.prepare import prune, set_up
+from kalloc_dev.doc import coverage
 from kalloc_dev.guest import cli as vm
 from kalloc_dev.guest.qemu import MISTAKE
 from kalloc_dev.kernel.build import NAMES, PLANS
@@ -182,6 +183,8 @@ COMMANDS = {
     "bench": Command("measure kalloc against C and the kernel crate; fail if a bound is broken", bench.main, bench.arguments),
     "check": Command("run the lints, or some by name", lambda options: checks.run_checks(options.names),
                      _names("CHECK", f"a check: {', '.join(check.__name__ for check in checks.CHECKS)} (default: all)")),
+    "coverage": Command("count the allocating calls in the kernel's drivers that types of kalloc replace", coverage.main,
+                        coverage.arguments),
     "dmesg": Command("print the warnings of a kernel log; the status is 1 if there are any", _dmesg, _dmesg_arguments),
     "tools": Command("build kalloctop, a static program, with its manual page and completions, in build/", _tools),
     "deb": Command("build the Debian packages, in build/", _deb),
