@@ -6,6 +6,7 @@ use crate::{
     accounting,
     aligned,
     arc,
+    arena,
     c,
     cache,
     concurrent,
@@ -179,6 +180,7 @@ const GROUPS: &[(&str, &[&[Case]])] = &[
     ("kmalloc", &[kmalloc::CASES]),
     ("vec", &[vec::CASES]),
     ("arc", &[arc::CASES]),
+    ("arena", &[arena::CASES]),
     ("cache", &[cache::CASES]),
     ("pages", &[pages::CASES]),
     (

@@ -31,6 +31,7 @@ use state::State;
 mod accounting;
 mod aligned;
 mod arc;
+mod arena;
 mod c;
 mod cache;
 mod case;
@@ -78,7 +79,7 @@ impl kernel::InPlaceModule for Bench {
             for sites in [mapping::SITES, pages::SITES, ring::SITES] {
                 kalloc::register(module, sites)?;
             }
-            for sites in [arc::SITES, vec::SITES, vmalloc::SITES] {
+            for sites in [arc::SITES, arena::SITES, vec::SITES, vmalloc::SITES] {
                 kalloc::register(module, sites)?;
             }
             let fixture = fixture::Fixture::new()?;

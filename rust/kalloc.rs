@@ -8,7 +8,7 @@
 //! | kvmalloc | [`KVBox`], [`KVVec`], [`Array`] | [`alloc::kvmalloc`] |
 //! | vmalloc | [`VBox`], [`VVec`], [`Array`] | [`alloc::vmalloc`] |
 //! | slab caches | [`KmemCache`] with [`Object`](slab::Object) and [`Batch`](slab::Batch), [`ConstructedCache`](slab::ConstructedCache), [`RcuCache`](slab::RcuCache) | [`slab`] |
-//! | page blocks | [`Pages`], [`FreePages`], [`ExactPages`], [`CompoundPages`], [`SharedPages`], [`PageArray`], [`Mapping`] | [`page`], [`mm::vmap`] |
+//! | page blocks | [`Pages`], [`FreePages`], [`ExactPages`], [`CompoundPages`], [`SharedPages`], [`PageArray`], [`Mapping`], [`Arena`] | [`page`], [`mm::vmap`] |
 //!
 //! Each owner type frees its memory on drop. A type parameter names the allocation *site* that
 //! counts the memory. A driver declares its sites with [`sites!`], and [`register`]s them. Each
@@ -95,6 +95,7 @@ pub use crate::{
             PageCount, //
         },
         zone::Zone, //
+        Arena,
         CompoundPages,
         ExactPages,
         FreePages,

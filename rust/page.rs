@@ -6,7 +6,8 @@
 //! `struct page`, [`FreePages`] by its address. The two differ in the C functions that they call,
 //! and in the value that needs no conversion. [`ExactPages`] is any number of contiguous pages.
 //! [`CompoundPages`] can be [`share`](CompoundPages::share)d by any number of [`SharedPages`].
-//! [`PageArray`] holds single pages, allocated in bulk from anywhere in memory.
+//! [`PageArray`] holds single pages, allocated in bulk from anywhere in memory. An [`Arena`] places
+//! objects of any types in its blocks, and frees all together.
 //!
 //! | C | here |
 //! |---|---|
@@ -28,7 +29,7 @@
 //!
 //! Allocating may sleep unless the flags forbid it. Freeing never sleeps, and its latency is
 //! bounded in atomic context: a worker frees the blocks that C would free page by page
-//! ([`PageArray`], [`ExactPages`], [`Split`]), and compound pages of the largest order. With
+//! ([`PageArray`], [`ExactPages`], [`Split`], [`Arena`]), and compound pages of the largest order. With
 //! `CONFIG_PREEMPT_RT`, other blocks must be freed in a context that [may
 //! allocate](crate::sys::context::can_allocate).
 //!
@@ -73,6 +74,7 @@ use kernel::{
     uaccess::UserSliceReader, //
 };
 
+mod arena;
 mod compound;
 mod exact;
 mod foreign;
@@ -85,6 +87,7 @@ mod split;
 pub mod zone;
 
 pub use self::{
+    arena::Arena,
     compound::{
         PageRef,
         SharedPages, //

@@ -33,6 +33,7 @@ pub use crate::{
     register,
     sites,
     slab::Options,
+    Arena,
     Array,
     CompoundPages,
     ExactPages,

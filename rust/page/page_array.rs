@@ -242,7 +242,7 @@ impl<S: PageSite> Drop for PageArray<S> {
 const BULK: usize = 100;
 
 /// Lets another thread run. The caller must be allowed to sleep.
-fn reschedule() {
+pub(super) fn reschedule() {
     // SAFETY: The callers may sleep.
     unsafe { bindings::kalloc_helper_cond_resched() };
 }

@@ -8,6 +8,7 @@ mod address_space;
 mod alloc_types;
 mod allocator;
 mod arc;
+mod arena;
 #[path = "../../rust/testing/block.rs"]
 mod block;
 #[path = "../../rust/testing/case.rs"]
@@ -81,6 +82,7 @@ impl kernel::Module for KallocKunit {
             alloc_types::SITES,
             allocator::SITES,
             arc::SITES,
+            arena::SITES,
             context::SITES,
             debugfs_files::SITES,
             footprint::SITES,

@@ -158,7 +158,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Row:
-    """A bound on the cost of reading a row, absolute or relative to a file with fewer rows."""
+    """A bound on the cost at one parameter, such as a number of rows: absolute, or relative to fewer."""
 
     what: str
     limit: float
@@ -222,6 +222,8 @@ BOUNDS: tuple[Bound | Flat | Scales | Share | Row | Most, ...] = (
     Bound("KVec<u64>, push 1024, against upstream", 1.00, ("push", "kalloc"), ("push", "upstream"), range(1024, 1025)),
     Bound("Arc, against upstream", 4, (ARC, "kalloc"), (ARC, "upstream"), range(56, 57), difference),
     Bound("accounting alone, of an Arc", 4, (ARC, "kalloc"), (ARC, "uncounted"), range(56, 57), difference),
+    Row("an object of 64 bytes in an arena that is reset", 14, "Arena: 32 objects, reset", 64),
+    Row("an object of 64 bytes in an arena with a new page", 31, "Arena: 32 objects, drop", 64),
     Bound("slab cache, against C", 1.03, (FASTPATH, "kalloc"), (FASTPATH, "c"), range(1, 2)),
     Bound("slab batch of 32, against C in bulk", 1.05, (BULK, "kalloc"), (BULK, "c"), range(32, 33)),
     Bound("slab batch of 32, against C one by one", 0.60, (BULK, "kalloc"), (ONE_BY_ONE, "c"), range(32, 33)),

@@ -18,7 +18,7 @@ from rust_kbuild.console import Failure
 
 READ, SITES, CONCURRENT = "reading", "sites", "concurrent"
 # The groups of kalloc_bench.ko, and the groups that need more than a write to its file.
-PLAIN = ("kmalloc", "vec", "arc", "cache", "pages", "vmalloc", "accounting", "live", "drops")
+PLAIN = ("kmalloc", "vec", "arc", "arena", "cache", "pages", "vmalloc", "accounting", "live", "drops")
 GROUPS = (*PLAIN, CONCURRENT, SITES, READ)
 CPUS = (1, 2, 4, 8)
 # No randomness, and no zeroing of allocated memory, which would hide the cost of the calls. All
