@@ -238,6 +238,15 @@ def test_loaded_before(shown: dict[str, str]) -> None:
     assert sum(allocs for _, allocs, _ in by_function(shown["late"]).values()) >= 10
 
 
+def test_members(shown: dict[str, str]) -> None:
+    """A site has the members of sites.json, so that the same programs read both; its sizes add up."""
+    own = sites(shown["own-info"])[0]
+    for site in sites(shown["own-watch"]):
+        assert own.keys() - {"cpus"} <= site.keys() and site["failures"].keys() == own["failures"].keys()
+        assert site["peak"] >= site["live"] and site["peak_bytes"] >= site["live_bytes"], site
+        assert [sum(size[key] for size in site["sizes"]) for key in ("allocs", "frees")] == [site["allocs"], site["frees"]], site
+
+
 def test_own_counters(shown: dict[str, str]) -> None:
     """A watched module of kalloc has the live blocks that it counts itself."""
     own = {site["name"]: site for site in sites(shown["own-info"]) if site["name"].startswith("exercise_")}

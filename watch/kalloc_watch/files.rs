@@ -99,51 +99,75 @@ impl Records for Json {
     }
 }
 
-/// Writes a site as a JSON object.
+/// Writes a site as a JSON object, with the members of `sites.json`, and others after them.
 fn object(record: &SiteRecord<'_>, f: &mut Output) -> fmt::Result {
     let totals = &record.totals;
     write!(
         f,
-        "{{\"name\":{},\"family\":\"{}\",\"module\":{},\"function\":{},\"offset\":{},\
-         \"section\":\"{}\",\"at\":{},\"loaded\":{}",
+        "{{\"name\":{},\"family\":\"{}\",\"type\":\"\",\"module\":{},\"file\":\"\",\"line\":0,\"unit\":0",
         Quoted(record.name.as_str()),
         family(totals.kinds),
         Quoted(record.label.module()),
+    )?;
+    numbers(
+        f,
+        &[
+            ("live", totals.live()),
+            ("allocs", totals.allocs),
+            ("frees", totals.frees),
+        ],
+    )?;
+    f.write_str(",\"failures\":{\"no_memory\":0,\"no_wait\":0,\"invalid\":0}")?;
+    let milliseconds = |ticks: u64| {
+        let age = trace::ticks().saturating_sub(ticks);
+        age.saturating_mul(1000) / trace::TICKS_PER_SECOND
+    };
+    numbers(
+        f,
+        &[
+            ("live_bytes", totals.bytes),
+            ("live_allocated", totals.bytes),
+            ("peak", totals.peak),
+            ("peak_bytes", totals.peak_bytes),
+            ("peak_allocated", totals.peak_bytes),
+            ("frees_elsewhere", totals.elsewhere),
+            ("lost", totals.lost),
+            ("first_use_ms_ago", milliseconds(totals.first)),
+            ("last_use_ms_ago", milliseconds(totals.last)),
+        ],
+    )?;
+    write!(
+        f,
+        ",\"function\":{},\"offset\":{},\"section\":\"{}\",\"at\":{},\"loaded\":{},\"sizes\":[",
         Quoted(record.label.function()),
         record.label.offset,
         record.section,
         record.at,
         record.is_loaded,
     )?;
-    let milliseconds = |ticks: u64| {
-        let age = trace::ticks().saturating_sub(ticks);
-        age.saturating_mul(1000) / trace::TICKS_PER_SECOND
-    };
-    for (name, value) in [
-        ("live", totals.live()),
-        ("allocs", totals.allocs),
-        ("frees", totals.frees),
-        ("frees_elsewhere", totals.elsewhere),
-        ("lost", totals.lost),
-        ("live_bytes", totals.bytes),
-        ("first_use_ms_ago", milliseconds(totals.first)),
-        ("last_use_ms_ago", milliseconds(totals.last)),
-    ] {
-        write!(f, ",\"{name}\":{value}")?;
-    }
-    f.write_str(",\"sizes\":[")?;
     let mut separator = "";
-    for (range, &allocs) in totals.sizes.iter().enumerate() {
+    for (range, &(allocs, frees)) in totals.sizes.iter().enumerate() {
         if allocs != 0 {
             let up_to = match range + 1 < totals.sizes.len() {
                 true => 8u64 << range,
                 false => u64::MAX >> 11,
             };
-            write!(f, "{separator}{{\"up_to\":{up_to},\"allocs\":{allocs}}}")?;
+            write!(
+                f,
+                "{separator}{{\"up_to\":{up_to},\"allocs\":{allocs},\"frees\":{frees}}}"
+            )?;
             separator = ",";
         }
     }
     f.write_str("]}\n")
+}
+
+/// Writes numbers as members of a JSON object.
+fn numbers(f: &mut Output, members: &[(&str, u64)]) -> fmt::Result {
+    for (name, value) in members {
+        write!(f, ",\"{name}\":{value}")?;
+    }
+    Ok(())
 }
 
 /// Returns the name of the allocators that a site calls.

@@ -33,20 +33,16 @@ kalloc::sites! {
 }
 
 /// The sites of one per-CPU allocation.
-const IN_CHUNK: usize = 128;
+const IN_CHUNK: usize = 64;
 /// The counters of a site.
-const FIELDS: usize = 24;
+const FIELDS: usize = 32;
 const CHUNK: usize = IN_CHUNK * FIELDS;
 
 /// A counter of a site.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum Field {
-    /// Allocations.
-    Allocs,
-    /// Frees of blocks that are not lost.
-    Frees,
-    /// Those of the frees that other code called, or that only the reuse of the memory revealed.
+    /// Frees that other code called, or that only the reuse of the memory revealed.
     Elsewhere,
     /// Allocations for which the table had no place. Their frees are not counted.
     Lost,
@@ -55,11 +51,13 @@ pub(crate) enum Field {
     /// Bytes of the frees.
     BytesOut,
     /// The first of the counters of allocations by size.
-    Sizes,
+    Allocs,
+    /// The first of the counters of frees by size, of blocks that are not lost.
+    Frees = 4 + SIZES,
 }
 
 /// The number of size ranges: up to 8 bytes, 16 bytes, and so on; the last has no limit.
-pub(crate) const SIZES: usize = FIELDS - Field::Sizes as usize;
+pub(crate) const SIZES: usize = (FIELDS - 4) / 2;
 
 /// Returns the range of a size.
 #[inline(always)]
@@ -80,6 +78,9 @@ pub(crate) struct Record {
     /// The times of the first and the last allocation.
     first: AtomicU64,
     last: AtomicU64,
+    /// The largest numbers of live blocks and bytes that a reader has seen.
+    peak: AtomicU64,
+    peak_bytes: AtomicU64,
 }
 
 // SAFETY: Zero is a valid number.
@@ -97,7 +98,10 @@ pub(crate) struct Totals {
     pub(crate) kinds: u32,
     pub(crate) first: u64,
     pub(crate) last: u64,
-    pub(crate) sizes: [u64; SIZES],
+    pub(crate) peak: u64,
+    pub(crate) peak_bytes: u64,
+    /// Allocations and frees by size.
+    pub(crate) sizes: [(u64, u64); SIZES],
 }
 
 impl Totals {
@@ -122,8 +126,10 @@ impl Totals {
             (a, b) => a.min(b),
         };
         self.last = self.last.max(other.last);
+        self.peak += other.peak;
+        self.peak_bytes += other.peak_bytes;
         for (to, from) in self.sizes.iter_mut().zip(other.sizes) {
-            *to += from;
+            *to = (to.0 + from.0, to.1 + from.1);
         }
     }
 }
@@ -139,9 +145,9 @@ pub(crate) struct Sites {
 }
 
 impl Sites {
-    /// Allocates room for `count` sites.
+    /// Allocates room for `count` sites, from 128 to 65535.
     pub(crate) fn new(count: usize) -> Result<Self> {
-        if !(IN_CHUNK..=usize::from(u16::MAX)).contains(&count) {
+        if !(128..=usize::from(u16::MAX)).contains(&count) {
             return Err(EINVAL);
         }
         let chunks = count.div_ceil(IN_CHUNK);
@@ -181,6 +187,8 @@ impl Sites {
             record.kinds.store(0, Relaxed);
             record.size.store(0, Relaxed);
             record.last.store(0, Relaxed);
+            record.peak.store(0, Relaxed);
+            record.peak_bytes.store(0, Relaxed);
             let Some((chunk, first)) = self.counters_of(site) else {
                 continue;
             };
@@ -266,8 +274,7 @@ impl Sites {
         let Some((chunk, first)) = self.counters_of(site) else {
             return;
         };
-        chunk.add(first + Field::Allocs as usize, 1);
-        chunk.add(first + Field::Sizes as usize + range_of(size), 1);
+        chunk.add(first + Field::Allocs as usize + range_of(size), 1);
         if lost {
             chunk.add(first + Field::Lost as usize, 1);
         } else {
@@ -282,7 +289,7 @@ impl Sites {
         let Some((chunk, first)) = self.counters_of(site) else {
             return;
         };
-        chunk.add(first + Field::Frees as usize, 1);
+        chunk.add(first + Field::Frees as usize + range_of(size), 1);
         // CAST: `usize` has 64 bits.
         chunk.add(first + Field::BytesOut as usize, size as u64);
         if elsewhere {
@@ -310,11 +317,18 @@ impl Sites {
         };
         let sum = |field: usize| chunk.sum(first + field);
         // Frees are read first, because each follows its allocation.
-        let (frees, out) = (sum(Field::Frees as usize), sum(Field::BytesOut as usize));
+        let mut sizes = [(0, 0); SIZES];
+        for (range, (_, frees)) in sizes.iter_mut().enumerate() {
+            *frees = sum(Field::Frees as usize + range);
+        }
+        let out = sum(Field::BytesOut as usize);
         core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
-        Totals {
-            allocs: sum(Field::Allocs as usize),
-            frees,
+        for (range, (allocs, _)) in sizes.iter_mut().enumerate() {
+            *allocs = sum(Field::Allocs as usize + range);
+        }
+        let mut totals = Totals {
+            allocs: sizes.iter().map(|(allocs, _)| allocs).sum(),
+            frees: sizes.iter().map(|(_, frees)| frees).sum(),
             elsewhere: sum(Field::Elsewhere as usize),
             lost: sum(Field::Lost as usize),
             bytes: sum(Field::BytesIn as usize).saturating_sub(out),
@@ -323,7 +337,13 @@ impl Sites {
             kinds: record.kinds.load(Relaxed),
             first: record.first.load(Relaxed),
             last: record.last.load(Relaxed),
-            sizes: core::array::from_fn(|range| sum(Field::Sizes as usize + range)),
-        }
+            peak: 0,
+            peak_bytes: 0,
+            sizes,
+        };
+        let highest = |of: &AtomicU64, now: u64| of.fetch_max(now, Relaxed).max(now);
+        totals.peak = highest(&record.peak, totals.live());
+        totals.peak_bytes = highest(&record.peak_bytes, totals.bytes);
+        totals
     }
 }
