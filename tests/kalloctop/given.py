@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Input files for kalloctop, and the program."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -35,6 +36,15 @@ def slabinfo(found: list[Row]) -> str:
 def site(live: int, allocs: int) -> str:
     """Returns a line of sites.json."""
     return SITE.format(live=live, allocs=allocs, frees=allocs - live)
+
+
+def call(name: str, function: str, live: int) -> str:
+    """Returns a line of watch.json."""
+    return json.dumps({
+        "name": name, "family": "kmalloc", "type": "", "module": name.partition("/")[0], "file": "", "line": 0, "unit": 0,
+        "live": live, "allocs": 100, "frees": 100 - live, "failures": {"no_memory": 0, "no_wait": 0, "invalid": 0},
+        "live_bytes": 64 * live, "live_allocated": 64 * live, "peak": live, "peak_bytes": 64 * live,
+        "peak_allocated": 64 * live, "frees_elsewhere": 1, "lost": 0, "function": function, "offset": 28, "sizes": []}) + "\n"
 
 
 class Given:

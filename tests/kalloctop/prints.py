@@ -12,7 +12,7 @@ import threading
 import time
 
 import exposition
-from given import Given, site, slabinfo
+from given import Given, call, site, slabinfo
 from shown import cells
 from slabinfo import HEADER, Row
 
@@ -250,4 +250,42 @@ def closed_pipe(given: Given) -> None:
         assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b""), done
 
 
-PARTS = (table, as_json, metrics, differences, leaks, files, modes, mistakes, read_once, odd_names, closed_pipe)
+def groups(given: Given) -> None:
+    """--by adds up the rows of functions and modules, in each mode."""
+    calls = [("xfs/xlog_alloc+0x1c", "xlog_alloc", 30), ("xfs/xlog_alloc+0x9a", "xlog_alloc", 12), ("zram/zs_new+0x11", "zs_new", 7)]
+    given.write(given.sites, "".join(call(*words) for words in calls))
+    for by, wanted in (("site", [("xfs/xlog_alloc+0x1c", 30), ("xfs/xlog_alloc+0x9a", 12), ("zram/zs_new+0x11", 7)]),
+                       ("function", [("xfs/xlog_alloc", 42), ("zram/zs_new", 7)]), ("module", [("xfs", 42), ("zram", 7)])):
+        lines = [line.split() for line in given.run("-1", "-b", by, given.sites).splitlines()]
+        assert [(line[0], int(line[1])) for line in lines[3:]] == wanted, lines
+        # The failures of a watched call are not known, nor is its waste.
+        assert lines[2][-3:] == ["FAILED", "WASTE", "PEAK"] and lines[3][-3:-1] == ["-", "-"], lines
+        read = json.loads(given.run("--json", "--by", by, given.sites))
+        assert [(row["name"], row["live"]) for row in read["rows"]] == wanted, read
+        found = exposition.samples(given.run("--prometheus", "--by", by, given.sites))
+        assert exposition.values(found, "kalloc_active_objects") == dict(wanted), found
+    before = str(given.directory / "before")
+    given.run("--json", given.sites, "-o", before)
+    given.write(given.sites, "".join(call(name, function, live + 1) for name, function, live in calls))
+    lines = [line.split() for line in given.run("--diff", before, given.sites, "--by", "module").splitlines()]
+    assert [line[:3] for line in lines[1:3]] == [["xfs", "44", "+2"], ["zram", "8", "+1"]], lines
+    assert given.run("-1", "-f", "ZS_new", given.sites).splitlines()[3].startswith("zram/zs_new+0x11 ")
+
+
+def not_watched(given: Given) -> None:
+    """A module that cannot be watched is an error of one line."""
+    refused = (("no_such_module", "no_such_module: there is no such module, loaded or in /lib/modules/"),
+               ("a/../b", "a/../b: it is not the name of a module"))
+    for name, said in refused:
+        wanted = said if os.geteuid() == 0 else "watch: only root may load kalloc_watch"
+        for words in (("-1",), ("--json", "-t", "1"), ("--leaks",), ()):
+            told = given.run("watch", name, *words, status=1)
+            assert told.startswith(f"kalloctop: {wanted}") and told.count("\n") == 1, told
+    wrong: tuple[tuple[str, ...], ...] = ((), ("xfs", "-t", "5"), ("xfs", "--leaks", "-t", "5"), ("xfs", "--json", "-t", "0"),
+                                          ("xfs", "--diff", "x", "x"))
+    for mistake in wrong:
+        given.run("watch", *mistake, status=2)
+    given.run("--once", "watch", "xfs", status=2)
+
+
+PARTS = (table, as_json, metrics, groups, not_watched, differences, leaks, files, modes, mistakes, read_once, odd_names, closed_pipe)

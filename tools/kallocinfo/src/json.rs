@@ -44,6 +44,8 @@ struct Read {
     _format: Format,
     taken_ms: Option<u64>,
     page_size: u64,
+    #[serde(default)]
+    notes: Vec<String>,
     rows: Vec<ReadRow>,
 }
 
@@ -55,10 +57,12 @@ struct ReadRow {
 }
 
 #[derive(Serialize)]
-struct Head {
+struct Head<'a> {
     format: Format,
     taken_ms: Option<u64>,
     page_size: u64,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
     totals: Totals,
 }
 
@@ -83,6 +87,7 @@ pub(crate) fn parse(text: &str) -> Result<Option<Snapshot>, ParseError> {
         .map(|row| (row.name, row.slab, row.site));
     Ok(Some(Snapshot {
         taken_ms: read.taken_ms,
+        notes: read.notes,
         ..Snapshot::of_parts(parts, read.page_size)
     }))
 }
@@ -121,6 +126,7 @@ pub(crate) fn text(snapshot: &Snapshot) -> String {
         format: Format::One,
         taken_ms: snapshot.taken_ms,
         page_size: snapshot.page_size,
+        notes: &snapshot.notes,
         totals: snapshot.totals(),
     });
     let rows: Vec<String> = snapshot.rows.iter().map(line).collect();

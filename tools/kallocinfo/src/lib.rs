@@ -2,8 +2,8 @@
 
 //! Parser and comparison of the files in which a kernel exposes the memory of its allocators.
 //!
-//! These files are `/proc/slabinfo`, `/proc/kallocinfo`, which has the format of slabinfo, and
-//! kalloc's `sites.json`. A [`Snapshot`] has the contents of one reading. [`diff`] compares two
+//! These files are `/proc/slabinfo`, `/proc/kallocinfo` and `/proc/kallocwatch`, which have the format
+//! of slabinfo, and kalloc's `sites.json` and `watch.json`. A [`Snapshot`] has the contents of one reading. [`diff`] compares two
 //! snapshots, a [`History`] follows many, and [`prometheus`] formats one for a metrics collector.
 //! The crate accesses neither files nor clocks.
 //!
@@ -21,6 +21,7 @@
 
 mod change;
 mod error;
+mod group;
 mod history;
 mod json;
 pub mod prometheus;
@@ -28,12 +29,14 @@ mod row;
 mod site;
 mod slab;
 mod snapshot;
+mod watch;
 
 pub use change::{
     diff,
     Change, //
 };
 pub use error::ParseError;
+pub use group::By;
 pub use history::{
     History,
     Sample,
@@ -53,4 +56,8 @@ pub use slab::Slab;
 pub use snapshot::{
     Snapshot,
     Totals, //
+};
+pub use watch::{
+    Watch,
+    Watched, //
 };

@@ -2,7 +2,7 @@
 
 //! The metrics of a snapshot in Prometheus' text format, for node exporter's textfile collector.
 //!
-//! Every sample has the labels `source`, the name of the input file, and `site`, the name of the row.
+//! Every sample has the labels `source`, the name of the row's file, and `site`, the name of the row.
 //! The label `nth` distinguishes rows of the same name. The labels of `kalloc_site_info` have the other properties of a site.
 
 use crate::{
@@ -12,16 +12,16 @@ use crate::{
 };
 use std::fmt::Write;
 
-/// Returns all metrics of a snapshot as text. The name of its source distinguishes them from those
-/// of other snapshots.
-pub fn text(snapshot: &Snapshot, source: &str) -> String {
+/// Returns all metrics of snapshots as text. The names of their sources distinguish them from each
+/// other.
+pub fn text(snapshots: &[(String, Snapshot)]) -> String {
     let mut text = String::new();
     for metric in &SLABS {
-        metric.write(snapshot, source, &mut text);
+        metric.write(snapshots, &mut text);
     }
-    if snapshot.has_sites() {
+    if snapshots.iter().any(|(_, snapshot)| snapshot.has_sites()) {
         for metric in &SITES {
-            metric.write(snapshot, source, &mut text);
+            metric.write(snapshots, &mut text);
         }
     }
     text
@@ -39,9 +39,8 @@ struct Metric {
 type Sample = (String, u64);
 
 impl Metric {
-    fn write(&self, snapshot: &Snapshot, source: &str, text: &mut String) {
+    fn write(&self, snapshots: &[(String, Snapshot)], text: &mut String) {
         let Self { name, help, .. } = self;
-        let source = escaped(source);
         let kind = if name.ends_with("_total") {
             "counter"
         } else {
@@ -49,18 +48,21 @@ impl Metric {
         };
         let _ = writeln!(text, "# HELP kalloc_{name} {help}");
         let _ = writeln!(text, "# TYPE kalloc_{name} {kind}");
-        for row in &snapshot.rows {
-            let nth = match row.nth {
-                0 => String::new(),
-                nth => label("nth", &nth.to_string()),
-            };
-            for (labels, value) in (self.samples)(row) {
-                let site = escaped(&row.name);
-                // A write to a `String` cannot fail.
-                let _ = writeln!(
-                    text,
-                    "kalloc_{name}{{source=\"{source}\",site=\"{site}\"{nth}{labels}}} {value}"
-                );
+        for (source, snapshot) in snapshots {
+            let source = escaped(source);
+            for row in &snapshot.rows {
+                let nth = match row.nth {
+                    0 => String::new(),
+                    nth => label("nth", &nth.to_string()),
+                };
+                for (labels, value) in (self.samples)(row) {
+                    let site = escaped(&row.name);
+                    // A write to a `String` cannot fail.
+                    let _ = writeln!(
+                        text,
+                        "kalloc_{name}{{source=\"{source}\",site=\"{site}\"{nth}{labels}}} {value}"
+                    );
+                }
             }
         }
     }
@@ -94,7 +96,7 @@ const SLABS: [Metric; 5] = [
     },
 ];
 
-const SITES: [Metric; 10] = [
+const SITES: [Metric; 12] = [
     Metric {
         name: "site_info",
         help: "The family, type and declaration of the site.",
@@ -114,6 +116,16 @@ const SITES: [Metric; 10] = [
         name: "failures_total",
         help: "Allocations that failed, by reason.",
         samples: |row| each(row, failures),
+    },
+    Metric {
+        name: "frees_elsewhere_total",
+        help: "Blocks of watched calls that other code freed.",
+        samples: |row| each(row, |site| some(site.frees_elsewhere)),
+    },
+    Metric {
+        name: "lost_total",
+        help: "Blocks of watched calls that the table of live blocks could not hold.",
+        samples: |row| each(row, |site| some(site.lost)),
     },
     Metric {
         name: "requested_bytes",
@@ -151,19 +163,33 @@ fn each(row: &Row, samples: impl FnOnce(&Site) -> Vec<Sample>) -> Vec<Sample> {
     row.site.as_ref().map(samples).unwrap_or_default()
 }
 
+fn some(value: Option<u64>) -> Vec<Sample> {
+    value
+        .map(|value| (String::new(), value))
+        .into_iter()
+        .collect()
+}
+
 fn info(site: &Site) -> String {
-    [
+    let line = site.line.to_string();
+    let mut labels = vec![
         ("family", site.family.as_str()),
         ("type", &site.type_name),
         ("module", &site.module),
         ("file", &site.file),
-        ("line", &site.line.to_string()),
-    ]
-    .map(|(name, value)| label(name, value))
-    .concat()
+        ("line", &line),
+    ];
+    labels.extend(site.function.as_deref().map(|name| ("function", name)));
+    labels
+        .iter()
+        .map(|(name, value)| label(name, value))
+        .collect()
 }
 
 fn failures(site: &Site) -> Vec<Sample> {
+    if site.is_watched() {
+        return Vec::new();
+    }
     let failures = &site.failures;
     vec![
         (label("reason", "no_memory"), failures.no_memory),

@@ -30,6 +30,33 @@ impl Row {
         (self.name.clone(), self.nth)
     }
 
+    /// Returns true if the row is a watched call, or a group of such calls.
+    pub fn is_watched(&self) -> bool {
+        self.site.as_ref().is_some_and(Site::is_watched)
+    }
+
+    /// Returns the module of the row. Without a line of JSON, the name of a row of
+    /// `/proc/kallocwatch` has it; for other rows, returns the name.
+    pub fn module(&self) -> &str {
+        match &self.site {
+            Some(site) => &site.module,
+            None => self.name.split_once('/').map_or(&self.name, |(it, _)| it),
+        }
+    }
+
+    /// Returns the name without the offset of the call in its function. The name of a site that
+    /// kalloc counts itself has none.
+    pub fn function(&self) -> &str {
+        match self.name.rsplit_once("+0x") {
+            Some((function, offset))
+                if function.contains('/') && offset.bytes().all(|it| it.is_ascii_hexdigit()) =>
+            {
+                function
+            }
+            _ => &self.name,
+        }
+    }
+
     /// Returns the number of allocated objects.
     pub fn live(&self) -> u64 {
         match (&self.slab, &self.site) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The sites of kalloc's `sites.json`, which has one JSON object per line for each allocation site.
+//! The sites of kalloc's `sites.json` and `watch.json`, which have one JSON object per line: for each
+//! allocation site of a module that uses kalloc, and for each watched call of an allocator.
 //!
-//! Reference: kallocinfo(5). The parser accepts any other formatting as well, and keeps unknown members unchanged.
+//! Reference: kallocinfo(5), kallocwatch(5). The parser accepts any other formatting as well, and keeps unknown members unchanged.
 
 use serde::{
     Deserialize,
@@ -11,7 +12,7 @@ use serde::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// An allocation site of a Rust module, with its counters.
+/// An allocation site of a Rust module, or a watched call, with its counters.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Site {
     /// The name.
@@ -52,9 +53,28 @@ pub struct Site {
     /// The counters of each CPU that allocated or freed; empty if the file does not have them.
     #[serde(default)]
     pub cpus: Vec<OnCpu>,
+    /// The full name of the function that contains a watched call; empty for a group of functions,
+    /// `None` for a site that kalloc counts itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// Those of `frees` that code other than the watched one called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frees_elsewhere: Option<u64>,
+    /// Blocks of a watched call that the table of live blocks could not hold. `live` is too small
+    /// by those of them that are not freed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
     /// Members that a later version of kalloc adds.
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
+}
+
+impl Site {
+    /// Returns true if the site is a call in code that kalloc_watch watches. Its failures are not
+    /// known, nor is the memory that its blocks take beyond their sizes.
+    pub fn is_watched(&self) -> bool {
+        self.function.is_some()
+    }
 }
 
 /// Failed allocations by reason.

@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub page_size: u64,
     /// The rows.
     pub rows: Vec<Row>,
+    /// What the numbers do not cover, for the user.
+    pub notes: Vec<String>,
 }
 
 /// The sums of all rows.
@@ -103,6 +105,7 @@ impl Snapshot {
             taken_ms: None,
             page_size,
             rows: rows.rows,
+            notes: Vec::new(),
         }
     }
 
@@ -120,7 +123,21 @@ impl Snapshot {
             taken_ms: None,
             page_size,
             rows: rows.rows,
+            notes: Vec::new(),
         }
+    }
+
+    /// Appends the rows and the notes of the snapshot of another file.
+    pub fn append(&mut self, other: Self) {
+        let mut counts: HashMap<String, u32> = HashMap::new();
+        for row in &self.rows {
+            *counts.entry(row.name.clone()).or_default() += 1;
+        }
+        self.rows.extend(other.rows.into_iter().map(|row| Row {
+            nth: row.nth + counts.get(&row.name).copied().unwrap_or(0),
+            ..row
+        }));
+        self.notes.extend(other.notes);
     }
 
     /// Returns the sums of all rows.

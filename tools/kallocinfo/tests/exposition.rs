@@ -8,7 +8,8 @@ use common::{
     row,
     slabinfo,
     HEADER,
-    SITES, //
+    SITES,
+    WATCHED, //
 };
 use kallocinfo::{
     prometheus,
@@ -16,7 +17,7 @@ use kallocinfo::{
 };
 
 fn metrics(text: &str) -> String {
-    prometheus::text(&Snapshot::parse(text, 4096).expect(text), "file")
+    prometheus::text(&[("file".to_owned(), Snapshot::parse(text, 4096).expect(text))])
 }
 
 #[test]
@@ -73,12 +74,27 @@ fn no_sample_is_there_twice() {
 fn two_files_have_no_sample_in_common() {
     for text in [slabinfo(), SITES.to_owned()] {
         let snapshot = Snapshot::parse(&text, 4096).expect(&text);
-        let both = prometheus::text(&snapshot, "a") + &prometheus::text(&snapshot, "b");
-        assert_distinct(&both);
+        let both = ["a", "b"].map(|name| (name.to_owned(), snapshot.clone()));
+        assert_distinct(&prometheus::text(&both));
     }
     let snapshot = Snapshot::parse(SITES, 4096).expect(SITES);
-    let text = prometheus::text(&snapshot, "a\"b\\c\nd");
+    let text = prometheus::text(&[("a\"b\\c\nd".to_owned(), snapshot)]);
     assert!(text.contains(r#"{source="a\"b\\c\nd",site="#), "{text}");
+}
+
+#[test]
+fn watched_calls_have_other_numbers() {
+    let text = metrics(WATCHED);
+    for line in [
+        "kalloc_lost_total{source=\"file\",site=\"xfs/xlog_cil_push_work+0x8c\"} 3",
+        "kalloc_frees_elsewhere_total{source=\"file\",site=\"xfs/xlog_cil_push_work+0x8c\"} 2",
+        "kalloc_site_info{source=\"file\",site=\"xfs/xlog_cil_push_work+0x8c\",family=\"kmalloc\",type=\"\",module=\"xfs\",\
+         file=\"\",line=\"0\",function=\"xlog_cil_push_work\"} 1",
+    ] {
+        assert!(text.lines().any(|said| said == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("failures_total{"), "{text}");
+    assert!(!metrics(SITES).contains("lost_total{"));
 }
 
 #[test]

@@ -11,7 +11,16 @@ use crate::{
         Source, //
     }, //
 };
-use clap::Parser;
+use clap::{
+    Args,
+    Parser,
+    Subcommand,
+    ValueEnum, //
+};
+use kallocinfo::{
+    By,
+    Snapshot, //
+};
 use std::{
     path::PathBuf,
     str::FromStr,
@@ -19,24 +28,34 @@ use std::{
 };
 
 /// The modes whose rows have an order of their own.
-const FIXED_ORDER: [&str; 4] = ["json", "prometheus", "diff", "leaks"];
+const FIXED_ORDER: [&str; 3] = ["json", "prometheus", "leaks"];
 
 /// Shows the memory of each allocation site or slab cache.
 ///
-/// Without FILE, reads /proc/kallocinfo, and /sys/kernel/debug/kalloc/sites.json if that file is
-/// readable. The latter contains types, source locations, rates, failures, peaks and sizes. The two
-/// files are read one after the other, so their numbers for a row are of two moments.
+/// Without FILE, reads /proc/kallocinfo and /proc/kallocwatch, as far as their modules are loaded,
+/// and sites.json and watch.json in /sys/kernel/debug/kalloc if these files are readable. The JSON
+/// files contain types, source locations, rates, failures, peaks and sizes. The files are read one
+/// after the other, so their numbers for a row are of two moments. The memory of a watched module
+/// that uses kalloc itself is in rows of both.
 ///
-/// FILE is a slabinfo file of version 2.0 or 2.1, a sites.json, or output of --json; `-` is
-/// standard input. The program reads it completely or not at all: a line that cannot be parsed is
-/// an error. JSON may have any formatting.
+/// FILE is a slabinfo file of version 2.0 or 2.1, a sites.json or watch.json, or output of --json;
+/// `-` is standard input. The program reads it completely or not at all: a line that cannot be parsed
+/// is an error. JSON may have any formatting.
 #[derive(Debug, Parser)]
 #[command(
     version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
     after_help = "In the live display, ? lists the keys. NO_COLOR disables colors."
 )]
-pub(crate) struct Options {
-    /// File to read instead of /proc/kallocinfo and sites.json
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) options: Options,
+
+    /// File to read instead of the files of kalloc and kalloc_watch
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 
@@ -44,6 +63,53 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", requires = "file")]
     pub(crate) sites: Option<PathBuf>,
 
+    /// Print the changes from one file to another, the largest growth first
+    ///
+    /// The allocations and frees in between are known if both files have them, and if the module of
+    /// the site was not reloaded.
+    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], groups = ["mode", "table"], conflicts_with_all = ["file", "filter", "sort", "reverse"])]
+    pub(crate) diff: Option<Vec<PathBuf>>,
+
+    /// Page size of the machine that wrote FILE [default: that of this machine]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) page_size: Option<u32>,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Watch(WatchArguments),
+}
+
+/// Shows the memory of modules that were not built for kalloc, by function.
+///
+/// Loads kalloc_watch, and unloads it at the end. If it is loaded already, only adds the modules to
+/// its watch list, and removes them at the end. Below the rows is the memory that they cannot show.
+/// With --once, --json or --prometheus, watches for the time of --time, then prints. Only root may
+/// do this.
+#[derive(Args, Debug)]
+pub(crate) struct WatchArguments {
+    /// Modules, loaded or not, or `all` for the kernel and all modules
+    #[arg(value_name = "MODULE", required = true)]
+    pub(crate) modules: Vec<String>,
+
+    /// Seconds to watch before --once, --json or --prometheus prints [default: 10]
+    #[arg(
+        short,
+        long,
+        value_name = "SECONDS",
+        requires = "mode",
+        conflicts_with = "leaks"
+    )]
+    pub(crate) time: Option<Seconds>,
+
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// The options of the display and of all commands.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
     /// Print the table once and exit
     #[arg(short = '1', long, groups = ["mode", "table"])]
     pub(crate) once: bool,
@@ -57,19 +123,12 @@ pub(crate) struct Options {
 
     /// Print metrics for Prometheus (node exporter's textfile collector) and exit
     ///
-    /// The names of all metrics start with kalloc_. The labels source and site are the names of FILE
-    /// and of the row.
+    /// The names of all metrics start with kalloc_. The labels source and site are the names of the
+    /// file and of the row.
     #[arg(long, group = "mode")]
     pub(crate) prometheus: bool,
 
-    /// Print the changes from one file to another, the largest growth first
-    ///
-    /// The allocations and frees in between are known if both files have them, and if the module of
-    /// the site was not reloaded.
-    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], groups = ["mode", "table"], conflicts_with_all = ["file", "filter"])]
-    pub(crate) diff: Option<Vec<PathBuf>>,
-
-    /// Watch for SECONDS [default: 10], then print the rows with live objects that did not shrink
+    /// Read for SECONDS [default: 10], then print the rows with live objects that did not shrink
     ///
     /// The column FREED distinguishes held objects from objects that are allocated and freed.
     #[arg(long, value_name = "SECONDS", groups = ["mode", "table"], num_args = 0..=1, require_equals = true, default_missing_value = "10")]
@@ -80,6 +139,13 @@ pub(crate) struct Options {
     /// The extension of FILE selects the format. A browser shows both; an .html has a slider.
     #[arg(long, value_name = "FILE", conflicts_with = "mode")]
     pub(crate) record: Option<PathBuf>,
+
+    /// Add up the rows of each function, or of each module
+    ///
+    /// The default is site: no rows are added up. The default of the command watch is function. The
+    /// peaks of a group are the sums of the peaks of its rows; its slabs are pages.
+    #[arg(short, long, value_name = "GROUP", value_enum)]
+    pub(crate) by: Option<Grouping>,
 
     /// Seconds between two readings
     #[arg(short = 'd', long, value_name = "SECONDS", default_value = "1")]
@@ -93,7 +159,7 @@ pub(crate) struct Options {
     #[arg(short, long, conflicts_with_all = FIXED_ORDER)]
     pub(crate) reverse: bool,
 
-    /// Select rows with all these words in the name, type, module, family or file
+    /// Select rows with all these words in the name, type, module, family, function or file
     ///
     /// Case does not matter. Printed output has only these rows, also in its sums. The sums of the
     /// live display cover all rows.
@@ -117,17 +183,21 @@ pub(crate) struct Options {
     #[arg(short, long, value_name = "FILE", requires = "mode")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Page size of the machine that wrote FILE [default: that of this machine]
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) page_size: Option<u32>,
-
     /// Draw with ASCII characters only; the default in a locale without UTF-8
     #[arg(long)]
     pub(crate) ascii: bool,
 }
 
-impl Options {
-    /// Returns the source of `file`, or of kalloc's own files if it is `None`.
+/// The rows that are added up, as a value on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Grouping {
+    Site,
+    Function,
+    Module,
+}
+
+impl Arguments {
+    /// Returns the source of `file`, or of the files of kalloc and kalloc_watch if it is `None`.
     pub(crate) fn source_of(&self, file: Option<&PathBuf>) -> Source {
         Source::new(file.cloned(), self.sites.clone(), self.page_size)
     }
@@ -141,10 +211,28 @@ impl Options {
         }
         Ok(())
     }
+}
 
+impl Options {
     /// Returns the maximum number of printed rows.
     pub(crate) fn most_rows(&self) -> usize {
         self.rows.unwrap_or(usize::MAX)
+    }
+
+    /// Returns the rows that are added up.
+    pub(crate) fn by(&self) -> By {
+        match self.by {
+            None | Some(Grouping::Site) => By::Site,
+            Some(Grouping::Function) => By::Function,
+            Some(Grouping::Module) => By::Module,
+        }
+    }
+
+    /// Returns the selected rows of a reading, in groups.
+    pub(crate) fn selected(&self, snapshot: &Snapshot) -> Snapshot {
+        let mut snapshot = snapshot.grouped(self.by());
+        snapshot.rows.retain(|row| self.filter.matches(row));
+        snapshot
     }
 }
 

@@ -179,6 +179,8 @@ impl Column {
             Self::SizeRate => rate(&|rates| format::rate_of_bytes(rates.bytes)),
             Self::AllocRate => events(|(allocs, _)| allocs),
             Self::FreeRate => events(|(_, frees)| frees),
+            // kalloc_watch counts no failures, and knows only the sizes that were requested.
+            Self::Failures | Self::Waste if row.is_watched() => "-".to_owned(),
             Self::Failures => site.map_or(String::new(), |site| site.failures.all().to_string()),
             Self::Waste => site.map_or(String::new(), |site| {
                 let waste = site.live_allocated.saturating_sub(site.live_bytes);
@@ -221,6 +223,7 @@ impl Column {
             Self::SizeRate => view.rates.map_or(UNKNOWN, |rates| rates.bytes),
             Self::AllocRate => events(|(allocs, _)| allocs),
             Self::FreeRate => events(|(_, frees)| frees),
+            Self::Failures | Self::Waste if row.is_watched() => UNKNOWN,
             Self::Failures => site(|site| site.failures.all() as f64),
             Self::Waste => site(|site| {
                 let waste = site.live_allocated.saturating_sub(site.live_bytes);

@@ -28,12 +28,18 @@ pub(crate) enum Error {
     StdinTwice,
     #[error("--sort {0}: the table has no such column, only {1}")]
     NoColumn(&'static str, String),
+    /// A signal that ends the program.
+    #[error("signal {0}")]
+    Signal(i32),
+    /// The watch cannot start or end.
+    #[error("{0}")]
+    Watch(String),
     #[error("{}: a recording is a file that ends in .svg or .html", .0.display())]
     NoPicture(PathBuf),
 }
 
 /// Returns the system's message without the error number.
-fn plain(error: &io::Error) -> String {
+pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((what, _)) => what.to_owned(),
@@ -45,7 +51,7 @@ fn plain(error: &io::Error) -> String {
 fn hint(path: &std::path::Path, error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound if path.starts_with("/proc") => {
-            " (is kalloc.ko loaded? `kalloctop FILE` reads any slabinfo file)"
+            " (is kalloc.ko loaded? `kalloctop watch MODULE` shows any module, `kalloctop FILE` any slabinfo file)"
         }
         io::ErrorKind::PermissionDenied if path.starts_with("/proc") => " (only root may read it)",
         _ => "",

@@ -26,7 +26,11 @@ impl Filter {
         }
         let mut told = row.name.to_lowercase();
         if let Some(site) = &row.site {
-            for text in [&site.family, &site.module, &site.file, &site.type_name] {
+            let function = site.function.as_ref();
+            for text in [&site.family, &site.module, &site.file, &site.type_name]
+                .into_iter()
+                .chain(function)
+            {
                 told.push('\n');
                 told.push_str(&text.to_lowercase());
             }

@@ -9,6 +9,7 @@ mod column;
 mod error;
 mod filter;
 mod format;
+mod interrupt;
 mod live;
 mod output;
 mod record;
@@ -16,6 +17,7 @@ mod report;
 mod source;
 mod theme;
 mod view;
+mod watch;
 
 use clap::{
     CommandFactory,
@@ -27,6 +29,7 @@ use signal_hook::{
     consts::SIGPIPE,
     low_level::emulate_default_handler, //
 };
+use source::Source;
 use std::{
     io::{
         self,
@@ -39,7 +42,7 @@ use std::{
 /// Returns the description of the command line, from which the manual page and the completions are
 /// generated.
 pub fn command() -> clap::Command {
-    cli::Options::command()
+    cli::Arguments::command()
 }
 
 /// Returns the title of each column, with its explanation.
@@ -49,11 +52,16 @@ pub fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// Runs the program; returns its exit status.
 pub fn run_program() -> ExitCode {
-    match run(&cli::Options::parse()) {
+    match run(cli::Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Stdout(error)) if error.kind() == ErrorKind::BrokenPipe => {
             // The reader closed the pipe: end by SIGPIPE without a message, like other programs.
             let _ = emulate_default_handler(SIGPIPE);
+            ExitCode::FAILURE
+        }
+        Err(Error::Signal(signal)) => {
+            // End by the same signal, so that the parent process sees it in the status.
+            let _ = emulate_default_handler(signal);
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -65,28 +73,42 @@ pub fn run_program() -> ExitCode {
     }
 }
 
-fn run(options: &cli::Options) -> Result<(), Error> {
-    options.check_stdin()?;
-    if let Some(files) = &options.diff {
-        let read = |file| options.source_of(Some(file)).read();
+fn run(arguments: cli::Arguments) -> Result<(), Error> {
+    if let Some(cli::Command::Watch(wanted)) = arguments.command {
+        return watch::run(wanted);
+    }
+    arguments.check_stdin()?;
+    let options = &arguments.options;
+    if let Some(files) = &arguments.diff {
+        let read = |file| {
+            Ok(arguments
+                .source_of(Some(file))
+                .read()?
+                .grouped(options.by()))
+        };
         let (before, after) = (read(&files[0])?, read(&files[1])?);
         return put(options, &report::diff(options, &before, &after));
     }
-    let source = options.source_of(options.file.as_ref());
+    show(options, arguments.source_of(arguments.file.as_ref()))
+}
+
+/// Shows the contents of files in the selected mode.
+fn show(options: &cli::Options, source: Source) -> Result<(), Error> {
     if let Some(window) = options.leaks {
         return put(options, &report::leaks(options, &source, window.0)?);
     }
-    if !(options.once || options.json || options.prometheus) {
-        return live::run(options, source);
-    }
-    let mut snapshot = source.read()?;
-    snapshot.rows.retain(|row| options.filter.matches(row));
     let text = if options.json {
-        snapshot.to_json()
+        options.selected(&source.read()?).to_json()
     } else if options.prometheus {
-        kallocinfo::prometheus::text(&snapshot, &source.name())
+        let mut all = source.read_each()?;
+        for (_, snapshot) in &mut all {
+            *snapshot = options.selected(snapshot);
+        }
+        kallocinfo::prometheus::text(&all)
+    } else if options.once {
+        report::once(options, &options.selected(&source.read()?))?
     } else {
-        report::once(options, &snapshot)?
+        return live::run(options, source);
     };
     put(options, &text)
 }

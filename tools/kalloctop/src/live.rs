@@ -15,6 +15,7 @@ mod tests;
 use crate::{
     cli::Options,
     error::Error,
+    interrupt,
     record::Recorder,
     source::Source,
     theme::Theme, //
@@ -33,10 +34,7 @@ use ratatui::{
 };
 use signal_hook::{
     consts::SIGSTOP,
-    low_level::{
-        emulate_default_handler,
-        raise, //
-    }, //
+    low_level::raise, //
 };
 use std::{
     io::{
@@ -47,20 +45,19 @@ use std::{
     time::Instant, //
 };
 
-/// The reason for the end of the display.
-enum End {
-    /// A key.
-    Key,
-    /// A signal, by its number.
-    Signal(i32),
+/// Fails if standard output is no terminal.
+pub(crate) fn check_terminal() -> Result<(), Error> {
+    match io::stdout().is_terminal() {
+        true => Ok(()),
+        false => Err(Error::NoTerminal),
+    }
 }
 
-/// Runs the display until a key or a signal ends it, and restores the terminal.
+/// Runs the display until a key or a signal ends it, and restores the terminal. A signal is an error,
+/// so that its caller can also clean up.
 pub(crate) fn run(options: &Options, source: Source) -> Result<(), Error> {
     source.check_repeatable()?;
-    if !io::stdout().is_terminal() {
-        return Err(Error::NoTerminal);
-    }
+    check_terminal()?;
     // A file that cannot be read or written is reported before the terminal is changed.
     let snapshot = source.read()?;
     let mut recorder = options.record.as_deref().map(Recorder::new).transpose()?;
@@ -68,6 +65,7 @@ pub(crate) fn run(options: &Options, source: Source) -> Result<(), Error> {
     let mut app = App::new(options, theme, source.name(), snapshot);
 
     let events = Events::start().map_err(Error::Terminal)?;
+    interrupt::check()?;
     let result = ratatui::try_init()
         .map_err(Error::Terminal)
         .and_then(|terminal| {
@@ -76,18 +74,14 @@ pub(crate) fn run(options: &Options, source: Source) -> Result<(), Error> {
             let mut terminal = ManuallyDrop::new(terminal);
             let end = show(&mut terminal, &mut app, &source, &events, recorder.as_mut());
             let cursor = terminal.show_cursor().map_err(Error::Terminal);
-            end.and_then(|end| cursor.map(|()| end))
+            end.and(cursor)
         });
     let restored = ratatui::try_restore().map_err(Error::Terminal);
     // Write the recording also after an error.
     if let Some(recorder) = recorder {
         recorder.finish()?;
     }
-    match result? {
-        // End by the same signal, so that the parent process sees it in the status.
-        End::Signal(signal) => emulate_default_handler(signal).map_err(Error::Terminal),
-        End::Key => restored,
-    }
+    result.and(restored)
 }
 
 fn show(
@@ -96,7 +90,7 @@ fn show(
     source: &Source,
     events: &Events,
     mut recorder: Option<&mut Recorder>,
-) -> Result<End, Error> {
+) -> Result<(), Error> {
     let mut next = Instant::now() + app.interval();
     loop {
         if app.takes_redraw() {
@@ -116,12 +110,12 @@ fn show(
         match events.until(next) {
             Some(Event::Key(key)) => match app.press(key) {
                 keys::Outcome::Stay => (),
-                keys::Outcome::Quit => return Ok(End::Key),
+                keys::Outcome::Quit => return Ok(()),
                 keys::Outcome::Suspend => suspend(terminal)?,
                 keys::Outcome::Pace => next = Instant::now() + app.interval(),
             },
             Some(Event::Resized) => (),
-            Some(Event::Signal(signal)) => return Ok(End::Signal(signal)),
+            Some(Event::Signal(signal)) => return Err(Error::Signal(signal)),
             Some(Event::Lost(error)) => return Err(Error::Terminal(error)),
             None => {
                 next = Instant::now() + app.interval();

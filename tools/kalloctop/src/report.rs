@@ -11,6 +11,7 @@ use crate::{
     },
     error::Error,
     format,
+    interrupt,
     output::Output,
     source::Source,
     theme::Theme,
@@ -23,12 +24,9 @@ use kallocinfo::{
     Snapshot,
     Totals, //
 };
-use std::{
-    thread,
-    time::{
-        Duration,
-        Instant, //
-    }, //
+use std::time::{
+    Duration,
+    Instant, //
 };
 
 /// Returns the labels and texts of the sums of all rows.
@@ -79,7 +77,20 @@ pub(crate) fn once(options: &Options, snapshot: &Snapshot) -> Result<String, Err
         .into_iter()
         .map(|(name, value)| format!("{name}: {value}"))
         .collect();
-    Ok(format!("{}\n\n{}", line.join("  "), table(&heads, cells)))
+    let mut text = format!("{}\n\n{}", line.join("  "), table(&heads, cells));
+    add_notes(&mut text, snapshot);
+    Ok(text)
+}
+
+/// Appends the notes of a reading to a table.
+fn add_notes(text: &mut String, snapshot: &Snapshot) {
+    for (number, note) in snapshot.notes.iter().enumerate() {
+        if number == 0 {
+            text.push('\n');
+        }
+        *text += &format::clean(note);
+        text.push('\n');
+    }
 }
 
 /// Sorts rows by a column. Rows with equal values are in the order of their names.
@@ -161,8 +172,7 @@ pub(crate) fn leaks(options: &Options, source: &Source, window: Duration) -> Res
     let mut history = History::new(1);
     let mut start = None;
     loop {
-        let mut snapshot = source.read()?;
-        snapshot.rows.retain(|row| options.filter.matches(row));
+        let snapshot = options.selected(&source.read()?);
         let now = start.map_or(Duration::ZERO, |start: Instant| start.elapsed());
         start.get_or_insert_with(Instant::now);
         history.push(now, &snapshot);
@@ -170,7 +180,7 @@ pub(crate) fn leaks(options: &Options, source: &Source, window: Duration) -> Res
         if left.is_zero() {
             return Ok(leaking(options, &history, &snapshot, now, window));
         }
-        thread::sleep(left.min(options.interval.0));
+        interrupt::sleep(left.min(options.interval.0))?;
     }
 }
 
@@ -203,12 +213,15 @@ fn leaking(
         })
         .collect();
     let heads = ["NAME", "LIVE", "+LIVE", "SIZE", "+SIZE", "FREED", "FOR", ""];
-    table(&heads, cells)
+    let mut text = table(&heads, cells);
+    add_notes(&mut text, snapshot);
+    text
 }
 
 /// Returns the declaration and the type of a site.
 pub(crate) fn place(row: &Row) -> String {
-    row.site.as_ref().map_or(String::new(), |site| {
+    let declared = row.site.as_ref().filter(|site| !site.is_watched());
+    declared.map_or(String::new(), |site| {
         format::clean(&format!("{}:{} {}", site.file, site.line, site.type_name))
     })
 }

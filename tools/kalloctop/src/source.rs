@@ -5,7 +5,8 @@
 use crate::error::Error;
 use kallocinfo::{
     ParseError,
-    Snapshot, //
+    Snapshot,
+    Watch, //
 };
 use std::{
     fs,
@@ -26,49 +27,88 @@ use std::{
 
 const SLABS: &str = "/proc/kallocinfo";
 const SITES: &str = "/sys/kernel/debug/kalloc/sites.json";
+const WATCHED: &str = "/proc/kallocwatch";
+const WATCHED_SITES: &str = "/sys/kernel/debug/kalloc/watch.json";
+/// The watch list, which also accepts commands.
+pub(crate) const WATCH_LIST: &str = "/sys/kernel/debug/kalloc/watch";
 /// The file that stands for standard input.
 pub(crate) const STDIN: &str = "-";
 
 /// The input files, which are read repeatedly.
 #[derive(Debug)]
 pub(crate) struct Source {
+    files: Vec<Files>,
+    page_size: u64,
+    /// The modules whose rows are selected; empty for all rows.
+    modules: Vec<String>,
+    /// Notes that each reading has.
+    notes: Vec<String>,
+}
+
+/// The files of one kind of rows.
+#[derive(Debug)]
+struct Files {
     slabs: PathBuf,
     sites: Option<PathBuf>,
-    /// True if the program continues without sites.json when that file is unreadable.
-    sites_optional: bool,
-    page_size: u64,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    /// Files of the command line, which must exist.
+    Given,
+    /// The files of kalloc.
+    Sites,
+    /// The files of kalloc_watch.
+    Watched,
 }
 
 impl Source {
-    /// Returns the source of this file, or of kalloc's own files without one.
+    /// Returns the source of this file, or of the files of kalloc and kalloc_watch without one.
     pub(crate) fn new(
         file: Option<PathBuf>,
         sites: Option<PathBuf>,
         page_size: Option<u32>,
     ) -> Self {
-        let page_size = page_size.map_or_else(
-            || u64::try_from(rustix::param::page_size()).unwrap_or(4096),
-            u64::from,
-        );
-        match file {
-            Some(slabs) => Self {
+        let files = match file {
+            Some(slabs) => vec![Files {
                 slabs,
                 sites,
-                sites_optional: false,
-                page_size,
-            },
-            None => Self {
-                slabs: SLABS.into(),
-                sites: Some(SITES.into()),
-                sites_optional: true,
-                page_size,
-            },
+                kind: Kind::Given,
+            }],
+            None => vec![
+                Files {
+                    slabs: SLABS.into(),
+                    sites: Some(SITES.into()),
+                    kind: Kind::Sites,
+                },
+                Files::watched(),
+            ],
+        };
+        Self {
+            files,
+            page_size: page_size.map_or_else(own_page_size, u64::from),
+            modules: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
-    /// Returns the name for the display.
+    /// Returns the source of kalloc_watch's rows of these modules; of all its rows if there are
+    /// none.
+    pub(crate) fn watched(modules: Vec<String>, notes: Vec<String>) -> Self {
+        Self {
+            files: vec![Files::watched()],
+            page_size: own_page_size(),
+            modules,
+            notes,
+        }
+    }
+
+    /// Returns the names of the files for the display.
     pub(crate) fn name(&self) -> String {
-        self.slabs.display().to_string()
+        let names = self.files.iter().filter(|files| files.are_wanted());
+        let names: Vec<String> = names.map(Files::name).collect();
+        names.join(" and ")
     }
 
     /// Checks that the files can be read more than once: none is standard input or another pipe
@@ -78,32 +118,111 @@ impl Source {
             let is_pipe = fs::metadata(path).is_ok_and(|it| it.file_type().is_fifo());
             path.as_os_str() == STDIN || is_pipe && fs::canonicalize(path).is_err()
         };
-        let found = [&self.slabs].into_iter().chain(&self.sites).find(once);
-        found.map_or(Ok(()), |path| Err(Error::ReadOnce(path.clone())))
+        let mut all = self
+            .files
+            .iter()
+            .flat_map(|files| [&files.slabs].into_iter().chain(&files.sites));
+        all.find(once)
+            .map_or(Ok(()), |path| Err(Error::ReadOnce(path.clone())))
     }
 
     /// Reads all files.
     pub(crate) fn read(&self) -> Result<Snapshot, Error> {
-        let taken = SystemTime::now().duration_since(UNIX_EPOCH).ok();
-        let mut snapshot = self.read_files()?;
-        let taken = taken.and_then(|time| u64::try_from(time.as_millis()).ok());
-        snapshot.taken_ms = snapshot.taken_ms.or(taken);
+        let mut all = self.read_each()?.into_iter().map(|(_, snapshot)| snapshot);
+        let mut snapshot = all.next().unwrap_or_default();
+        all.for_each(|other| snapshot.append(other));
         Ok(snapshot)
     }
 
-    fn read_files(&self) -> Result<Snapshot, Error> {
-        let text = text_of(&self.slabs)?;
-        let Some(path) = &self.sites else {
-            return Snapshot::parse(&text, self.page_size).map_err(said_of(&self.slabs));
-        };
-        let slabs = Snapshot::parse_slabs(&text).map_err(said_of(&self.slabs))?;
-        let sites = match text_of(path) {
-            Ok(text) => Snapshot::parse_sites(&text).map_err(said_of(path))?,
-            Err(Error::Read { .. }) if self.sites_optional => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        Ok(Snapshot::of(slabs, sites, self.page_size))
+    /// Reads the files of each kind; returns the results with their names. The files of kalloc or of
+    /// kalloc_watch may be missing, but not both.
+    pub(crate) fn read_each(&self) -> Result<Vec<(String, Snapshot)>, Error> {
+        let taken = SystemTime::now().duration_since(UNIX_EPOCH).ok();
+        let taken = taken.and_then(|time| u64::try_from(time.as_millis()).ok());
+        let mut all = Vec::new();
+        let mut missing = None;
+        for files in &self.files {
+            match files.read(self.page_size) {
+                Ok(mut snapshot) => {
+                    let is_wanted = |name: &str| {
+                        self.modules.is_empty() || self.modules.iter().any(|it| it == name)
+                    };
+                    snapshot.taken_ms = snapshot.taken_ms.or(taken);
+                    snapshot.rows.retain(|row| is_wanted(row.module()));
+                    snapshot.notes.extend(self.notes.iter().cloned());
+                    if files.kind == Kind::Watched {
+                        let watch = watch_list().unwrap_or_default();
+                        snapshot.notes.extend(watch.notes(is_wanted));
+                    }
+                    all.push((files.name(), snapshot));
+                }
+                Err(Error::Read { path, source }) if source.kind() == io::ErrorKind::NotFound => {
+                    missing.get_or_insert(Error::Read { path, source });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match missing {
+            Some(error) if all.is_empty() => Err(error),
+            _ => Ok(all),
+        }
     }
+}
+
+impl Files {
+    fn watched() -> Self {
+        Self {
+            slabs: WATCHED.into(),
+            sites: Some(WATCHED_SITES.into()),
+            kind: Kind::Watched,
+        }
+    }
+
+    fn name(&self) -> String {
+        self.slabs.display().to_string()
+    }
+
+    /// Returns false for files of kalloc_watch that do not exist.
+    fn are_wanted(&self) -> bool {
+        self.kind != Kind::Watched || self.slabs.exists()
+    }
+
+    fn read(&self, page_size: u64) -> Result<Snapshot, Error> {
+        let sites = match &self.sites {
+            None => {
+                return Snapshot::parse(&text_of(&self.slabs)?, page_size)
+                    .map_err(said_of(&self.slabs))
+            }
+            Some(path) => {
+                let sites = |text: String| Snapshot::parse_sites(&text).map_err(said_of(path));
+                match text_of(path) {
+                    Ok(text) => Some(sites(text)?),
+                    Err(Error::Read { .. }) if self.kind != Kind::Given => None,
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        let slabs = || {
+            let text = text_of(&self.slabs)?;
+            Snapshot::parse_slabs(&text).map_err(said_of(&self.slabs))
+        };
+        match (self.kind, sites) {
+            // The rows of slabinfo may be groups. Their slabs are only computed from the sizes.
+            (Kind::Watched, Some(sites)) => Ok(Snapshot::of(Vec::new(), sites, page_size)),
+            (_, sites) => Ok(Snapshot::of(slabs()?, sites.unwrap_or_default(), page_size)),
+        }
+    }
+}
+
+/// Returns the watch list of kalloc_watch, if it is readable.
+pub(crate) fn watch_list() -> Option<Watch> {
+    text_of(Path::new(WATCH_LIST))
+        .ok()
+        .map(|text| Watch::parse(&text))
+}
+
+fn own_page_size() -> u64 {
+    u64::try_from(rustix::param::page_size()).unwrap_or(4096)
 }
 
 fn said_of(path: &Path) -> impl FnOnce(ParseError) -> Error + '_ {

@@ -22,6 +22,13 @@ pub const SITES: &str = r#"{"name":"exercise_cache","family":"cache","type":"exe
 {"name":"exercise_kvec","family":"kmalloc","type":"[u8]","module":"kalloc_exercise","file":"samples/exercise/state.rs","line":30,"unit":0,"live":3,"allocs":9,"frees":6,"failures":{"no_memory":0,"no_wait":0,"invalid":0},"live_bytes":600,"live_allocated":768,"peak":4,"peak_bytes":800,"peak_allocated":1024,"sizes":[{"up_to":8,"allocs":1,"frees":1},{"up_to":256,"allocs":8,"frees":5}],"cpus":[]}
 "#;
 
+/// Four watched calls, two of them in one function.
+pub const WATCHED: &str = r#"{"name":"xfs/xlog_cil_push_work+0x8c","family":"kmalloc","type":"","module":"xfs","file":"","line":0,"unit":0,"live":5,"allocs":20,"frees":12,"failures":{"no_memory":0,"no_wait":0,"invalid":0},"live_bytes":480,"live_allocated":480,"peak":9,"peak_bytes":864,"peak_allocated":864,"frees_elsewhere":2,"lost":3,"first_use_ms_ago":812,"last_use_ms_ago":4,"function":"xlog_cil_push_work","offset":140,"section":"text","at":512140,"loaded":true,"sizes":[{"up_to":128,"allocs":20,"frees":12}]}
+{"name":"xfs/xlog_cil_push_work+0x1f0","family":"vmalloc","type":"","module":"xfs","file":"","line":0,"unit":0,"live":1,"allocs":2,"frees":1,"failures":{"no_memory":0,"no_wait":0,"invalid":0},"live_bytes":4096,"live_allocated":4096,"peak":1,"peak_bytes":4096,"peak_allocated":4096,"frees_elsewhere":0,"lost":0,"first_use_ms_ago":812,"last_use_ms_ago":4,"function":"xlog_cil_push_work","offset":496,"section":"text","at":512496,"loaded":true,"sizes":[{"up_to":128,"allocs":1,"frees":1},{"up_to":4096,"allocs":1,"frees":0}]}
+{"name":"xfs/xfs_buf_alloc+0x2a","family":"cache","type":"","module":"xfs","file":"","line":0,"unit":0,"live":7,"allocs":7,"frees":0,"failures":{"no_memory":0,"no_wait":0,"invalid":0},"live_bytes":2688,"live_allocated":2688,"peak":7,"peak_bytes":2688,"peak_allocated":2688,"frees_elsewhere":0,"lost":0,"first_use_ms_ago":700,"last_use_ms_ago":4,"function":"xfs_buf_alloc","offset":42,"section":"text","at":99042,"loaded":true,"sizes":[{"up_to":512,"allocs":7,"frees":0}]}
+{"name":"kalloc_exercise/workload.kvec#77aa+0x31","family":"kmalloc","type":"","module":"kalloc_exercise","file":"","line":0,"unit":0,"live":3,"allocs":9,"frees":6,"failures":{"no_memory":0,"no_wait":0,"invalid":0},"live_bytes":600,"live_allocated":600,"peak":3,"peak_bytes":600,"peak_allocated":600,"frees_elsewhere":0,"lost":0,"first_use_ms_ago":700,"last_use_ms_ago":4,"function":"_RNvNtC15kalloc_exercise8workload4kvec","offset":49,"section":"text","at":1049,"loaded":true,"sizes":[{"up_to":256,"allocs":9,"frees":6}]}
+"#;
+
 pub fn slabinfo() -> String {
     format!("{HEADER}{ROWS}")
 }

@@ -21,6 +21,7 @@ use crate::{
     }, //
 };
 use kallocinfo::{
+    By,
     History,
     Key,
     Row,
@@ -65,7 +66,10 @@ pub(super) struct App {
     pub(super) history: History,
     /// The bytes of all rows at the last readings.
     pub(super) sizes: VecDeque<u64>,
+    /// The last reading, whose rows are not in groups.
+    read: Snapshot,
     snapshot: Snapshot,
+    by: By,
     rates: Option<Vec<Rates>>,
     start: Instant,
     last: Instant,
@@ -98,7 +102,9 @@ impl App {
             redraw: false,
             history: History::new(REMEMBERED),
             sizes: VecDeque::new(),
+            read: Snapshot::default(),
             snapshot: Snapshot::default(),
+            by: options.by(),
             rates: None,
             start: now,
             last: now,
@@ -124,14 +130,17 @@ impl App {
         match read {
             Ok(snapshot) => {
                 let time = now.saturating_duration_since(self.last);
-                self.rates = Some(view::rates(&self.snapshot, &snapshot, time));
+                let grouped = snapshot.grouped(self.by);
+                self.rates = Some(view::rates(&self.snapshot, &grouped, time));
                 self.remember(snapshot, now);
             }
             Err(error) => self.wrong = Some(error.to_string()),
         }
     }
 
-    fn remember(&mut self, snapshot: Snapshot, now: Instant) {
+    fn remember(&mut self, read: Snapshot, now: Instant) {
+        let snapshot = read.grouped(self.by);
+        self.read = read;
         self.history
             .push(now.saturating_duration_since(self.start), &snapshot);
         if self.sizes.len() == REMEMBERED {
@@ -174,6 +183,22 @@ impl App {
             rates: self.rates.as_ref().map(|rates| rates[place]),
             track: self.history.track(row),
         }
+    }
+
+    /// Adds up the rows of functions or modules, or no rows. The rates and the history of the groups
+    /// start with the last reading.
+    pub(super) fn group(&mut self) {
+        self.by = match self.by {
+            By::Site => By::Function,
+            By::Function => By::Module,
+            By::Module => By::Site,
+        };
+        self.rates = None;
+        self.history = History::new(REMEMBERED);
+        self.snapshot = self.read.grouped(self.by);
+        let age = self.last.saturating_duration_since(self.start);
+        self.history.push(age, &self.snapshot);
+        self.arrange();
     }
 
     /// Returns the last reading.
@@ -323,7 +348,11 @@ impl App {
 
     /// Returns labels of the selections other than the filter.
     pub(super) fn choices(&self) -> Vec<&'static str> {
-        let mut words = Vec::new();
+        let mut words = match self.by {
+            By::Site => Vec::new(),
+            By::Function => vec!["by function"],
+            By::Module => vec!["by module"],
+        };
         if self.leaks {
             words.push("not shrinking");
         }

@@ -30,6 +30,9 @@ use ratatui::{
 /// The width of a bar in characters.
 const BAR: usize = 40;
 
+/// The limit of the last range of sizes of a watched call, which has none.
+const NO_LIMIT: u64 = u64::MAX >> 11;
+
 /// Draws the details, with the most important ones first.
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
     let title = Span::styled(format::clean(app.opened_name()), app.theme.title());
@@ -71,7 +74,36 @@ fn of(app: &App, view: &View<'_>) -> Vec<Line<'static>> {
     lines
 }
 
+/// Returns the numbers of a watched call, or of a group of such calls. Its failures are not known.
+fn of_call(app: &App, site: &Site, function: &str) -> Vec<Line<'static>> {
+    let count = |value: Option<u64>| value.unwrap_or(0).to_string();
+    let pairs: [&[(&str, String)]; 4] = [
+        &[
+            ("Module", format::clean(&site.module)),
+            ("Family", format::clean(&site.family)),
+        ],
+        &[("Function", format::clean(function))],
+        &[
+            ("Live", site.live.to_string()),
+            ("Allocated", site.allocs.to_string()),
+            ("Freed", site.frees.to_string()),
+            ("by other code", count(site.frees_elsewhere)),
+            ("Lost", count(site.lost)),
+        ],
+        &[
+            ("Asked for", site.live_bytes.to_string()),
+            ("Peak seen", site.peak.to_string()),
+            ("Peak seen of bytes", site.peak_bytes.to_string()),
+        ],
+    ];
+    let lines = pairs.into_iter().map(|pairs| labelled(pairs, app));
+    lines.collect()
+}
+
 fn of_site(app: &App, site: &Site) -> Vec<Line<'static>> {
+    if let Some(function) = &site.function {
+        return of_call(app, site, function);
+    }
     let unit = match site.unit {
         0 => "of any size".to_owned(),
         unit => format!("of {unit} bytes"),
@@ -170,12 +202,11 @@ fn of_track(app: &App, track: &Track) -> Vec<Line<'static>> {
 fn of_sizes(app: &App, site: &Site) -> Vec<Line<'static>> {
     let heads = format!("{:>12} {:>10} {:>12}  live", "UP TO", "LIVE", "ALLOCATED");
     let rows = site.sizes.iter().map(|class| {
-        let text = format!(
-            "{:>12} {:>10} {:>12}  ",
-            class.up_to,
-            class.live(),
-            class.allocs
-        );
+        let up_to = match class.up_to {
+            NO_LIMIT.. => "any".to_owned(),
+            limit => limit.to_string(),
+        };
+        let text = format!("{:>12} {:>10} {:>12}  ", up_to, class.live(), class.allocs);
         (text, class.live())
     });
     bars(app, heads, rows.collect())

@@ -37,9 +37,10 @@ const CURVE: usize = 40;
 
 /// Draws the whole screen.
 pub(super) fn all(frame: &mut Frame<'_>, app: &mut App) {
-    let [above, middle, below] = Layout::vertical([
+    let [above, middle, notes, below] = Layout::vertical([
         Constraint::Length(4),
         Constraint::Min(1),
+        Constraint::Length(lines_of_notes(app, frame.area().height)),
         Constraint::Length(1),
     ])
     .areas(frame.area());
@@ -49,7 +50,17 @@ pub(super) fn all(frame: &mut Frame<'_>, app: &mut App) {
         Screen::Detail => detail::draw(frame, app, middle),
         Screen::Help => help::draw(frame, app, middle),
     }
+    for (note, row) in app.snapshot().notes.iter().zip(notes.rows()) {
+        let text = format::start_of(&format::clean(note), usize::from(row.width));
+        frame.render_widget(Line::styled(text, app.theme.label()), row);
+    }
     frame.render_widget(foot(app), below);
+}
+
+/// Returns the number of lines for notes: at most a quarter of the screen.
+fn lines_of_notes(app: &App, height: u16) -> u16 {
+    let notes = u16::try_from(app.snapshot().notes.len()).unwrap_or(u16::MAX);
+    notes.min(height / 4)
 }
 
 /// Draws the input files, the sums, and the trend.
@@ -57,11 +68,7 @@ fn head(frame: &mut Frame<'_>, app: &App, area: Rect) {
     let theme = app.theme;
     let rest = format!(
         "{}  every {}s  for {}",
-        if app.known().sites {
-            " and sites.json"
-        } else {
-            ""
-        },
+        if app.known().sites { " with JSON" } else { "" },
         (app.interval().as_secs_f64() * 10.0).round() / 10.0,
         format::seconds(app.age().as_secs()),
     );
@@ -138,7 +145,7 @@ fn foot(app: &App) -> Line<'static> {
     }
     let hints = match app.screen {
         Screen::Table => {
-            "? help  q quit  Enter details  / filter  < > sort  r reverse  L leaks  Space pause"
+            "? help  q quit  Enter details  / filter  < > sort  b groups  L leaks  Space pause"
         }
         Screen::Detail | Screen::Help => "q back  Ctrl-C quit",
     };

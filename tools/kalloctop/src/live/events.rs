@@ -2,20 +2,13 @@
 
 //! Events of the display: keys, signals, and a resized or closed terminal.
 
+use crate::interrupt::SIGNALS;
 use crossterm::event::{
     self,
     KeyEvent,
     KeyEventKind, //
 };
-use signal_hook::{
-    consts::{
-        SIGHUP,
-        SIGINT,
-        SIGQUIT,
-        SIGTERM, //
-    },
-    iterator::Signals, //
-};
+use signal_hook::iterator::Signals;
 use std::{
     io,
     sync::mpsc::{
@@ -57,7 +50,7 @@ impl Events {
         // program misses no change of the size.
         event::poll(Duration::ZERO)?;
         let (sender, queue) = mpsc::channel();
-        let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
+        let mut signals = Signals::new(SIGNALS)?;
         let to = sender.clone();
         thread::spawn(move || {
             signals

@@ -31,7 +31,7 @@ pub(super) enum Outcome {
 }
 
 /// The keys other than those of the columns, with their explanations for the help.
-pub(super) const KEYS: [(&str, &str); 13] = [
+pub(super) const KEYS: [(&str, &str); 14] = [
     ("? F1", "this help"),
     ("q Ctrl-C", "quit; q leaves this help and the details first"),
     (
@@ -45,6 +45,7 @@ pub(super) const KEYS: [(&str, &str); 13] = [
     ),
     ("< >", "sort by the next column to the left or right"),
     ("r", "reverse the sort order"),
+    ("b", "add up the rows of functions, of modules, or none"),
     ("L", "only rows with live objects, not shrunk for 10 s"),
     ("z", "hide rows without live objects"),
     ("Space", "pause or resume the reading"),
@@ -124,6 +125,7 @@ impl App {
             KeyCode::Char('<') | KeyCode::Left => self.sort_beside(-1),
             KeyCode::Char('>') | KeyCode::Right => self.sort_beside(1),
             KeyCode::Char('r') => self.turn_round(),
+            KeyCode::Char('b') => self.group(),
             KeyCode::Char('L') => self.show_leaks(),
             KeyCode::Char('z') => self.hide_empty(),
             KeyCode::Char(' ') => self.pause(),

@@ -8,7 +8,7 @@ use super::{
     keys::Outcome, //
 };
 use crate::{
-    cli::Options,
+    cli::Arguments,
     error::Error,
     theme::Theme, //
 };
@@ -45,6 +45,16 @@ fn reading(rows: &[(&str, u64, u64)], sites: &str) -> Snapshot {
     Snapshot::of(slabs, Snapshot::parse_sites(sites).unwrap(), 4096)
 }
 
+/// Two watched calls in one function.
+const CALLS: [&str; 2] = ["0x2c", "0x91"];
+
+fn call(offset: &str) -> String {
+    format!(
+        r#"{{"name":"xfs/xfs_buf_alloc+{offset}","family":"cache","type":"","module":"xfs","file":"","line":0,"unit":0,"live":40,"allocs":100,"frees":58,"failures":{{"no_memory":0,"no_wait":0,"invalid":0}},"live_bytes":4000,"live_allocated":4000,"peak":50,"peak_bytes":5000,"peak_allocated":5000,"frees_elsewhere":7,"lost":2,"function":"xfs_buf_alloc","offset":44,"sizes":[{{"up_to":128,"allocs":100,"frees":58}},{{"up_to":9007199254740991,"allocs":1,"frees":1}}]}}
+"#
+    )
+}
+
 const ROWS: [(&str, u64, u64); 3] = [("small", 7, 1), ("big", 40, 6), ("none", 0, 3)];
 
 struct Shown {
@@ -54,7 +64,7 @@ struct Shown {
 
 impl Shown {
     fn new(argv: &[&str], snapshot: Snapshot) -> Self {
-        let options = Options::parse_from([&["kalloctop"], argv].concat());
+        let options = Arguments::parse_from([&["kalloctop"], argv].concat()).options;
         let theme = Theme {
             colours: true,
             ascii: true,
@@ -206,6 +216,58 @@ fn details_have_all_that_is_known() {
 }
 
 #[test]
+fn a_key_adds_up_the_rows_of_functions_and_modules() {
+    let calls = CALLS.map(call).concat();
+    let mut snapshot = reading(&[], &calls);
+    snapshot.notes = vec!["Older blocks are not counted.".to_owned()];
+    let mut shown = Shown::new(&[], snapshot);
+    let of_calls = CALLS.map(|offset| format!("xfs/xfs_buf_alloc+{offset}"));
+    assert_eq!(shown.names(), [&*of_calls[0], &*of_calls[1], "Older"]);
+    for (name, label) in [
+        ("xfs/xfs_buf_alloc", "by function: 1 of 1"),
+        ("xfs", "by module: 1 of 1"),
+    ] {
+        shown.press("b");
+        assert_eq!(shown.table()[0][..2], [name, "80"]);
+        assert!(shown.has(label), "{label}");
+        shown.app.take(Ok(reading(&[], &calls)));
+        assert_eq!(shown.names(), [name]);
+    }
+    shown.press("b");
+    assert_eq!(shown.names(), of_calls);
+    let mut shown = Shown::new(&["--by", "module"], reading(&ROWS, &calls));
+    assert_eq!(shown.names(), ["big", "none", "xfs", "small"]);
+}
+
+#[test]
+fn details_of_a_watched_call_have_what_is_known() {
+    let mut shown = Shown::new(&[], reading(&[], &call(CALLS[0])));
+    shown.terminal = Terminal::new(TestBackend::new(110, 60)).unwrap();
+    assert_eq!(shown.table()[0][0], "xfs/xfs_buf_alloc+0x2c");
+    shown.press("\n");
+    for text in [
+        "Module xfs  Family cache",
+        "Function xfs_buf_alloc",
+        "Live 40  Allocated 100  Freed 58  by other code 7  Lost 2",
+        "Asked for 4000  Peak seen 50  Peak seen of bytes 5000",
+        "         128         42          100  ###",
+        "         any          0            1",
+    ] {
+        assert!(shown.has(text), "{text}\n{}", shown.lines().join("\n"));
+    }
+    assert!(!shown.has("Failed for want"));
+}
+
+#[test]
+fn notes_leave_room_for_the_rows() {
+    let mut snapshot = reading(&ROWS, "");
+    snapshot.notes = (0..30).map(|number| format!("note {number}")).collect();
+    let mut shown = Shown::new(&[], snapshot);
+    assert!(shown.has("note 5") && !shown.has("note 6"));
+    assert_eq!(shown.names()[..3], ["big", "none", "small"]);
+}
+
+#[test]
 fn rates_are_changes_in_a_second() {
     let mut shown = Shown::new(&[], reading(&ROWS, SITE));
     let more = SITE.replace("\"allocs\":100,\"frees\":60", "\"allocs\":300,\"frees\":60");
@@ -347,7 +409,8 @@ fn every_key_that_does_anything_is_in_the_help() {
         assert!(shown.has(&line), "{line}");
     }
     for key in [
-        "Ctrl-C", "Enter", "  r  ", "  L  ", "  z  ", "Space", "Ctrl-Z", "Ctrl-L", "+ -", "< >",
+        "Ctrl-C", "Enter", "  r  ", "  b  ", "  L  ", "  z  ", "Space", "Ctrl-Z", "Ctrl-L", "+ -",
+        "< >",
     ] {
         assert!(shown.has(key), "{key}");
     }
@@ -356,7 +419,7 @@ fn every_key_that_does_anything_is_in_the_help() {
 #[test]
 fn no_key_does_two_things() {
     let mut keys: Vec<char> = crate::column::LOOKS.iter().map(|look| look.key).collect();
-    keys.extend("qkjrLz?/<>+- ".chars());
+    keys.extend("qkjrbLz?/<>+- ".chars());
     let all = keys.len();
     keys.sort_unstable();
     keys.dedup();

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Tests that a session leaves the system as it was.
+
+use super::{
+    machine::stem,
+    Machine,
+    Session,
+    Watch,
+    BASE,
+    WATCHER, //
+};
+use crate::error::Error;
+use kallocinfo::Watched;
+use std::{
+    cell::RefCell,
+    collections::BTreeSet,
+    io,
+    panic::{
+        catch_unwind,
+        AssertUnwindSafe, //
+    },
+    time::Duration, //
+};
+
+/// A system in memory.
+#[derive(Default)]
+struct Fake {
+    loaded: RefCell<BTreeSet<String>>,
+    entries: RefCell<BTreeSet<String>>,
+    /// The number of attempts for which kalloc_watch is in use.
+    busy: RefCell<u32>,
+    /// True if kalloc_watch does not start.
+    fails: bool,
+}
+
+impl Fake {
+    fn with(loaded: &[&str], entries: &[&str]) -> Self {
+        let set = |names: &[&str]| RefCell::new(names.iter().map(|it| (*it).to_owned()).collect());
+        Self {
+            loaded: set(loaded),
+            entries: set(entries),
+            ..Self::default()
+        }
+    }
+
+    fn state(&self) -> (Vec<String>, Vec<String>) {
+        let list = |set: &RefCell<BTreeSet<String>>| set.borrow().iter().cloned().collect();
+        (list(&self.loaded), list(&self.entries))
+    }
+}
+
+impl Machine for &Fake {
+    fn is_loaded(&self, name: &str) -> bool {
+        self.loaded.borrow().contains(name)
+    }
+
+    fn load(&self, name: &str, modules: &[String]) -> Result<(), Error> {
+        self.loaded.borrow_mut().insert(BASE.to_owned());
+        if self.fails {
+            return Err(Error::Watch("no".to_owned()));
+        }
+        self.loaded.borrow_mut().insert(name.to_owned());
+        self.entries.borrow_mut().extend(modules.iter().cloned());
+        Ok(())
+    }
+
+    fn unload(&self, name: &str) -> io::Result<()> {
+        if name == WATCHER && *self.busy.borrow() > 0 {
+            *self.busy.borrow_mut() -= 1;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if name == WATCHER {
+            self.entries.borrow_mut().clear();
+        }
+        match self.loaded.borrow_mut().remove(name) {
+            true => Ok(()),
+            false => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn watch_list(&self) -> Option<Watch> {
+        let entries = self.entries.borrow();
+        Some(Watch {
+            entries: entries
+                .iter()
+                .map(|name| Watched {
+                    name: name.clone(),
+                    is_loaded: true,
+                })
+                .collect(),
+            ..Watch::default()
+        })
+    }
+
+    fn command(&self, text: &str) -> io::Result<()> {
+        let mut entries = self.entries.borrow_mut();
+        match text.split_once(' ') {
+            Some(("add", "full")) => Err(io::ErrorKind::Unsupported.into()),
+            Some(("add", name)) if entries.insert(name.to_owned()) => Ok(()),
+            Some(("add", _)) => Err(io::ErrorKind::AlreadyExists.into()),
+            Some(("remove", name)) if entries.remove(name) => Ok(()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn pause(&self, _: Duration) {}
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|it| (*it).to_owned()).collect()
+}
+
+/// Watches `modules`; checks the system meanwhile, and that it is the same afterwards.
+fn check(fake: &Fake, modules: &[&str], meanwhile: (&[&str], &[&str])) {
+    let before = fake.state();
+    let mut session = Session::start(fake, names(modules)).unwrap();
+    assert_eq!(fake.state(), (names(meanwhile.0), names(meanwhile.1)));
+    session.end().unwrap();
+    assert_eq!(fake.state(), before);
+    drop(session);
+    assert_eq!(fake.state(), before);
+
+    // After an error, a signal or a panic, the destructor does the same.
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _session = Session::start(fake, names(modules)).unwrap();
+        assert_ne!(fake.state(), before);
+        std::panic::resume_unwind(Box::new(()));
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(fake.state(), before);
+}
+
+#[test]
+fn both_modules_are_unloaded_again() {
+    check(&Fake::default(), &["xfs"], (&[BASE, WATCHER], &["xfs"]));
+}
+
+#[test]
+fn a_loaded_kalloc_stays() {
+    let fake = Fake::with(&[BASE, "xfs"], &[]);
+    check(&fake, &["xfs"], (&[BASE, WATCHER, "xfs"], &["xfs"]));
+}
+
+#[test]
+fn a_loaded_kalloc_watch_keeps_its_own_entries() {
+    let fake = Fake::with(&[BASE, WATCHER], &["ext", "zram"]);
+    check(
+        &fake,
+        &["xfs", "zram"],
+        (&[BASE, WATCHER], &["ext", "xfs", "zram"]),
+    );
+}
+
+#[test]
+fn entries_of_others_keep_it_loaded() {
+    let fake = Fake::default();
+    let mut session = Session::start(&fake, names(&["xfs"])).unwrap();
+    fake.entries.borrow_mut().insert("zram".to_owned());
+    session.end().unwrap();
+    assert_eq!(fake.state(), (names(&[BASE, WATCHER]), names(&["zram"])));
+}
+
+#[test]
+fn a_reader_delays_the_unloading() {
+    let fake = Fake::default();
+    let mut session = Session::start(&fake, names(&["xfs"])).unwrap();
+    *fake.busy.borrow_mut() = 5;
+    session.end().unwrap();
+    assert_eq!(fake.state(), (vec![], vec![]));
+
+    let mut session = Session::start(&fake, names(&["xfs"])).unwrap();
+    *fake.busy.borrow_mut() = 1000;
+    let said = session.end().unwrap_err().to_string();
+    assert!(said.starts_with("kalloc_watch: it stays loaded"), "{said}");
+}
+
+#[test]
+fn a_failed_start_leaves_nothing() {
+    let fake = Fake {
+        fails: true,
+        ..Fake::default()
+    };
+    assert!(Session::start(&fake, names(&["xfs"])).is_err());
+    assert_eq!(fake.state(), (vec![], vec![]));
+
+    let fake = Fake::with(&[BASE, WATCHER], &["zram"]);
+    let said = Session::start(&fake, names(&["xfs", "full"]))
+        .err()
+        .unwrap();
+    assert!(
+        said.to_string()
+            .ends_with("add full: unsupported (the kernel has no tracepoints)"),
+        "{said}"
+    );
+    assert_eq!(fake.state(), (names(&[BASE, WATCHER]), names(&["zram"])));
+}
+
+#[test]
+fn the_limits_are_described() {
+    let fake = Fake::with(&[BASE, WATCHER, "xfs", "zram"], &["zram"]);
+    let session = Session::start(&fake, names(&["xfs", "zram", "later"])).unwrap();
+    let starts = [
+        "zram was watched already",
+        "xfs was loaded before",
+        "Memory that the kernel allocates for a module",
+    ];
+    assert_eq!(session.notes.len(), starts.len(), "{:?}", session.notes);
+    for (note, start) in session.notes.iter().zip(starts) {
+        assert!(note.starts_with(start), "{note}");
+    }
+    drop(session);
+    let session = Session::start(&fake, names(&["all"])).unwrap();
+    assert_eq!(
+        session.notes,
+        ["Blocks that were allocated before the watch are not counted."]
+    );
+}
+
+#[test]
+fn names_are_those_of_the_files() {
+    for (line, name) in [
+        ("kernel/fs/xfs/xfs.ko: kernel/lib/libcrc32c.ko", "xfs"),
+        ("kernel/drivers/a-b.ko.xz:", "a_b"),
+        (
+            "updates/dkms/kalloc_watch.ko.zst: updates/dkms/kalloc.ko.zst",
+            "kalloc_watch",
+        ),
+        ("kernel/fs/ext4/ext4.ko", "ext4"),
+    ] {
+        assert_eq!(stem(line), name);
+    }
+}
