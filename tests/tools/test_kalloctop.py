@@ -46,7 +46,8 @@ def test_examples(program: Path) -> None:
 @pytest.mark.parametrize("name", ["kalloctop.8", "kalloctop", "_kalloctop", "kalloctop.fish"])
 def test_generated(program: Path, name: str) -> None:
     """The manual page and the completions contain every long option."""
-    told = subprocess.run([program, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    told = "".join(subprocess.run([program, *command, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
+                   for command in ((), ("watch",)))
     options = set(re.findall(r"^ +(?:-\w, )?--([\w-]+)", told, re.M))
     text = (kalloctop.generated() / name).read_text().replace("\\-", "-")
     missing = [option for option in options if f"--{option}" not in text and f"-l {option}" not in text]
