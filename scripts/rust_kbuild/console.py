@@ -21,6 +21,10 @@ TELLING = (
 )
 
 
+# The directories of programs for the administration of a system.
+SYSTEM_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
 class Failure(Exception):
     """An error for the user: one line with the problem and a hint."""
 
@@ -74,6 +78,8 @@ def main(body: Callable[[list[str]], int], failed: int = 1) -> NoReturn:
 
     The exit status of an exception is `failed`, unless it has its own.
     """
+    # An ordinary user's PATH lacks chroot and depmod, and su keeps it.
+    os.environ["PATH"] = ":".join([os.environ.get("PATH") or os.defpath, *SYSTEM_PATH])
     # A killed make must not leave its children behind: handle SIGTERM as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -252,7 +252,8 @@ def closed_pipe(given: Given) -> None:
 
 def groups(given: Given) -> None:
     """--by adds up the rows of functions and modules, in each mode."""
-    calls = [("xfs/xlog_alloc+0x1c", "xlog_alloc", 30), ("xfs/xlog_alloc+0x9a", "xlog_alloc", 12), ("zram/zs_new+0x11", "zs_new", 7)]
+    calls = [("xfs/xlog_alloc+0x1c", "xlog_alloc", 30), ("xfs/xlog_alloc+0x9a", "xlog_alloc", 12),
+             ("zram/zs_new+0x11", "zs_new", 7)]
     given.write(given.sites, "".join(call(*words) for words in calls))
     for by, wanted in (("site", [("xfs/xlog_alloc+0x1c", 30), ("xfs/xlog_alloc+0x9a", 12), ("zram/zs_new+0x11", 7)]),
                        ("function", [("xfs/xlog_alloc", 42), ("zram/zs_new", 7)]), ("module", [("xfs", 42), ("zram", 7)])):
@@ -288,4 +289,5 @@ def not_watched(given: Given) -> None:
     given.run("--once", "watch", "xfs", status=2)
 
 
-PARTS = (table, as_json, metrics, groups, not_watched, differences, leaks, files, modes, mistakes, read_once, odd_names, closed_pipe)
+PARTS = (table, as_json, metrics, groups, not_watched, differences, leaks, files, modes, mistakes, read_once, odd_names,
+         closed_pipe)

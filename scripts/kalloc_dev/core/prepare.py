@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from kalloc_dev.core import process
-from kalloc_dev.core.paths import CACHE, from_environment
+from kalloc_dev.core.paths import BUILD, CACHE, from_environment
 from kalloc_dev.core.store import look, need_room, remove
 from kalloc_dev.doc import sphinx
 from kalloc_dev.guest import debian_machine, kvm
@@ -24,6 +24,9 @@ OURS = tuple(f"{name}-" for name in (
     "toolchain", "cross", "debian", "modules", "busybox", "userland", "cargo", "slabtop", "kalloctop", "packager", "machine",
     "sphinx", "herd", "pytools", "ruff", "kunit", "emulators", *PLANS)) + (".trash-",)
 
+# The modules of a kernel, and the initramfs of a guest.
+BUILD_GIGABYTES = 0.3
+
 
 def set_up(*names: str) -> list[Kernel]:
     """Returns the kernels of these names, and prepares the tools for their modules and guests."""
@@ -31,6 +34,7 @@ def set_up(*names: str) -> list[Kernel]:
     if "stock" in names or not from_environment("KSRC"):
         # One processor unpacks the packages: the other one unpacks the source.
         parts.append(debian)
+    need_room(BUILD_GIGABYTES, BUILD)
     # Each part checks for room as well, but does not count the room that the other parts will take.
     need_room(look(*parts)[1])
     with process.pool() as pool:

@@ -103,15 +103,13 @@ def look(*questions: Callable[[], object]) -> tuple[set[str], float]:
     return _Use.names, gigabytes
 
 
-def need_room(gigabytes: float) -> None:
-    """Fails if the cache's disk has less free space."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(CACHE).free / 1e9
+def need_room(gigabytes: float, directory: Path = CACHE) -> None:
+    """Fails if the disk of a directory, the cache or the tree, has less free space."""
+    directory.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(directory).free / 1e9
     if free < gigabytes:
-        raise Failure(
-            f"{CACHE} has {free:.1f} GB free and needs {gigabytes:.1f} GB: "
-            "make room, or set KALLOC_CACHE to a directory on another disk"
-        )
+        remedy = "set KALLOC_CACHE to a directory" if directory == CACHE else "move the tree to one"
+        raise Failure(f"{directory} has {free:.1f} GB free and needs {gigabytes:.1f} GB: make room, or {remedy} on another disk")
 
 
 def remove(directory: Path) -> None:

@@ -35,6 +35,8 @@ def works(image: Path) -> bool:
     processor = [line for line in Path("/proc/cpuinfo").read_text().splitlines()
                  if line.startswith(("model name", "microcode", "flags"))][:3]
     answer = CACHE / ("kvm-" + store.key_of(platform.release(), platform.version(), *processor))
+    if answer.exists():
+        return answer.read_text() == "yes"
     with store.lock(CACHE / "lock" / answer.name):
         if not answer.exists():
             probe = Guest(Kernel("kvm-probe", image, Path(), Path()), "exit 42", kvm=True,

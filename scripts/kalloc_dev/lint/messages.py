@@ -14,7 +14,7 @@ PAGE = "Documentation/howto/troubleshooting.rst"
 VARIES = "…"
 # The calls that raise a message besides Failure and its subclasses, each with the index of the
 # text.
-RAISING = {"ArgumentTypeError": 0, "ValueError": 0, "error": 0, "demand": 1}
+RAISING = {"ArgumentTypeError": 0, "ValueError": 0, "error": 0, "demand": 1, "_mistake": 0}
 # The function that prints a message, and the prefix of an error.
 SAYING, SAID = "say", "error: "
 # The name of a table with a message for each status.

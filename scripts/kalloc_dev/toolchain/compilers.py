@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from kalloc_dev.core import sandbox, store
-from kalloc_dev.core.paths import CACHE, TREE, from_environment
+from kalloc_dev.core.paths import CACHE, TREE, from_environment, home
 from kalloc_dev.toolchain.apt import SUITE, explained, mmdebstrap
 from rust_kbuild.console import Failure, run, step
 
@@ -48,7 +48,7 @@ class Toolchain:
         clean = {name: value for name, value in os.environ.items() if PASSED.fullmatch(name)}
         clean |= {"LANG": "C.UTF-8", **(env or {})}
         if self.root is None:
-            keep = {"PATH": os.environ["PATH"], "HOME": str(Path.home())}
+            keep = {"PATH": os.environ["PATH"], "HOME": str(home())}
             return ["env", "-i", "-C", str(cwd),
                     *(f"{name}={value}" for name, value in (keep | clean).items()), *words]
         keep = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
@@ -72,6 +72,8 @@ class Toolchain:
 
 def _host_lacks() -> str | None:
     """Returns the reason why the host's tools are not suitable, or None if they are."""
+    if TREE.is_symlink():
+        return f"no make that can use the path {TREE.readlink()}"
     for tool in (*HOST_TOOLS, *HOST_VERSIONS):
         if not shutil.which(tool):
             return f"no {tool}"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from kalloc_dev.core import sandbox, store
+from kalloc_dev.core import paths, sandbox, store
 from kalloc_dev.core.paths import CACHE
 from kalloc_dev.toolchain.apt import SUITE, explained, mmdebstrap
 from rust_kbuild.console import Failure, run, step
@@ -74,7 +74,7 @@ def _printed(*argv: str) -> str:
 
 def home() -> Path:
     """Returns the directory of the downloads."""
-    return Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")) if _host_serves() else _root() / "home"
+    return Path(os.environ.get("CARGO_HOME", paths.home() / ".cargo")) if _host_serves() else _root() / "home"
 
 
 def _root() -> Path:

@@ -29,11 +29,30 @@ pub(crate) enum Error {
     #[error("--sort {0}: the table has no such column, only {1}")]
     NoColumn(&'static str, String),
     /// A signal that ends the program.
-    #[error("signal {0}")]
-    Signal(i32),
-    /// The watch cannot start or end.
     #[error("{0}")]
-    Watch(String),
+    Signal(i32),
+    #[error("watch: only root may load kalloc_watch")]
+    NotRoot,
+    #[error("{0}: it is not the name of a module")]
+    NotAModule(String),
+    #[error("{0}: it is built into the kernel; `kalloctop watch all` counts it")]
+    BuiltIn(String),
+    #[error("{name}: there is no such module, loaded or in {}", path.display())]
+    NoModule { name: String, path: PathBuf },
+    #[error("{name} cannot be loaded: {said}{hint}")]
+    Load {
+        name: String,
+        said: String,
+        hint: &'static str,
+    },
+    #[error("the watch list: {command}: {}{hint}", plain(source))]
+    Command {
+        command: String,
+        source: io::Error,
+        hint: &'static str,
+    },
+    #[error("{0}: it stays loaded: end its readers and run rmmod")]
+    Busy(String),
     #[error("{}: a recording is a file that ends in .svg or .html", .0.display())]
     NoPicture(PathBuf),
 }

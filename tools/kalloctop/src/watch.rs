@@ -12,18 +12,12 @@ use crate::{
         Seconds,
         WatchArguments, //
     },
-    error::{
-        plain,
-        Error, //
-    },
+    error::Error,
     interrupt,
     live,
     output::Output,
     show,
-    source::{
-        Source,
-        WATCH_LIST, //
-    }, //
+    source::Source, //
 };
 use kallocinfo::Watch;
 use machine::{
@@ -72,7 +66,7 @@ pub(crate) fn run(mut wanted: WatchArguments) -> Result<(), Error> {
         live::check_terminal()?;
     }
     Output::check(options.output.as_deref())?;
-    interrupt::catch().map_err(|error| Error::Watch(format!("signals: {}", plain(&error))))?;
+    interrupt::catch().map_err(Error::Terminal)?;
 
     let mut session = Session::start(machine, modules)?;
     interrupt::check()?;
@@ -143,10 +137,11 @@ impl<M: Machine> Session<M> {
                         io::ErrorKind::Unsupported => " (the kernel has no tracepoints)",
                         _ => "",
                     };
-                    let said = plain(&error);
-                    return Err(Error::Watch(format!(
-                        "{WATCH_LIST}: add {name}: {said}{hint}"
-                    )));
+                    return Err(Error::Command {
+                        command: format!("add {name}"),
+                        source: error,
+                        hint,
+                    });
                 }
             }
         }
@@ -204,10 +199,11 @@ impl<M: Machine> Session<M> {
         };
         match added.iter().filter_map(failed).next() {
             None => Ok(()),
-            Some((name, error)) => Err(Error::Watch(format!(
-                "{WATCH_LIST}: remove {name}: {}",
-                plain(&error)
-            ))),
+            Some((name, source)) => Err(Error::Command {
+                command: format!("remove {name}"),
+                source,
+                hint: "",
+            }),
         }
     }
 
@@ -228,12 +224,7 @@ impl<M: Machine> Session<M> {
                 // Another module, loaded meanwhile, needs it.
                 Err(_) if name == BASE => return Ok(()),
                 Err(_) if attempts.next().is_some() => self.machine.pause(PAUSE),
-                Err(error) => {
-                    return Err(Error::Watch(format!(
-                        "{name}: it stays loaded ({}); end its readers, and run rmmod {name}",
-                        plain(&error)
-                    )));
-                }
+                Err(_) => return Err(Error::Busy(name.to_owned())),
             }
         }
     }

@@ -7,7 +7,10 @@ use super::{
     ALL, //
 };
 use crate::{
-    error::Error,
+    error::{
+        plain,
+        Error, //
+    },
     source::{
         self,
         WATCH_LIST, //
@@ -66,38 +69,34 @@ impl Running {
     pub(super) fn check_root(&self) -> Result<(), Error> {
         match geteuid().is_root() {
             true => Ok(()),
-            false => Err(Error::Watch(
-                "watch: only root may load kalloc_watch".to_owned(),
-            )),
+            false => Err(Error::NotRoot),
         }
     }
 
     /// Fails if there is no module of this name, loaded or not.
     pub(super) fn check_module(&self, name: &str) -> Result<(), Error> {
-        let wrong = |what: &str| Err(Error::Watch(format!("{name}: {what}")));
         let is_valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
         if !name.chars().all(is_valid) {
-            return wrong("it is not the name of a module");
+            return Err(Error::NotAModule(name.to_owned()));
         }
         if self.is_loaded(name) {
             return Ok(());
         }
-        let release = uname().release().to_string_lossy().into_owned();
-        let modules = Path::new("/lib/modules").join(&release);
+        let path = Path::new("/lib/modules").join(uname().release().to_string_lossy().as_ref());
         let has = |file: &str| {
-            let text = fs::read_to_string(modules.join(file)).unwrap_or_default();
+            let text = fs::read_to_string(path.join(file)).unwrap_or_default();
             text.lines().any(|line| stem(line) == name)
         };
-        // A module's directory, which has no initstate.
+        // The directory of a loaded module has an initstate.
         if has("modules.builtin") || Path::new("/sys/module").join(name).exists() {
-            return wrong("it is built into the kernel; `kalloctop watch all` counts it");
+            return Err(Error::BuiltIn(name.to_owned()));
         }
         match has("modules.dep") {
             true => Ok(()),
-            false => wrong(&format!(
-                "there is no such module, loaded or in {}",
-                modules.display()
-            )),
+            false => Err(Error::NoModule {
+                name: name.to_owned(),
+                path,
+            }),
         }
     }
 }
@@ -129,16 +128,19 @@ impl Machine for Running {
         if modules.iter().any(|module| module == ALL) {
             modprobe.arg(format!("sites={ALL_SITES}"));
         }
-        let failed = |said: &str| Error::Watch(format!("{name}: {said}{}", hint(said)));
+        let failed = |said: &str| Error::Load {
+            name: name.to_owned(),
+            said: said.to_owned(),
+            hint: hint(said),
+        };
         let done = modprobe
             .output()
-            .map_err(|error| failed(&format!("modprobe: {}", crate::error::plain(&error))))?;
+            .map_err(|error| failed(&format!("modprobe: {}", plain(&error))))?;
         if done.status.success() {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&done.stderr);
-        let last = said.lines().last().unwrap_or("modprobe fails");
-        Err(failed(last))
+        Err(failed(said.lines().last().unwrap_or("modprobe fails")))
     }
 
     fn unload(&self, name: &str) -> io::Result<()> {

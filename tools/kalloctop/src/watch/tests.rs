@@ -58,7 +58,7 @@ impl Machine for &Fake {
     fn load(&self, name: &str, modules: &[String]) -> Result<(), Error> {
         self.loaded.borrow_mut().insert(BASE.to_owned());
         if self.fails {
-            return Err(Error::Watch("no".to_owned()));
+            return Err(Error::NotRoot);
         }
         self.loaded.borrow_mut().insert(name.to_owned());
         self.entries.borrow_mut().extend(modules.iter().cloned());
