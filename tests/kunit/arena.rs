@@ -76,7 +76,7 @@ mod tests {
     fn alloc_whole_capacity() -> Result {
         let before = live::<Large>();
         let arena = Arena::<Large, 2>::new();
-        let bytes = Large::site().totals().live_bytes();
+        let bytes = Large::site().totals().live_bytes;
         let all = arena.alloc_uninit::<[u8; Arena::<Large, 2>::CAPACITY]>(GFP_KERNEL)?;
         // SAFETY: Any byte is valid, and all are written.
         let all = unsafe {
@@ -85,7 +85,7 @@ mod tests {
                 .write_bytes(7, Arena::<Large, 2>::CAPACITY);
             all.assume_init_mut()
         };
-        assert!(Large::site().totals().live_bytes() == bytes + 4 * PAGE_SIZE as u64);
+        assert!(Large::site().totals().live_bytes == bytes + 4 * PAGE_SIZE as u64);
         arena.alloc(0u8, GFP_KERNEL)?;
         assert!(all.iter().all(|&byte| byte == 7) && live::<Large>() == before + 2);
         Ok(())
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn alloc_slice_copy_length() -> Result {
         let arena = Arena::<Small>::new();
-        let invalid = || Small::site().totals().failures().invalid;
+        let invalid = || Small::site().totals().failures.invalid;
         let (before, blocks) = (invalid(), live::<Small>());
         let long = KVec::from_elem(5u8, Arena::<Small>::CAPACITY + 1, GFP_KERNEL)?;
         assert!(arena.alloc_slice_copy(&long, GFP_KERNEL).is_err());
