@@ -104,6 +104,19 @@ impl Drop for Layers {
     }
 }
 
+/// Registers the sites of the kernel image. An error of one site does not concern the others.
+///
+/// # Safety
+///
+/// Only the kernel may call this, as an initcall.
+#[cfg(not(MODULE))]
+#[no_mangle]
+unsafe extern "C" fn kalloc_register_image() -> c_int {
+    // SAFETY: This crate is built into the kernel.
+    unsafe { registry::image_starts() };
+    0
+}
+
 /// Registers the sites of a module that is loaded, and removes its files and sites when it is
 /// unloaded.
 ///

@@ -5,6 +5,7 @@
 //! The loader locates the section `__param`, the table of a module's parameters, before any code of
 //! the module runs. [`sites!`](crate::sites) adds an entry for each of its sites. Such an entry has
 //! the operations [`OPS`] and the site as its argument. It has no file in `/sys`, and cannot be set.
+//! In the kernel image, the linker collects the entries of all built-in code.
 //!
 //! C header: [`include/linux/moduleparam.h`](srctree/include/linux/moduleparam.h)
 
@@ -72,19 +73,22 @@ unsafe extern "C" fn refuse(_: *const c_char, _: *const bindings::kernel_param) 
     EINVAL.to_errno()
 }
 
-/// Returns an iterator over the sites of a module, without those of blocks with `#![manual]`.
+/// Returns an iterator over the sites of a module, or of the kernel image (NULL), without those of
+/// blocks with `#![manual]`.
 ///
 /// # Safety
 ///
-/// `module` must be loaded, and remain so while the iterator is used.
+/// - `module` must be loaded, and remain so while the iterator is used.
+/// - NULL is allowed only if this crate is built into the kernel.
 pub(crate) unsafe fn sites(module: *const bindings::module) -> impl Iterator<Item = &'static Site> {
-    // SAFETY: The module is loaded by the requirement of this function.
-    let (params, count) = unsafe { ((*module).kp, (*module).num_kp) };
+    let mut count = 0;
+    // SAFETY: The module is loaded or NULL, by the requirements of this function.
+    let params = unsafe { bindings::kalloc_helper_params(module, &mut count) };
     let params = if params.is_null() {
         &[]
     } else {
-        // SAFETY: The module has `count` parameters at `params`, which stay as long as the module.
-        unsafe { slice::from_raw_parts(params.cast_const(), count as usize) }
+        // SAFETY: There are `count` parameters at `params`, which stay as long as the module.
+        unsafe { slice::from_raw_parts(params, count) }
     };
     let listed = params.iter().filter(|param| ptr::eq(param.ops, &OPS));
     // SAFETY: Only `SiteParam` has these operations, and by its invariants the argument is a site.

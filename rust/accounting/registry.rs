@@ -3,8 +3,9 @@
 //! The registry: the list of registered sites.
 //!
 //! A site is on the list from the load of its module until the module is unloaded. The module
-//! loader's notifier adds and removes it, so a driver neither registers nor unregisters sites. Allocating and freeing never take
-//! the list's mutex.
+//! loader's notifier adds and removes it, so a driver neither registers nor unregisters sites. The
+//! sites of the kernel image are on the list before the first initcall. Allocating and freeing never
+//! take the list's mutex.
 //!
 //! C header: [`include/linux/module.h`](srctree/include/linux/module.h)
 
@@ -131,8 +132,8 @@ pub(crate) struct Record<'a> {
 
 /// Registers sites until the module that contains them is unloaded.
 ///
-/// The module loader's notifier registers the sites of every module that is loaded, so a driver
-/// does not call this. For sites that are registered already, it does nothing.
+/// The module loader's notifier registers the sites of every module that is loaded, and an initcall
+/// those of the kernel image, so a driver does not call this. For sites that are registered already, it does nothing.
 ///
 /// The module's use of its sites must have ended when its `exit` returns: it waits for its
 /// callbacks and flushes its work items, as for all of its memory.
@@ -208,6 +209,25 @@ pub(crate) unsafe fn module_comes(module: *mut bindings::module) -> Result {
         return Ok(());
     }
     add(module, &found).inspect_err(|_| LIST.lock().users.retain(|user| user.0 != module))
+}
+
+/// Registers the sites of the kernel image, before any initcall that may use them. Sites that cannot
+/// be registered stay without a row, and the log has the reason.
+///
+/// # Safety
+///
+/// This crate must be built into the kernel.
+pub(crate) unsafe fn image_starts() {
+    // SAFETY: By the requirement of this function.
+    for site in unsafe { param::sites(ptr::null()) } {
+        if let Err(error) = add(ptr::null_mut(), &[site]) {
+            pr_err!(
+                "{}: site {} is not registered ({error:?})\n",
+                site.module(),
+                site.name()
+            );
+        }
+    }
 }
 
 /// Removes the call sites in the code for the initialization of a module, which is about to be

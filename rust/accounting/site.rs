@@ -583,9 +583,10 @@ const fn name_is_valid(name: &str) -> bool {
 /// `vmalloc` (the type may be `[T]`, for any length), `cache` (one sized type) or `pages` (no
 /// type). A tag must not be more visible than its type.
 ///
-/// The sites are registered when their module is loaded, before its `init` or a `probe` runs. A
-/// module may have any number of blocks, in any of its files. Of several blocks in one scope, the
-/// later ones name their list with `static NAME;` in the first line.
+/// The sites are registered when their module is loaded, before its `init` or a `probe` runs. Those
+/// of built-in code are registered during the boot, before the initcalls of all levels. A module
+/// may have any number of blocks, in any of its files. Of several blocks in one scope, the later
+/// ones name their list with `static NAME;` in the first line.
 ///
 /// A site with frequent allocations may be declared as `…, "name", percpu;`. It then counts units
 /// in static per-CPU memory, with half of the instructions. The kernel has 8 KiB of that memory for

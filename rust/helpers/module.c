@@ -4,6 +4,7 @@
 #include <linux/init.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/notifier.h>
 #include <asm/sections.h>
 
@@ -14,7 +15,14 @@
 int kalloc_helper_register_module_notifier(void);
 void kalloc_helper_unregister_module_notifier(void);
 
+/*
+ * Returns the parameters of a module, and their number. The module NULL is the
+ * kernel image, if kalloc is built into it.
+ */
+const struct kernel_param *kalloc_helper_params(const struct module *mod, size_t *count);
+
 #ifndef __BINDGEN__
+int kalloc_register_image(void);
 int kalloc_module_state(struct notifier_block *block, unsigned long state, void *module);
 
 static struct notifier_block kalloc_module_notifier = {
@@ -32,8 +40,31 @@ void kalloc_helper_unregister_module_notifier(void)
 }
 
 #ifndef MODULE
+/*
+ * The initcalls of consoles follow the initialization of the allocators, and
+ * precede those of all other levels. They are thus independent of the order in
+ * which kalloc and its users are linked.
+ */
+console_initcall(kalloc_register_image);
 early_initcall(kalloc_helper_register_module_notifier);
 #endif
+
+const struct kernel_param *kalloc_helper_params(const struct module *mod, size_t *count)
+{
+#ifndef MODULE
+	if (!mod) {
+		*count = __stop___param - __start___param;
+		return __start___param;
+	}
+#endif
+#ifdef CONFIG_MODULES
+	*count = mod->num_kp;
+	return mod->kp;
+#else
+	*count = 0;
+	return NULL;
+#endif
+}
 #endif
 
 /* Inline functions without CONFIG_MODULES. */

@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <linux/kconfig.h>
+#include <linux/kernel.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+
+/*
+ * The number of reasons not to preempt this thread. The thread of the boot is
+ * not preempted before there are others, and may call functions that sleep.
+ */
+static __always_inline int preempt_reasons(void)
+{
+#ifndef MODULE
+	if (system_state == SYSTEM_BOOTING)
+		return preempt_count() - INIT_PREEMPT_COUNT;
+#endif
+	return preempt_count();
+}
 
 /*
  * The condition of might_sleep(). Without CONFIG_PREEMPT_COUNT, it does not
@@ -11,7 +25,7 @@
  */
 static __always_inline bool is_atomic(void)
 {
-	return (preempt_count() | rcu_preempt_depth()) || irqs_disabled();
+	return (preempt_reasons() | rcu_preempt_depth()) || irqs_disabled();
 }
 
 bool kalloc_helper_is_atomic(void);
@@ -25,7 +39,7 @@ bool kalloc_helper_is_atomic(void)
  */
 static __always_inline bool may_allocate(void)
 {
-	return !IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible();
+	return !IS_ENABLED(CONFIG_PREEMPT_RT) || (!preempt_reasons() && !irqs_disabled());
 }
 
 bool kalloc_helper_may_allocate(void);

@@ -67,13 +67,16 @@ fn module() -> &'static ThisModule {
     kernel::module::this_module::<crate::KallocKunit>()
 }
 
-/// Registers sites, and uses each part of kalloc that defers work.
+/// Checks that sites are registered, and uses each part of kalloc that defers work.
 pub(crate) fn at_early_initcall() {
     EARLY.populate(early());
     DEBUGFS.populate(debugfs::dir().is_some());
 }
 
 fn early() -> Result {
+    if SITES.iter().any(|site| !site().is_registered()) {
+        return Err(ENOENT);
+    }
     kalloc::register(module(), SITES)?;
     let held = kalloc::KBox::<_, Locks>::pin_init(new_spinlock!(()), GFP_KERNEL)?;
     let area = Array::<u8, Vmalloc<Areas>>::zeroed(5000, GFP_KERNEL)?;
@@ -106,8 +109,9 @@ mod tests {
     #[test]
     fn calls_before_kalloc_initcall() {
         assert!(EARLY.as_ref() == Some(&Ok(())));
-        assert!(Areas::site().is_registered() && Areas::site().totals().live() == 0);
-        assert!(Objects::site().is_registered());
+        let areas = Areas::site().totals();
+        assert!((areas.allocs, areas.live()) == (1, 0));
+        assert!(Areas::site().module() == "kalloc_kunit");
         assert!(!has_warned());
     }
 
@@ -125,6 +129,14 @@ mod tests {
             assert!(KBox::pin_init(proc, GFP_KERNEL).err() == Some(EEXIST));
         }
         Ok(())
+    }
+
+    /// The file of a watch that is built in exists.
+    #[test]
+    fn watch_built_in() {
+        let file = ProcFile::new(module(), c"kallocwatch", Mode::OwnerRead, Nothing);
+        let is_taken = KBox::pin_init(file, GFP_KERNEL).err() == Some(EEXIST);
+        assert!(is_taken == cfg!(all(CONFIG_PROC_FS, CONFIG_KALLOC_WATCH = "y")));
     }
 
     #[test]
