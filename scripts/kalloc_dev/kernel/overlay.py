@@ -13,9 +13,10 @@ from kalloc_dev.core.paths import TREE
 from rust_kbuild.console import Failure
 
 PLACE = Path("lib/kalloc")
-# The parts of this tree that a kernel tree has: the crate, the samples and the KUnit suites.
+# The parts of this tree that a kernel tree has: the crate, the samples, the watch and the KUnit suites.
 PARTS = (".kunitconfig", "Kbuild", "Kconfig", "rust/**/*.[ch]", "rust/**/*.rs", "rust/sys/bindgen_parameters",
-         "samples/**/*.rs", "samples/kv/*.h", "tests/kunit/**/*.rs", "tests/kunit/configs/*.config")
+         "samples/**/*.rs", "samples/kv/*.h", "watch/**/*.[ch]", "watch/**/*.rs", "tests/kunit/**/*.rs",
+         "tests/kunit/configs/*.config")
 # The lines for kalloc in files of the kernel.
 HOOKS = {
     Path("lib/Kconfig"): 'source "lib/kalloc/Kconfig"\n',
