@@ -22,7 +22,7 @@ def test_unknown_variant() -> None:
     assert done.returncode == 2 and done.stderr.startswith("error: no variant hurd: there are debug, kcsan, "), done
 
 
-@pytest.mark.parametrize("variant", ["debug", "kcsan", "hardened", "rt", "tiny", "modversions", "stock-7.2"])
+@pytest.mark.parametrize("variant", ["debug", "kcsan", "hardened", "rt", "tiny", "modversions", "stock-7.2", "in-tree-riscv"])
 def test_variants(variant: str) -> None:
     """The help lists each kernel, and those that are built have options."""
     assert re.search(rf"^  {variant}  *[a-zA-Z]", matrix("--help").stdout, re.M)

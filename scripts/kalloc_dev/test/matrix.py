@@ -14,7 +14,7 @@ from kalloc_dev.guest.qemu import Guest, boot
 from kalloc_dev.kernel.build import PLANS, Kernel
 from kalloc_dev.kernel.variants import VARIANTS
 from kalloc_dev.modules import kbuild
-from kalloc_dev.test import dmesg
+from kalloc_dev.test import dmesg, in_tree, kunit_tool
 from kalloc_dev.test.kunit import kunit, shows
 from kalloc_dev.test.result import Case, again, done, late, said, status
 from kalloc_dev.test.runner import collect, run_module
@@ -31,7 +31,13 @@ GUARDS = "sanitizers_report"
 VERSIONS = "version_mismatch"
 
 
-EPILOG = "variants:\n" + "".join(f"  {name:11} {variant.why}\n" for name, variant in VARIANTS.items()) + \
+# The kernels with the suites built in. `make test-all` runs those of User-Mode Linux's first target.
+IN_TREE = {f"in-tree-{name}": name for name in kunit_tool.TARGETS if name != "um"}
+WHY = {name: variant.why for name, variant in VARIANTS.items()} | \
+    {name: f"kalloc kunit: {kunit_tool.TARGETS[target].why}" for name, target in IN_TREE.items()}
+WIDTH = max(map(len, WHY))
+
+EPILOG = "variants:\n" + "".join(f"  {name:{WIDTH}} {why}\n" for name, why in WHY.items()) + \
     "\nA kernel is built at its first use, which takes ten minutes of processor time."
 
 
@@ -45,18 +51,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Tests the named variants, or all; returns status 1 if a case failed."""
-    chosen = options.variants or list(VARIANTS)
-    if unknown := set(chosen) - set(VARIANTS):
-        raise Failure(f"no variant {' or '.join(sorted(unknown))}: there are {', '.join(VARIANTS)}", status=2)
+    chosen = options.variants or list(WHY)
+    if unknown := set(chosen) - set(WHY):
+        raise Failure(f"no variant {' or '.join(sorted(unknown))}: there are {', '.join(WHY)}", status=2)
 
     cases: list[Case] = []
     figures = []
     end = time.monotonic() + 60 * options.minutes
     for number, name in enumerate(chosen, start=1):
-        say(f"==> {number} of {len(chosen)}, {name}: {VARIANTS[name].why}")
+        say(f"==> {number} of {len(chosen)}, {name}: {WHY[name]}")
         own, took = collect(lambda name=name: _named(name) if time.monotonic() < end else late(name))  # type: ignore[misc]
         cases += own
-        figures.append(", ".join(filter(None, (f"{name:11} {said(own)}", done(own), f"{took:.0f} s"))))
+        figures.append(", ".join(filter(None, (f"{name:{WIDTH}} {said(own)}", done(own), f"{took:.0f} s"))))
     print(*figures, f"all: {done(cases)}", again(cases) + said(cases), sep="\n")
     return status(cases)
 
@@ -66,6 +72,9 @@ def _named(name: str) -> Iterator[Case]:
 
     A failed build is a failed case, and does not stop other variants.
     """
+    if name in IN_TREE:
+        yield from in_tree.verdict(IN_TREE[name])
+        return
     try:
         kernel, = set_up(name)
         kbuild.image(kernel)
