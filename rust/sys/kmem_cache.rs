@@ -23,7 +23,6 @@ use core::{
         fence,
         AtomicBool,
         AtomicPtr,
-        AtomicU32,
         Ordering, //
     }, //
 };
@@ -32,7 +31,11 @@ use kernel::{
     ffi::c_void,
     page::PAGE_SIZE,
     prelude::*,
-    str::CString, //
+    str::CString,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
 };
 
 /// The slab cache of a site (`struct kmem_cache`).
@@ -48,7 +51,7 @@ pub(crate) struct CacheSlot {
     /// The address at which objects without a reference to their owner find it.
     owner: AtomicPtr<c_void>,
     /// Bytes per object, objects per slab, pages per slab.
-    geometry: [AtomicU32; 3],
+    geometry: [Atomic<u32>; 3],
 }
 
 /// Parameters of a new cache (`struct kmem_cache_args`).
@@ -74,13 +77,13 @@ impl CacheSlot {
             cache: AtomicPtr::new(ptr::null_mut()),
             orphaned: AtomicBool::new(false),
             owner: AtomicPtr::new(ptr::null_mut()),
-            geometry: [const { AtomicU32::new(0) }; 3],
+            geometry: [const { Atomic::new(0) }; 3],
         }
     }
 
     /// Returns the geometry of the cache, or of the site's last cache.
     pub(crate) fn geometry(&self) -> [u32; 3] {
-        self.geometry.each_ref().map(|g| g.load(Ordering::Relaxed))
+        self.geometry.each_ref().map(|g| g.load(Relaxed))
     }
 
     /// Creates the cache `name`. `live` returns the number of its live objects.
@@ -117,7 +120,7 @@ impl CacheSlot {
         // SAFETY: `create` has returned a live cache.
         let geometry = unsafe { geometry(cache.as_ptr()) };
         for (to, from) in self.geometry.iter().zip(geometry) {
-            to.store(from, Ordering::Relaxed);
+            to.store(from, Relaxed);
         }
         // INVARIANT: The cache is live, and the caller holds the lock of the list.
         self.orphaned.store(false, Ordering::Relaxed);

@@ -10,9 +10,9 @@
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
 use crate::sys::bindings;
-use core::sync::atomic::{
-    AtomicU32,
-    Ordering, //
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
 };
 
 /// A work item (`struct work_struct`, from `DECLARE_WORK`) that calls a function in process
@@ -63,7 +63,7 @@ impl StaticWork {
 pub(crate) struct PeriodicWork {
     item: unsafe extern "C" fn() -> *mut bindings::delayed_work,
     /// Milliseconds between two calls; 0 if the item is not periodic.
-    period: AtomicU32,
+    period: Atomic<u32>,
 }
 
 impl PeriodicWork {
@@ -79,20 +79,20 @@ impl PeriodicWork {
         // INVARIANT: `item` satisfies the invariants by the requirements of this function.
         PeriodicWork {
             item,
-            period: AtomicU32::new(0),
+            period: Atomic::new(0),
         }
     }
 
     /// Calls the function every `period` milliseconds from now on. If `period` is 0, it is not
     /// called.
     pub(crate) fn start(&self, period: u32) {
-        self.period.store(period, Ordering::Relaxed);
+        self.period.store(period, Relaxed);
         self.schedule();
     }
 
     /// Schedules the next call.
     pub(crate) fn schedule(&self) {
-        let period = self.period.load(Ordering::Relaxed);
+        let period = self.period.load(Relaxed);
         if period != 0 {
             // SAFETY: By the type invariants, the function returns an initialized static item.
             unsafe { bindings::kalloc_helper_schedule_delayed_work((self.item)(), period) };
