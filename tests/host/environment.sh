@@ -37,7 +37,13 @@ mount -o remount,bind,ro "$cache"
 reach "$at"
 mount --bind /mnt/copy "$at"
 case $kind in
-    ro) mount -o remount,bind,ro "$at" ;;
+    ro)
+        mount -o remount,bind,ro "$at"
+        # The built files belong into the cache.
+        mount -t tmpfs -o mode=755 builds "$cache/builds"
+        build=$(KALLOC_CACHE=$cache PYTHONPATH=$at/scripts python3 -B -c 'from kalloc_dev.core.paths import BUILD; print(BUILD)')
+        cp -a /mnt/copy/build "$build"
+        ;;
     full) mount -t tmpfs -o size=64k,mode=777 full "$at/build" ;;
 esac
 cd "$at"

@@ -75,6 +75,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     stock, = set_up("stock")
     kbuild.image(stock)
     userland(())
+    (CACHE / "builds").mkdir(exist_ok=True)
     directory = tmp_path_factory.mktemp("machines")
     for path in git.files():
         to = directory / "tree" / path.relative_to(TREE)

@@ -34,7 +34,11 @@ mount --rbind /sys sys
 mount -t proc proc proc 2>/dev/null || mount --rbind /proc proc
 mount -t tmpfs -o mode=1777 tmp tmp
 while [ "$1" != -- ]; do
-    if [ -d "$1" ]; then mkdir -p ".$1"; else mkdir -p ".${1%/*}"; touch ".$1"; fi
+    # A directory that is mounted already, which may be read-only, has the paths below it.
+    if [ -e ".$1" ]; then :
+    elif [ -d "$1" ]; then mkdir -p ".$1"
+    else mkdir -p ".${1%/*}"; touch ".$1"
+    fi
     mount --rbind "$1" ".$1"
     shift
 done
