@@ -36,7 +36,6 @@ use crate::{
 };
 use core::{
     any::Any,
-    borrow::Borrow,
     marker::PhantomData,
     mem::ManuallyDrop,
     ops::Deref,
@@ -53,11 +52,38 @@ use kernel::{
     sync::Refcount, //
 };
 
+/// Implements the traits of a pointer that its value has as well.
+macro_rules! impl_value_traits {
+    ($pointer:ident) => {
+        impl<T: ?Sized, S: KmallocSite> core::borrow::Borrow<T> for $pointer<T, S> {
+            fn borrow(&self) -> &T {
+                self
+            }
+        }
+
+        impl<T: ?Sized + fmt::Display, S: KmallocSite> fmt::Display for $pointer<T, S> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&**self, f)
+            }
+        }
+
+        impl<T: ?Sized + fmt::Debug, S: KmallocSite> fmt::Debug for $pointer<T, S> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&**self, f)
+            }
+        }
+    };
+}
+
+mod borrow;
 mod foreign;
 mod unique;
 mod work;
 
-pub use self::unique::UniqueArc;
+pub use self::{
+    borrow::ArcBorrow,
+    unique::UniqueArc, //
+};
 
 /// A site of kmalloc memory: an abbreviation of the bound on the [`Tag`].
 ///
@@ -450,121 +476,10 @@ impl<T: ?Sized, S: KmallocSite> From<Pin<UniqueArc<T, S>>> for Arc<T, S> {
     }
 }
 
-impl<T: ?Sized, S: KmallocSite> From<ArcBorrow<'_, T, S>> for Arc<T, S> {
-    #[inline]
-    fn from(borrowed: ArcBorrow<'_, T, S>) -> Self {
-        // SAFETY: The block is live as long as `borrowed`. The pointer is not dropped, so that it
-        // needs no share of the count.
-        let arc = ManuallyDrop::new(unsafe { Arc::from_inner(borrowed.inner) });
-        Arc::clone(&arc)
-    }
-}
-
-impl<T: ?Sized, S: KmallocSite> Borrow<T> for Arc<T, S> {
-    fn borrow(&self) -> &T {
-        self
-    }
-}
-
 impl<T: ?Sized, S: KmallocSite> AsRef<T> for Arc<T, S> {
     fn as_ref(&self) -> &T {
         self
     }
 }
 
-impl<T: ?Sized + fmt::Display, S: KmallocSite> fmt::Display for Arc<T, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized + fmt::Debug, S: KmallocSite> fmt::Debug for Arc<T, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-/// A borrowed [`Arc`]: a pointer to the value that can be cloned into an `Arc`.
-///
-/// # Examples
-///
-/// ```
-/// use kalloc::{Arc, ArcBorrow};
-///
-/// kalloc::sites! {
-///     Numbers: kmalloc(u64), "doc_arc_borrow";
-/// }
-///
-/// fn keep(number: ArcBorrow<'_, u64, Numbers>) -> Arc<u64, Numbers> {
-///     number.into()
-/// }
-///
-/// let number = Arc::<u64, Numbers>::new(7, GFP_KERNEL)?;
-/// let kept = keep(number.as_arc_borrow());
-/// assert!(Arc::ptr_eq(&number, &kept));
-/// # Ok::<(), Error>(())
-/// ```
-///
-/// # Invariants
-///
-/// For `'a`, `inner` is the live block of an `Arc<T, S>`, and has no [`UniqueArc`].
-#[repr(transparent)]
-#[derive(core::marker::CoercePointee)]
-pub struct ArcBorrow<'a, #[pointee] T: ?Sized + 'a, S: KmallocSite> {
-    inner: NonNull<ArcInner<T>>,
-    _borrowed: PhantomData<&'a ()>,
-    _site: PhantomData<S>,
-}
-
-// SAFETY: A borrowed `Arc` can be cloned into an `Arc`, which is `Send` with these bounds.
-unsafe impl<T: ?Sized + Sync + Send, S: KmallocSite> Send for ArcBorrow<'_, T, S> {}
-// SAFETY: A borrowed `Arc` can be cloned into an `Arc`, which is `Send` with these bounds.
-unsafe impl<T: ?Sized + Sync + Send, S: KmallocSite> Sync for ArcBorrow<'_, T, S> {}
-
-impl<T: ?Sized, S: KmallocSite> ArcBorrow<'_, T, S> {
-    /// Borrows a block.
-    ///
-    /// # Safety
-    ///
-    /// For the lifetime, `inner` must be the live block of an `Arc<T, S>` without a [`UniqueArc`].
-    #[inline]
-    unsafe fn from_inner(inner: NonNull<ArcInner<T>>) -> Self {
-        // INVARIANT: The caller guarantees the invariants.
-        ArcBorrow {
-            inner,
-            _borrowed: PhantomData,
-            _site: PhantomData,
-        }
-    }
-
-    /// Borrows the value at the address that [`Arc::into_raw`] or [`Arc::as_ptr`] returned.
-    ///
-    /// # Safety
-    ///
-    /// - `ptr` must come from an `Arc` of the same site.
-    /// - For the lifetime, the value must be live, and have no [`UniqueArc`].
-    #[inline]
-    pub unsafe fn from_raw(ptr: *const T) -> Self {
-        // SAFETY: The caller guarantees a live block without a unique owner.
-        unsafe { Self::from_inner(ArcInner::of(ptr)) }
-    }
-}
-
-impl<T: ?Sized, S: KmallocSite> Clone for ArcBorrow<'_, T, S> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T: ?Sized, S: KmallocSite> Copy for ArcBorrow<'_, T, S> {}
-
-impl<T: ?Sized, S: KmallocSite> Deref for ArcBorrow<'_, T, S> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        // SAFETY: By the type invariants, the block is live, and nothing has a mutable reference to
-        // the value.
-        unsafe { &(*self.inner.as_ptr()).data }
-    }
-}
+impl_value_traits!(Arc);

@@ -19,7 +19,10 @@ use crate::{
         PageSite,
         SharedPages, //
     },
-    sys::foreign::Borrowed, //
+    sys::foreign::{
+        self,
+        Borrowed, //
+    }, //
 };
 use core::{
     marker::PhantomData,
@@ -171,14 +174,7 @@ unsafe impl<K: BlockKind, S: PageSite, T: Byte> ForeignOwnable for Block<K, S, T
 unsafe impl<S: PageSite> ForeignOwnable for SharedPages<S> {
     const FOREIGN_ALIGN: usize = 1 << ALIGN_BITS;
 
-    type Borrowed<'a>
-        = Borrowed<'a, Self>
-    where
-        Self: 'a;
-    type BorrowedMut<'a>
-        = Borrowed<'a, Self>
-    where
-        Self: 'a;
+    foreign::borrow_as_owner!();
 
     fn into_foreign(self) -> *mut c_void {
         let (folio, order) = self.into_parts();
@@ -192,22 +188,5 @@ unsafe impl<S: PageSite> ForeignOwnable for SharedPages<S> {
             let (address, pages) = decode(ptr);
             SharedPages::from_parts(Folio::at(address), Folio::size_of(pages))
         }
-    }
-
-    unsafe fn borrow<'a>(ptr: *mut c_void) -> Borrowed<'a, Self>
-    where
-        Self: 'a,
-    {
-        // SAFETY: The caller guarantees a pointer from `into_foreign`, whose owner is counted for
-        // `'a`. The copy is not dropped.
-        unsafe { Borrowed::new(Self::from_foreign(ptr)) }
-    }
-
-    unsafe fn borrow_mut<'a>(ptr: *mut c_void) -> Borrowed<'a, Self>
-    where
-        Self: 'a,
-    {
-        // SAFETY: The requirements of `borrow_mut` include those of `borrow`.
-        unsafe { Self::borrow(ptr) }
     }
 }

@@ -27,7 +27,7 @@ use crate::{
         site::Tag, //
     },
     slab::typesafe_by_rcu::RcuSite,
-    sys::foreign::Borrowed, //
+    sys::foreign, //
 };
 use core::{
     mem::ManuallyDrop,
@@ -190,14 +190,7 @@ unsafe impl<S: SlabSite> ForeignOwnable for ArcObject<S> {
 unsafe impl<S: SlabSite> ForeignOwnable for Pin<ArcObject<S>> {
     const FOREIGN_ALIGN: usize = object_align::<S::Object>();
 
-    type Borrowed<'a>
-        = Pin<&'a S::Object>
-    where
-        Self: 'a;
-    type BorrowedMut<'a>
-        = Pin<&'a mut S::Object>
-    where
-        Self: 'a;
+    foreign::borrow_as_pinned!(S::Object);
 
     fn into_foreign(self) -> *mut c_void {
         // SAFETY: The object stays where it is, and is only taken back as pinned.
@@ -208,24 +201,6 @@ unsafe impl<S: SlabSite> ForeignOwnable for Pin<ArcObject<S>> {
         // SAFETY: The caller guarantees a pointer from `into_foreign`, which is used once. The
         // object was pinned.
         unsafe { Pin::new_unchecked(ArcObject::from_raw(ptr.cast())) }
-    }
-
-    unsafe fn borrow<'a>(ptr: *mut c_void) -> Pin<&'a S::Object>
-    where
-        Self: 'a,
-    {
-        // SAFETY: The caller guarantees a pointer from `into_foreign`, whose object is valid,
-        // pinned, and only borrowed as shared for `'a`.
-        unsafe { Pin::new_unchecked(&*ptr.cast()) }
-    }
-
-    unsafe fn borrow_mut<'a>(ptr: *mut c_void) -> Pin<&'a mut S::Object>
-    where
-        Self: 'a,
-    {
-        // SAFETY: The caller guarantees a pointer from `into_foreign`, whose object is valid,
-        // pinned, and not borrowed otherwise for `'a`.
-        unsafe { Pin::new_unchecked(&mut *ptr.cast()) }
     }
 }
 
@@ -275,14 +250,7 @@ impl<S: Tag<Family = family::SlabCache, Object: Reset>> Constructed<S> {
 unsafe impl<S: Tag<Family = family::SlabCache, Object: Reset>> ForeignOwnable for Constructed<S> {
     const FOREIGN_ALIGN: usize = object_align::<S::Object>();
 
-    type Borrowed<'a>
-        = Pin<&'a S::Object>
-    where
-        Self: 'a;
-    type BorrowedMut<'a>
-        = Pin<&'a mut S::Object>
-    where
-        Self: 'a;
+    foreign::borrow_as_pinned!(S::Object);
 
     fn into_foreign(self) -> *mut c_void {
         self.into_raw().cast()
@@ -292,38 +260,13 @@ unsafe impl<S: Tag<Family = family::SlabCache, Object: Reset>> ForeignOwnable fo
         // SAFETY: The caller guarantees a pointer from `into_foreign`, which is used once.
         unsafe { Self::from_raw(ptr.cast()) }
     }
-
-    unsafe fn borrow<'a>(ptr: *mut c_void) -> Pin<&'a S::Object>
-    where
-        Self: 'a,
-    {
-        // SAFETY: The caller guarantees a pointer from `into_foreign`, whose object is valid and
-        // only borrowed as shared for `'a`. A constructed object never moves.
-        unsafe { Pin::new_unchecked(&*ptr.cast()) }
-    }
-
-    unsafe fn borrow_mut<'a>(ptr: *mut c_void) -> Pin<&'a mut S::Object>
-    where
-        Self: 'a,
-    {
-        // SAFETY: The caller guarantees a pointer from `into_foreign`, whose object is valid and
-        // not borrowed otherwise for `'a`. A constructed object never moves.
-        unsafe { Pin::new_unchecked(&mut *ptr.cast()) }
-    }
 }
 
 // SAFETY: The pointer is that of an object, which is not NULL and has this alignment.
 unsafe impl<S: RcuSite> ForeignOwnable for RcuRef<S> {
     const FOREIGN_ALIGN: usize = object_align::<S::Object>();
 
-    type Borrowed<'a>
-        = Borrowed<'a, Self>
-    where
-        Self: 'a;
-    type BorrowedMut<'a>
-        = Borrowed<'a, Self>
-    where
-        Self: 'a;
+    foreign::borrow_as_owner!();
 
     fn into_foreign(self) -> *mut c_void {
         self.into_raw().as_ptr().cast()
@@ -333,22 +276,5 @@ unsafe impl<S: RcuSite> ForeignOwnable for RcuRef<S> {
         // SAFETY: The caller guarantees a pointer from `into_foreign`, which is not NULL and kept
         // the reference.
         unsafe { RcuRef::from_raw(NonNull::new_unchecked(ptr.cast())) }
-    }
-
-    unsafe fn borrow<'a>(ptr: *mut c_void) -> Borrowed<'a, Self>
-    where
-        Self: 'a,
-    {
-        // SAFETY: The caller guarantees a pointer from `into_foreign`, which keeps the reference
-        // for `'a`. The copy is not dropped.
-        unsafe { Borrowed::new(Self::from_foreign(ptr)) }
-    }
-
-    unsafe fn borrow_mut<'a>(ptr: *mut c_void) -> Borrowed<'a, Self>
-    where
-        Self: 'a,
-    {
-        // SAFETY: The requirements of `borrow_mut` include those of `borrow`.
-        unsafe { Self::borrow(ptr) }
     }
 }

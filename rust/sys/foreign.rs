@@ -70,3 +70,68 @@ impl<T> Deref for Borrowed<'_, T> {
         &self.owner
     }
 }
+
+/// The part of `ForeignOwnable` of an owner that is borrowed as a whole.
+macro_rules! borrow_as_owner {
+    () => {
+        type Borrowed<'a>
+            = $crate::sys::foreign::Borrowed<'a, Self>
+        where
+            Self: 'a;
+        type BorrowedMut<'a>
+            = $crate::sys::foreign::Borrowed<'a, Self>
+        where
+            Self: 'a;
+
+        unsafe fn borrow<'a>(ptr: *mut c_void) -> $crate::sys::foreign::Borrowed<'a, Self>
+        where
+            Self: 'a,
+        {
+            // SAFETY: The caller guarantees a pointer from `into_foreign`, which keeps the owner
+            // for `'a`. The copy is not dropped.
+            unsafe { $crate::sys::foreign::Borrowed::new(Self::from_foreign(ptr)) }
+        }
+
+        unsafe fn borrow_mut<'a>(ptr: *mut c_void) -> $crate::sys::foreign::Borrowed<'a, Self>
+        where
+            Self: 'a,
+        {
+            // SAFETY: The requirements of `borrow_mut` include those of `borrow`.
+            unsafe { Self::borrow(ptr) }
+        }
+    };
+}
+pub(crate) use borrow_as_owner;
+
+/// The part of `ForeignOwnable` of an owner whose pointer is that of a pinned object.
+macro_rules! borrow_as_pinned {
+    ($object:ty) => {
+        type Borrowed<'a>
+            = Pin<&'a $object>
+        where
+            Self: 'a;
+        type BorrowedMut<'a>
+            = Pin<&'a mut $object>
+        where
+            Self: 'a;
+
+        unsafe fn borrow<'a>(ptr: *mut c_void) -> Pin<&'a $object>
+        where
+            Self: 'a,
+        {
+            // SAFETY: The caller guarantees a pointer from `into_foreign`, whose object is valid,
+            // pinned, and only borrowed as shared for `'a`.
+            unsafe { Pin::new_unchecked(&*ptr.cast()) }
+        }
+
+        unsafe fn borrow_mut<'a>(ptr: *mut c_void) -> Pin<&'a mut $object>
+        where
+            Self: 'a,
+        {
+            // SAFETY: The caller guarantees a pointer from `into_foreign`, whose object is valid,
+            // pinned, and not borrowed otherwise for `'a`.
+            unsafe { Pin::new_unchecked(&mut *ptr.cast()) }
+        }
+    };
+}
+pub(crate) use borrow_as_pinned;

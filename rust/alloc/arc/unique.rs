@@ -12,10 +12,7 @@ use crate::{
     sys::in_place, //
 };
 use core::{
-    borrow::{
-        Borrow,
-        BorrowMut, //
-    },
+    borrow::BorrowMut,
     mem::{
         ManuallyDrop,
         MaybeUninit, //
@@ -269,26 +266,10 @@ impl<T: ?Sized, S: KmallocSite> DerefMut for UniqueArc<T, S> {
     }
 }
 
-impl<T: ?Sized, S: KmallocSite> Borrow<T> for UniqueArc<T, S> {
-    fn borrow(&self) -> &T {
-        self
-    }
-}
-
 impl<T: ?Sized, S: KmallocSite> BorrowMut<T> for UniqueArc<T, S> {
     fn borrow_mut(&mut self) -> &mut T {
         self
     }
 }
 
-impl<T: ?Sized + fmt::Display, S: KmallocSite> fmt::Display for UniqueArc<T, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized + fmt::Debug, S: KmallocSite> fmt::Debug for UniqueArc<T, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
+impl_value_traits!(UniqueArc);
