@@ -36,7 +36,6 @@ use core::{
     slice,
     str,
     sync::atomic::{
-        AtomicPtr,
         AtomicUsize,
         Ordering, //
     }, //
@@ -51,6 +50,10 @@ use kernel::{
     prelude::*,
     str::CString, //
 };
+
+mod slots;
+
+use self::slots::Slots;
 
 /// A row: the call site of a driver, and the memory of its name.
 ///
@@ -67,26 +70,8 @@ pub(crate) struct Row {
     _path: KVec<u8>,
 }
 
-/// The number of call sites that have rows at a time.
-const SLOTS: usize = 2048;
-
-/// The key of a slot whose call site no longer exists.
-const GONE: usize = 1;
-
-/// A call site, and its row.
-struct Slot {
-    /// The return address of the call; 0 if the slot was never used.
-    key: AtomicUsize,
-    row: AtomicPtr<Row>,
-}
-
-/// The call sites by the hash of their address. Only a holder of the registry's lock changes a slot.
-static TABLE: [Slot; SLOTS] = [const {
-    Slot {
-        key: AtomicUsize::new(0),
-        row: AtomicPtr::new(ptr::null_mut()),
-    }
-}; SLOTS];
+/// The call sites by the return address of the call. The lock is that of the registry.
+static TABLE: Slots<Row, 2048> = Slots::new();
 
 /// Call sites that wait for their rows, because their first call must not sleep.
 static WAITING: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
@@ -95,24 +80,9 @@ static WAITING: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
 // SAFETY: The helper returns the static item with `kalloc_create_rows`.
 static CREATE: StaticWork = unsafe { StaticWork::new(bindings::kalloc_helper_row_creator) };
 
-/// Returns the slots in the order in which a call site is searched.
-fn slots(ip: usize) -> impl Iterator<Item = &'static Slot> {
-    // The upper bits of the product depend on all bits of the address.
-    let first = ip.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (usize::BITS - SLOTS.ilog2());
-    let (before, after) = TABLE.split_at(first);
-    Iterator::chain(after.iter(), before)
-}
-
 /// Returns the row of a call site.
 pub(crate) fn find(ip: usize) -> Option<NonNull<Row>> {
-    for slot in slots(ip) {
-        match slot.key.load(Ordering::Acquire) {
-            0 => return None,
-            key if key == ip => return NonNull::new(slot.row.load(Ordering::Relaxed)),
-            _ => {}
-        }
-    }
-    None
+    TABLE.find(ip)
 }
 
 /// Adds the row of a call site. The caller holds the lock of the registry.
@@ -121,12 +91,7 @@ pub(crate) fn find(ip: usize) -> Option<NonNull<Row>> {
 ///
 /// [`ENOSPC`] if too many call sites have rows.
 pub(crate) fn insert(ip: usize, row: &Row) -> Result {
-    let free = |slot: &&Slot| slot.key.load(Ordering::Relaxed) <= GONE;
-    let slot = slots(ip).find(free).ok_or(ENOSPC)?;
-    slot.row
-        .store(ptr::from_ref(row).cast_mut(), Ordering::Relaxed);
-    slot.key.store(ip, Ordering::Release);
-    Ok(())
+    TABLE.insert(ip, row)
 }
 
 /// Removes the call sites of a module: those outside of its code if it stays, else all, and the
@@ -136,19 +101,15 @@ pub(crate) fn remove(module: *mut bindings::module, stays: bool) {
         // SAFETY: The pointer is only compared.
         unsafe { bindings::kalloc_helper_forget_records(module) };
     }
-    for slot in &TABLE {
-        let key = slot.key.load(Ordering::Relaxed);
-        let row = slot.row.load(Ordering::Relaxed);
-        // SAFETY: The row of a used slot exists: the caller holds the lock of the registry.
-        if key <= GONE || unsafe { (*row).module } != module {
-            continue;
-        }
+    TABLE.remove(|ip, row| {
+        // SAFETY: The row of an address in the table exists: the caller holds the lock of the
+        // registry.
+        let is_its = unsafe { (*row).module } == module;
         // SAFETY: The module's memory exists, by the rules of the module loader.
-        if !stays || !unsafe { bindings::kalloc_helper_within_module_core(key as c_ulong, module) }
-        {
-            slot.key.store(GONE, Ordering::Relaxed);
-        }
-    }
+        is_its
+            && (!stays
+                || !unsafe { bindings::kalloc_helper_within_module_core(ip as c_ulong, module) })
+    });
 }
 
 /// The families, by their number in `linked.c`, and the functions that create their sites.

@@ -18,7 +18,6 @@ use crate::{
             Counted,
             Request,
             Source,
-            PARTITIONED,
         },
         kmalloc::{
             backend::shape,
@@ -255,11 +254,7 @@ unsafe fn kvrealloc(ptr: *const u8, request: Request) -> Option<NonNull<u8>> {
     // SAFETY: The caller guarantees that `ptr` is NULL or a live, aligned kvmalloc block, and that
     // the size is not 0. The node is online.
     let new = unsafe {
-        if PARTITIONED {
-            bindings::kalloc_helper_kvrealloc(ptr.cast(), size, align, gfp, node, token.as_raw())
-        } else {
-            bindings::kvrealloc_node_align(ptr.cast(), size, align, gfp, node)
-        }
+        bindings::kalloc_helper_kvrealloc(ptr.cast(), size, align, gfp, node, token.as_raw())
     };
     NonNull::new(new.cast())
 }

@@ -348,7 +348,7 @@ unsafe fn vrealloc(
     // is neither 0, which would free the block, nor above the machine's memory. This is not an
     // interrupt, and the node is online.
     NonNull::new(unsafe {
-        bindings::vrealloc_node_align(
+        bindings::kalloc_helper_vrealloc(
             ptr.cast(),
             padded(layout),
             layout.align() as c_ulong,

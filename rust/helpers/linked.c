@@ -29,15 +29,19 @@ struct kalloc_row {
 struct kalloc_row *kalloc_linked_row(unsigned long ip, unsigned int family, gfp_t gfp);
 void kalloc_linked_count(struct kalloc_row *row, size_t size, size_t footprint, bool freed);
 
+#define SIZE_BITS 38
+
 /*
  * A counted block. The address is inverted, so that kmemleak does not take it
- * for a reference.
+ * for a reference. The memory that the block takes is a number of bytes, or of
+ * pages if it has whole pages.
  */
 struct kalloc_record {
 	struct kalloc_record *next;
 	struct kalloc_row *row;
 	unsigned long hidden;
-	size_t size;
+	unsigned long size:SIZE_BITS;
+	unsigned long units:BITS_PER_LONG - SIZE_BITS;
 };
 
 /* The permissions among a caller's flags. */
@@ -71,27 +75,59 @@ static void set_first(unsigned long *bucket, struct kalloc_record *record)
 	*bucket = (unsigned long)record | 1;
 }
 
-/* Returns the bytes that a block takes. */
-static size_t footprint(const struct kalloc_record *record)
+/* Returns true if a block takes whole pages, and not an object of a size class. */
+static bool is_paged(const void *block, unsigned int family)
+{
+	return family == KALLOC_PAGES || is_vmalloc_addr(block);
+}
+
+/* Returns the bytes that a new block takes. */
+static size_t footprint(const void *block, size_t size, unsigned int family)
+{
+	return is_paged(block, family) ? PAGE_ALIGN(size) : kmalloc_size_roundup(size);
+}
+
+/* Returns the bytes that a counted block takes. */
+static size_t taken(const struct kalloc_record *record)
 {
 	const void *block = (const void *)~record->hidden;
 
-	switch (record->row->family) {
-	case KALLOC_KMALLOC:
-		return kmalloc_size_roundup(record->size);
-	case KALLOC_KVMALLOC:
-		if (!is_vmalloc_addr(block))
-			return kmalloc_size_roundup(record->size);
-		fallthrough;
-	default:
-		return PAGE_ALIGN(record->size);
-	}
+	return (size_t)record->units << (is_paged(block, record->row->family) ? PAGE_SHIFT : 0);
 }
 
 /*
- * Counts the free of a block, and returns its record, or NULL. If the record may
- * be put back, @holder receives the module of its row, which stays loaded until
- * module_put(); it is NULL if that module is being unloaded.
+ * Returns the bytes of a block that was resized in place. krealloc() keeps all
+ * memory of a block, and vrealloc() frees the pages after the new end or keeps
+ * them all.
+ */
+static size_t resized_footprint(const void *block, size_t size, size_t old)
+{
+	if (!is_vmalloc_addr(block) || PAGE_ALIGN(size) >= old ||
+	    vmalloc_to_page(block + PAGE_ALIGN(size)))
+		return old;
+	return PAGE_ALIGN(size);
+}
+
+static void count(const struct kalloc_record *record, bool freed)
+{
+	kalloc_linked_count(record->row, record->size, taken(record), freed);
+}
+
+static void insert(struct kalloc_record *record)
+{
+	unsigned long *bucket, flags;
+
+	bucket = lock_bucket(&buckets[hash_ptr((void *)~record->hidden, BUCKET_BITS)], &flags);
+	record->next = first(bucket);
+	set_first(bucket, record);
+	unlock_bucket(bucket, flags);
+}
+
+/*
+ * Counts the free of a block, and returns its record, or NULL. If the free may
+ * fail, @holder receives the module of the row, which stays loaded until
+ * module_put(), and the caller counts. It is NULL if that module is being
+ * unloaded; the free is counted then.
  */
 static struct kalloc_record *take(const void *block, struct module **holder)
 {
@@ -108,59 +144,58 @@ static struct kalloc_record *take(const void *block, struct module **holder)
 		else
 			set_first(bucket, record->next);
 		/* The row exists as long as its record is in a list. */
-		kalloc_linked_count(record->row, record->size, footprint(record), true);
 		if (holder && try_module_get(record->row->module))
 			*holder = record->row->module;
+		else
+			count(record, true);
 	}
 	unlock_bucket(bucket, flags);
 	return record;
 }
 
-/* Counts a block, if there is a row for the call site. `record` is NULL or unused. */
-static noinline void kalloc_add_record(void *block, size_t size, unsigned int family, gfp_t gfp,
-				       unsigned long ip, struct kalloc_record *record)
+/*
+ * Counts a block that takes @bytes, if there is a row for the call site. @record
+ * is NULL or unused.
+ */
+static noinline void kalloc_add_record(void *block, size_t size, size_t bytes, unsigned int family,
+				       gfp_t gfp, unsigned long ip, struct kalloc_record *record)
 {
 	struct kalloc_row *row = kalloc_linked_row(ip, family, gfp);
-	unsigned long *bucket, flags;
 
 	/* A block that was freed elsewhere may have had this address. */
 	kfree(take(block, NULL));
 	if (row && !record)
 		record = kmalloc(sizeof(*record), (gfp & MAY) | __GFP_NOWARN);
-	if (!row || !record) {
+	if (!row || !record || size >> SIZE_BITS) {
 		kfree(record);
 		return;
 	}
 	record->row = row;
 	record->hidden = ~(unsigned long)block;
 	record->size = size;
-	kalloc_linked_count(row, size, footprint(record), false);
-	bucket = lock_bucket(&buckets[hash_ptr(block, BUCKET_BITS)], &flags);
-	record->next = first(bucket);
-	set_first(bucket, record);
-	unlock_bucket(bucket, flags);
-}
-
-/* Puts a record back, whose block a failed call has left alone. */
-static void put_back(struct kalloc_record *record)
-{
-	unsigned long *bucket, flags;
-
-	kalloc_linked_count(record->row, record->size, footprint(record), false);
-	bucket = lock_bucket(&buckets[hash_ptr((void *)~record->hidden, BUCKET_BITS)], &flags);
-	record->next = first(bucket);
-	set_first(bucket, record);
-	unlock_bucket(bucket, flags);
+	record->units = bytes >> (is_paged(block, family) ? PAGE_SHIFT : 0);
+	count(record, false);
+	insert(record);
 }
 
 /* Counts the result of a call that has allocated, resized or freed a block. */
 static void counted(void *new, size_t size, struct kalloc_record *record, struct module *holder,
 		    unsigned int family, gfp_t gfp, unsigned long ip)
 {
-	if (size && !new && holder)
-		put_back(record);
-	else if (size && new)
-		kalloc_add_record(new, size, family, gfp, ip, record);
+	size_t bytes = new && size ? footprint(new, size, family) : 0;
+
+	if (holder && size && !new) {
+		/* The failed call has left the block alone. */
+		insert(record);
+		module_put(holder);
+		return;
+	}
+	if (record && record->hidden == ~(unsigned long)new)
+		bytes = resized_footprint(new, size, taken(record));
+	if (holder)
+		count(record, true);
+	if (size && new)
+		kalloc_add_record(new, size, bytes, family, gfp, ip, record);
 	else
 		kfree(record);
 	module_put(holder);
@@ -190,7 +225,8 @@ struct page *__wrap_rust_helper_alloc_pages(gfp_t gfp, unsigned int order)
 	struct page *page = alloc_pages(gfp, order);
 
 	if (page)
-		kalloc_add_record(page, PAGE_SIZE << order, KALLOC_PAGES, gfp, _RET_IP_, NULL);
+		kalloc_add_record(page, PAGE_SIZE << order, PAGE_SIZE << order, KALLOC_PAGES, gfp,
+				  _RET_IP_, NULL);
 	return page;
 }
 
@@ -223,7 +259,8 @@ void kalloc_helper_adopt(void *block, size_t size, gfp_t gfp)
 	for (i = 0; i < count && is_own(callers[i]); i++)
 		;
 	if (i < count)
-		kalloc_add_record(block, size, KALLOC_KMALLOC, gfp, callers[i], NULL);
+		kalloc_add_record(block, size, kmalloc_size_roundup(size), KALLOC_KMALLOC, gfp,
+				  callers[i], NULL);
 #endif
 }
 

@@ -11,6 +11,12 @@ unsigned long kalloc_helper_get_free_pages(gfp_t gfp, unsigned int order)
 	return __get_free_pages(gfp, order);
 }
 
+struct page *kalloc_helper_alloc_pages(gfp_t gfp, unsigned int order);
+struct page *kalloc_helper_alloc_pages(gfp_t gfp, unsigned int order)
+{
+	return alloc_pages(gfp, order);
+}
+
 void *kalloc_helper_alloc_pages_exact(size_t size, gfp_t gfp);
 void *kalloc_helper_alloc_pages_exact(size_t size, gfp_t gfp)
 {

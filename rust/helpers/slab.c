@@ -30,6 +30,10 @@ void *kalloc_helper_kmalloc_node(size_t size, gfp_t gfp, int node, unsigned long
 	return alloc_hooks(_kmalloc_node_noprof(size, gfp, node, token_of(site)));
 }
 
+/*
+ * Rust calls these functions instead of the kernel's for Rust, which the linker
+ * redirects in a driver whose other allocations are counted at link time.
+ */
 void *kalloc_helper_krealloc(const void *block, size_t size, unsigned long align, gfp_t gfp,
 			     int node, unsigned long site);
 void *kalloc_helper_krealloc(const void *block, size_t size, unsigned long align, gfp_t gfp,

@@ -25,6 +25,14 @@ void *kalloc_helper_vmalloc_nowait(size_t size, gfp_t gfp)
 	return may_map() ? __vmalloc(size, gfp) : NULL;
 }
 
+void *kalloc_helper_vrealloc(const void *block, size_t size, unsigned long align, gfp_t gfp,
+			     int node);
+void *kalloc_helper_vrealloc(const void *block, size_t size, unsigned long align, gfp_t gfp,
+			     int node)
+{
+	return vrealloc_node_align(block, size, align, gfp, node);
+}
+
 /*
  * Frees the block at once if the context is known to allow it, or else defers
  * the free.

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A driver without unsafe code owns memory in every way, and all of it is counted: on the stock kernel, or --kernel."""
+"""A driver without unsafe code owns memory in every way, and all of it is counted: on each kernel, or --kernel."""
 
 import pytest
 
 from kalloc_dev.test.session import Session, in_guest
 
-KERNEL = "stock"
+KERNELS = ("stock", "debug")
 
 GUEST = r"""
 section() { echo "@@ $1"; }

@@ -31,6 +31,8 @@ mod hash;
 #[path = "../../rust/testing/initcall.rs"]
 mod initcall;
 mod kmalloc;
+#[path = "../../rust/accounting/linked/slots.rs"]
+mod linked_slots;
 mod mmap;
 #[path = "../../rust/testing/observe.rs"]
 mod observe;
@@ -48,6 +50,7 @@ mod slab;
 mod slab_args;
 mod slab_ctor;
 mod slab_typesafe_by_rcu;
+mod slots;
 mod stats;
 #[path = "../../samples/hash/table.rs"]
 mod table;

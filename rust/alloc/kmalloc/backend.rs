@@ -195,12 +195,7 @@ unsafe fn krealloc(ptr: NonNull<u8>, request: Request) -> Option<NonNull<u8>> {
     let (align, gfp) = (layout.align() as c_ulong, gfp.without_zone().as_raw());
     // SAFETY: The caller guarantees that `ptr` is a live kmalloc block, and that the size is not 0.
     // The node is online.
-    let new = unsafe {
-        if PARTITIONED {
-            bindings::kalloc_helper_krealloc(ptr, size, align, gfp, node, token.as_raw())
-        } else {
-            bindings::krealloc_node_align(ptr, size, align, gfp, node)
-        }
-    };
+    let new =
+        unsafe { bindings::kalloc_helper_krealloc(ptr, size, align, gfp, node, token.as_raw()) };
     NonNull::new(new.cast())
 }

@@ -94,7 +94,7 @@ unsafe impl BlockKind for StructPage {
         // site, and so needs the C function.
         let page = unsafe {
             if cfg!(CONFIG_MEM_ALLOC_PROFILING) {
-                bindings::alloc_pages(gfp, order.get())
+                bindings::kalloc_helper_alloc_pages(gfp, order.get())
             } else {
                 bindings::alloc_pages_noprof(gfp, order.get())
             }

@@ -48,10 +48,17 @@ def parts(request: pytest.FixtureRequest) -> list[str]:
     return chosen
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs the tests of a module on each of its KERNELS, unless --kernel chooses one."""
+    kernels = getattr(metafunc.module, "KERNELS", ())
+    if kernels and "kernel_name" in metafunc.fixturenames and not metafunc.config.getoption("--kernel"):
+        metafunc.parametrize("kernel_name", kernels, indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
 def kernel_name(request: pytest.FixtureRequest) -> str:
-    """Returns the kernel of a module's tests: its KERNEL unless --kernel chooses another one."""
-    name: str = request.config.getoption("--kernel") or request.module.KERNEL
+    """Returns the kernel of a module's tests: that of --kernel, one of its KERNELS, or its KERNEL."""
+    name: str = request.config.getoption("--kernel") or getattr(request, "param", None) or request.module.KERNEL
     return name
 
 

@@ -52,6 +52,8 @@ mod case;
 #[allow(dead_code)] // Only suites that are not run again use the other kinds of failures.
 #[path = "../../kunit/fail_nth.rs"]
 mod fail_nth;
+#[path = "../../../rust/accounting/linked/slots.rs"]
+mod linked_slots;
 #[path = "../../../rust/testing/observe.rs"]
 mod observe;
 #[path = "../../../rust/testing/raw.rs"]
