@@ -5,43 +5,44 @@ CONFIG=/sys/kernel/config
 mount -t tracefs tracefs $T 2>/dev/null
 modprobe kalloc || exit
 
-# The calls of the functions that allocate or resize, to which the linker or a type has redirected
-# the driver. The kernel has no probes in its own functions for Rust. The first word on the stack is
-# the return address. All other calls are events of kmalloc.
-CALLS=""
-probe()
+# The tracepoints, and the size that each has.
+EVENTS="kmem/kmalloc:bytes_req kmem/kmem_cache_alloc:bytes_req kmem/mm_page_alloc:order vmalloc/alloc_vmap_area:size"
+
+# each COMMAND: runs the command for each tracepoint, with its name and its histogram.
+each()
 {
-	CALLS="$CALLS $1"
-	echo "p:kalloc/$1 $2 size=%si:u64 ip=\$stack0:x64" >>$T/kprobe_events || exit
+	for event in $EVENTS; do
+		$1 ${event%:*} "hist:keys=common_stacktrace,${event#*:}:size=32768"
+	done
 }
-probe k __wrap_rust_helper_krealloc_node_align
-probe kv __wrap_rust_helper_kvrealloc_node_align
-probe v __wrap_rust_helper_vrealloc_node_align
-probe pages __wrap_rust_helper_alloc_pages
-probe typed "$(awk '$3 ~ /^kalloc_helper_krealloc_/ { print $3 }' /proc/kallsyms)"
-KMALLOC="hist:keys=call_site.sym:vals=bytes_alloc:size=8192"
-SIZES="hist:keys=ip.sym,size:size=8192"
 
 # begin: forgets what was traced, and traces.
 begin()
 {
-	echo "$KMALLOC" >$T/events/kmem/kmalloc/trigger
-	for call in $CALLS; do echo "$SIZES" >$T/events/kalloc/$call/trigger; done
+	each trace
+}
+trace()
+{
+	echo "$2" >$T/events/$1/trigger || exit
 }
 
 # shown NAME: shows what was traced and counted, while the driver is loaded, and its blocks.
 shown()
 {
-	echo "@@ kmalloc $1"
-	cat $T/events/kmem/kmalloc/hist
-	for call in $CALLS; do
-		echo "@@ $call $1"
-		cat $T/events/kalloc/$call/hist
-	done
-	echo "@@ sites $1"
+	NAME=$1
+	each histogram
+	echo "@@ sites $NAME"
 	cat /sys/kernel/debug/kalloc/sites.json
-	echo "!$KMALLOC" >$T/events/kmem/kmalloc/trigger
-	for call in $CALLS; do echo "!$SIZES" >$T/events/kalloc/$call/trigger; done
+	each untrace
+}
+histogram()
+{
+	echo "@@ ${1#*/} $NAME"
+	cat $T/events/$1/hist
+}
+untrace()
+{
+	echo "!$2" >$T/events/$1/trigger
 }
 
 insmod configfs.ko && mount -t configfs none $CONFIG || exit

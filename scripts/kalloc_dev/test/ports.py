@@ -7,7 +7,6 @@ that a module outside of the kernel's tree needs (`adapt`), and those of the con
 
 import difflib
 import json
-import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -20,6 +19,7 @@ from kalloc_dev.core.prepare import set_up
 from kalloc_dev.modules import kbuild
 from kalloc_dev.modules.external_driver import build_driver
 from kalloc_dev.modules.user_programs import compiled
+from kalloc_dev.test import kmem_trace
 from kalloc_dev.test.result import Case
 from kalloc_dev.test.session import Session, in_guest
 
@@ -31,7 +31,6 @@ CONVERTED = "# CONVERTED\n"
 BOUNDS = {"rust_binder": (95.0, 40), "rnull_mod": (95.0, 12)}
 # The drivers that are not unloaded, after which no block may be live.
 FREED = ("rust_binder",)
-PAGE = 4096
 # The file of the sites that link-time counting creates.
 LINKED = "rust/accounting/site.rs"
 
@@ -93,8 +92,11 @@ def ports() -> Iterator[Case]:
     session.check_log(SAID)
 
 
-def prepare(port: Port, source: Path, directory: Path) -> int:
-    """Writes the converted driver; returns the number of lines that the conversion changes."""
+def prepare(port: Port, source: Path, directory: Path, *, convert: bool = True) -> int:
+    """Writes the converted driver; returns the number of lines that the conversion changes.
+
+    Without `convert`, the driver is upstream's.
+    """
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(source / port.source, directory, ignore=shutil.ignore_patterns("Kbuild", "Makefile", "hostprogs"))
     if port.prefix:
@@ -104,8 +106,11 @@ def prepare(port: Port, source: Path, directory: Path) -> int:
         shutil.copy(path, directory)
     edit(directory, HERE / port.name / "adapt")
     before = {path: path.read_text() for path in directory.rglob("*.rs")}
-    edit(directory, HERE / port.name / "convert")
     text = (HERE / port.name / "Kbuild").read_text()
+    if not convert:
+        (directory / "Kbuild").write_text(text.partition(CONVERTED)[0])
+        return 0
+    edit(directory, HERE / port.name / "convert")
     (directory / "Kbuild").write_text(text)
     lines = len(text.partition(CONVERTED)[2].splitlines())
     return lines + sum(changed_lines(text, path.read_text()) for path, text in before.items())
@@ -168,24 +173,10 @@ def rounded(size: int) -> int:
     return max(8, 1 << (size - 1).bit_length()) if size else 0
 
 
-# A line of a histogram: the symbol, its module, the size or order, the number of calls, and their bytes.
-ENTRY = re.compile(r"^\{ (?:call_site|ip): \[[\da-f]+\] (\S+)( \[\w+\])? *(?:, size: *(\d+) *)?\} "
-                   r"hitcount: *(\d+)(?: *bytes_alloc: *(\d+))?", re.M)
-
-
 def trace(sections: dict[str, str], name: str) -> Count:
-    """Adds up the traced allocations of a driver: its own, and those of Rust code in the kernel on its behalf."""
+    """Adds up the traced allocations of a driver."""
     count = Count()
-    for symbol, module, _, hits, size in ENTRY.findall(sections[f"kmalloc {name}"]):
-        module = module.strip(" []")
-        # The calls of functions with probes are below.
-        if module == name or module == "kalloc" and symbol.startswith("kalloc_helper_kmalloc") or \
-                not module and symbol.startswith("_R"):
-            count.add(int(hits), int(hits) * rounded(int(size) // int(hits)))
-    for kind in ("k", "kv", "v", "typed", "pages"):
-        for _, _, size, hits, _ in ENTRY.findall(sections[f"{kind} {name}"]):
-            if kind == "pages":
-                count.add(int(hits), int(hits) * PAGE << int(size))
-            elif int(size):
-                count.add(int(hits), int(hits) * rounded(int(size)))
+    for event in kmem_trace.BETWEEN:
+        for one in kmem_trace.traced(event, sections[f"{event} {name}"], name):
+            count.add(one.calls, one.calls * rounded(one.size))
     return count
