@@ -230,6 +230,13 @@ unsafe impl Source for family::Vmalloc {
     }
 }
 
+// SAFETY: A block is one of `vrealloc_node_align()`.
+#[cfg(KERNEL_VMALLOC_BACKED)]
+unsafe impl<S: crate::accounting::site::Tag<Family = family::Vmalloc>>
+    kernel::alloc::allocator::VmallocBacked for Vmalloc<S>
+{
+}
+
 /// Returns the bytes of the pages that hold `size` bytes.
 ///
 /// A block takes no more. C is not called for a size that it would round up to larger pages, or for

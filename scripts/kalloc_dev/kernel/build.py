@@ -17,6 +17,7 @@ from pathlib import Path
 from kalloc_dev.core import store
 from kalloc_dev.core.paths import CACHE, FRAGMENTS, TREE, from_environment
 from kalloc_dev.kernel.debian import CURRENT, OLDER, Linux, debian, flavoured
+from kalloc_dev.kernel.patched import patched
 from kalloc_dev.toolchain.arch import ARM64, X86, Arch
 from kalloc_dev.toolchain.compilers import Toolchain, toolchain
 from rust_kbuild.console import Failure, run, step
@@ -42,7 +43,8 @@ class Plan:
     """A plan for a kernel: its files scripts/configs/*.config, or none for Debian's binary.
 
     The file of the architecture is added as the last one. With `packed` there is also a compressed
-    image, as boot loaders load it. `flavour` is Debian's flavor, if it is not that for clouds.
+    image, as boot loaders load it. `flavour` is Debian's flavor, if it is not that for clouds. With
+    `patched`, the source has the changes of patches/.
     """
 
     fragments: tuple[str, ...] = ()
@@ -50,6 +52,7 @@ class Plan:
     packed: bool = False
     arch: Arch = X86
     flavour: str = ""
+    patched: bool = False
 
     @property
     def has_packed(self) -> bool:
@@ -67,6 +70,7 @@ PLANS = {
     "hardened": Plan(("base", "variant", "hardened"), packed=True),
     "rt": Plan(("base", "variant", "rt")),
     "tiny": Plan(("base", "variant", "tiny")),
+    "patched": Plan(("base", "bench", "patched"), patched=True),
     "modversions": Plan(("base", "variant", "modversions")),
     "stock-7.2": Plan(linux=OLDER),
     "debug-7.2": Plan(("base", "debug"), OLDER),
@@ -153,10 +157,13 @@ def fragment(files: tuple[str, ...]) -> str:
 
 
 def _own(name: str, plan: Plan) -> Kernel:
-    own_source = from_environment("KSRC") if plan.linux is CURRENT else None
+    # The patches are for the tested version.
+    own_source = from_environment("KSRC") if plan.linux is CURRENT and not plan.patched else None
     if own_source and not (own_source / "rust/kernel/lib.rs").exists():
         raise Failure(f"KSRC={own_source} is not a Linux source tree with Rust in it")
     source = own_source or debian(plan.linux) / "linux"
+    if plan.patched:
+        source = patched(source)
     tools = toolchain()
     # Older sources occur for debug-7.2, for KSRC, and for all kernels if the archive has no newer
     # Linux.
