@@ -9,9 +9,10 @@ functions' cases (those of KUnit, the attacks) count one by one.
 
 import argparse
 import json
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from kalloc_dev.core import process
@@ -37,6 +38,8 @@ ENDED = (0, 1, 5)
 SHOWN_LINES = 30
 # The marker of a test that `make test` leaves out.
 LONG = "pytest.mark.long"
+# The kernel of a module's tests.
+KERNEL = re.compile(r'^KERNEL = "([\w.-]+)"$', re.M)
 
 Job = Callable[[], Iterator[Case]]
 
@@ -76,6 +79,8 @@ def main(options: argparse.Namespace) -> int:
 
     python_tools.root()
     stock, debug = set_up("stock", "debug")
+    # A build of a kernel may take longer than the limit of a module.
+    set_up(*_kernels(known[name].read_text() for name in chosen or known if chosen or options.long))
     kvm.usable(stock)
     if not chosen and not options.long:
         slabinfo_readers.set_up()
@@ -117,6 +122,11 @@ def main(options: argparse.Namespace) -> int:
         cases = [Case(case.name, case.outcome, brief(case)) for case in cases]
     print(again(cases) + said(cases))
     return SKIP if {case.outcome for case in cases} == {"skipped"} else status(cases)
+
+
+def _kernels(texts: Iterable[str]) -> set[str]:
+    """Returns the kernels that some modules name."""
+    return {found[1] for text in texts if (found := KERNEL.search(text))}
 
 
 def run_module(name: str, *options: str, seconds: float = MODULE_SECONDS) -> Iterator[Case]:
