@@ -123,7 +123,7 @@ mod tests {
         let mut arena = Arena::<Small>::new();
         arena.reset();
         for _ in 0..3 {
-            for i in 0..1000 {
+            for i in 0..1000u64 {
                 arena.alloc([i; 2], GFP_KERNEL)?;
             }
             assert!(live::<Small>() == before + 4);
