@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=sh disable=SC2154 # The variable `modules` is that of the kernel's command line.
 # SPDX-License-Identifier: GPL-2.0-only
 # The first process of a User-Mode Linux guest, whose root directory is the host's. The kernel's parameter `modules`
 # names the build directory. Loads all of its modules in their order, unloads them in the opposite order, and ends the
