@@ -97,20 +97,35 @@ static size_t taken(const struct kalloc_record *record)
 
 /*
  * Returns the bytes of a block that was resized in place. krealloc() keeps all
- * memory of a block, and vrealloc() frees the pages after the new end or keeps
- * them all.
+ * memory of a block. vrealloc() frees the pages after the new end or keeps them
+ * all, and grows into pages that its area has in addition, such as the rest of a
+ * huge page.
  */
 static size_t resized_footprint(const void *block, size_t size, size_t old)
 {
-	if (!is_vmalloc_addr(block) || PAGE_ALIGN(size) >= old ||
-	    vmalloc_to_page(block + PAGE_ALIGN(size)))
-		return old;
-	return PAGE_ALIGN(size);
+	size_t pages = PAGE_ALIGN(size);
+
+	if (is_vmalloc_addr(block) && pages < old && !vmalloc_to_page(block + pages))
+		return pages;
+	return max(old, is_vmalloc_addr(block) ? pages : size);
 }
 
 static void count(const struct kalloc_record *record, bool freed)
 {
 	kalloc_linked_count(record->row, record->size, taken(record), freed);
+}
+
+/*
+ * Returns true if a module stays until module_put(). A module that fails to
+ * initialize goes without waiting for references.
+ */
+static bool stays(struct module *module)
+{
+#ifdef CONFIG_MODULES
+	return module && module->state == MODULE_STATE_LIVE && try_module_get(module);
+#else
+	return false;
+#endif
 }
 
 static void insert(struct kalloc_record *record)
@@ -127,7 +142,7 @@ static void insert(struct kalloc_record *record)
  * Counts the free of a block, and returns its record, or NULL. If the free may
  * fail, @holder receives the module of the row, which stays loaded until
  * module_put(), and the caller counts. It is NULL if that module is being
- * unloaded; the free is counted then.
+ * loaded or unloaded; the free is counted then, and the row may be gone.
  */
 static struct kalloc_record *take(const void *block, struct module **holder)
 {
@@ -144,7 +159,7 @@ static struct kalloc_record *take(const void *block, struct module **holder)
 		else
 			set_first(bucket, record->next);
 		/* The row exists as long as its record is in a list. */
-		if (holder && try_module_get(record->row->module))
+		if (holder && stays(record->row->module))
 			*holder = record->row->module;
 		else
 			count(record, true);
@@ -161,19 +176,21 @@ static noinline void kalloc_add_record(void *block, size_t size, size_t bytes, u
 				       gfp_t gfp, unsigned long ip, struct kalloc_record *record)
 {
 	struct kalloc_row *row = kalloc_linked_row(ip, family, gfp);
+	unsigned long units = bytes >> (is_paged(block, family) ? PAGE_SHIFT : 0);
 
 	/* A block that was freed elsewhere may have had this address. */
 	kfree(take(block, NULL));
 	if (row && !record)
 		record = kmalloc(sizeof(*record), (gfp & MAY) | __GFP_NOWARN);
-	if (!row || !record || size >> SIZE_BITS) {
+	/* Large pages make kmalloc() blocks possible that have more bytes than a record. */
+	if (!row || !record || size >> SIZE_BITS || units >> (BITS_PER_LONG - SIZE_BITS)) {
 		kfree(record);
 		return;
 	}
 	record->row = row;
 	record->hidden = ~(unsigned long)block;
 	record->size = size;
-	record->units = bytes >> (is_paged(block, family) ? PAGE_SHIFT : 0);
+	record->units = units;
 	count(record, false);
 	insert(record);
 }
@@ -190,7 +207,7 @@ static void counted(void *new, size_t size, struct kalloc_record *record, struct
 		module_put(holder);
 		return;
 	}
-	if (record && record->hidden == ~(unsigned long)new)
+	if (holder && record->hidden == ~(unsigned long)new)
 		bytes = resized_footprint(new, size, taken(record));
 	if (holder)
 		count(record, true);

@@ -14,7 +14,7 @@ static __always_inline int preempt_reasons(void)
 {
 #ifndef MODULE
 	if (system_state == SYSTEM_BOOTING)
-		return preempt_count() - INIT_PREEMPT_COUNT;
+		return preempt_count() - PREEMPT_DISABLE_OFFSET;
 #endif
 	return preempt_count();
 }

@@ -64,6 +64,20 @@ fn large() -> Result<KVVec<u8>> {
     Ok(vec)
 }
 
+/// Shrinks a vector of huge pages, which keeps them all, and grows it into them again.
+fn huge() -> Result {
+    const MIB: usize = 1 << 20;
+    let mut rest = KVVec::from_elem(7u8, 3 * MIB, GFP_KERNEL)?.into_iter();
+    rest.nth(2 * MIB - 1).ok_or(EDOM)?;
+    let mut vec = rest.collect(GFP_KERNEL);
+    for more in [MIB, 3 * MIB] {
+        vec.reserve(more, GFP_KERNEL)?;
+    }
+    (vec.len() == MIB && vec.iter().all(|&byte| byte == 7))
+        .then_some(())
+        .ok_or(EDOM)
+}
+
 impl kernel::Module for Driver {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let mut typed = (
@@ -72,6 +86,7 @@ impl kernel::Module for Driver {
             kalloc::VVec::with_capacity(2 * PAGE_SIZE, GFP_KERNEL)?,
             Pages::zeroed(Order::of::<2>(), GFP_KERNEL)?,
         );
+        huge()?;
         typed.0.shrink_to(900, GFP_KERNEL)?;
         typed.1.shrink_to(900, GFP_KERNEL)?;
         typed.2.shrink_to(PAGE_SIZE, GFP_KERNEL)?;

@@ -65,7 +65,7 @@ pub(crate) fn count_block(site: &Site, size: usize, footprint: usize, freed: boo
     let slack = if site.has_classes() {
         0
     } else {
-        footprint - size
+        footprint.saturating_sub(size)
     } as u64;
     // SAFETY: The caller's site has no unit.
     unsafe {
