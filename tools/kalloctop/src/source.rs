@@ -27,7 +27,7 @@ use std::{
 
 const SLABS: &str = "/proc/kallocinfo";
 const SITES: &str = "/sys/kernel/debug/kalloc/sites.json";
-const WATCHED: &str = "/proc/kallocwatch";
+pub(crate) const WATCHED: &str = "/proc/kallocwatch";
 const WATCHED_SITES: &str = "/sys/kernel/debug/kalloc/watch.json";
 /// The watch list, which also accepts commands.
 pub(crate) const WATCH_LIST: &str = "/sys/kernel/debug/kalloc/watch";

@@ -53,12 +53,7 @@ pub(crate) fn run(mut wanted: WatchArguments) -> Result<(), Error> {
     options.by.get_or_insert(Grouping::Function);
     let prints = options.once || options.json || options.prometheus;
     machine.check_root()?;
-    // The kernel's names of modules have underscores.
-    let modules: Vec<String> = wanted
-        .modules
-        .iter()
-        .map(|it| it.replace('-', "_"))
-        .collect();
+    let modules = kernel_names(&wanted.modules);
     for name in modules.iter().filter(|name| *name != ALL) {
         machine.check_module(name)?;
     }
@@ -75,6 +70,17 @@ pub(crate) fn run(mut wanted: WatchArguments) -> Result<(), Error> {
     }
     show(&wanted.options, session.source())?;
     session.end()
+}
+
+/// Returns the kernel's names of modules, each once. They have underscores.
+fn kernel_names(names: &[String]) -> Vec<String> {
+    let mut modules: Vec<String> = Vec::new();
+    for name in names.iter().map(|it| it.replace('-', "_")) {
+        if !modules.contains(&name) {
+            modules.push(name);
+        }
+    }
+    modules
 }
 
 /// The changes of the system, which the end or the destructor reverses.
@@ -115,6 +121,11 @@ impl<M: Machine> Session<M> {
                 .loaded
                 .retain(|name| !session.machine.is_loaded(name));
             session.machine.load(WATCHER, &session.modules)?;
+            if !session.watches_each() {
+                // Another program loaded it at the same time, with other modules.
+                session.loaded.clear();
+                session.add()?;
+            }
         }
         session.describe(&old);
         Ok(session)
@@ -170,6 +181,14 @@ impl<M: Machine> Session<M> {
         self.notes.extend(notes);
     }
 
+    /// Returns true if the watch list has all modules, or cannot be read.
+    fn watches_each(&self) -> bool {
+        self.machine.watch_list().is_none_or(|list| {
+            let has = |name: &String| list.entries.iter().any(|entry| entry.name == *name);
+            self.modules.iter().all(has)
+        })
+    }
+
     fn watches_all(&self) -> bool {
         self.modules.iter().any(|name| name == ALL)
     }
@@ -221,9 +240,9 @@ impl<M: Machine> Session<M> {
                 Ok(()) => return Ok(()),
                 // Another program has unloaded it, or the load has failed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(_) if attempts.next().is_some() => self.machine.pause(PAUSE),
                 // Another module, loaded meanwhile, needs it.
                 Err(_) if name == BASE => return Ok(()),
-                Err(_) if attempts.next().is_some() => self.machine.pause(PAUSE),
                 Err(_) => return Err(Error::Busy(name.to_owned())),
             }
         }

@@ -3,6 +3,7 @@
 //! Tests that a session leaves the system as it was.
 
 use super::{
+    kernel_names,
     machine::stem,
     Machine,
     Session,
@@ -32,6 +33,8 @@ struct Fake {
     busy: RefCell<u32>,
     /// True if kalloc_watch does not start.
     fails: bool,
+    /// The entry of another program that loads kalloc_watch at the same time.
+    other: Option<&'static str>,
 }
 
 impl Fake {
@@ -61,7 +64,8 @@ impl Machine for &Fake {
             return Err(Error::NotRoot);
         }
         self.loaded.borrow_mut().insert(name.to_owned());
-        self.entries.borrow_mut().extend(modules.iter().cloned());
+        let modules = self.other.map_or(modules.to_vec(), |name| names(&[name]));
+        self.entries.borrow_mut().extend(modules);
         Ok(())
     }
 
@@ -105,6 +109,26 @@ impl Machine for &Fake {
     }
 
     fn pause(&self, _: Duration) {}
+}
+
+/// A session that loads kalloc_watch at the same time as another program leaves it loaded.
+#[test]
+fn loaded_by_another_program() {
+    let fake = Fake {
+        other: Some("nfs"),
+        ..Fake::default()
+    };
+    let mut session = Session::start(&fake, names(&["xfs"])).unwrap();
+    assert_eq!(fake.state().1, names(&["nfs", "xfs"]));
+    session.end().unwrap();
+    assert_eq!(fake.state(), (names(&[BASE, WATCHER]), names(&["nfs"])));
+}
+
+/// A module is watched once, whatever its name is.
+#[test]
+fn names_of_modules() {
+    let modules = kernel_names(&names(&["nf-tables", "xfs", "nf_tables", "xfs"]));
+    assert_eq!(modules, names(&["nf_tables", "xfs"]));
 }
 
 fn names(names: &[&str]) -> Vec<String> {
