@@ -133,7 +133,8 @@ pub(crate) struct Record<'a> {
 /// Registers sites until the module that contains them is unloaded.
 ///
 /// The module loader's notifier registers the sites of every module that is loaded, and an initcall
-/// those of the kernel image, so a driver does not call this. For sites that are registered already, it does nothing.
+/// those of the kernel image, so a driver does not call this. For sites that are registered already,
+/// it does nothing.
 ///
 /// The module's use of its sites must have ended when its `exit` returns: it waits for its
 /// callbacks and flushes its work items, as for all of its memory.
@@ -217,6 +218,7 @@ pub(crate) unsafe fn module_comes(module: *mut bindings::module) -> Result {
 /// # Safety
 ///
 /// This crate must be built into the kernel.
+#[cfg(not(MODULE))]
 pub(crate) unsafe fn image_starts() {
     // SAFETY: By the requirement of this function.
     for site in unsafe { param::sites(ptr::null()) } {
