@@ -21,6 +21,13 @@ use kernel::{
     alloc::allocator::VmallocPageIter,
     impl_has_hr_timer,
     impl_has_work,
+    list::{
+        impl_list_arc_safe,
+        impl_list_item,
+        List,
+        ListArc,
+        ListLinks, //
+    },
     page::{
         AsPageIter,
         PAGE_SIZE, //
@@ -80,6 +87,7 @@ kalloc::sites! {
     Jobs: kmalloc(Job), "patched_job";
     Items: kmalloc([u8]), "patched_item";
     Timers: kmalloc([u8]), "patched_timer";
+    Elements: kmalloc([u8]), "patched_element";
     Queues: kmalloc([u64]), "patched_queue";
     Procs: kvmalloc([u64]), "patched_proc";
     Firmware: vmalloc([u8]), "patched_firmware";
@@ -162,6 +170,25 @@ impl HrTimerCallback for Timed {
     }
 }
 
+/// An element of a list.
+#[pin_data]
+struct Element {
+    number: u32,
+    #[pin]
+    links: ListLinks,
+}
+
+impl_list_arc_safe! {
+    impl ListArcSafe<0> for Element { untracked; }
+}
+
+impl_list_item! {
+    impl ListItem<0> for Element {
+        using ListLinks { self.links };
+    }
+}
+
+type Chain = List<Element, 0, Kmalloc<Elements>>;
 type Tree<V> = RBTree<u32, V, Kmalloc<Nodes>>;
 
 /// Uses pages of vmalloc, as `SGTable::new` does.
@@ -214,7 +241,7 @@ fn grow() -> Result<Tree<u64>> {
         return Err(EDOM);
     }
     let node = RBTreeNode::<u32, u64, Kmalloc<Nodes>>::new_in(50, 4, GFP_KERNEL)?;
-    let reserve = RBTreeNodeReservation::new_in(GFP_KERNEL)?;
+    let reserve = RBTreeNodeReservation::<u32, u64, Kmalloc<Nodes>>::new_in(GFP_KERNEL)?;
     tree.insert(node);
     match tree.entry(50) {
         Entry::Vacant(_) => return Err(EDOM),
@@ -225,6 +252,22 @@ fn grow() -> Result<Tree<u64>> {
         return Err(EDOM);
     }
     Ok(tree)
+}
+
+/// Fills a list: 5 allocations, 1 free.
+fn list() -> Result<Chain> {
+    let mut list = Chain::new_in();
+    for number in 0..5 {
+        let element = pin_init!(Element { number, links <- ListLinks::new() });
+        let unique = UniqueArc::<Element, Kmalloc<Elements>>::new_uninit_in(GFP_KERNEL)?;
+        list.push_back(ListArc::from(unique.pin_init_with(element)?));
+    }
+    let first = list.pop_front().ok_or(EDOM)?.into_arc();
+    let numbers = list.iter().map(|element| element.number);
+    match first.number + numbers.sum::<u32>() {
+        10 => Ok(list),
+        _ => Err(EDOM),
+    }
 }
 
 /// Runs two work items and a timer.
@@ -260,6 +303,7 @@ struct Owners {
     _service: Services,
     _table: Pin<kernel::alloc::KBox<XArray<Arc<u64, Kmalloc<Shared>>>>>,
     _tree: Tree<u64>,
+    _list: Chain,
     _queue: KVec<u64, Queues>,
     _procs: KVVec<u64, Procs>,
     _firmware: VVec<u8, Firmware>,
@@ -288,6 +332,7 @@ impl kernel::Module for Owners {
             _service: service,
             _table: table(second)?,
             _tree: grow()?,
+            _list: list()?,
             _queue: queue,
             _procs: procs,
             _firmware: firmware,

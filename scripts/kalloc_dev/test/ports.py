@@ -92,11 +92,8 @@ def ports() -> Iterator[Case]:
     session.check_log(SAID)
 
 
-def prepare(port: Port, source: Path, directory: Path, *, convert: bool = True) -> int:
-    """Writes the converted driver; returns the number of lines that the conversion changes.
-
-    Without `convert`, the driver is upstream's.
-    """
+def prepare(port: Port, source: Path, directory: Path) -> int:
+    """Writes the converted driver; returns the number of lines that the conversion changes."""
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(source / port.source, directory, ignore=shutil.ignore_patterns("Kbuild", "Makefile", "hostprogs"))
     if port.prefix:
@@ -106,11 +103,8 @@ def prepare(port: Port, source: Path, directory: Path, *, convert: bool = True) 
         shutil.copy(path, directory)
     edit(directory, HERE / port.name / "adapt")
     before = {path: path.read_text() for path in directory.rglob("*.rs")}
-    text = (HERE / port.name / "Kbuild").read_text()
-    if not convert:
-        (directory / "Kbuild").write_text(text.partition(CONVERTED)[0])
-        return 0
     edit(directory, HERE / port.name / "convert")
+    text = (HERE / port.name / "Kbuild").read_text()
     (directory / "Kbuild").write_text(text)
     lines = len(text.partition(CONVERTED)[2].splitlines())
     return lines + sum(changed_lines(text, path.read_text()) for path, text in before.items())
