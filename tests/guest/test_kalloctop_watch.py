@@ -12,7 +12,8 @@ from kalloc_dev.test.session import in_guest
 from kalloc_dev.toolchain.crates import Unreachable
 
 SCRIPT = TREE / "tests/guest/watch/kalloctop_watch.py"
-DEVICE = "kernel/drivers/block/null_blk"
+# A module of the distribution, and the one on which it depends.
+DIRECTORIES = ("kernel/drivers/block/null_blk", "kernel/fs/configfs")
 # The last part of the test locks the kernel down.
 ALLOWED = (r"^Lockdown: .*", r"^Kernel is locked down from securityfs; .*", r"^Loading of unsigned module is rejected$")
 
@@ -24,10 +25,11 @@ def test_kalloctop_watch() -> None:
     except Unreachable as reason:
         pytest.skip(f"kalloctop cannot be built: {reason}")
     stock, = set_up("stock")
+    added = [word for name in DIRECTORIES
+             for word in ("--add", f"{debian.modules() / name}:/usr/lib/modules/{stock.release}/{name}")]
     session = in_guest("PYTHONPATH=/slabinfo_readers python3 -B /kalloctop_watch.py", "--timeout", "600",
                        "--packages", ",".join(slabinfo_readers.PACKAGES),
-                       "--add", TREE / "tests/slabinfo_readers", "--add", f"{SCRIPT}:/",
-                       "--add", f"{debian.modules() / DEVICE}:/usr/lib/modules/{stock.release}/{DEVICE}")
+                       "--add", TREE / "tests/slabinfo_readers", "--add", f"{SCRIPT}:/", *added)
     print(session.stdout)
     assert list(session.sections()) == ["prints", "shows_a_module_at_work", "ends_by_signals", "hangs_up",
                                         "keeps_a_loaded_watch", "shows_both", "refuses"]

@@ -85,22 +85,15 @@ pub(crate) enum Command {
 ///
 /// Loads kalloc_watch, and unloads it at the end. If it is loaded already, only adds the modules to
 /// its watch list, and removes them at the end. Below the rows is the memory that they cannot show.
-/// With --once, --json or --prometheus, watches for the time of --time, then prints. Only root may
-/// do this.
+/// Output that is printed begins after the time of --time. Only root may do this.
 #[derive(Args, Debug)]
 pub(crate) struct WatchArguments {
     /// Modules, loaded or not, or `all` for the kernel and all modules
     #[arg(value_name = "MODULE", required = true)]
     pub(crate) modules: Vec<String>,
 
-    /// Seconds to watch before --once, --json or --prometheus prints [default: 10]
-    #[arg(
-        short,
-        long,
-        value_name = "SECONDS",
-        requires = "mode",
-        conflicts_with = "leaks"
-    )]
+    /// Seconds to watch before anything is printed, or before the reading of --leaks [default: 10]
+    #[arg(short, long, value_name = "SECONDS", requires = "mode")]
     pub(crate) time: Option<Seconds>,
 
     #[command(flatten)]

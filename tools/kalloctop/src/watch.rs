@@ -51,20 +51,22 @@ pub(crate) fn run(mut wanted: WatchArguments) -> Result<(), Error> {
     let machine = Running;
     let options = &mut wanted.options;
     options.by.get_or_insert(Grouping::Function);
-    let prints = options.once || options.json || options.prometheus;
+    let prints = options.once || options.json || options.prometheus || options.leaks.is_some();
     machine.check_root()?;
     let modules = kernel_names(&wanted.modules);
     for name in modules.iter().filter(|name| *name != ALL) {
         machine.check_module(name)?;
     }
-    if !prints && options.leaks.is_none() {
+    if !prints {
         live::check_terminal()?;
     }
     Output::check(options.output.as_deref())?;
     interrupt::catch().map_err(Error::Terminal)?;
 
-    let mut session = Session::start(machine, modules)?;
+    let started = Session::start(machine, modules);
+    // A signal that has also ended modprobe is the cause of the error.
     interrupt::check()?;
+    let mut session = started?;
     if prints {
         interrupt::sleep(wanted.time.map_or(WINDOW, |Seconds(time)| time))?;
     }

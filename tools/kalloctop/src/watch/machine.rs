@@ -126,10 +126,11 @@ impl Machine for Running {
         if modules.iter().any(|module| module == ALL) {
             modprobe.arg(format!("sites={ALL_SITES}"));
         }
+        let lockdown = fs::read_to_string("/sys/kernel/security/lockdown").ok();
         let failed = |said: &str| Error::Load {
             name: name.to_owned(),
             said: said.to_owned(),
-            hint: hint(said),
+            hint: hint(said, lockdown.as_deref()),
         };
         let done = modprobe
             .output()
@@ -165,9 +166,8 @@ impl Machine for Running {
 }
 
 /// Returns the probable cause of a message of modprobe.
-fn hint(said: &str) -> &'static str {
-    let lockdown = fs::read_to_string("/sys/kernel/security/lockdown");
-    let is_locked = lockdown.is_ok_and(|modes| !modes.contains("[none]"));
+pub(super) fn hint(said: &str, lockdown: Option<&str>) -> &'static str {
+    let is_locked = lockdown.is_some_and(|modes| !modes.contains("[none]"));
     if said.contains("not found") {
         " (install kalloc-dkms, or run make modules_install)"
     } else if said.contains("not supported") {

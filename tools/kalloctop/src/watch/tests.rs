@@ -4,7 +4,10 @@
 
 use super::{
     kernel_names,
-    machine::stem,
+    machine::{
+        hint,
+        stem, //
+    },
     Machine,
     Session,
     Watch,
@@ -253,5 +256,44 @@ fn names_are_those_of_the_files() {
         ("kernel/fs/ext4/ext4.ko", "ext4"),
     ] {
         assert_eq!(stem(line), name);
+    }
+}
+
+#[test]
+fn a_failed_load_has_its_cause() {
+    let none = Some("[none] integrity confidentiality\n");
+    let locked = Some("none [integrity] confidentiality\n");
+    for (said, lockdown, cause) in [
+        (
+            "FATAL: Module kalloc_watch not found in directory /lib/modules/7.3",
+            none,
+            "install",
+        ),
+        (
+            "ERROR: could not insert 'kalloc_watch': Operation not supported",
+            None,
+            "tracepoints",
+        ),
+        (
+            "ERROR: could not insert 'kalloc_watch': Operation not permitted",
+            locked,
+            "lockdown",
+        ),
+        (
+            "ERROR: could not insert 'kalloc_watch': Key was rejected by service",
+            none,
+            "signature",
+        ),
+        (
+            "ERROR: could not insert 'kalloc_watch': Cannot allocate memory",
+            none,
+            "",
+        ),
+    ] {
+        let hint = hint(said, lockdown);
+        assert!(
+            hint.contains(cause) && hint.is_empty() == cause.is_empty(),
+            "{said}: {hint}"
+        );
     }
 }
