@@ -254,6 +254,7 @@ void __wrap___free_pages(struct page *page, unsigned int order)
 	__free_pages(page, order);
 }
 
+#ifdef CONFIG_STACKTRACE
 /* Returns true if an address is in the code of kalloc, or of the kernel that contains it. */
 static bool is_own(unsigned long ip)
 {
@@ -263,6 +264,7 @@ static bool is_own(unsigned long ip)
 	return core_kernel_text(ip);
 #endif
 }
+#endif
 
 /* Counts a block that a function of the kernel has allocated, which the driver called. */
 void kalloc_helper_adopt(void *block, size_t size, gfp_t gfp);
