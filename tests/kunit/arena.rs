@@ -77,14 +77,8 @@ mod tests {
         let before = live::<Large>();
         let arena = Arena::<Large, 2>::new();
         let bytes = Large::site().totals().live_bytes;
-        let all = arena.alloc_uninit::<[u8; Arena::<Large, 2>::CAPACITY]>(GFP_KERNEL)?;
-        // SAFETY: Any byte is valid, and all are written.
-        let all = unsafe {
-            all.as_mut_ptr()
-                .cast::<u8>()
-                .write_bytes(7, Arena::<Large, 2>::CAPACITY);
-            all.assume_init_mut()
-        };
+        let sevens = KVec::from_elem(7u8, Arena::<Large, 2>::CAPACITY, GFP_KERNEL)?;
+        let all = arena.alloc_slice_copy(&sevens, GFP_KERNEL)?;
         assert!(Large::site().totals().live_bytes == bytes + 4 * PAGE_SIZE as u64);
         arena.alloc(0u8, GFP_KERNEL)?;
         assert!(all.iter().all(|&byte| byte == 7) && live::<Large>() == before + 2);
