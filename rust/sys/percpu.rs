@@ -406,6 +406,29 @@ impl<const N: usize> Counters<N> {
         }
     }
 
+    /// Adds 1 to the `nth` counter, if there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kalloc::sys::percpu::Counters;
+    ///
+    /// let hits = Counters::<2>::new(GFP_KERNEL)?;
+    /// hits.inc(1);
+    /// hits.inc(2);
+    /// assert_eq!([0, 1].map(|nth| hits.sum(nth)), [0, 1]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn inc(&self, nth: usize) {
+        if nth < N {
+            // SAFETY: The per-CPU pointer is of `N` numbers that are valid while `self` is
+            // borrowed, and `nth` is less. Only this type writes the instances, and there are no
+            // references to them.
+            unsafe { this_cpu_inc_nth::<_, 0>(self.0.as_ptr(), nth) };
+        }
+    }
+
     /// Returns the sum of the `nth` counter over all CPUs, or 0 if there is no such counter. It
     /// includes an arbitrary part of concurrent additions.
     pub fn sum(&self, nth: usize) -> u64 {
