@@ -70,6 +70,10 @@ pub fn ticks() -> u64 {
 /// The number of [`ticks`] in a second.
 pub const TICKS_PER_SECOND: u64 = bindings::HZ as u64;
 
+/// The bits of the result of `kmem_cache_alloc_bulk()`, which is 0 if the allocation failed. The
+/// others are arbitrary.
+pub const BULK_RESULT: usize = bindings::BULK_RESULT;
+
 /// Returns the address of the `struct page` of a block in the direct map of memory.
 ///
 /// # Safety

@@ -14,8 +14,8 @@
 //! | `probes` | where the kernel allocates and frees |
 //! | `counting` | the state of the probes, which needs no lock |
 //! | `blocks`, `sites`, `view` | the table of live blocks, the counters, the watched code |
-//! | `list` | the watch list, the names of the sites, the changes of modules |
-//! | `names` | names that fit into a row |
+//! | `list`, `modules` | the watch list, the changes of modules |
+//! | `names`, `rows` | the names of the sites, and the rows that sites share |
 //! | `files` | the files |
 
 use crate::{
@@ -49,10 +49,14 @@ mod counting;
 mod files;
 #[path = "kalloc_watch/list.rs"]
 mod list;
+#[path = "kalloc_watch/modules.rs"]
+mod modules;
 #[path = "kalloc_watch/names.rs"]
 mod names;
 #[path = "kalloc_watch/probes.rs"]
 mod probes;
+#[path = "kalloc_watch/rows.rs"]
+mod rows;
 #[path = "kalloc_watch/sites.rs"]
 mod sites;
 #[path = "kalloc_watch/view.rs"]
@@ -117,6 +121,8 @@ impl kernel::InPlaceModule for KallocWatch {
                 view::SITES,
                 probes::SITES,
                 names::SITES,
+                rows::SITES,
+                modules::SITES,
                 list::SITES,
             ] {
                 kalloc::register(module, sites)?;

@@ -6,19 +6,19 @@
 const size_t KALLOC_CONST_KSYM_SYMBOL_LEN = KSYM_SYMBOL_LEN;
 
 /*
- * Returns the address of a function, or 0. The kernel exports no lookup by
- * name; the registration of a kprobe includes one.
+ * Looks up a function by name. The kernel exports no such lookup; the
+ * registration of a kprobe includes one.
  */
-unsigned long kalloc_helper_kprobe_address(const char *name);
-unsigned long kalloc_helper_kprobe_address(const char *name)
+int kalloc_helper_kprobe_address(const char *name, unsigned long *address);
+int kalloc_helper_kprobe_address(const char *name, unsigned long *address)
 {
 	/* A disabled probe changes no code. */
 	struct kprobe probe = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
-	unsigned long address;
+	int error = register_kprobe(&probe);
 
-	if (register_kprobe(&probe))
-		return 0;
-	address = (unsigned long)probe.addr;
+	if (error)
+		return error;
+	*address = (unsigned long)probe.addr;
 	unregister_kprobe(&probe);
-	return address;
+	return 0;
 }

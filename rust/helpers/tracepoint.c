@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 #include <trace/events/kmem.h>
+
+/*
+ * The bits of the result of a bulk allocation: a `bool`, or in older kernels an
+ * `int`.
+ */
+const size_t KALLOC_CONST_BULK_RESULT =
+	sizeof(kmem_cache_alloc_bulk_noprof(NULL, 0, 0, NULL)) == 1 ? 1 : 0xffffffff;
 
 /*
  * Waits for all running probes: tracepoints use an SRCU or RCU domain, fprobes

@@ -7,7 +7,8 @@
 //! that [`Probe::enter`] selects.
 //!
 //! During a call whose return is probed, the return address on the stack is that of ftrace's
-//! trampoline. Functions that read their return address, for example for a tracepoint, read that.
+//! [trampoline]. Functions that read their return address, for example for a tracepoint, read that.
+//! So does a probe of a function to which the probed function jumps (a tail call).
 //!
 //! ftrace does not call a probe from within a probe of the same context, so probes do not recurse.
 //!
@@ -15,7 +16,10 @@
 //!
 //! Reference: <https://docs.kernel.org/trace/fprobe.html>
 
-use crate::sys::bindings;
+use crate::sys::{
+    bindings,
+    context, //
+};
 use core::{
     marker::PhantomData,
     ptr::NonNull, //
@@ -82,8 +86,8 @@ pub type Words = [usize; bindings::FPROBE_WORDS];
 /// }
 ///
 /// let sum = Sum(Atomic::new(0));
-/// sum.leave(1, &[7, 0, 0, 0]);
-/// sum.leave(0, &[9, 0, 0, 0]);
+/// sum.leave(1, &[7; size_of::<Words>() / size_of::<usize>()]);
+/// sum.leave(0, &Words::default());
 /// assert_eq!(sum.0.load(Relaxed), 7);
 /// ```
 pub unsafe trait Probe: Send + Sync + 'static {
@@ -91,6 +95,8 @@ pub unsafe trait Probe: Send + Sync + 'static {
     const RETURNS: bool = false;
 
     /// Handles the entry of a function. Returns true if the probe needs the return of this call.
+    ///
+    /// `words` have arbitrary values before, and are not kept if [`RETURNS`](Self::RETURNS) is false.
     fn enter(&self, call: &Call<'_>, words: &mut Words) -> bool;
 
     /// Handles the return of a function with `value`, and the words from its entry.
@@ -128,7 +134,7 @@ impl Call<'_> {
     }
 
     /// Returns an argument of the function, or 0 if it is not available. Arguments on the stack
-    /// (on x86_64, those after the sixth) are available only on x86_64.
+    /// (those after the sixth on x86_64, after the eighth on arm64) are available on both.
     #[inline]
     pub fn argument(&self, nth: u32) -> usize {
         // SAFETY: By the type invariants, the registers are those of a function's entry.
@@ -194,8 +200,10 @@ impl<P: Probe> Registration<P> {
                 list.clear();
                 for name in names {
                     let one = name.as_char_ptr();
-                    if Self::register(&probe, &mut [one]).is_ok() {
-                        list.push(one, GFP_KERNEL)?;
+                    match Self::register(&probe, &mut [one]) {
+                        Ok(_) => list.push(one, GFP_KERNEL)?,
+                        Err(error) if error == ENOENT => {}
+                        Err(error) => return Err(error),
                     }
                 }
                 if list.is_empty() {
@@ -247,7 +255,7 @@ impl<P: Probe> Drop for Registration<P> {
 ///
 /// - `data` must point to a `P`.
 /// - `regs` must be the registers at the entry of a function.
-/// - `words` must point to [`Words`].
+/// - `words` must be NULL or point to [`Words`].
 unsafe extern "C" fn enter<P: Probe>(
     data: *mut c_void,
     caller: c_ulong,
@@ -261,12 +269,19 @@ unsafe extern "C" fn enter<P: Probe>(
         regs,
         _entry: PhantomData,
     };
-    // SAFETY: By the requirements of this function, the data are a `P`, and the words are valid.
-    // They may be uninitialized memory of the stack, in which every pattern of bits is a number.
-    unsafe {
-        words.cast::<Words>().write([0; bindings::FPROBE_WORDS]);
-        (*data.cast::<P>()).enter(&call, &mut *words.cast::<Words>())
-    }
+    let mut none;
+    // SAFETY: By the requirements of this function, the words are valid if there are some. They may
+    // be uninitialized memory of a stack, which belongs to this call, and in which every pattern of
+    // bits is a number.
+    let words = match unsafe { words.cast::<Words>().as_mut() } {
+        Some(words) => words,
+        None => {
+            none = Words::default();
+            &mut none
+        }
+    };
+    // SAFETY: By the requirements of this function, the data are a `P`.
+    unsafe { &*data.cast::<P>() }.enter(&call, words)
 }
 
 /// Forwards the return of a function.
@@ -278,4 +293,30 @@ unsafe extern "C" fn enter<P: Probe>(
 unsafe extern "C" fn leave<P: Probe>(data: *mut c_void, value: c_ulong, words: *const c_ulong) {
     // SAFETY: By the requirements of this function, the data are a `P`, and the words are valid.
     unsafe { (*data.cast::<P>()).leave(value, &*words.cast::<Words>()) };
+}
+
+/// Returns the address of ftrace's trampoline, which is the return address of a function whose return
+/// is probed, or `None` if it is not known.
+///
+/// # Context
+///
+/// Process context; may sleep.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::trace::{fprobe, symbol};
+///
+/// if let Some(address) = fprobe::trampoline() {
+///     assert!(symbol::with(address, |symbol| symbol.module.is_none())?);
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+pub fn trampoline() -> Option<usize> {
+    if context::known_atomic() {
+        return None;
+    }
+    // SAFETY: The function registers a probe of its own, and unregisters it.
+    let address = unsafe { bindings::kalloc_helper_fprobe_trampoline() };
+    (address != 0).then_some(address)
 }

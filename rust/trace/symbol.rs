@@ -10,7 +10,10 @@ use crate::sys::{
     context, //
 };
 use core::ops::Range;
-use kernel::prelude::*;
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
 
 /// The function that contains an address.
 ///
@@ -89,11 +92,17 @@ pub fn with<R>(address: usize, f: impl FnOnce(Symbol<'_>) -> R) -> Result<R> {
     Ok(f(Symbol::parse(core::str::from_utf8(text).unwrap_or("?"))))
 }
 
-/// Returns the addresses of a function of the kernel or of a module, if kprobes are allowed there.
+/// Returns the addresses of a function of the kernel or of a module.
 ///
 /// # Context
 ///
 /// Process context; may sleep.
+///
+/// # Errors
+///
+/// - [`ENOENT`] if there is no such function, or if kprobes are not allowed there.
+/// - [`EOPNOTSUPP`] if the kernel has no kprobes.
+/// - [`ENOMEM`] if there is no memory, or in a context known to be atomic.
 ///
 /// # Examples
 ///
@@ -101,23 +110,22 @@ pub fn with<R>(address: usize, f: impl FnOnce(Symbol<'_>) -> R) -> Result<R> {
 /// use kalloc::trace::symbol;
 ///
 /// let function = symbol::function(c"kmem_cache_free");
-/// assert!(function.is_none_or(|function| function.len() > 16));
-/// assert_eq!(symbol::function(c"there_is_no_such_function"), None);
+/// assert!(function.map_or_else(|error| error == EOPNOTSUPP, |function| function.len() > 16));
+/// assert!(symbol::function(c"there_is_no_such_function").is_err());
 /// ```
-pub fn function(name: &CStr) -> Option<Range<usize>> {
+pub fn function(name: &CStr) -> Result<Range<usize>> {
     // The lookup sleeps.
     if context::known_atomic() {
-        return None;
+        return Err(ENOMEM);
     }
+    let mut at = 0;
     // SAFETY: The name is a NUL-terminated string.
-    let at = unsafe { bindings::kalloc_helper_kprobe_address(name.as_char_ptr()) };
-    if at == 0 {
-        return None;
-    }
+    let found =
+        to_result(unsafe { bindings::kalloc_helper_kprobe_address(name.as_char_ptr(), &mut at) });
+    found.map_err(|error| if error == EINVAL { ENOENT } else { error })?;
     // The address may be after an instruction at the entry.
     with(at, |symbol| {
         let start = at - symbol.offset;
         start..start + symbol.size
     })
-    .ok()
 }

@@ -39,12 +39,15 @@ PLANTED = {
     "watched_bulk": ("cache", BLOCKS, 0),
     "watched_cache_bulk_free": ("cache", BLOCKS, 0),
     "watched_pages": ("pages", BLOCKS, 0),
+    "watched_pages_partly": ("pages", BLOCKS // 2, 0),
+    "watched_array": ("vmalloc", 1, 0),
     "watched_free_pages": ("pages", 1, 0),
     "watched_vmalloc": ("vmalloc", 1, 0),
     "watched_kvmalloc": ("vmalloc", 1, 0),
     "watched_kvmalloc_small": ("kmalloc", 1, 0),
     "watched_percpu": ("percpu", 1, 0),
     "watched_krealloc": ("kmalloc", 2, 0),
+    "watched_kvrealloc": ("kmalloc", 2, 0),
     "watched_leak": ("kmalloc", LEAKED, LEAKED),
     # The call in watched_tail_call() is a jump.
     "watched_tail_caller": ("kmalloc", 1, 0),
@@ -227,6 +230,23 @@ def test_commands(shown: dict[str, str]) -> None:
     assert not sites(shown["removed"])
 
 
+def test_code_of_modules(shown: dict[str, str]) -> None:
+    """Addresses and functions of a module are no built-in code: other code may have the addresses later."""
+    lines = shown["module-code"].splitlines()
+    assert len(lines) == 3 and all(line.startswith("1 ") and "Invalid argument" in line for line in lines), lines
+
+
+def test_added_while_loaded(shown: dict[str, str]) -> None:
+    """A module that is added before the kernel lists it in sysfs is watched from its initialization on."""
+    assert shown["coming"].startswith("0 ")
+    assert by_function(shown["coming"]) == PLANTED | {"watched_leak": ("kmalloc", 3, 3), "watched_early": ("kmalloc", 1, 1)}
+
+
+def test_probe_is_reused(shown: dict[str, str]) -> None:
+    """A probe does not see the return of a call that another probe has entered, whose memory it has."""
+    assert shown["reuse"].endswith("reused 1, 1 entered, 0 left\n"), shown["reuse"]
+
+
 def test_built_in_functions(shown: dict[str, str]) -> None:
     """Built-in code is watched by the names of functions."""
     found = by_function(shown["built-in"])
@@ -262,7 +282,16 @@ def test_whole_kernel(shown: dict[str, str]) -> None:
     """The whole kernel is watched, without a lost block."""
     assert shown["all"].startswith("0 ") and "all all loaded" in shown["all"]
     assert "lost 0; unattributed 0" in shown["all"], shown["all"]
-    assert int(shown["all"].splitlines()[-2]) >= 50
+    assert int(shown["all"].splitlines()[-1]) >= 50
+
+
+def test_jumps_in_allocators(shown: dict[str, str]) -> None:
+    """If an allocator jumps to another one, the whole kernel has no row of ftrace's trampoline."""
+    found = sites(shown["all-sites"])
+    own = by_function(shown["all-sites"])
+    assert own["watched_array"] == ("vmalloc", 1, 0) and own["watched_kvrealloc"] == ("kmalloc", 2, 0)
+    twice = [site for site in found if site["family"] == "vmalloc" and site["module"] == "vmlinux" and site["frees_elsewhere"]]
+    assert not twice, twice
 
 
 def test_seek(shown: dict[str, str]) -> None:
@@ -327,8 +356,7 @@ def test_howto() -> None:
 
 # The bounds, in instructions: kmalloc and kfree of a module that is not watched, a free of a page there, and kmalloc and kfree
 # of a watched module.
-# The goal for a watched pair is 360, which is not reached: this bound notices a regression.
-OTHER_PAIR, OTHER_PAGE_FREE, OWN_PAIR = 130, 110, 430
+OTHER_PAIR, OTHER_PAGE_FREE, OWN_PAIR = 130, 110, 360
 # The bound of a load of forks and files while the whole kernel is watched, in hundredths; and the resolution of the clock.
 LOAD, TICK = 10, 1
 

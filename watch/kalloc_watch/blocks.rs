@@ -121,9 +121,17 @@ impl Block {
 
 /// The table.
 pub(crate) struct Blocks {
-    order: u32,
     tags: Array<Word, Vmalloc<Tags>>,
     groups: Array<Group, Vmalloc<Groups>>,
+}
+
+/// The group of a key, with its word of tags, the tag, and a word that repeats the tag.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    word: &'a AtomicU64,
+    group: &'a Group,
+    tag: u64,
+    pattern: u64,
 }
 
 impl Blocks {
@@ -134,7 +142,6 @@ impl Blocks {
         }
         // GFP: The module's initialization sleeps.
         Ok(Blocks {
-            order,
             tags: Array::zeroed(1 << order, GFP_KERNEL)?,
             groups: Array::zeroed(1 << order, GFP_KERNEL)?,
         })
@@ -142,7 +149,7 @@ impl Blocks {
 
     /// Returns the number of places.
     pub(crate) fn capacity(&self) -> usize {
-        PLACES << self.order
+        PLACES * self.tags.len()
     }
 
     /// Returns the number of blocks in the table.
@@ -161,105 +168,159 @@ impl Blocks {
         }
     }
 
-    /// Returns the two groups of a hash, and its tag.
+    /// Returns the group of a key.
     #[inline(always)]
-    fn places(&self, hash: u64) -> (usize, usize, u64) {
-        let tag = hash >> (57 - self.order) & 127 | 128;
-        // CAST: The number of groups fits.
-        let first = (hash >> (64 - self.order)) as usize;
-        let second = first ^ ((tag << 3) as usize & ((1 << self.order) - 1));
-        (first, second, tag)
+    fn first(&self, key: Key) -> Option<At<'_>> {
+        let hash = key.hash();
+        let tag = hash >> 32 & 127 | 128;
+        // CAST: The hash has at most 24 bits above these, as many as the number of a group.
+        self.at((hash >> 40) as usize, tag)
+    }
+
+    /// Returns the group of a key whose first group is full.
+    fn second(&self, key: Key) -> Option<At<'_>> {
+        let hash = key.hash();
+        let tag = hash >> 32 & 127 | 128;
+        // CAST: The hash has at most 24 bits above these, as many as the number of a group.
+        self.at((hash >> 40 ^ tag << 3) as usize, tag)
+    }
+
+    #[inline(always)]
+    fn at(&self, number: usize, tag: u64) -> Option<At<'_>> {
+        let (tags, groups): (&[Word], &[Group]) = (&self.tags, &self.groups);
+        // The number of groups is a power of two.
+        let number = number & tags.len().wrapping_sub(1);
+        Some(At {
+            word: &tags.get(number)?.0,
+            group: groups.get(number)?,
+            tag,
+            pattern: tag.wrapping_mul(ONES),
+        })
+    }
+
+    /// Adds a block whose key is not in the table, as that of most allocations. Returns false if
+    /// that needs [`put`](Self::put).
+    #[inline(always)]
+    pub(crate) fn put_new(&self, key: Key, block: Block) -> bool {
+        let Some(at) = self.first(key) else {
+            return false;
+        };
+        let tags = at.word.load(Relaxed);
+        // No place has this tag, and the group was never full.
+        at.places_of(tags) | tags & FULL == 0 && at.put_in(tags, key, block)
     }
 
     /// Adds a block. Returns false if there is no place for it, and the block that was in the table
     /// with this key.
-    #[inline(always)]
     pub(crate) fn put(&self, key: Key, block: Block) -> (bool, Option<Block>) {
-        let (first, second, tag) = self.places(key.hash());
-        let Some(word) = self.tags.get(first) else {
-            return (false, None);
-        };
-        let tags = word.0.load(Relaxed);
-        // Most keys are new: no place has this tag, and the group was never full.
-        let old = if zero_bytes(tags ^ tag.wrapping_mul(ONES)) | tags & FULL == 0 {
-            None
-        } else {
-            self.take(key)
-        };
-        let put = self.put_in(first, key, tag, block) || self.put_in(second, key, tag, block);
+        let old = self.take(key);
+        let put = [self.first(key), self.second(key)]
+            .into_iter()
+            .flatten()
+            .any(|at| at.put(key, block));
         (put, old)
-    }
-
-    #[inline(always)]
-    fn put_in(&self, at: usize, key: Key, tag: u64, block: Block) -> bool {
-        let (Some(word), Some(group)) = (self.tags.get(at), self.groups.get(at)) else {
-            return false;
-        };
-        let mut tags = word.0.load(Relaxed);
-        loop {
-            let free = zero_bytes(tags);
-            if free == 0 {
-                word.0.fetch_or(FULL, Relaxed);
-                return false;
-            }
-            let place = free.trailing_zeros() / 8;
-            let new = tags | tag << (8 * place);
-            match word.0.compare_exchange_weak(tags, new, Acquire, Relaxed) {
-                Ok(_) => {
-                    let place = place as usize;
-                    if let (Some(k), Some(m)) = (group.keys.get(place), group.metas.get(place)) {
-                        m.store(block.pack(), Relaxed);
-                        k.store(key.0, Release);
-                    }
-                    return true;
-                }
-                Err(now) => tags = now,
-            }
-        }
     }
 
     /// Removes a block, if it is in the table.
     #[inline(always)]
     pub(crate) fn take(&self, key: Key) -> Option<Block> {
-        let (first, second, tag) = self.places(key.hash());
-        let tags = self.tags.get(first)?.0.load(Relaxed);
-        if let Some(block) = self.take_in(first, tags, key, tag) {
-            return Some(block);
-        }
-        if tags & FULL == 0 {
+        let at = self.first(key)?;
+        let tags = at.word.load(Relaxed);
+        let found = at.places_of(tags);
+        if found | tags & FULL == 0 {
             return None;
         }
-        let tags = self.tags.get(second)?.0.load(Relaxed);
-        self.take_in(second, tags, key, tag)
+        // Most often, the first place with the tag is that of the key.
+        if found != 0 {
+            if let Some(block) = at.take_from(found, key) {
+                return Some(block);
+            }
+        }
+        self.take_rest(key, found, tags)
     }
 
-    #[inline(always)]
-    fn take_in(&self, at: usize, tags: u64, key: Key, tag: u64) -> Option<Block> {
-        let mut found = zero_bytes(tags ^ tag.wrapping_mul(ONES));
-        if found == 0 {
-            return None;
+    /// Removes a block that is in another place.
+    #[cold]
+    #[inline(never)]
+    fn take_rest(&self, key: Key, found: u64, tags: u64) -> Option<Block> {
+        let block = self.first(key)?.take(found & found.wrapping_sub(1), key);
+        if block.is_some() || tags & FULL == 0 {
+            return block;
         }
-        let (word, group) = (self.tags.get(at)?, self.groups.get(at)?);
-        while found != 0 {
-            let place = found.trailing_zeros() / 8;
-            found &= found - 1;
-            let here = group.keys.get(place as usize)?;
-            if here.load(Acquire) != key.0 {
-                continue;
-            }
-            let meta = group.metas.get(place as usize)?.load(Relaxed);
-            // Two functions may report one free, such as kvfree() and vfree().
-            here.compare_exchange(key.0, 0, AcqRel, Relaxed).ok()?;
-            word.0.fetch_and(!(0xff << (8 * place)), Release);
-            return Some(Block::unpack(meta));
-        }
-        None
+        let at = self.second(key)?;
+        at.take(at.places_of(at.word.load(Relaxed)), key)
     }
 }
 
-/// Returns the highest bit of the lowest tag that is 0. Bits of higher tags may be set as well, also
-/// if they are not 0.
-#[inline(always)]
-fn zero_bytes(tags: u64) -> u64 {
-    tags.wrapping_sub(ONES) & !tags & HIGH
+impl At<'_> {
+    /// Returns the places with the tag, as the highest bits of the tags. Places above the lowest
+    /// one may have other tags.
+    #[inline(always)]
+    fn places_of(&self, tags: u64) -> u64 {
+        let other = tags ^ self.pattern;
+        other.wrapping_sub(ONES) & !other & HIGH
+    }
+
+    /// Puts a block into a free place, of which `tags` has one, unless the tags have changed.
+    #[inline(always)]
+    fn put_in(&self, tags: u64, key: Key, block: Block) -> bool {
+        let free = !tags & HIGH;
+        if free == 0 {
+            return false;
+        }
+        let place = free.trailing_zeros() / 8;
+        let new = tags | self.tag << (8 * place);
+        if (self.word)
+            .compare_exchange(tags, new, Acquire, Relaxed)
+            .is_err()
+        {
+            return false;
+        }
+        let place = place as usize;
+        if let (Some(k), Some(m)) = (self.group.keys.get(place), self.group.metas.get(place)) {
+            m.store(block.pack(), Relaxed);
+            k.store(key.0, Release);
+        }
+        true
+    }
+
+    /// Puts a block into a free place. Returns false, and marks the group, if it is full.
+    fn put(&self, key: Key, block: Block) -> bool {
+        loop {
+            let tags = self.word.load(Relaxed);
+            if tags & HIGH == HIGH {
+                self.word.fetch_or(FULL, Relaxed);
+                return false;
+            }
+            if self.put_in(tags, key, block) {
+                return true;
+            }
+        }
+    }
+
+    /// Removes the block from one of these places.
+    fn take(&self, mut found: u64, key: Key) -> Option<Block> {
+        while found != 0 {
+            if let Some(block) = self.take_from(found, key) {
+                return Some(block);
+            }
+            found &= found - 1;
+        }
+        None
+    }
+
+    /// Removes the block from the lowest of these places, if it is there.
+    #[inline(always)]
+    fn take_from(&self, found: u64, key: Key) -> Option<Block> {
+        let place = found.trailing_zeros() / 8;
+        let here = self.group.keys.get(place as usize)?;
+        if here.load(Acquire) != key.0 {
+            return None;
+        }
+        let meta = self.group.metas.get(place as usize)?.load(Relaxed);
+        // Two functions may report one free, such as kvfree() and vfree().
+        here.compare_exchange(key.0, 0, AcqRel, Relaxed).ok()?;
+        self.word.fetch_and(!(0xff << (8 * place & 63)), Release);
+        Some(Block::unpack(meta))
+    }
 }

@@ -33,6 +33,16 @@ pub(crate) mod kinds {
     pub(crate) const PERCPU: u32 = 16;
 }
 
+/// The properties of an allocation.
+#[derive(Clone, Copy)]
+pub(crate) struct Allocation {
+    pub(crate) kind: Kind,
+    pub(crate) size: usize,
+    pub(crate) kinds: u32,
+    /// True if the allocator may have called another one, which reported the block as well.
+    pub(crate) is_nested: bool,
+}
+
 impl Counting {
     /// Allocates the state: a table of 2^`order` groups of blocks, and room for `sites` sites.
     pub(crate) fn new(order: u32, sites: usize) -> Result<Self> {
@@ -44,27 +54,34 @@ impl Counting {
     }
 
     /// Counts an allocation by a watched call.
-    #[inline]
-    pub(crate) fn allocated(
-        &self,
-        view: &View,
-        caller: usize,
-        address: usize,
-        kind: Kind,
-        size: usize,
-        kinds: u32,
-    ) {
-        let Some(key) = Key::new(address, kind) else {
+    #[inline(always)]
+    pub(crate) fn allocated(&self, view: &View, caller: usize, address: usize, new: Allocation) {
+        let Some(key) = Key::new(address, new.kind) else {
             return;
         };
         let Some(site) = self.sites.find(view, caller) else {
             return;
         };
-        let (put, old) = self.blocks.put(key, Block { size, site });
+        let block = Block {
+            size: new.size,
+            site,
+        };
+        if self.blocks.put_new(key, block) {
+            self.sites.allocated(site, new.size, new.kinds, false);
+        } else {
+            self.replaced(key, block, new);
+        }
+    }
+
+    /// Counts an allocation whose key may be in the table, or has no place there.
+    #[cold]
+    #[inline(never)]
+    fn replaced(&self, key: Key, block: Block, new: Allocation) {
+        let (put, old) = self.blocks.put(key, block);
         if let Some(old) = old {
             // Either no probe saw the free of this block, or an allocator has called another one,
             // and both were called by watched code. With a tail call, both have the same caller.
-            if old.site == site && kind != Kind::Slab {
+            if old.site == block.site && new.is_nested {
                 if !put {
                     self.sites.lost(old.site, old.size);
                 }
@@ -72,35 +89,8 @@ impl Counting {
             }
             self.sites.freed(old.site, old.size, true);
         }
-        self.sites.allocated(site, size, kinds, !put);
-    }
-
-    /// Counts an allocation of one of many blocks. Blocks that are in the table are older.
-    pub(crate) fn allocated_in_bulk(
-        &self,
-        view: &View,
-        caller: usize,
-        address: usize,
-        kind: Kind,
-        size: usize,
-        kinds: u32,
-    ) {
-        let Some(key) = Key::new(address, kind) else {
-            return;
-        };
-        match self.blocks.take(key) {
-            Some(old) if kind == Kind::Pages => {
-                let (site, size) = (old.site, old.size);
-                // Another block may have taken the place.
-                if !self.blocks.put(key, old).0 {
-                    self.sites.lost(site, size);
-                }
-                return;
-            }
-            Some(old) => self.sites.freed(old.site, old.size, true),
-            None => {}
-        }
-        self.allocated(view, caller, address, kind, size, kinds);
+        self.sites
+            .allocated(block.site, block.size, new.kinds, !put);
     }
 
     /// Counts a free, if the block is in the table. `is_own` returns true if watched code calls it.

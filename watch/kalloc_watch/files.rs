@@ -9,6 +9,7 @@ use crate::{
         WatchList, //
     },
     names::Grouping,
+    rows::By,
     sites::Totals, //
 };
 use kalloc::{
@@ -50,7 +51,10 @@ impl Records for Table {
     fn seek(&self, pos: u64) -> Option<u64> {
         match pos {
             0 => Some(0),
-            pos => self.0.seek(index(pos - 1)?, true).map(|row| row as u64 + 1),
+            pos => self
+                .0
+                .seek(index(pos - 1)?, By::Shown)
+                .map(|row| row as u64 + 1),
         }
     }
 
@@ -87,7 +91,7 @@ pub(crate) struct Json(pub(crate) Arc<WatchList>);
 
 impl Records for Json {
     fn seek(&self, pos: u64) -> Option<u64> {
-        self.0.seek(index(pos)?, false).map(|site| site as u64)
+        self.0.seek(index(pos)?, By::Site).map(|site| site as u64)
     }
 
     fn show(&self, pos: u64, out: &mut Output) {
@@ -273,6 +277,6 @@ fn address(word: &str) -> Result<(usize, Option<usize>)> {
         return Ok((number, None));
     }
     let name = CString::try_from_fmt(fmt!("{word}"))?;
-    let function = symbol::function(&name).ok_or(ENOENT)?;
+    let function = symbol::function(&name)?;
     Ok((function.start, Some(function.end)))
 }

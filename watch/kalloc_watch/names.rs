@@ -88,10 +88,10 @@ impl Grouping {
     ];
 }
 
-/// A function and an offset.
+/// A function and an offset. The names are empty if they are unknown.
 pub(crate) struct Label {
-    pub(crate) module: KVec<u8, Texts>,
-    pub(crate) function: KVec<u8, Texts>,
+    module: KVec<u8, Texts>,
+    function: KVec<u8, Texts>,
     pub(crate) offset: usize,
 }
 
@@ -104,19 +104,34 @@ impl Label {
             module: text(module)?,
             // Without a function, the symbol is the address.
             function: text(match symbol.function.starts_with("0x") {
-                true => "unknown",
+                true => "",
                 false => symbol.function,
             })?,
             offset,
         })
     }
 
+    /// Returns the label of a call for whose name there is no memory.
+    pub(crate) fn unknown(offset: usize) -> Self {
+        Label {
+            module: KVec::new(),
+            function: KVec::new(),
+            offset,
+        }
+    }
+
     pub(crate) fn module(&self) -> &str {
-        core::str::from_utf8(&self.module).unwrap_or("?")
+        known(&self.module)
     }
 
     pub(crate) fn function(&self) -> &str {
-        core::str::from_utf8(&self.function).unwrap_or("?")
+        known(&self.function)
+    }
+
+    /// Returns true if this is the same call.
+    pub(crate) fn is(&self, other: &Label) -> bool {
+        (self.module(), self.function(), self.offset)
+            == (other.module(), other.function(), other.offset)
     }
 
     /// Returns the name of a row.
@@ -165,6 +180,14 @@ impl Label {
             name.len = name.len.min(start + (room as u8).saturating_sub(tail.len));
             let _ = name.write_str(tail.as_str());
         }
+    }
+}
+
+/// Returns a name, or the text for one that is unknown.
+fn known(name: &[u8]) -> &str {
+    match core::str::from_utf8(name) {
+        Ok("") | Err(_) => "unknown",
+        Ok(name) => name,
     }
 }
 

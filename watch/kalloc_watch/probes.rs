@@ -15,6 +15,7 @@ use crate::{
     blocks::Kind,
     counting::{
         kinds,
+        Allocation,
         Counting, //
     }, //
 };
@@ -60,20 +61,13 @@ unsafe impl tracepoint::Probe<Kmalloc> for Traced {
             return;
         };
         if view.has(event.call_site) {
-            let Kmalloc {
-                call_site,
-                block,
-                requested,
-                ..
-            } = *event;
-            self.0.allocated(
-                view,
-                call_site,
-                block,
-                Kind::Slab,
-                requested,
-                kinds::KMALLOC,
-            );
+            let new = Allocation {
+                kind: Kind::Slab,
+                size: event.requested,
+                kinds: kinds::KMALLOC,
+                is_nested: false,
+            };
+            self.0.allocated(view, event.call_site, event.block, new);
         }
     }
 }
@@ -87,9 +81,13 @@ unsafe impl tracepoint::Probe<KmemCacheAlloc> for Traced {
             return;
         };
         if view.has(event.call_site) {
-            let (caller, block, size) = (event.call_site, event.block, event.size());
-            self.0
-                .allocated(view, caller, block, Kind::Slab, size, kinds::CACHE);
+            let new = Allocation {
+                kind: Kind::Slab,
+                size: event.size(),
+                kinds: kinds::CACHE,
+                is_nested: false,
+            };
+            self.0.allocated(view, event.call_site, event.block, new);
         }
     }
 }
@@ -177,6 +175,53 @@ struct Allocator {
     returned: Returned,
     /// The code of kvmalloc.
     kvmalloc: Range<usize>,
+    /// The caller of functions to which a probed function jumps. The probe of that function sees the
+    /// block, too, and its caller.
+    trampoline: usize,
+}
+
+/// The free places of an array of pages before a call that fills them.
+struct Free {
+    /// The first one.
+    first: usize,
+    /// Those from the first one on, as bits.
+    bits: [usize; 4],
+}
+
+impl Free {
+    /// # Safety
+    ///
+    /// `array` must be the address of `count` pointers.
+    unsafe fn of(array: usize, count: usize) -> Self {
+        let array = array as *const usize;
+        // SAFETY: By the requirement of this function.
+        let is_free = |nth: usize| unsafe { array.wrapping_add(nth).read() } == 0;
+        let first = (0..count).find(|&nth| is_free(nth)).unwrap_or(count);
+        let mut free = Free {
+            first,
+            bits: [0; 4],
+        };
+        for nth in first..count.min(first + Self::SEEN) {
+            if is_free(nth) {
+                let at = nth - first;
+                if let Some(bits) = free.bits.get_mut(at / 64) {
+                    *bits |= 1 << (at % 64);
+                }
+            }
+        }
+        free
+    }
+
+    /// The number of places that are seen.
+    const SEEN: usize = 256;
+
+    /// Returns true if a place was free. Places after those that are seen count as free.
+    fn has(&self, nth: usize) -> bool {
+        nth.checked_sub(self.first).is_some_and(|at| {
+            let bits = self.bits.get(at / 64);
+            bits.is_none_or(|bits| bits >> (at % 64) & 1 != 0)
+        })
+    }
 }
 
 // SAFETY: The probe neither sleeps nor takes a lock.
@@ -192,10 +237,10 @@ unsafe impl fprobe::Probe for Allocator {
         };
         // SAFETY: This is a probe, and the view is used only in this function.
         let view = unsafe { self.counting.view.get() };
-        if !view.is_some_and(|view| view.has(caller)) {
+        if caller == self.trampoline || !view.is_some_and(|view| view.has(caller)) {
             return false;
         }
-        let [to, size, array, count] = words;
+        let [to, size, array, count, rest @ ..] = words;
         *to = caller;
         *size = self.size.of(call);
         match self.returned {
@@ -207,7 +252,14 @@ unsafe impl fprobe::Probe for Allocator {
                 *size = unsafe { trace::object_size(call.argument(0)) };
             }
             // alloc_pages_bulk(flags, node, nodes, count, array)
-            Returned::PageArray => (*count, *array) = (call.argument(3), call.argument(4)),
+            Returned::PageArray => {
+                // CAST: The number is an `int`.
+                (*count, *array) = ((call.argument(3) as i32).max(0) as usize, call.argument(4));
+                // SAFETY: The arguments are the length and the address of an array of pointers.
+                let free = unsafe { Free::of(*array, *count) };
+                *size = free.first;
+                *rest = free.bits;
+            }
             _ => {}
         }
         true
@@ -218,21 +270,19 @@ unsafe impl fprobe::Probe for Allocator {
         let Some(view) = (unsafe { self.counting.view.get() }) else {
             return;
         };
-        let &[caller, size, array, count] = words;
+        let &[caller, size, array, count, ref bits @ ..] = words;
         let one = |address, kind, kinds| {
-            self.counting
-                .allocated(view, caller, address, kind, size, kinds);
+            let new = Allocation {
+                kind,
+                size,
+                kinds,
+                is_nested: true,
+            };
+            self.counting.allocated(view, caller, address, new);
         };
-        let many = |count: usize, kind, kinds| {
-            let array = array as *const usize;
-            for nth in 0..count {
-                // SAFETY: The function returned successfully, so that the array from its arguments
-                // has at least this number of pointers.
-                let address = unsafe { array.wrapping_add(nth).read() };
-                self.counting
-                    .allocated_in_bulk(view, caller, address, kind, size, kinds);
-            }
-        };
+        // SAFETY: The function returned successfully, so that the array from its arguments has these
+        // pointers.
+        let pointer = |nth| unsafe { (array as *const usize).wrapping_add(nth).read() };
         match self.returned {
             Returned::Page => one(value, Kind::Pages, kinds::PAGES),
             Returned::Pages if value != 0 => {
@@ -251,9 +301,32 @@ unsafe impl fprobe::Probe for Allocator {
                 }
             }
             Returned::PerCpu => one(value, Kind::PerCpu, kinds::PERCPU),
-            // The function returns a `bool`, of which only the lowest byte is defined.
-            Returned::Objects if value & 0xff != 0 => many(count, Kind::Slab, kinds::CACHE),
-            Returned::PageArray => many(value.min(count), Kind::Pages, kinds::PAGES),
+            Returned::Objects if value & trace::BULK_RESULT != 0 => {
+                let new = Allocation {
+                    kind: Kind::Slab,
+                    size,
+                    kinds: kinds::CACHE,
+                    is_nested: false,
+                };
+                for nth in 0..count {
+                    self.counting.allocated(view, caller, pointer(nth), new);
+                }
+            }
+            Returned::PageArray => {
+                let free = Free {
+                    first: size,
+                    bits: *bits,
+                };
+                let new = Allocation {
+                    kind: Kind::Pages,
+                    size: PAGE_SIZE,
+                    kinds: kinds::PAGES,
+                    is_nested: false,
+                };
+                for nth in (0..value.min(count)).filter(|&nth| free.has(nth)) {
+                    self.counting.allocated(view, caller, pointer(nth), new);
+                }
+            }
             _ => {}
         }
     }
@@ -450,13 +523,19 @@ impl Probes {
         // SAFETY: As above.
         let kfree = unsafe { tracepoint::Registration::new(traced.clone())? };
         let mut allocators = KVec::new();
-        let kvmalloc = symbol::function(c"__kvmalloc_node_noprof").unwrap_or(0..0);
+        let kvmalloc = match symbol::function(c"__kvmalloc_node_noprof") {
+            Ok(function) => function,
+            Err(error) if error == ENOMEM => return Err(error),
+            Err(_) => 0..0,
+        };
+        let trampoline = fprobe::trampoline().unwrap_or(0);
         for &(names, size, returned) in ALLOCATORS {
             let probe = Allocator {
                 counting: counting.clone(),
                 size,
                 returned,
                 kvmalloc: kvmalloc.clone(),
+                trampoline,
             };
             // SAFETY: As above.
             match unsafe { fprobe::Registration::new(Arc::new(probe, GFP_KERNEL)?, names) } {

@@ -4,6 +4,8 @@
 //!
 //! A probe adds a site at its first allocation. The number of sites is fixed, because a probe cannot
 //! allocate memory.
+//!
+//! The address of a record is 0 while a probe adds the site.
 
 use crate::view::View;
 use core::sync::atomic::{
@@ -27,16 +29,11 @@ use kalloc::{
 
 kalloc::sites! {
     /// The records of the sites.
-    pub(crate) Records: vmalloc([Record]), "watch_sites";
-    /// The counters of the sites.
-    pub(crate) Chunks: kmalloc([Counters<CHUNK>]), "watch_counters";
+    pub(crate) Records: kvmalloc([Record]), "watch_sites";
 }
 
-/// The sites of one per-CPU allocation.
-const IN_CHUNK: usize = 64;
 /// The counters of a site.
 const FIELDS: usize = 32;
-const CHUNK: usize = IN_CHUNK * FIELDS;
 
 /// A counter of a site.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,14 +59,17 @@ pub(crate) const SIZES: usize = (FIELDS - 4) / 2;
 /// Returns the range of a size.
 #[inline(always)]
 fn range_of(size: usize) -> usize {
-    let above = (size.wrapping_sub(1) | 7).leading_zeros();
-    (usize::BITS - 3).wrapping_sub(above).min(SIZES as u32 - 1) as usize
+    // CAST: The logarithm fits.
+    ((size.wrapping_sub(1) | 7).ilog2() as usize)
+        .wrapping_sub(2)
+        .min(SIZES - 1)
 }
 
 /// A site.
 #[repr(align(64))]
 pub(crate) struct Record {
-    /// The return address of the call; 0 if the code is unloaded.
+    counters: Counters<FIELDS>,
+    /// The return address of the call; [`GONE`] if its code is unloaded.
     address: AtomicUsize,
     /// The kinds of blocks, as bits.
     kinds: AtomicU32,
@@ -83,8 +83,37 @@ pub(crate) struct Record {
     peak_bytes: AtomicU64,
 }
 
-// SAFETY: Zero is a valid number.
-unsafe impl Zeroable for Record {}
+/// The address of a site whose code is unloaded, or that another CPU has added.
+pub(crate) const GONE: usize = 1;
+
+impl Record {
+    fn new() -> Result<Self> {
+        Ok(Record {
+            // GFP: The module's initialization sleeps.
+            counters: Counters::new(GFP_KERNEL)?,
+            address: AtomicUsize::new(0),
+            kinds: AtomicU32::new(0),
+            size: AtomicUsize::new(0),
+            first: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+            peak_bytes: AtomicU64::new(0),
+        })
+    }
+
+    fn clear(&self) {
+        self.address.store(0, Relaxed);
+        self.kinds.store(0, Relaxed);
+        self.size.store(0, Relaxed);
+        self.last.store(0, Relaxed);
+        self.peak.store(0, Relaxed);
+        self.peak_bytes.store(0, Relaxed);
+        for counter in 0..FIELDS {
+            let sum = self.counters.sum(counter);
+            self.counters.add(counter, sum.wrapping_neg());
+        }
+    }
+}
 
 /// A snapshot of a site's counters.
 #[derive(Clone, Copy, Default)]
@@ -136,10 +165,9 @@ impl Totals {
 
 /// The sites.
 pub(crate) struct Sites {
-    records: Array<Record, Vmalloc<Records>>,
+    records: KVVec<Record, Records>,
     /// The number of records in use. It may exceed their number.
     next: AtomicUsize,
-    counters: KVec<Counters<CHUNK>, Chunks>,
     /// Allocations of sites for which there was no record.
     unattributed: Counter,
 }
@@ -150,16 +178,14 @@ impl Sites {
         if !(128..=usize::from(u16::MAX)).contains(&count) {
             return Err(EINVAL);
         }
-        let chunks = count.div_ceil(IN_CHUNK);
         // GFP: The module's initialization sleeps.
-        let mut counters = KVec::with_capacity(chunks, GFP_KERNEL)?;
-        for _ in 0..chunks {
-            counters.push(Counters::new(GFP_KERNEL)?, GFP_KERNEL)?;
+        let mut records = KVVec::with_capacity(count, GFP_KERNEL)?;
+        for _ in 0..count {
+            records.push(Record::new()?, GFP_KERNEL)?;
         }
         Ok(Sites {
-            records: Array::zeroed(count, GFP_KERNEL)?,
+            records,
             next: AtomicUsize::new(0),
-            counters,
             unattributed: Counter::new(GFP_KERNEL)?,
         })
     }
@@ -181,83 +207,65 @@ impl Sites {
 
     /// Removes all sites. No other function may be running.
     pub(crate) fn clear(&self) {
-        let count = self.count();
-        for (site, record) in (0..).zip(self.records.iter().take(count)) {
-            record.address.store(0, Relaxed);
-            record.kinds.store(0, Relaxed);
-            record.size.store(0, Relaxed);
-            record.last.store(0, Relaxed);
-            record.peak.store(0, Relaxed);
-            record.peak_bytes.store(0, Relaxed);
-            let Some((chunk, first)) = self.counters_of(site) else {
-                continue;
-            };
-            for counter in first..first + FIELDS {
-                chunk.add(counter, chunk.sum(counter).wrapping_neg());
-            }
-        }
+        self.records
+            .iter()
+            .take(self.count())
+            .for_each(Record::clear);
         self.next.store(0, Release);
     }
 
     /// Returns the site of a call, which is added if it is new.
     #[inline(always)]
     pub(crate) fn find(&self, view: &View, address: usize) -> Option<u16> {
-        view.find(address, |site| {
-            let record = self.records.get(usize::from(site));
-            record.is_some_and(|record| record.address.load(Relaxed) == address)
-        })
-        .or_else(|| self.insert(view, address))
+        view.find(address).or_else(|| self.insert(view, address))
     }
 
     /// Adds a site.
+    #[cold]
     #[inline(never)]
     fn insert(&self, view: &View, address: usize) -> Option<u16> {
-        let at = self.next.load(Relaxed);
-        if at >= self.records.len() {
-            self.unattributed.inc();
-            return None;
-        }
-        let at = self.next.fetch_add(1, Relaxed);
+        let at = match self.next.load(Relaxed) < self.records.len() {
+            true => self.next.fetch_add(1, Relaxed),
+            false => usize::MAX,
+        };
         let Some(record) = self.records.get(at) else {
             self.unattributed.inc();
             return None;
         };
         record.first.store(trace::ticks(), Relaxed);
-        record.address.store(address, Release);
         // CAST: The number of records fits.
-        let site = view.insert(address, at as u16, |other| self.address(other) == address);
-        if site != Some(at as u16) {
-            // Another CPU was first. The record stays unused.
-            record.address.store(0, Relaxed);
-        }
+        let site = view.insert(address, at as u16);
+        // Another CPU may have been first. The record then stays unused.
+        let is_own = site == Some(at as u16);
+        record
+            .address
+            .store(if is_own { address } else { GONE }, Release);
         site
     }
 
-    /// Returns the return address of a site's call, or 0.
+    /// Returns the record of a site.
+    #[inline(always)]
+    fn record(&self, site: u16) -> Option<&Record> {
+        self.records.get(usize::from(site))
+    }
+
+    /// Returns the return address of a site's call, [`GONE`], or 0 while the site is added.
     pub(crate) fn address(&self, site: u16) -> usize {
-        let record = self.records.get(usize::from(site));
-        record.map_or(0, |record| record.address.load(Acquire))
+        self.record(site)
+            .map_or(GONE, |record| record.address.load(Acquire))
     }
 
     /// Changes the return address of a site's call.
     pub(crate) fn set_address(&self, site: u16, address: usize) {
-        if let Some(record) = self.records.get(usize::from(site)) {
+        if let Some(record) = self.record(site) {
             record.address.store(address, Release);
         }
-    }
-
-    /// Returns the counters that contain those of a site, and the number of its first one.
-    #[inline(always)]
-    fn counters_of(&self, site: u16) -> Option<(&Counters<CHUNK>, usize)> {
-        let site = usize::from(site);
-        let chunk = self.counters.get(site / IN_CHUNK)?;
-        Some((chunk, site % IN_CHUNK * FIELDS))
     }
 
     /// Counts an allocation.
     #[inline(always)]
     pub(crate) fn allocated(&self, site: u16, size: usize, kind: u32, lost: bool) {
-        let Some(record) = self.records.get(usize::from(site)) else {
+        let Some(record) = self.record(site) else {
             return;
         };
         // Stores only if a value changes keep the cache line shared.
@@ -271,51 +279,46 @@ impl Sites {
         if record.last.load(Relaxed) != now {
             record.last.store(now, Relaxed);
         }
-        let Some((chunk, first)) = self.counters_of(site) else {
-            return;
-        };
-        chunk.add(first + Field::Allocs as usize + range_of(size), 1);
+        let counters = &record.counters;
+        counters.inc(Field::Allocs as usize + range_of(size));
         if lost {
-            chunk.add(first + Field::Lost as usize, 1);
+            counters.inc(Field::Lost as usize);
         } else {
             // CAST: `usize` has 64 bits.
-            chunk.add(first + Field::BytesIn as usize, size as u64);
+            counters.add(Field::BytesIn as usize, size as u64);
         }
     }
 
     /// Counts a free.
     #[inline(always)]
     pub(crate) fn freed(&self, site: u16, size: usize, elsewhere: bool) {
-        let Some((chunk, first)) = self.counters_of(site) else {
+        let Some(record) = self.record(site) else {
             return;
         };
-        chunk.add(first + Field::Frees as usize + range_of(size), 1);
+        let counters = &record.counters;
+        counters.inc(Field::Frees as usize + range_of(size));
         // CAST: `usize` has 64 bits.
-        chunk.add(first + Field::BytesOut as usize, size as u64);
+        counters.add(Field::BytesOut as usize, size as u64);
         if elsewhere {
-            chunk.add(first + Field::Elsewhere as usize, 1);
+            counters.inc(Field::Elsewhere as usize);
         }
     }
 
     /// Counts a block of an earlier allocation, which is no longer in the table.
     pub(crate) fn lost(&self, site: u16, size: usize) {
-        let Some((chunk, first)) = self.counters_of(site) else {
-            return;
-        };
-        chunk.add(first + Field::Lost as usize, 1);
-        // CAST: `usize` has 64 bits.
-        chunk.add(first + Field::BytesOut as usize, size as u64);
+        if let Some(record) = self.record(site) {
+            record.counters.inc(Field::Lost as usize);
+            // CAST: `usize` has 64 bits.
+            record.counters.add(Field::BytesOut as usize, size as u64);
+        }
     }
 
     /// Returns the counters of a site.
     pub(crate) fn totals(&self, site: u16) -> Totals {
-        let Some(record) = self.records.get(usize::from(site)) else {
+        let Some(record) = self.record(site) else {
             return Totals::default();
         };
-        let Some((chunk, first)) = self.counters_of(site) else {
-            return Totals::default();
-        };
-        let sum = |field: usize| chunk.sum(first + field);
+        let sum = |field: usize| record.counters.sum(field);
         // Frees are read first, because each follows its allocation.
         let mut sizes = [(0, 0); SIZES];
         for (range, (_, frees)) in sizes.iter_mut().enumerate() {

@@ -8,6 +8,9 @@ try() { out=$("$@" 2>&1); echo "$? $out"; }
 put() { echo "$*" | dd of=$watch bs=4096 2>/run/dd; status=$?; grep -h error /run/dd; return $status; }
 sites() { cat $watch.json; }
 
+# Waits until kalloc_watched has arrived in memory, and its parameter waits.
+arrived() { until grep -q '^kalloc_watched .*Loading' /proc/modules; do sleep 0.1; done; sleep 0.3; }
+
 section refused
 try modprobe kalloc_watch order=9
 try modprobe kalloc_watch order=25
@@ -39,6 +42,25 @@ for command in '' nonsense 'add' 'add a/b' 'add kalloc_watched' 'add x 1 2' 'add
 done
 section removed; try put remove kalloc_watched; cat $watch; sites
 
+# Code of a module is no built-in code.
+section module-code; modprobe kalloc_watched
+code=$(awk '$3 ~ /^watched_(leak|rcu)$/ { print "0x" $1 }' /proc/kallsyms | sort)
+try put add x watched_leak; try put add x watched_leak watched_rcu; try put add x $code
+rmmod kalloc_watched
+
+# A module that is added while it is loaded, before it is in sysfs. The probes are there already.
+put add mounts alloc_fs_context
+modprobe kalloc_watched pause=3000 leak=3 &
+arrived
+section coming; try put add kalloc_watched
+wait; sites; rmmod kalloc_watched; put clear
+
+# A probe gets the memory of another one, whose function returns later.
+section reuse; modprobe kalloc_probe_reuse
+modprobe kalloc_watched pause=3000 &
+arrived; rmmod kalloc_probe_reuse
+wait; rmmod kalloc_watched; dmesg | grep kalloc_probe_reuse:
+
 # Built-in code by a function, and by two.
 section built-in; try put add dentries __d_alloc
 try put add mounts alloc_fs_context alloc_fs_context
@@ -60,7 +82,9 @@ rmmod kalloc_exercise; put clear
 
 section all; try put add all
 for n in 1 2 3 4 5; do sh -c ls >/dev/null; done
-cat $watch; sites | wc -l; try put clear
+modprobe kalloc_watched; rmmod kalloc_watched; sleep 1
+cat $watch; sites | wc -l
+section all-sites; sites; put clear
 
 section seek
 put add kalloc_watched; modprobe kalloc_watched; rmmod kalloc_watched

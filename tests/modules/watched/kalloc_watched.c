@@ -4,8 +4,11 @@
  * allocates at one call site, of which the test knows the counts.
  */
 
+#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/init.h>
+#include <linux/kstrtox.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
@@ -17,6 +20,21 @@
 static unsigned int leak;
 module_param(leak, uint, 0400);
 MODULE_PARM_DESC(leak, "Number of blocks that stay allocated");
+
+/* Parameters are set before the module is in sysfs. */
+static int watched_pause(const char *text, const struct kernel_param *param)
+{
+	unsigned int milliseconds;
+	int error = kstrtouint(text, 0, &milliseconds);
+
+	if (!error)
+		msleep(milliseconds);
+	return error;
+}
+
+static const struct kernel_param_ops watched_pause_ops = { .set = watched_pause };
+module_param_cb(pause, &watched_pause_ops, NULL, 0200);
+MODULE_PARM_DESC(pause, "Milliseconds to wait before the initialization");
 
 struct watched {
 	struct rcu_head rcu;
@@ -97,6 +115,31 @@ static noinline int watched_pages(void)
 	return count == BLOCKS ? 0 : -ENOMEM;
 }
 
+/* Half of the places are in use, by a page that the kernel allocated at boot. */
+static noinline int watched_pages_partly(void)
+{
+	struct page *pages[BLOCKS] = {};
+	unsigned long count;
+
+	for (int n = 0; n < BLOCKS; n += 2)
+		pages[n] = ZERO_PAGE(0);
+	count = alloc_pages_bulk(GFP_KERNEL, BLOCKS, pages);
+	for (int n = 1; n < BLOCKS; n += 2)
+		if (pages[n])
+			__free_page(pages[n]);
+	return count == BLOCKS ? 0 : -ENOMEM;
+}
+
+/* vmalloc_array() jumps to another allocator. */
+static noinline int watched_array(void)
+{
+	void *block = vmalloc_array(READ_ONCE(leak) + 2, PAGE_SIZE);
+
+	WRITE_ONCE(seen, block);
+	vfree(block);
+	return block ? 0 : -ENOMEM;
+}
+
 static noinline int watched_free_pages(void)
 {
 	unsigned long block = __get_free_pages(GFP_KERNEL, 2);
@@ -151,6 +194,17 @@ static noinline int watched_krealloc(void)
 	return grown ? 0 : -ENOMEM;
 }
 
+/* kvrealloc() calls krealloc(). */
+static noinline int watched_kvrealloc(void)
+{
+	void *block = kvmalloc(READ_ONCE(leak) + 32, GFP_KERNEL);
+	void *grown = kvrealloc(block, 3000, GFP_KERNEL);
+
+	WRITE_ONCE(seen, grown);
+	kvfree(grown ?: block);
+	return grown ? 0 : -ENOMEM;
+}
+
 static noinline __init int watched_early(void)
 {
 	early = kmalloc(500, GFP_KERNEL);
@@ -167,7 +221,8 @@ static int __init kalloc_watched_init(void)
 	error = error ?: watched_rcu() ?: watched_bulk() ?: watched_cache_bulk_free() ?:
 		watched_tail_caller() ?: watched_pages() ?: watched_free_pages() ?:
 		watched_vmalloc() ?: watched_kvmalloc() ?: watched_kvmalloc_small() ?:
-		watched_percpu() ?: watched_krealloc();
+		watched_percpu() ?: watched_krealloc() ?: watched_kvrealloc() ?:
+		watched_pages_partly() ?: watched_array();
 	if (error) {
 		kmem_cache_destroy(cache);
 		kfree(early);
