@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from kalloc_dev.bench import watch
+from kalloc_dev.bench.bounds import BOUNDS
 from kalloc_dev.core.paths import TREE
 from kalloc_dev.core.prepare import set_up
 from kalloc_dev.kernel import debian
@@ -354,27 +356,13 @@ def test_howto() -> None:
 
 # --- costs --------------------------------------------------------------------------------------------
 
-# The bounds, in instructions: kmalloc and kfree of a module that is not watched, a free of a page there, and kmalloc and kfree
-# of a watched module.
-OTHER_PAIR, OTHER_PAGE_FREE, OWN_PAIR = 130, 110, 360
-# The bound of a load of forks and files while the whole kernel is watched, in hundredths; and the resolution of the clock.
-LOAD, TICK = 10, 1
-
-
 def test_costs(report: Reporter) -> None:
-    """Allocations of other code, of watched code and of the whole kernel stay within the bounds; without a watch, nothing
-    changes.
+    """Allocations of other code, of watched code and of the whole kernel stay within the bounds of make bench; without a
+    watch, nothing changes.
     """
-    done = in_guest("sh /cost.sh", "--timeout", "900", "--icount", "--add", f"{SCRIPTS / 'cost.sh'}:/")
-    rows: dict[str, list[list[int]]] = {}
-    for name, *numbers in (line.split() for line in done.stdout.splitlines() if not line.startswith("#")):
-        rows.setdefault(name, []).append([int(number) for number in numbers])
-    (none,), (other,), (own,) = rows["none"], rows["other"], rows["own"]
-    assert all(abs(now - before) <= 1 for off in rows["off"] for now, before in zip(off, none)), rows
-    load, watched = (min(rows[name])[0] for name in ("load-none", "load-all"))
-    extra = [now - before for now, before in zip(other, none)]
-    figures = (f"{extra[0]} more for an unrelated pair, {extra[2]} more for an unrelated page free, "
-               f"{own[0] - none[0]} more for a watched pair")
-    good = extra[0] <= OTHER_PAIR and extra[2] <= OTHER_PAGE_FREE and own[0] - none[0] <= OWN_PAIR \
-        and watched - TICK <= load * (1 + LOAD / 100)
-    report([Case("watch costs", "passed" if good else "failed", f"    {rows}\n", figures)])
+    results = watch.measure(timeout=900)
+    verdicts = [verdict for bound in BOUNDS for verdict in bound.judge(results)]
+    assert len(verdicts) == 5, verdicts
+    report(Case(verdict.what, "passed" if verdict.ok else "failed", f"    {results}\n",
+                f"{verdict.measured:.0f} of at most {verdict.limit:.0f} instructions" if verdict.unit == "instructions" else
+                f"{100 * verdict.measured:.0f} of at most {100 * verdict.limit:.0f} percent") for verdict in verdicts)

@@ -16,7 +16,7 @@ import pytest
 
 from kalloc_dev.bench import bounds, cli, record
 from kalloc_dev.bench.bounds import BOUNDS, ONE_BY_ONE, Bound, Flat, Most, Row, Scales
-from kalloc_dev.bench.measure import Result
+from kalloc_dev.bench.result import Result
 from kalloc_dev.guest import kvm
 from kalloc_dev.kernel.build import Kernel
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kalloc_dev.bench.measure import Result
+    from kalloc_dev.bench.result import Result
 
 PAIRS = "2. Kmalloc: alloc/free test"
 FASTPATH = "kmem fastpath reuse"
@@ -20,6 +20,11 @@ SIZED = "accounting, any size"
 KNOWN = "accounting, any size, known"
 LIVE = "pairs with live objects"
 ARC = "Arc: alloc/clone/free"
+
+# The scenarios of kalloc_watch, and what is watched: the sides are a kernel with a watch, and one without.
+WATCH_PAIR, WATCH_ALLOC, WATCH_FREE = "kmalloc pair", "page allocation", "page free"
+WATCH_LOAD = "forks and files of a tmpfs"
+WATCHED = {"off": "no code watched", "other": "other code watched", "own": "watched", "load-all": "whole kernel watched"}
 
 
 @dataclass(frozen=True)
@@ -200,6 +205,12 @@ class Most:
             yield from unmeasured(results, scenario, "kalloc", params)
 
 
+def watched(what: str, limit: float, scenario: str, state: str, by: Callable[[float, float], float] = difference) -> Bound:
+    """Returns a bound on the cost that a watch adds to a scenario."""
+    name = f"{scenario}, {WATCHED[state]}"
+    return Bound(f"kalloc_watch: {what}", limit, (name, "kalloc"), (name, "c"), range(0, 1), by)
+
+
 # The parameters are numbers of pages. One call of C frees a single page, and may move others at the
 # same time.
 DROPS = {
@@ -245,5 +256,10 @@ BOUNDS: tuple[Bound | Flat | Scales | Share | Row | Most, ...] = (
     Row("reading a row of /proc/kallocinfo, of 10000", 3000, "a row of /proc/kallocinfo", 10_000),
     Row("the same, against 1000 rows", 1.10, "a row of /proc/kallocinfo", 10_000, 1000),
     Most("dropping with interrupts disabled, the most of any owner", 20_000, DROPS),
+    watched("kmalloc pair of other code", 130, WATCH_PAIR, "other"),
+    watched("page free of other code", 110, WATCH_FREE, "other"),
+    watched("watched kmalloc pair", 360, WATCH_PAIR, "own"),
+    watched("load on the whole kernel", 1.10, WATCH_LOAD, "load-all", ratio),
+    watched("kmalloc pair, no code watched", 1, WATCH_PAIR, "off"),
     Share("accounting alone, against MEM_ALLOC_PROFILING", 0.05),
 )

@@ -12,7 +12,8 @@ from dataclasses import asdict
 
 from kalloc_dev.bench import record, report
 from kalloc_dev.bench.bounds import BOUNDS, Verdict
-from kalloc_dev.bench.measure import GROUPS, Result, instructions, times
+from kalloc_dev.bench.measure import GROUPS, instructions, times
+from kalloc_dev.bench.result import Result
 from kalloc_dev.core.paths import BUILD, TREE
 from kalloc_dev.core.prepare import set_up
 from kalloc_dev.guest import kvm

@@ -8,8 +8,10 @@ is then a number of instructions, the same on every machine. Without -icount it 
 import io
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from kalloc_dev.bench import watch
+from kalloc_dev.bench.result import Result
 from kalloc_dev.guest import kvm
 from kalloc_dev.guest.qemu import Guest, boot, icount_shift
 from kalloc_dev.kernel.build import Kernel
@@ -19,7 +21,7 @@ from rust_kbuild.console import Failure
 READ, SITES, CONCURRENT = "reading", "sites", "concurrent"
 # The groups of kalloc_bench.ko, and the groups that need more than a write to its file.
 PLAIN = ("kmalloc", "vec", "arc", "arena", "cache", "pages", "vmalloc", "accounting", "live", "drops")
-GROUPS = (*PLAIN, CONCURRENT, SITES, READ)
+GROUPS = (*PLAIN, CONCURRENT, SITES, READ, watch.GROUP)
 CPUS = (1, 2, 4, 8)
 # No randomness, and no zeroing of allocated memory, which would hide the cost of the calls. All
 # processors count the same instructions, although the kernel cannot detect that. With the last
@@ -93,26 +95,6 @@ MARK = re.compile(r"mark ([\d.]+) (\d+) (\d+) (\S+)")
 LINE = re.compile(r"\s*(\d+) (c|kalloc|uncounted|upstream)" + r"\s+(-?[\d.]+)" * 5 + " (.+)")
 
 
-@dataclass(frozen=True)
-class Result:
-    """A measurement of a scenario on a side, for the allocation and free of one block.
-
-    It is in instructions or nanoseconds. `most` is of the same rounds as the other values; the
-    cycles are those of the processor's clock.
-    """
-
-    group: str
-    scenario: str
-    param: int
-    side: str
-    least: float
-    median: float
-    most: float
-    cycles_least: float
-    cycles_median: float
-    profiling: bool
-
-
 def _reading(text: str) -> Iterable[Result]:
     """Returns the cost of a row, computed from the marks in a guest's log."""
     marks = [(float(at), int(sites), int(reads), file) for at, sites, reads, file in MARK.findall(text)]
@@ -157,6 +139,8 @@ def instructions(target: Kernel, groups: Collection[str], timeout: float) -> lis
         results += (replace(result, scenario=f"{result.scenario}, {cpus} CPUs", least=result.least / ns,
                             median=result.median / ns, most=result.most / ns)
                     for result in _parse(_run(Guest(target, command, cpus=cpus, icount=True, timeout=timeout))))
+    if watch.GROUP in groups:
+        results += watch.measure(timeout)
     if not results:
         raise Failure("no results: these groups are measured on other kernels")
     return results

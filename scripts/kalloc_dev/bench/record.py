@@ -20,7 +20,7 @@ from kalloc_dev.core.paths import TREE
 from rust_kbuild.console import Failure, say
 
 if TYPE_CHECKING:
-    from kalloc_dev.bench.measure import Result
+    from kalloc_dev.bench.result import Result
 
 RECORD = TREE / "Documentation/measured.json"
 PAGE = TREE / "Documentation/reference/allocators.rst"

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
     from kalloc_dev.bench.bounds import Verdict
-    from kalloc_dev.bench.measure import Result
+    from kalloc_dev.bench.result import Result
 
 SIDES = ("c", "kalloc", "uncounted", "upstream")
 Row = tuple[str, str, list[str]]

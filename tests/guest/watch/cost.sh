@@ -10,16 +10,18 @@ measure() {
     rmmod kalloc_watch_cost
 }
 
+now() { awk '{ printf "%d", $1 * 100 }' /proc/uptime; }
+
 # Prints the hundredths of a second of a load of forks and of files in a tmpfs.
 load() {
     mkdir -p /run/load; mount -t tmpfs none /run/load
-    start=$(awk '{ printf "%d", $1 * 100 }' /proc/uptime)
+    start=$(now)
     for n in $(seq 1 600); do
         /bin/sh -c :
         mkdir /run/load/d$n; for m in 1 2 3 4 5; do echo $n >/run/load/d$n/f$m; done
     done
     rm -r /run/load/*
-    end=$(awk '{ printf "%d", $1 * 100 }' /proc/uptime)
+    end=$(now)
     umount /run/load
     echo "$1 $((end - start))"
 }
