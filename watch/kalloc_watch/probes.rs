@@ -271,6 +271,10 @@ unsafe impl fprobe::Probe for Allocator {
             return;
         };
         let &[caller, size, array, count, ref bits @ ..] = words;
+        // The code of the caller may have been removed from the list meanwhile, with its sites.
+        if !view.has(caller) {
+            return;
+        }
         let one = |address, kind, kinds| {
             let new = Allocation {
                 kind,
