@@ -3,6 +3,7 @@
 
 import fnmatch
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,8 +105,9 @@ def script() -> Iterator[str]:
         for command in in_one_guest(page):
             for name, value in NAMES.items():
                 command = command.replace(name, value)
-            yield f"echo '@@ {page}: {command}' | tr '\\n' ' '; echo\n{command}\necho \"status $?\""
-        yield f"{{ {UNLOAD}; }} >/dev/null 2>&1"
+            title = f"@@ {page}: {' '.join(command.split())}"
+            yield f"echo {shlex.quote(title)}\n{command}\necho \"status $?\""
+        yield f"{{ {UNLOAD}; }} >/dev/null 2>&1 || true"
 
 
 @pytest.fixture(scope="module")
