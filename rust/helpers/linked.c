@@ -115,19 +115,6 @@ static void count(const struct kalloc_record *record, bool freed)
 	kalloc_linked_count(record->row, record->size, taken(record), freed);
 }
 
-/*
- * Returns true if a module stays until module_put(). A module that fails to
- * initialize goes without waiting for references.
- */
-static bool stays(struct module *module)
-{
-#ifdef CONFIG_MODULES
-	return module && module->state == MODULE_STATE_LIVE && try_module_get(module);
-#else
-	return false;
-#endif
-}
-
 static void insert(struct kalloc_record *record)
 {
 	unsigned long *bucket, flags;
@@ -142,7 +129,7 @@ static void insert(struct kalloc_record *record)
  * Counts the free of a block, and returns its record, or NULL. If the free may
  * fail, @holder receives the module of the row, which stays loaded until
  * module_put(), and the caller counts. It is NULL if that module is being
- * loaded or unloaded; the free is counted then, and the row may be gone.
+ * unloaded; the free is counted then, and the row may be gone.
  */
 static struct kalloc_record *take(const void *block, struct module **holder)
 {
@@ -159,7 +146,7 @@ static struct kalloc_record *take(const void *block, struct module **holder)
 		else
 			set_first(bucket, record->next);
 		/* The row exists as long as its record is in a list. */
-		if (holder && stays(record->row->module))
+		if (holder && record->row->module && try_module_get(record->row->module))
 			*holder = record->row->module;
 		else
 			count(record, true);

@@ -43,6 +43,7 @@ ELSEWHERE = {
     "who-holds-memory.rst": {"kalloctop *": HOWTO},
     "kallocinfo.rst": {"unshare *": READERS},
     "kalloctop.rst": {"kalloctop watch all *": HOWTO, "kalloctop watch xfs": "tests/guest/test_kalloctop_watch.py"},
+    "not-counted.rst": {"cd linux": "tests/guest/test_patched.py"},
     "rust-kbuild.rst": {"make -C *": KBUILD},
     "tests.rst": {"scripts/kalloc test sanitizers_report *": "tests/guest/test_sanitizers_report.py"},
     "first-driver.rst": {"make -C $KDIR *": DRIVERS, "*": TUTORIAL},
