@@ -64,8 +64,11 @@ impl Value {
         let pages = ExactPages::<Values, _>::uninit(count, Gfp::KERNEL_ACCOUNT | Gfp::NOWARN);
         *coming.lock() -= bytes;
         let pages = pages?.read_from(from).map_err(|(_, error)| error)?;
+        // At the limit of the process's memory group, an allocation of this size that may wait has
+        // the OOM killer end a process of the group.
+        let no_wait = GFP_NOWAIT | (GFP_KERNEL_ACCOUNT & !GFP_KERNEL);
         Ok(Value {
-            pages: Arc::new(pages, GFP_KERNEL_ACCOUNT)?,
+            pages: Arc::new(pages, no_wait)?,
             len,
         })
     }
