@@ -44,12 +44,15 @@ def needed(bound: object) -> Iterator[Key]:
 
 
 NEEDED = {bound.what: set(needed(bound)) for bound in BOUNDS}
+# The bounds on a cost alone.
+LIMITS = {(bound.scenario, "kalloc", bound.rows): bound.limit for bound in BOUNDS if isinstance(bound, Row) and not bound.fewer}
 USED = {(scenario, "kalloc", param) for scenario, param in record.USED}
 
 
 def costs() -> dict[Key, float]:
     """Returns results within all bounds."""
-    return {key: DEAR if key[:2] == (ONE_BY_ONE, "c") else COSTS[key[1]] for key in {*USED, *set().union(*NEEDED.values())}}
+    return {key: DEAR if key[:2] == (ONE_BY_ONE, "c") else min(COSTS[key[1]], LIMITS.get(key, DEAR))
+            for key in {*USED, *set().union(*NEEDED.values())}}
 
 
 def run(by_key: dict[Key, float], *groups: str, **about: str) -> tuple[int, list[str]]:

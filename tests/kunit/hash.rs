@@ -54,6 +54,8 @@ mod tests {
             Arc, //
         },
         time::{
+            delay::fsleep,
+            Delta,
             Instant,
             Monotonic, //
         },
@@ -270,6 +272,11 @@ mod tests {
         assert!(shared.searches.load(Relaxed) > 0 && resizes > 0);
         assert!(has(table, 0..ALWAYS));
         drop(shared);
+        // The last reader ends the wait before it drops its reference.
+        let start = Instant::<Monotonic>::now();
+        while change.live().0 != 0 && start.elapsed().as_millis() < 5000 {
+            fsleep(Delta::from_millis(1));
+        }
         assert!(change.live().0 == 0);
         Ok(())
     }
