@@ -14,7 +14,7 @@ from kalloc_dev.modules.external_driver import build_driver
 from kalloc_dev.test import kunit_tool
 from kalloc_dev.test.session import Session, in_guest
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.named
 
 KERNEL = "patched"
 GUEST = r"""

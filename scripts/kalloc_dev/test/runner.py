@@ -80,7 +80,7 @@ def main(options: argparse.Namespace) -> int:
     python_tools.root()
     stock, debug = set_up("stock", "debug")
     # A build of a kernel may take longer than the limit of a module.
-    set_up(*_kernels(known[name].read_text() for name in chosen or known if chosen or options.long))
+    set_up(*_kernels(known[name].read_text() for name in chosen))
     kvm.usable(stock)
     if not chosen and not options.long:
         slabinfo_readers.set_up()
@@ -90,7 +90,7 @@ def main(options: argparse.Namespace) -> int:
     ready = time.monotonic()
 
     # Names choose from all tests.
-    circle = [] if chosen else ["-m", "long" if options.long else "not long"]
+    circle = [] if chosen else ["-m", "long" if options.long else "not long and not named"]
     more = [*circle, *(["-k", options.expression] if options.expression else []),
             *(["--lf", "--lfnf=none"] if options.lf else []),
             *([f"--kernel={options.kernel}"] if options.kernel else []), *(f"--append={word}" for word in options.append),
