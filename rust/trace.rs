@@ -72,6 +72,15 @@ pub const TICKS_PER_SECOND: u64 = bindings::HZ as u64;
 
 /// The bits of the result of `kmem_cache_alloc_bulk()`, which is 0 if the allocation failed. The
 /// others are arbitrary.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::trace::BULK_RESULT;
+///
+/// // `bool` or `int`.
+/// assert!(BULK_RESULT == 1 || BULK_RESULT == 0xffff_ffff);
+/// ```
 pub const BULK_RESULT: usize = bindings::BULK_RESULT;
 
 /// Returns the address of the `struct page` of a block in the direct map of memory.

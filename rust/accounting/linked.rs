@@ -105,10 +105,11 @@ pub(crate) fn remove(module: *mut bindings::module, stays: bool) {
         // SAFETY: The row of an address in the table exists: the caller holds the lock of the
         // registry.
         let is_its = unsafe { (*row).module } == module;
-        // SAFETY: The module's memory exists, by the rules of the module loader.
-        is_its
-            && (!stays
-                || !unsafe { bindings::kalloc_helper_within_module_core(ip as c_ulong, module) })
+        let is_core = || {
+            // SAFETY: The module's memory exists, by the rules of the module loader.
+            unsafe { bindings::kalloc_helper_within_module_core(ip as c_ulong, module) }
+        };
+        is_its && (!stays || !is_core())
     });
 }
 

@@ -136,7 +136,8 @@ static void kalloc_fprobe_ignores(struct fprobe *fprobe, unsigned long ip, unsig
 unsigned long kalloc_helper_fprobe_trampoline(void)
 {
 	const char *name = "kalloc_fprobe_returns";
-	struct fprobe *probe = kzalloc(sizeof(*probe), GFP_KERNEL); // GFP: Registering sleeps.
+	// GFP: Registering sleeps.
+	struct fprobe *probe = kzalloc(sizeof(*probe), GFP_KERNEL);
 	unsigned long before = kalloc_fprobe_returns(), address = 0;
 
 	if (!probe)

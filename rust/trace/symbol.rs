@@ -120,9 +120,8 @@ pub fn function(name: &CStr) -> Result<Range<usize>> {
     }
     let mut at = 0;
     // SAFETY: The name is a NUL-terminated string.
-    let found =
-        to_result(unsafe { bindings::kalloc_helper_kprobe_address(name.as_char_ptr(), &mut at) });
-    found.map_err(|error| if error == EINVAL { ENOENT } else { error })?;
+    let found = unsafe { bindings::kalloc_helper_kprobe_address(name.as_char_ptr(), &mut at) };
+    to_result(found).map_err(|error| if error == EINVAL { ENOENT } else { error })?;
     // The address may be after an instruction at the entry.
     with(at, |symbol| {
         let start = at - symbol.offset;
