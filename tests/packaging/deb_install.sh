@@ -47,10 +47,11 @@ configured() {
     dpkg-query -W -f '${Package} ${db:Status-Status}\n' "linux-headers-$release" kalloc-dkms
     dkms status
 }
-mv /usr/src/linux-source-* /root
+mkdir /tmp/away
+mv /usr/src/linux-source-* /tmp/away
 dkms remove -m kalloc -v "$(dkms status | sed 's|kalloc/\([^,]*\),.*|\1|')" -k "$release"
 configured >$out/skipped 2>&1
-mv /root/linux-source-* /usr/src
+mv /tmp/away/linux-source-* /usr/src
 configured >$out/returned 2>&1
 
 # rust-kbuild stays without kalloc.

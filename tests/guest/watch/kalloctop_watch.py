@@ -212,7 +212,7 @@ def shows_both() -> None:
 
 
 def refuses() -> None:
-    """What cannot be watched is an error of one line, and nothing stays loaded."""
+    """An impossible watch is an error of one line, and nothing stays loaded."""
     def said(*words: str, user: int | None = None) -> str:
         out, err = run("watch", *words, status=1, user=user)
         assert not out and err.startswith("kalloctop: ") and err.count("\n") == 1, err

@@ -23,7 +23,7 @@ pub struct Snapshot {
     pub page_size: u64,
     /// The rows.
     pub rows: Vec<Row>,
-    /// What the numbers do not cover, for the user.
+    /// The limits of the numbers, in sentences for the user.
     pub notes: Vec<String>,
 }
 
