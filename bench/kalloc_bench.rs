@@ -13,12 +13,12 @@
 
 use kalloc::fs::{
     debugfs::{
-        Commands,
-        SeqFile, //
+        DebugfsFile,
+        WriteOps, //
     },
     seq_file::{
-        Output,
-        Records, //
+        SeqFile,
+        SeqOps, //
     }, //
 };
 use kernel::{
@@ -64,7 +64,7 @@ module! {
 #[pin_data]
 struct Bench {
     #[pin]
-    _file: SeqFile<File>,
+    _file: DebugfsFile<File>,
 }
 
 impl kernel::InPlaceModule for Bench {
@@ -85,7 +85,7 @@ impl kernel::InPlaceModule for Bench {
             let fixture = fixture::Fixture::new()?;
             let state = KBox::pin_init(new_mutex!(State::new(fixture)), GFP_KERNEL)?;
             Ok(try_pin_init!(Self {
-                _file <- SeqFile::with_commands(module, c"bench", File(state)),
+                _file <- DebugfsFile::with_write(module, c"bench", File(state)),
             }? Error))
         })
     }
@@ -94,19 +94,19 @@ impl kernel::InPlaceModule for Bench {
 /// The file, which runs a group and shows the results.
 struct File(Pin<KBox<Mutex<State>>>);
 
-impl Records for File {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for File {
+    fn start(&self, pos: u64) -> Option<u64> {
         (pos == 0).then_some(pos)
     }
 
-    fn show(&self, _pos: u64, out: &mut Output) {
+    fn show(&self, _pos: u64, out: &mut SeqFile) {
         // Writing to an output does not fail.
         let _ = self.0.lock().show(out);
     }
 }
 
-impl Commands for File {
-    fn command(&self, text: &[u8]) -> Result {
+impl WriteOps for File {
+    fn write(&self, text: &[u8]) -> Result {
         self.0.lock().command(text)
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     fixture::Fixture,
     measure::Figures, //
 };
-use kalloc::fs::seq_file::Output;
+use kalloc::fs::seq_file::SeqFile;
 use kernel::{
     fmt::{
         self,
@@ -60,7 +60,7 @@ impl State {
     }
 
     /// Writes the results, one per line, or the names of the groups.
-    pub(crate) fn show(&self, f: &mut Output) -> fmt::Result {
+    pub(crate) fn show(&self, f: &mut SeqFile) -> fmt::Result {
         if self.results.is_empty() {
             f.write_str("# write one of:")?;
             for name in case::groups() {

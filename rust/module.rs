@@ -41,10 +41,10 @@ pub(crate) struct KallocModule {
     kallocinfo: procfs::ProcFile<kallocinfo::SlabInfo>,
     /// `/sys/kernel/debug/kalloc/sites`.
     #[pin]
-    sites: debugfs::SeqFile<sites::Text>,
+    sites: debugfs::DebugfsFile<sites::Text>,
     /// `/sys/kernel/debug/kalloc/sites.json`.
     #[pin]
-    sites_json: debugfs::SeqFile<sites::Json>,
+    sites_json: debugfs::DebugfsFile<sites::Json>,
     /// `/sys/kernel/debug/kalloc/`.
     _debugfs: debugfs::Root,
     /// The notifier of the module loader, and the state of all layers.
@@ -57,8 +57,8 @@ impl kernel::InPlaceModule for KallocModule {
         try_pin_init!(Self {
             _layers: Layers::new()?,
             _debugfs: debugfs::Root::new(),
-            sites <- debugfs::SeqFile::new(module, c"sites", sites::Text),
-            sites_json <- debugfs::SeqFile::new(module, c"sites.json", sites::Json),
+            sites <- debugfs::DebugfsFile::new(module, c"sites", sites::Text),
+            sites_json <- debugfs::DebugfsFile::new(module, c"sites.json", sites::Json),
             kallocinfo <- procfs::ProcFile::new(
                 module,
                 c"kallocinfo",

@@ -15,7 +15,7 @@ use compare::{
     show,
     sites, //
 };
-use kalloc::fs::debugfs::SeqFile;
+use kalloc::fs::debugfs::DebugfsFile;
 use kernel::prelude::*;
 
 mod compare {
@@ -45,9 +45,9 @@ module! {
 #[pin_data]
 struct Compare {
     #[pin]
-    _compare: SeqFile<show::Comparison>,
+    _compare: DebugfsFile<show::Comparison>,
     #[pin]
-    _layout: SeqFile<show::Layout>,
+    _layout: DebugfsFile<show::Layout>,
 }
 
 impl kernel::InPlaceModule for Compare {
@@ -56,8 +56,8 @@ impl kernel::InPlaceModule for Compare {
             kalloc::register(module, sites::SITES)?;
             let comparison = show::Comparison::new()?;
             Ok(try_pin_init!(Self {
-                _compare <- SeqFile::new(module, c"compare", comparison),
-                _layout <- SeqFile::new(module, c"layout", show::Layout),
+                _compare <- DebugfsFile::new(module, c"compare", comparison),
+                _layout <- DebugfsFile::new(module, c"layout", show::Layout),
             }? Error))
         })
     }

@@ -27,12 +27,12 @@ use exercise::{
 };
 use kalloc::fs::{
     debugfs::{
-        Commands,
-        SeqFile, //
+        DebugfsFile,
+        WriteOps, //
     },
     seq_file::{
-        Output,
-        Records, //
+        SeqFile,
+        SeqOps, //
     }, //
 };
 use kernel::{
@@ -78,7 +78,7 @@ module! {
 #[pin_data]
 struct Exercise {
     #[pin]
-    _file: SeqFile<File>,
+    _file: DebugfsFile<File>,
 }
 
 impl kernel::InPlaceModule for Exercise {
@@ -88,7 +88,7 @@ impl kernel::InPlaceModule for Exercise {
             let (kept, reports) = on_load()?;
             let state = Arc::pin_init(State::new(kept, reports), GFP_KERNEL)?;
             Ok(try_pin_init!(Self {
-                _file <- SeqFile::with_commands(module, c"exercise", File(state)),
+                _file <- DebugfsFile::with_write(module, c"exercise", File(state)),
             }? Error))
         })
     }
@@ -97,20 +97,20 @@ impl kernel::InPlaceModule for Exercise {
 /// The file, which shows the reports of the last command, and takes another one.
 struct File(Arc<State>);
 
-impl Records for File {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for File {
+    fn start(&self, pos: u64) -> Option<u64> {
         (pos == 0).then_some(pos)
     }
 
-    fn show(&self, _pos: u64, out: &mut Output) {
+    fn show(&self, _pos: u64, out: &mut SeqFile) {
         // Writing to an output does not fail.
         let _ = self.0.show(out);
     }
 }
 
-impl Commands for File {
+impl WriteOps for File {
     /// Executes a command. A task that was only stopped restarts the command.
-    fn command(&self, text: &[u8]) -> Result {
+    fn write(&self, text: &[u8]) -> Result {
         let interrupted = |error| if error == EINTR { ERESTARTSYS } else { error };
         self.0.command(text).map_err(interrupted)
     }

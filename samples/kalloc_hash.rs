@@ -19,12 +19,12 @@
 
 use kalloc::fs::{
     debugfs::{
-        Commands,
-        SeqFile, //
+        DebugfsFile,
+        WriteOps, //
     },
     seq_file::{
-        Output,
-        Records, //
+        SeqFile,
+        SeqOps, //
     }, //
 };
 use kernel::{
@@ -66,7 +66,7 @@ module! {
 #[pin_data]
 struct Hash {
     #[pin]
-    _file: SeqFile<File>,
+    _file: DebugfsFile<File>,
 }
 
 impl kernel::InPlaceModule for Hash {
@@ -75,7 +75,7 @@ impl kernel::InPlaceModule for Hash {
             kalloc::register(module, hash::SITES)?;
             let table = Arc::pin_init(Table::new(), GFP_KERNEL)?;
             Ok(try_pin_init!(Self {
-                _file <- SeqFile::with_commands(module, c"hash", File(table)),
+                _file <- DebugfsFile::with_write(module, c"hash", File(table)),
             }? Error))
         })
     }
@@ -84,13 +84,13 @@ impl kernel::InPlaceModule for Hash {
 /// The file. Its first record is a header; the other records are buckets, counted from 1.
 struct File(Arc<Table>);
 
-impl Records for File {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for File {
+    fn start(&self, pos: u64) -> Option<u64> {
         let (_, buckets) = self.0.size();
         (pos <= buckets as u64).then_some(pos)
     }
 
-    fn show(&self, pos: u64, out: &mut Output) {
+    fn show(&self, pos: u64, out: &mut SeqFile) {
         let Some(bucket) = pos.checked_sub(1) else {
             let (entries, buckets) = self.0.size();
             out.print(fmt!("# entries {entries} buckets {buckets}\n"));
@@ -112,8 +112,8 @@ impl Records for File {
     }
 }
 
-impl Commands for File {
-    fn command(&self, text: &[u8]) -> Result {
+impl WriteOps for File {
+    fn write(&self, text: &[u8]) -> Result {
         let line = core::str::from_utf8(text).map_err(|_| EINVAL)?;
 
         let number = |word: &str| word.parse::<u64>().map_err(|_| EINVAL);

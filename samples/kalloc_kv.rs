@@ -24,8 +24,8 @@ use kalloc::{
             ProcFile,
         },
         seq_file::{
-            Output,
-            Records, //
+            SeqFile,
+            SeqOps, //
         }, //
     },
     sys::rcu_static::{
@@ -201,8 +201,8 @@ impl Listing {
     const HEADER: u64 = 0;
 }
 
-impl Records for Listing {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Listing {
+    fn start(&self, pos: u64) -> Option<u64> {
         if pos == Self::HEADER {
             return Some(pos);
         }
@@ -211,7 +211,7 @@ impl Records for Listing {
         Some(place as u64 + 1)
     }
 
-    fn show(&self, pos: u64, out: &mut Output) {
+    fn show(&self, pos: u64, out: &mut SeqFile) {
         if pos == Self::HEADER {
             self.0.show_totals(out);
         } else {

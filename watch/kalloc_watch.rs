@@ -27,7 +27,7 @@ use crate::{
 };
 use kalloc::{
     fs::{
-        debugfs::SeqFile,
+        debugfs::DebugfsFile,
         procfs::{
             Mode,
             ProcFile, //
@@ -93,10 +93,10 @@ struct KallocWatch {
     _table: ProcFile<files::Table>,
     /// `/sys/kernel/debug/kalloc/watch.json`.
     #[pin]
-    _json: SeqFile<files::Json>,
+    _json: DebugfsFile<files::Json>,
     /// `/sys/kernel/debug/kalloc/watch`.
     #[pin]
-    _watch: SeqFile<files::Watch>,
+    _watch: DebugfsFile<files::Watch>,
     #[pin]
     _notifier: Notifier<ModuleListener>,
     _running: Running,
@@ -142,8 +142,8 @@ impl kernel::InPlaceModule for KallocWatch {
                 // SAFETY: The module drops the notifier when it is unloaded.
                 _notifier <- unsafe { Notifier::new(ModuleListener(listener)) },
                 _: { watch_first(&first)? },
-                _watch <- SeqFile::with_commands(module, c"watch", files::Watch(watch)),
-                _json <- SeqFile::new(module, c"watch.json", files::Json(json)),
+                _watch <- DebugfsFile::with_write(module, c"watch", files::Watch(watch)),
+                _json <- DebugfsFile::new(module, c"watch.json", files::Json(json)),
                 _table <- ProcFile::new(module, c"kallocwatch", Mode::OwnerRead, files::Table(table)),
             }? Error))
         })

@@ -3,13 +3,13 @@
 //! `/sys/kernel/debug/kalloc/`, the directory for the files of kalloc.ko and of the modules that
 //! use it.
 //!
-//! A [`SeqFile`] shows [`Records`], any number of lines, of which each reader reads as many as it
-//! needs. It may accept [`Commands`].
+//! A [`DebugfsFile`] shows the records of a [`SeqOps`]: any number of lines, of which each reader
+//! reads as many as it needs. It accepts commands if it has [`WriteOps`].
 //!
 //! An open file keeps kalloc.ko loaded, but not the module of its records. That module can be
 //! unloaded, and the file removed, as soon as none of its functions is running; a later call
 //! returns `EIO`. The removal never waits for a process's memory: a command is copied before the
-//! call of [`Commands::command`], and records are copied to the reader after they were shown.
+//! call of [`WriteOps::write`], and records are copied to the reader after they were shown.
 //!
 //! Concurrent readers of one open file may get the same records, as for a device. A reader that
 //! waits for another one's read can be killed at once.
@@ -22,7 +22,7 @@
 //! Files of the kernel crate can be created in [`dir`], but not by modules that can be unloaded.
 //! Their table of functions is in the module that creates them, which an open file does not keep
 //! loaded. debugfs reads the table again when the file is closed (Linux 7.3). The table of a
-//! [`SeqFile`] is in kalloc.ko.
+//! [`DebugfsFile`] is in kalloc.ko.
 
 use crate::{
     fs::{
@@ -33,7 +33,7 @@ use crate::{
             Place,
             WriteFn, //
         },
-        seq_file::Records, //
+        seq_file::SeqOps, //
     },
     sys::{
         bindings,
@@ -183,36 +183,36 @@ pub fn dir() -> Option<Dir> {
     root.as_ref().map(|root| root.dir.clone())
 }
 
-/// Commands that a file accepts: one with each write.
+/// The functions of a file that accepts commands, one with each write.
 ///
 /// # Context
 ///
-/// The context of [`Records`]. Any number of writers may call concurrently.
+/// The context of [`SeqOps`]. Any number of writers may call concurrently.
 ///
 /// # Examples
 ///
 /// ```
 /// use kalloc::fs::{
-///     debugfs::{Commands, SeqFile, MAX_COMMAND},
-///     seq_file::{Output, Records},
+///     debugfs::{DebugfsFile, WriteOps, MAX_COMMAND},
+///     seq_file::{SeqFile, SeqOps},
 /// };
 /// use kernel::sync::atomic::{ordering::Relaxed, Atomic};
 ///
 /// /// Shows the length of the last write.
 /// struct Last(Atomic<usize>);
 ///
-/// impl Records for Last {
-///     fn seek(&self, pos: u64) -> Option<u64> {
+/// impl SeqOps for Last {
+///     fn start(&self, pos: u64) -> Option<u64> {
 ///         (pos == 0).then_some(0)
 ///     }
 ///
-///     fn show(&self, _pos: u64, out: &mut Output) {
+///     fn show(&self, _pos: u64, out: &mut SeqFile) {
 ///         out.print(fmt!("{}\n", self.0.load(Relaxed)));
 ///     }
 /// }
 ///
-/// impl Commands for Last {
-///     fn command(&self, text: &[u8]) -> Result {
+/// impl WriteOps for Last {
+///     fn write(&self, text: &[u8]) -> Result {
 ///         assert!(text.len() <= MAX_COMMAND);
 ///         self.0.store(text.len(), Relaxed);
 ///         Ok(())
@@ -224,12 +224,12 @@ pub fn dir() -> Option<Dir> {
 /// }
 ///
 /// # let module = crate::module();
-/// let file = SeqFile::with_commands(module, c"doc_commands", Last(Atomic::new(0)));
+/// let file = DebugfsFile::with_write(module, c"doc_commands", Last(Atomic::new(0)));
 /// let file = KBox::pin_init(file, GFP_KERNEL)?;
 /// assert_eq!(file.records().0.load(Relaxed), 0);
 /// # Ok::<(), Error>(())
 /// ```
-pub trait Commands: Records {
+pub trait WriteOps: SeqOps {
     /// Executes the command `text`, the contents of one write.
     ///
     /// The text was copied before the call: nothing waits for the writer's memory, and the writer
@@ -239,7 +239,7 @@ pub trait Commands: Records {
     ///
     /// The writer gets the returned error, unless C code would act on it: see
     /// [`failure`](crate::sys::failure) for the list. `EAGAIN` becomes `EBUSY`.
-    fn command(&self, text: &[u8]) -> Result;
+    fn write(&self, text: &[u8]) -> Result;
 
     /// Requests an early end of a running command, once for each, when the file is being removed.
     ///
@@ -248,13 +248,13 @@ pub trait Commands: Records {
     fn cancel(&self) {}
 }
 
-/// Forwards a write to [`Commands::command`].
+/// Forwards a write to [`WriteOps::write`].
 ///
 /// # Safety
 ///
 /// - `records` must point to an `R` that is valid until this returns.
 /// - `text` must point to `len` bytes that are valid and not written until this returns.
-unsafe extern "C" fn write<R: Commands>(
+unsafe extern "C" fn write<R: WriteOps>(
     records: *mut c_void,
     text: *const c_void,
     len: usize,
@@ -267,19 +267,19 @@ unsafe extern "C" fn write<R: Commands>(
             slice::from_raw_parts(text.cast::<u8>(), len),
         )
     };
-    match records.command(text) {
+    match records.write(text) {
         // CAST: The length is at most a page.
         Ok(()) => len as isize,
         Err(error) => Failure::from(error).to_errno() as isize,
     }
 }
 
-/// Forwards the removal of the file to [`Commands::cancel`].
+/// Forwards the removal of the file to [`WriteOps::cancel`].
 ///
 /// # Safety
 ///
 /// `records` must point to an `R`, which is valid until this returns.
-unsafe extern "C" fn cancel<R: Commands>(records: *mut c_void) {
+unsafe extern "C" fn cancel<R: WriteOps>(records: *mut c_void) {
     // SAFETY: By the requirement of this function, `records` points to an `R` that is valid until
     // this returns.
     unsafe { &*records.cast::<R>() }.cancel();
@@ -293,36 +293,36 @@ unsafe extern "C" fn cancel<R: Commands>(records: *mut c_void) {
 ///
 /// ```
 /// use kalloc::fs::{
-///     debugfs::SeqFile,
-///     seq_file::{Output, Records},
+///     debugfs::DebugfsFile,
+///     seq_file::{SeqFile, SeqOps},
 /// };
 ///
 /// struct Greeting(&'static [u8]);
 ///
-/// impl Records for Greeting {
-///     fn seek(&self, pos: u64) -> Option<u64> {
+/// impl SeqOps for Greeting {
+///     fn start(&self, pos: u64) -> Option<u64> {
 ///         (pos == 0).then_some(0)
 ///     }
 ///
-///     fn show(&self, _pos: u64, out: &mut Output) {
+///     fn show(&self, _pos: u64, out: &mut SeqFile) {
 ///         out.write(self.0);
 ///     }
 /// }
 ///
 /// # let module = crate::module();
-/// let file = SeqFile::new(module, c"doc_seq_file", Greeting(b"hello\n"));
+/// let file = DebugfsFile::new(module, c"doc_seq_file", Greeting(b"hello\n"));
 /// let file = KBox::pin_init(file, GFP_KERNEL)?;
 /// assert_eq!(file.records().0, b"hello\n");
 /// # Ok::<(), Error>(())
 /// ```
 #[pin_data]
-pub struct SeqFile<R: Records + 'static> {
+pub struct DebugfsFile<R: SeqOps + 'static> {
     file: OwnedFile<R>,
     #[pin]
     _pin: PhantomPinned,
 }
 
-impl<R: Records + 'static> SeqFile<R> {
+impl<R: SeqOps + 'static> DebugfsFile<R> {
     /// Creates the file `name`, a file of `module`, if there is debugfs.
     ///
     /// The records must have at most 2 KiB, as for a
@@ -360,13 +360,13 @@ impl<R: Records + 'static> SeqFile<R> {
     /// # Errors
     ///
     /// The errors of [`new`](Self::new).
-    pub fn with_commands(
+    pub fn with_write(
         module: &'static ThisModule,
         name: &'static CStr,
         records: R,
     ) -> impl PinInit<Self, Error>
     where
-        R: Commands,
+        R: WriteOps,
     {
         Self::create(module, name, records, Some((write::<R>, cancel::<R>)))
     }

@@ -14,25 +14,25 @@ use kernel::fmt::{
 /// ```
 /// use kalloc::fs::{
 ///     json::Quoted,
-///     seq_file::{Output, Records},
+///     seq_file::{SeqFile, SeqOps},
 /// };
 /// use kernel::fmt::Write;
 ///
 /// struct Name(&'static str);
 ///
-/// impl Records for Name {
-///     fn seek(&self, pos: u64) -> Option<u64> {
+/// impl SeqOps for Name {
+///     fn start(&self, pos: u64) -> Option<u64> {
 ///         (pos == 0).then_some(0)
 ///     }
 ///
-///     fn show(&self, _pos: u64, out: &mut Output) {
-///         // Writing to an `Output` does not fail.
+///     fn show(&self, _pos: u64, out: &mut SeqFile) {
+///         // Writing to an `SeqFile` does not fail.
 ///         let _ = write!(out, "{{\"name\":{}}}", Quoted(self.0));
 ///         out.write(b"\n");
 ///     }
 /// }
 ///
-/// assert_eq!(Name("a \"b\"").seek(1), None);
+/// assert_eq!(Name("a \"b\"").start(1), None);
 /// ```
 pub struct Quoted<'a>(pub &'a str);
 

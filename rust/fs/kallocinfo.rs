@@ -10,8 +10,8 @@ use crate::{
     },
     fs::{
         seq_file::{
-            Output,
-            Records, //
+            SeqFile,
+            SeqOps, //
         },
         slabinfo::{
             self,
@@ -23,12 +23,12 @@ use crate::{
 /// The registered sites as rows of slabinfo.
 pub(crate) struct SlabInfo;
 
-impl Records for SlabInfo {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for SlabInfo {
+    fn start(&self, pos: u64) -> Option<u64> {
         registry::seek_row(pos)
     }
 
-    fn show(&self, pos: u64, out: &mut Output) {
+    fn show(&self, pos: u64, out: &mut SeqFile) {
         if pos == HEADER {
             slabinfo::header(out);
         } else {

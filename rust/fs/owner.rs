@@ -11,7 +11,7 @@
 use crate::{
     fs::seq_file::{
         Callbacks,
-        Records, //
+        SeqOps, //
     },
     sys::{
         bindings,
@@ -101,7 +101,7 @@ pub(crate) struct OwnedFile<R> {
     shown: KBox<Shown<R>>,
 }
 
-impl<R: Records + 'static> OwnedFile<R> {
+impl<R: SeqOps + 'static> OwnedFile<R> {
     /// Stores `records`, and calls `create` with their source to create the file.
     ///
     /// Returns success without a file if `create` fails with [`ENODEV`]: its file system is missing.

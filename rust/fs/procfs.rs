@@ -7,17 +7,17 @@
 //! ```no_run
 //! use kalloc::fs::{
 //!     procfs::{Mode, ProcFile},
-//!     seq_file::{Output, Records},
+//!     seq_file::{SeqFile, SeqOps},
 //! };
 //!
 //! struct Listing;
 //!
-//! impl Records for Listing {
-//!     fn seek(&self, pos: u64) -> Option<u64> {
+//! impl SeqOps for Listing {
+//!     fn start(&self, pos: u64) -> Option<u64> {
 //!         (pos < 3).then_some(pos)
 //!     }
 //!
-//!     fn show(&self, pos: u64, out: &mut Output) {
+//!     fn show(&self, pos: u64, out: &mut SeqFile) {
 //!         out.print(fmt!("line {pos}\n"));
 //!     }
 //! }
@@ -62,7 +62,7 @@ use crate::{
             OwnedFile,
             Place, //
         },
-        seq_file::Records, //
+        seq_file::SeqOps, //
     },
     sys::{
         bindings,
@@ -120,17 +120,17 @@ impl Mode {
 /// ```
 /// use kalloc::fs::{
 ///     procfs::{Mode, ProcFile},
-///     seq_file::{Output, Records},
+///     seq_file::{SeqFile, SeqOps},
 /// };
 ///
 /// struct Greeting(&'static [u8]);
 ///
-/// impl Records for Greeting {
-///     fn seek(&self, pos: u64) -> Option<u64> {
+/// impl SeqOps for Greeting {
+///     fn start(&self, pos: u64) -> Option<u64> {
 ///         (pos == 0).then_some(0)
 ///     }
 ///
-///     fn show(&self, _pos: u64, out: &mut Output) {
+///     fn show(&self, _pos: u64, out: &mut SeqFile) {
 ///         out.write(self.0);
 ///     }
 /// }
@@ -143,13 +143,13 @@ impl Mode {
 /// # Ok::<(), Error>(())
 /// ```
 #[pin_data]
-pub struct ProcFile<R: Records + 'static> {
+pub struct ProcFile<R: SeqOps + 'static> {
     file: OwnedFile<R>,
     #[pin]
     _pin: PhantomPinned,
 }
 
-impl<R: Records + 'static> ProcFile<R> {
+impl<R: SeqOps + 'static> ProcFile<R> {
     /// Creates `/proc/name`, a file of `module`.
     ///
     /// The records are moved through the stack, and must have at most 2 KiB. Larger state must be

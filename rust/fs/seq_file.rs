@@ -2,12 +2,12 @@
 
 //! Sequences of records that a file shows (`struct seq_file`).
 //!
-//! A driver implements [`Records`]. A file in [`/proc`](crate::fs::procfs) or
+//! A driver implements [`SeqOps`]. A file in [`/proc`](crate::fs::procfs) or
 //! [debugfs](crate::fs::debugfs) shows one line per record, and requests only the records that its
 //! reader reads.
 //!
 //! ```no_run
-//! use kalloc::fs::seq_file::{Output, Records};
+//! use kalloc::fs::seq_file::{SeqFile, SeqOps};
 //! use kernel::{
 //!     rbtree::RBTree,
 //!     sync::{Arc, Mutex},
@@ -17,12 +17,12 @@
 //! struct Listing(Arc<Mutex<RBTree<u64, CString>>>);
 //! # use kernel::str::CString;
 //!
-//! impl Records for Listing {
-//!     fn seek(&self, pos: u64) -> Option<u64> {
+//! impl SeqOps for Listing {
+//!     fn start(&self, pos: u64) -> Option<u64> {
 //!         self.0.lock().keys().copied().find(|&id| id >= pos)
 //!     }
 //!
-//!     fn show(&self, pos: u64, out: &mut Output) {
+//!     fn show(&self, pos: u64, out: &mut SeqFile) {
 //!         if let Some(name) = self.0.lock().get(&pos) {
 //!             out.left(20, name.to_str().unwrap_or("?"));
 //!             out.print(fmt!("{pos}\n"));
@@ -69,7 +69,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// Records that a file shows, each with a position.
+/// The functions that read a file: records, each with a position.
 ///
 /// A reader may pause at any record, continue, seek back or close the file: no call keeps a lock or
 /// a reference for the next one. Records may be added and removed between calls. Any number of
@@ -82,32 +82,32 @@ use kernel::{
 /// # Examples
 ///
 /// ```
-/// use kalloc::fs::seq_file::{Output, Records};
+/// use kalloc::fs::seq_file::{SeqFile, SeqOps};
 ///
 /// /// The squares of the numbers below a limit.
 /// struct Squares(u64);
 ///
-/// impl Records for Squares {
-///     fn seek(&self, pos: u64) -> Option<u64> {
+/// impl SeqOps for Squares {
+///     fn start(&self, pos: u64) -> Option<u64> {
 ///         (pos < self.0).then_some(pos)
 ///     }
 ///
-///     fn show(&self, pos: u64, out: &mut Output) {
+///     fn show(&self, pos: u64, out: &mut SeqFile) {
 ///         out.print(fmt!("{pos} {}\n", pos * pos));
 ///     }
 /// }
 ///
-/// assert_eq!((Squares(3).seek(2), Squares(3).seek(3)), (Some(2), None));
+/// assert_eq!((Squares(3).start(2), Squares(3).start(3)), (Some(2), None));
 /// ```
-pub trait Records: Send + Sync {
+pub trait SeqOps: Send + Sync {
     /// Returns the position of the first record at or after `pos`, or `None`.
     ///
     /// A file is read from position 0. Positions must be below `i64::MAX`; a larger position, or
     /// one before `pos`, ends the file.
-    fn seek(&self, pos: u64) -> Option<u64>;
+    fn start(&self, pos: u64) -> Option<u64>;
 
     /// Writes the record at `pos`, or nothing if it no longer exists.
-    fn show(&self, pos: u64, out: &mut Output);
+    fn show(&self, pos: u64, out: &mut SeqFile);
 }
 
 /// The size limit of a record in bytes. The reader of a larger record gets [`EFBIG`].
@@ -135,7 +135,7 @@ const MAX_BUFFER: usize = 8 << 20;
 /// # Examples
 ///
 /// ```
-/// use kalloc::fs::seq_file::{Output, Records};
+/// use kalloc::fs::seq_file::{SeqFile, SeqOps};
 ///
 /// struct Session {
 ///     name: &'static [u8],
@@ -145,12 +145,12 @@ const MAX_BUFFER: usize = 8 << 20;
 ///
 /// struct Listing(&'static [Session]);
 ///
-/// impl Records for Listing {
-///     fn seek(&self, pos: u64) -> Option<u64> {
+/// impl SeqOps for Listing {
+///     fn start(&self, pos: u64) -> Option<u64> {
 ///         (pos < self.0.len() as u64).then_some(pos)
 ///     }
 ///
-///     fn show(&self, pos: u64, out: &mut Output) {
+///     fn show(&self, pos: u64, out: &mut SeqFile) {
 ///         if let Some(session) = self.0.get(pos as usize) {
 ///             out.left(8, session.state);
 ///             out.column(12, session.bytes);
@@ -162,18 +162,18 @@ const MAX_BUFFER: usize = 8 << 20;
 ///     }
 /// }
 ///
-/// assert_eq!(Listing(&[]).seek(0), None);
+/// assert_eq!(Listing(&[]).start(0), None);
 /// ```
 ///
 /// # Invariants
 ///
-/// `file` is a seq file that is calling [`Records::show`].
-pub struct Output {
+/// `file` is a seq file that is calling [`SeqOps::show`].
+pub struct SeqFile {
     file: *mut bindings::seq_file,
     failure: Option<Failure>,
 }
 
-impl Output {
+impl SeqFile {
     /// Writes `text`.
     pub fn write(&mut self, text: &[u8]) {
         self.has_room_for(text);
@@ -205,17 +205,17 @@ impl Output {
     /// # Examples
     ///
     /// ```
-    /// use kalloc::fs::seq_file::{Output, Records};
+    /// use kalloc::fs::seq_file::{SeqFile, SeqOps};
     ///
     /// /// Shows a measured value, if there is one.
     /// struct Measured(Option<u64>);
     ///
-    /// impl Records for Measured {
-    ///     fn seek(&self, pos: u64) -> Option<u64> {
+    /// impl SeqOps for Measured {
+    ///     fn start(&self, pos: u64) -> Option<u64> {
     ///         (pos == 0).then_some(0)
     ///     }
     ///
-    ///     fn show(&self, _pos: u64, out: &mut Output) {
+    ///     fn show(&self, _pos: u64, out: &mut SeqFile) {
     ///         match self.0 {
     ///             Some(value) => out.print(fmt!("{value}\n")),
     ///             None => out.fail(EBUSY),
@@ -223,7 +223,7 @@ impl Output {
     ///     }
     /// }
     ///
-    /// assert_eq!(Measured(None).seek(0), Some(0));
+    /// assert_eq!(Measured(None).start(0), Some(0));
     /// ```
     pub fn fail(&mut self, failure: impl Into<Failure>) {
         self.failure = Some(failure.into());
@@ -265,7 +265,7 @@ impl Output {
 }
 
 /// Properties of the process that opened the file.
-impl Output {
+impl SeqFile {
     /// Returns true if kernel addresses must be hidden from the process that opened the file, by
     /// the rule of [`address_space::hidden`](crate::mm::address_space::hidden).
     ///
@@ -276,18 +276,18 @@ impl Output {
     ///
     /// ```
     /// use kalloc::{
-    ///     fs::seq_file::{Output, Records},
+    ///     fs::seq_file::{SeqFile, SeqOps},
     ///     mm::address_space::{self, VMALLOC},
     /// };
     ///
     /// struct Start;
     ///
-    /// impl Records for Start {
-    ///     fn seek(&self, pos: u64) -> Option<u64> {
+    /// impl SeqOps for Start {
+    ///     fn start(&self, pos: u64) -> Option<u64> {
     ///         (pos == 0).then_some(0)
     ///     }
     ///
-    ///     fn show(&self, _pos: u64, out: &mut Output) {
+    ///     fn show(&self, _pos: u64, out: &mut SeqFile) {
     ///         match address_space::area(VMALLOC) {
     ///             Some(area) if !out.hides_addresses() => out.print(fmt!("{:x}\n", area.start())),
     ///             _ => out.write(b"hidden\n"),
@@ -295,7 +295,7 @@ impl Output {
     ///     }
     /// }
     ///
-    /// assert_eq!(Start.seek(0), Some(0));
+    /// assert_eq!(Start.start(0), Some(0));
     /// ```
     pub fn hides_addresses(&self) -> bool {
         // SAFETY: By the type invariants, the file is calling `show`, so its private data are
@@ -308,7 +308,7 @@ impl Output {
 ///
 /// The general formatting machinery takes several times as long for a number as reading the
 /// counters does, and a table may have ten thousand rows.
-impl Output {
+impl SeqFile {
     /// The size of one write: it holds the largest number, of 20 digits, in most columns.
     const ROOM: usize = 24;
 
@@ -350,7 +350,7 @@ impl Output {
     }
 }
 
-impl fmt::Write for Output {
+impl fmt::Write for SeqFile {
     /// Writes `text`.
     ///
     /// # Errors
@@ -369,7 +369,7 @@ impl fmt::Write for Output {
 /// The callbacks of seq_file (`struct seq_operations`) for records `R`.
 pub(crate) struct Callbacks<R>(PhantomData<R>);
 
-impl<R: Records + 'static> Callbacks<R> {
+impl<R: SeqOps + 'static> Callbacks<R> {
     /// The table of callbacks, for files created with a pointer to an `R`.
     pub(crate) const TABLE: &'static bindings::seq_operations = &bindings::seq_operations {
         start: Some(Self::start),
@@ -400,7 +400,7 @@ impl<R: Records + 'static> Callbacks<R> {
     unsafe fn at(m: *mut bindings::seq_file, pos: *mut bindings::loff_t) -> *mut c_void {
         // SAFETY: `m` is in a callback, and `pos` is valid, by the requirements of this function.
         let (records, from) = unsafe { (Self::records(m), *pos) };
-        let found = records.seek(from.unsigned_abs());
+        let found = records.start(from.unsigned_abs());
         match found.and_then(|found| bindings::loff_t::try_from(found).ok()) {
             // A smaller position would let a reader loop forever. The file also needs a position
             // after the last record.
@@ -474,7 +474,7 @@ impl<R: Records + 'static> Callbacks<R> {
     unsafe extern "C" fn show(m: *mut bindings::seq_file, pos: *mut c_void) -> c_int {
         // INVARIANT: seq_file is calling `show`, one reader at a time, and the output does not
         // outlive this call.
-        let mut out = Output {
+        let mut out = SeqFile {
             file: m,
             failure: None,
         };

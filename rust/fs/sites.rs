@@ -13,8 +13,8 @@ use crate::{
     fs::{
         json::Quoted,
         seq_file::{
-            Output,
-            Records, //
+            SeqFile,
+            SeqOps, //
         }, //
     }, //
 };
@@ -68,13 +68,13 @@ fn fields() -> impl Iterator<Item = &'static Field> {
 /// The file for people.
 pub(crate) struct Text;
 
-impl Records for Text {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Text {
+    fn start(&self, pos: u64) -> Option<u64> {
         registry::seek_row(pos)
     }
 
-    fn show(&self, pos: u64, out: &mut Output) {
-        // Writing to an `Output` does not fail.
+    fn show(&self, pos: u64, out: &mut SeqFile) {
+        // Writing to an `SeqFile` does not fail.
         if pos == HEADER {
             header(out).unwrap_or(());
         } else {
@@ -86,18 +86,18 @@ impl Records for Text {
 /// The file for programs.
 pub(crate) struct Json;
 
-impl Records for Json {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Json {
+    fn start(&self, pos: u64) -> Option<u64> {
         registry::seek(pos)
     }
 
-    fn show(&self, pos: u64, out: &mut Output) {
+    fn show(&self, pos: u64, out: &mut SeqFile) {
         registry::with(pos, |record| object(record, out).unwrap_or(()));
     }
 }
 
 /// Writes the names of the columns.
-fn header(f: &mut Output) -> fmt::Result {
+fn header(f: &mut SeqFile) -> fmt::Result {
     f.write_str("# name family")?;
     for (name, _) in fields() {
         write!(f, " {name}")?;
@@ -106,7 +106,7 @@ fn header(f: &mut Output) -> fmt::Result {
 }
 
 /// Writes a site as a line of columns.
-fn line(record: &Record<'_>, f: &mut Output) -> fmt::Result {
+fn line(record: &Record<'_>, f: &mut SeqFile) -> fmt::Result {
     let site = record.site;
     write!(f, "{} {}", site.name(), site.family())?;
     for (_, value) in fields() {
@@ -137,7 +137,7 @@ fn line(record: &Record<'_>, f: &mut Output) -> fmt::Result {
 }
 
 /// Writes a site as a JSON object.
-fn object(record: &Record<'_>, f: &mut Output) -> fmt::Result {
+fn object(record: &Record<'_>, f: &mut SeqFile) -> fmt::Result {
     let site = record.site;
     let location = site.location();
     write!(

@@ -7,7 +7,7 @@
 //!
 //! Reference: `slabinfo(5)`
 
-use crate::fs::seq_file::Output;
+use crate::fs::seq_file::SeqFile;
 
 /// The size limit of a name in bytes.
 pub const MAX_NAME: usize = 63;
@@ -18,18 +18,18 @@ pub const MAX_NAME: usize = 63;
 ///
 /// ```
 /// use kalloc::fs::{
-///     seq_file::{Output, Records},
+///     seq_file::{SeqFile, SeqOps},
 ///     slabinfo::{self, Row},
 /// };
 ///
 /// struct Table;
 ///
-/// impl Records for Table {
-///     fn seek(&self, pos: u64) -> Option<u64> {
+/// impl SeqOps for Table {
+///     fn start(&self, pos: u64) -> Option<u64> {
 ///         (pos < 2).then_some(pos)
 ///     }
 ///
-///     fn show(&self, pos: u64, out: &mut Output) {
+///     fn show(&self, pos: u64, out: &mut SeqFile) {
 ///         if pos == 0 {
 ///             slabinfo::header(out);
 ///         } else {
@@ -46,7 +46,7 @@ pub const MAX_NAME: usize = 63;
 ///     }
 /// }
 ///
-/// assert_eq!(Table.seek(1), Some(1));
+/// assert_eq!(Table.start(1), Some(1));
 /// assert!("example".len() <= slabinfo::MAX_NAME);
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +70,7 @@ impl Row {
     ///
     /// The name must have at most [`MAX_NAME`] bytes, without a blank or a colon, and not only
     /// digits.
-    pub fn show(&self, name: &str, out: &mut Output) {
+    pub fn show(&self, name: &str, out: &mut SeqFile) {
         out.left(17, name);
         out.column(6, self.objects);
         out.column(6, self.capacity);
@@ -89,13 +89,13 @@ impl Row {
 /// # Examples
 ///
 /// ```
-/// use kalloc::fs::{seq_file::Output, slabinfo};
+/// use kalloc::fs::{seq_file::SeqFile, slabinfo};
 ///
-/// fn show_empty(out: &mut Output) {
+/// fn show_empty(out: &mut SeqFile) {
 ///     slabinfo::header(out);
 /// }
 /// ```
-pub fn header(out: &mut Output) {
+pub fn header(out: &mut SeqFile) {
     out.write(
         b"slabinfo - version: 2.1\n\
           # name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> \

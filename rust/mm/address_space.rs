@@ -203,7 +203,7 @@ pub fn paging_levels() -> u32 {
 /// # Context
 ///
 /// Process context. The records of a file call
-/// [`Output::hides_addresses`](crate::fs::seq_file::Output::hides_addresses) instead, because their
+/// [`SeqFile::hides_addresses`](crate::fs::seq_file::SeqFile::hides_addresses) instead, because their
 /// text may be for another process than the current one.
 ///
 /// # Examples

@@ -24,8 +24,8 @@ use super::{
 use crate::turns::InterruptibleSlot;
 use kalloc::{
     fs::seq_file::{
-        Output,
-        Records, //
+        SeqFile,
+        SeqOps, //
     },
     mm::address_space, //
 };
@@ -50,12 +50,12 @@ impl Comparison {
     }
 }
 
-impl Records for Comparison {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Comparison {
+    fn start(&self, pos: u64) -> Option<u64> {
         (pos == 0).then_some(pos)
     }
 
-    fn show(&self, _pos: u64, out: &mut Output) {
+    fn show(&self, _pos: u64, out: &mut SeqFile) {
         let hidden = out.hides_addresses();
         let shown = self.0.take(
             || Ok(()),
@@ -77,12 +77,12 @@ impl Records for Comparison {
 /// The file `layout`.
 pub(crate) struct Layout;
 
-impl Records for Layout {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Layout {
+    fn start(&self, pos: u64) -> Option<u64> {
         (pos == 0).then_some(pos)
     }
 
-    fn show(&self, _pos: u64, out: &mut Output) {
+    fn show(&self, _pos: u64, out: &mut SeqFile) {
         if out.hides_addresses() {
             // Sizes add up to addresses.
             out.write(b"# hidden: see kernel.kptr_restrict and CAP_SYSLOG\n");

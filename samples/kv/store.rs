@@ -14,7 +14,7 @@ use super::{
     value::Value, //
 };
 use kalloc::{
-    fs::seq_file::Output,
+    fs::seq_file::SeqFile,
     slab::Options,
     sys::percpu::Counter, //
     KmemCache,
@@ -182,7 +182,7 @@ impl Store {
     }
 
     /// Writes a line about the key at a place, if it has one.
-    pub(crate) fn show(&self, place: usize, out: &mut Output) {
+    pub(crate) fn show(&self, place: usize, out: &mut SeqFile) {
         let table = self.table.lock();
         if let Some(Node { key, value }) = table.node(place) {
             out.print(fmt!("{} ", value.bytes().len()));
@@ -192,7 +192,7 @@ impl Store {
     }
 
     /// Writes the line of statistics.
-    pub(crate) fn show_totals(&self, out: &mut Output) {
+    pub(crate) fn show_totals(&self, out: &mut SeqFile) {
         let keys = self.table.lock().len();
         let Done {
             set,

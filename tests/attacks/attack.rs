@@ -10,10 +10,10 @@ use crate::{
 };
 use kalloc::{
     fs::{
-        debugfs::Commands,
+        debugfs::WriteOps,
         seq_file::{
-            Output,
-            Records, //
+            SeqFile,
+            SeqOps, //
         }, //
     }, //
     Tag,
@@ -114,20 +114,20 @@ impl Attacker {
 /// The file that lists the attacks, and runs each whose name is written to it.
 pub(crate) struct File(pub(crate) Pin<KBox<Attacker>>);
 
-impl Records for File {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for File {
+    fn start(&self, pos: u64) -> Option<u64> {
         (pos == 0).then_some(0)
     }
 
-    fn show(&self, _pos: u64, out: &mut Output) {
+    fn show(&self, _pos: u64, out: &mut SeqFile) {
         for (name, _) in AREAS.iter().copied().flatten() {
             out.print(fmt!("{name}\n"));
         }
     }
 }
 
-impl Commands for File {
-    fn command(&self, text: &[u8]) -> Result {
+impl WriteOps for File {
+    fn write(&self, text: &[u8]) -> Result {
         self.0.run(text.trim_ascii())
     }
 }

@@ -20,7 +20,7 @@ use attack::{
     Attacker,
     File, //
 };
-use kalloc::fs::debugfs::SeqFile;
+use kalloc::fs::debugfs::DebugfsFile;
 use kernel::prelude::*;
 
 #[macro_use]
@@ -48,7 +48,7 @@ module! {
 #[pin_data]
 struct Attacks {
     #[pin]
-    _file: SeqFile<File>,
+    _file: DebugfsFile<File>,
 }
 
 impl kernel::InPlaceModule for Attacks {
@@ -64,7 +64,7 @@ impl kernel::InPlaceModule for Attacks {
             }
             let attacker = KBox::pin_init(Attacker::new(module), GFP_KERNEL)?;
             Ok(try_pin_init!(Self {
-                _file <- SeqFile::with_commands(module, c"attacks", File(attacker)),
+                _file <- DebugfsFile::with_write(module, c"attacks", File(attacker)),
             }? Error))
         })
     }

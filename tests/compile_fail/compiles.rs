@@ -11,8 +11,8 @@ use kalloc::{
             ProcFile,
         },
         seq_file::{
-            Output,
-            Records, //
+            SeqFile,
+            SeqOps, //
         }, //
     },
     mm::mmap::{
@@ -142,12 +142,12 @@ pub fn percpu() -> Result<u64> {
 
 pub struct Nothing;
 
-impl Records for Nothing {
-    fn seek(&self, _: u64) -> Option<u64> {
+impl SeqOps for Nothing {
+    fn start(&self, _: u64) -> Option<u64> {
         None
     }
 
-    fn show(&self, _: u64, _: &mut Output) {}
+    fn show(&self, _: u64, _: &mut SeqFile) {}
 }
 
 #[inline(never)]

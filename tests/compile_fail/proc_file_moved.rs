@@ -5,20 +5,20 @@
 use kalloc::fs::{
     procfs::ProcFile,
     seq_file::{
-        Output,
-        Records, //
+        SeqFile,
+        SeqOps, //
     }, //
 };
 use kernel::prelude::*;
 
 pub struct Nothing;
 
-impl Records for Nothing {
-    fn seek(&self, _: u64) -> Option<u64> {
+impl SeqOps for Nothing {
+    fn start(&self, _: u64) -> Option<u64> {
         None
     }
 
-    fn show(&self, _: u64, _: &mut Output) {}
+    fn show(&self, _: u64, _: &mut SeqFile) {}
 }
 
 #[inline(never)]

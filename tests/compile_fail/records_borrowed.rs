@@ -8,20 +8,20 @@ use kalloc::fs::{
         ProcFile,
     },
     seq_file::{
-        Output,
-        Records, //
+        SeqFile,
+        SeqOps, //
     }, //
 };
 use kernel::prelude::*;
 
 pub struct Word<'a>(&'a u64);
 
-impl Records for Word<'_> {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Word<'_> {
+    fn start(&self, pos: u64) -> Option<u64> {
         (pos < *self.0).then_some(pos)
     }
 
-    fn show(&self, _: u64, _: &mut Output) {}
+    fn show(&self, _: u64, _: &mut SeqFile) {}
 }
 
 #[inline(never)]

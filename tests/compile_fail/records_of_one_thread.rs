@@ -4,17 +4,17 @@
 
 use core::cell::Cell;
 use kalloc::fs::seq_file::{
-    Output,
-    Records, //
+    SeqFile,
+    SeqOps, //
 };
 
 pub struct Counting(Cell<u64>);
 
-impl Records for Counting {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Counting {
+    fn start(&self, pos: u64) -> Option<u64> {
         self.0.set(pos);
         None
     }
 
-    fn show(&self, _: u64, _: &mut Output) {}
+    fn show(&self, _: u64, _: &mut SeqFile) {}
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 use kalloc::fs::{
-    debugfs::SeqFile,
+    debugfs::DebugfsFile,
     procfs::{
         Mode, //
         ProcFile,
     },
     seq_file::{
-        Output,
-        Records, //
+        SeqFile,
+        SeqOps, //
         MAX_RECORD,
     }, //
 };
@@ -26,12 +26,12 @@ use kernel::{
 /// Records at 0, 10, … 90, one of them longer than a page.
 pub(crate) struct Tens;
 
-impl Records for Tens {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Tens {
+    fn start(&self, pos: u64) -> Option<u64> {
         Some(pos.next_multiple_of(10)).filter(|&pos| pos < 100)
     }
 
-    fn show(&self, pos: u64, out: &mut Output) {
+    fn show(&self, pos: u64, out: &mut SeqFile) {
         out.print(fmt!("{pos}"));
         for _ in 0..if pos == 50 { 5 * PAGE_SIZE / 2 } else { 0 } {
             out.write(b"x");
@@ -48,8 +48,8 @@ impl Records for Tens {
 /// Records that return impossible positions.
 pub(crate) struct Wild;
 
-impl Records for Wild {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Wild {
+    fn start(&self, pos: u64) -> Option<u64> {
         match pos {
             0 | 1 => Some(pos),
             2 => Some(i64::MAX as u64 - 1),
@@ -58,7 +58,7 @@ impl Records for Wild {
         }
     }
 
-    fn show(&self, pos: u64, out: &mut Output) {
+    fn show(&self, pos: u64, out: &mut SeqFile) {
         out.print(fmt!("{pos}\n"));
     }
 }
@@ -66,12 +66,12 @@ impl Records for Wild {
 /// A record that fails with an error.
 pub(crate) struct Fails(Error);
 
-impl Records for Fails {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Fails {
+    fn start(&self, pos: u64) -> Option<u64> {
         (pos == 0).then_some(0)
     }
 
-    fn show(&self, _: u64, out: &mut Output) {
+    fn show(&self, _: u64, out: &mut SeqFile) {
         out.fail(self.0);
     }
 }
@@ -79,12 +79,12 @@ impl Records for Fails {
 /// An endless sequence of records, each with a given number of bytes.
 pub(crate) struct Endless(usize);
 
-impl Records for Endless {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Endless {
+    fn start(&self, pos: u64) -> Option<u64> {
         Some(pos)
     }
 
-    fn show(&self, _: u64, out: &mut Output) {
+    fn show(&self, _: u64, out: &mut SeqFile) {
         out.left(self.0, "");
     }
 }
@@ -92,12 +92,12 @@ impl Records for Endless {
 /// One record with a given number of bytes.
 pub(crate) struct Wide(usize);
 
-impl Records for Wide {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Wide {
+    fn start(&self, pos: u64) -> Option<u64> {
         (pos == 0).then_some(0)
     }
 
-    fn show(&self, _: u64, out: &mut Output) {
+    fn show(&self, _: u64, out: &mut SeqFile) {
         out.left(self.0, "x");
     }
 }
@@ -105,12 +105,12 @@ impl Records for Wide {
 /// A record with each kind of padding at the largest width.
 pub(crate) struct Padded;
 
-impl Records for Padded {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Padded {
+    fn start(&self, pos: u64) -> Option<u64> {
         (pos == 0).then_some(0)
     }
 
-    fn show(&self, _: u64, out: &mut Output) {
+    fn show(&self, _: u64, out: &mut SeqFile) {
         out.column(usize::MAX, 1);
         out.left(usize::MAX, "x");
         // There is no room for the first blank.
@@ -129,12 +129,12 @@ impl Drop for Never {
     }
 }
 
-impl Records for Never {
-    fn seek(&self, _: u64) -> Option<u64> {
+impl SeqOps for Never {
+    fn start(&self, _: u64) -> Option<u64> {
         None
     }
 
-    fn show(&self, _: u64, _: &mut Output) {}
+    fn show(&self, _: u64, _: &mut SeqFile) {}
 }
 
 /// The files that a script in the guest reads.
@@ -143,7 +143,7 @@ pub(crate) struct Files {
     #[pin]
     tens: ProcFile<Tens>,
     #[pin]
-    debug: SeqFile<Tens>,
+    debug: DebugfsFile<Tens>,
     #[pin]
     wild: ProcFile<Wild>,
     #[pin]
@@ -167,7 +167,7 @@ impl Files {
         let root = Mode::OwnerRead;
         let files = try_pin_init!(Files {
             tens <- ProcFile::new(module, c"kalloc_kunit", Mode::AllRead, Tens),
-            debug <- SeqFile::new(module, c"kunit", Tens),
+            debug <- DebugfsFile::new(module, c"kunit", Tens),
             wild <- ProcFile::new(module, c"kalloc_kunit_wild", root, Wild),
             again <- ProcFile::new(module, c"kalloc_kunit_again", root, Fails(EAGAIN)),
             queued <- ProcFile::new(module, c"kalloc_kunit_queued", root, Fails(EIOCBQUEUED)),
@@ -254,7 +254,7 @@ mod tests {
             crate::case::skip!(c"no debugfs");
         }
         let _taken = kalloc::fs::debugfs::dir().map(|dir| dir.subdir(c"kunit_taken"));
-        let file = SeqFile::new(module, c"kunit_taken", Never);
+        let file = DebugfsFile::new(module, c"kunit_taken", Never);
         assert!(KBox::pin_init(file, GFP_KERNEL).err() == Some(EEXIST));
         Ok(())
     }
@@ -305,11 +305,11 @@ mod tests {
         }
         let module = *MODULE.as_ref().ok_or(ENODEV)?;
         let first = create(c"kalloc_kunit_twin")?;
-        let second = SeqFile::new(module, c"kalloc_kunit_twin", Never);
+        let second = DebugfsFile::new(module, c"kalloc_kunit_twin", Never);
         let second = KBox::pin_init(second, GFP_KERNEL)?;
-        let bad = KBox::pin_init(SeqFile::new(module, c"a/b", Never), GFP_KERNEL);
+        let bad = KBox::pin_init(DebugfsFile::new(module, c"a/b", Never), GFP_KERNEL);
         assert!(bad.err() == Some(EINVAL));
-        let again = SeqFile::new(module, c"kalloc_kunit_twin", Never);
+        let again = DebugfsFile::new(module, c"kalloc_kunit_twin", Never);
         assert!(KBox::pin_init(again, GFP_KERNEL).err() == Some(EEXIST));
         drop((first, second));
         Ok(())

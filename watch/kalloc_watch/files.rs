@@ -14,11 +14,11 @@ use crate::{
 };
 use kalloc::{
     fs::{
-        debugfs::Commands,
+        debugfs::WriteOps,
         json::Quoted,
         seq_file::{
-            Output,
-            Records, //
+            SeqFile,
+            SeqOps, //
         },
         slabinfo, //
     },
@@ -47,8 +47,8 @@ fn index(pos: u64) -> Option<usize> {
 /// The table in the format of slabinfo.
 pub(crate) struct Table(pub(crate) Arc<WatchList>);
 
-impl Records for Table {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Table {
+    fn start(&self, pos: u64) -> Option<u64> {
         match pos {
             0 => Some(0),
             pos => self
@@ -58,7 +58,7 @@ impl Records for Table {
         }
     }
 
-    fn show(&self, pos: u64, out: &mut Output) {
+    fn show(&self, pos: u64, out: &mut SeqFile) {
         match pos.checked_sub(1).and_then(index) {
             None => slabinfo::header(out),
             Some(head) => {
@@ -89,14 +89,14 @@ fn shape(totals: &Totals) -> slabinfo::Row {
 /// All counters, a JSON object per site.
 pub(crate) struct Json(pub(crate) Arc<WatchList>);
 
-impl Records for Json {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Json {
+    fn start(&self, pos: u64) -> Option<u64> {
         self.0.seek(index(pos)?, By::Site).map(|site| site as u64)
     }
 
-    fn show(&self, pos: u64, out: &mut Output) {
+    fn show(&self, pos: u64, out: &mut SeqFile) {
         if let Some(site) = index(pos) {
-            // Writing to an `Output` does not fail.
+            // Writing to an `SeqFile` does not fail.
             self.0
                 .with_site(site, |record| object(record, out).unwrap_or(()));
         }
@@ -104,7 +104,7 @@ impl Records for Json {
 }
 
 /// Writes a site as a JSON object, with the members of `sites.json`, and others after them.
-fn object(record: &SiteRecord<'_>, f: &mut Output) -> fmt::Result {
+fn object(record: &SiteRecord<'_>, f: &mut SeqFile) -> fmt::Result {
     let totals = &record.totals;
     write!(
         f,
@@ -167,7 +167,7 @@ fn object(record: &SiteRecord<'_>, f: &mut Output) -> fmt::Result {
 }
 
 /// Writes numbers as members of a JSON object.
-fn numbers(f: &mut Output, members: &[(&str, u64)]) -> fmt::Result {
+fn numbers(f: &mut SeqFile, members: &[(&str, u64)]) -> fmt::Result {
     for (name, value) in members {
         write!(f, ",\"{name}\":{value}")?;
     }
@@ -191,14 +191,14 @@ fn family(bits: u32) -> &'static str {
 /// The watch list, which commands change.
 pub(crate) struct Watch(pub(crate) Arc<WatchList>);
 
-impl Records for Watch {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Watch {
+    fn start(&self, pos: u64) -> Option<u64> {
         // The header, the entries, and a summary.
         let last = self.0.entries() as u64 + 1;
         (pos <= last).then_some(pos)
     }
 
-    fn show(&self, pos: u64, out: &mut Output) {
+    fn show(&self, pos: u64, out: &mut SeqFile) {
         let Some(nth) = pos.checked_sub(1).and_then(index) else {
             out.write(b"# name kind state code\n");
             return;
@@ -231,8 +231,8 @@ impl Records for Watch {
     }
 }
 
-impl Commands for Watch {
-    fn command(&self, text: &[u8]) -> Result {
+impl WriteOps for Watch {
+    fn write(&self, text: &[u8]) -> Result {
         let text = core::str::from_utf8(text).map_err(|_| EINVAL)?;
         let mut words = text.split_ascii_whitespace();
         let command = words.next().ok_or(EINVAL)?;

@@ -5,16 +5,16 @@
 use crate::attack::Attacker;
 use kalloc::fs::{
     debugfs::{
-        Commands,
-        SeqFile, //
+        DebugfsFile,
+        WriteOps, //
     },
     procfs::{
         Mode, //
         ProcFile,
     },
     seq_file::{
-        Output,
-        Records, //
+        SeqFile,
+        SeqOps, //
     }, //
 };
 use kernel::{
@@ -32,19 +32,19 @@ use kernel::{
 /// A record that fails.
 struct Failing(Error);
 
-impl Records for Failing {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Failing {
+    fn start(&self, pos: u64) -> Option<u64> {
         (pos == 0).then_some(0)
     }
 
-    fn show(&self, _pos: u64, out: &mut Output) {
+    fn show(&self, _pos: u64, out: &mut SeqFile) {
         out.write(b"some of it");
         out.fail(self.0);
     }
 }
 
-impl Commands for Failing {
-    fn command(&self, _: &[u8]) -> Result {
+impl WriteOps for Failing {
+    fn write(&self, _: &[u8]) -> Result {
         Err(self.0)
     }
 }
@@ -74,7 +74,7 @@ pub(super) fn commands(attacker: &Attacker) -> Result {
         (c"attack_command_2", ERESTARTNOINTR),
         (c"attack_command_3", EPROBE_DEFER),
     ] {
-        let file = SeqFile::with_commands(attacker.module, name, Failing(error));
+        let file = DebugfsFile::with_write(attacker.module, name, Failing(error));
         attacker.keep(KBox::pin_init(file, GFP_KERNEL)?)?;
     }
     Ok(())

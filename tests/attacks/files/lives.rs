@@ -13,15 +13,15 @@ use kalloc::{
     fs::{
         debugfs::{
             self,
-            SeqFile, //
+            DebugfsFile, //
         },
         procfs::{
             Mode, //
             ProcFile,
         },
         seq_file::{
-            Output,
-            Records, //
+            SeqFile,
+            SeqOps, //
         }, //
     }, //
     Tag,
@@ -43,12 +43,12 @@ impl Words {
     }
 }
 
-impl Records for Words {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Words {
+    fn start(&self, pos: u64) -> Option<u64> {
         (pos < 3).then_some(pos)
     }
 
-    fn show(&self, _: u64, out: &mut Output) {
+    fn show(&self, _: u64, out: &mut SeqFile) {
         holds!(self.0.iter().all(|&word| word == Self::WORD));
         out.write(b"a record\n");
     }
@@ -58,13 +58,13 @@ impl Records for Words {
 pub(super) fn atomic(attacker: &Attacker) -> Result {
     let module = attacker.module;
     let proc = KBox::<ProcFile<Words>>::new_uninit(GFP_KERNEL)?;
-    let debug = KBox::<SeqFile<Words>>::new_uninit(GFP_KERNEL)?;
+    let debug = KBox::<DebugfsFile<Words>>::new_uninit(GFP_KERNEL)?;
     let guard = rcu::read_lock();
     let registered = kalloc::register(module, &[Boxes::site]);
     let file = ProcFile::new(module, c"attack_atomic", Mode::AllRead, Words::new());
     let proc = proc.write_pin_init(file).err();
     let debug = debug
-        .write_pin_init(SeqFile::new(module, c"attack_atomic", Words::new()))
+        .write_pin_init(DebugfsFile::new(module, c"attack_atomic", Words::new()))
         .err();
     drop(guard);
     holds!(registered == Err(EAGAIN));
@@ -77,7 +77,7 @@ pub(super) fn atomic(attacker: &Attacker) -> Result {
 pub(crate) fn forgotten(module: &'static ThisModule) -> Result {
     let file = ProcFile::new(module, c"attack_forgotten", Mode::AllRead, Words::new());
     forget(KBox::pin_init(file, GFP_KERNEL)?);
-    let file = SeqFile::new(module, c"attack_forgotten", Words::new());
+    let file = DebugfsFile::new(module, c"attack_forgotten", Words::new());
     forget(KBox::pin_init(file, GFP_KERNEL)?);
     Ok(())
 }
@@ -99,7 +99,7 @@ pub(super) fn never_dropped(attacker: &Attacker) -> Result {
     );
     let file = KBox::pin_init(<MaybeUninit<_> as Wrapper<_>>::pin_init(file), GFP_KERNEL)?;
     drop(file);
-    let file = SeqFile::new(attacker.module, c"attack_never_dropped", Words::new());
+    let file = DebugfsFile::new(attacker.module, c"attack_never_dropped", Words::new());
     let file = KBox::pin_init(<MaybeUninit<_> as Wrapper<_>>::pin_init(file), GFP_KERNEL)?;
     drop(file);
     // Other blocks take its place.

@@ -4,14 +4,14 @@
 
 use crate::attack::Attacker;
 use kalloc::fs::{
-    debugfs::SeqFile,
+    debugfs::DebugfsFile,
     procfs::{
         Mode, //
         ProcFile,
     },
     seq_file::{
-        Output,
-        Records, //
+        SeqFile,
+        SeqOps, //
     }, //
 };
 use kernel::prelude::*;
@@ -19,12 +19,12 @@ use kernel::prelude::*;
 /// An empty sequence of records.
 struct Nothing;
 
-impl Records for Nothing {
-    fn seek(&self, _: u64) -> Option<u64> {
+impl SeqOps for Nothing {
+    fn start(&self, _: u64) -> Option<u64> {
         None
     }
 
-    fn show(&self, _: u64, _: &mut Output) {}
+    fn show(&self, _: u64, _: &mut SeqFile) {}
 }
 
 /// Names that no directory accepts.
@@ -72,7 +72,7 @@ pub(super) fn proc(attacker: &Attacker) -> Result {
 /// Creates files in debugfs.
 pub(super) fn debugfs(attacker: &Attacker) -> Result {
     let new = |name| {
-        let file = SeqFile::new(attacker.module, name, Nothing);
+        let file = DebugfsFile::new(attacker.module, name, Nothing);
         KBox::pin_init(file, GFP_KERNEL)
     };
     for name in IMPOSSIBLE {

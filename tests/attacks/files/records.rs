@@ -4,14 +4,14 @@
 
 use crate::attack::Attacker;
 use kalloc::fs::{
-    debugfs::SeqFile,
+    debugfs::DebugfsFile,
     procfs::{
         Mode, //
         ProcFile,
     },
     seq_file::{
-        Output,
-        Records, //
+        SeqFile,
+        SeqOps, //
     }, //
 };
 use kernel::{
@@ -23,26 +23,26 @@ use kernel::{
 };
 
 /// Creates a file in `/proc` with mode 0444, and keeps it.
-fn proc<R: Records + 'static>(attacker: &Attacker, name: &'static CStr, records: R) -> Result {
+fn proc<R: SeqOps + 'static>(attacker: &Attacker, name: &'static CStr, records: R) -> Result {
     let file = ProcFile::new(attacker.module, name, Mode::AllRead, records);
     attacker.keep(KBox::pin_init(file, GFP_KERNEL)?)
 }
 
 /// Creates a file in debugfs, and keeps it.
-fn debug<R: Records + 'static>(attacker: &Attacker, name: &'static CStr, records: R) -> Result {
-    let file = SeqFile::new(attacker.module, name, records);
+fn debug<R: SeqOps + 'static>(attacker: &Attacker, name: &'static CStr, records: R) -> Result {
+    let file = DebugfsFile::new(attacker.module, name, records);
     attacker.keep(KBox::pin_init(file, GFP_KERNEL)?)
 }
 
 /// One record for every position, each with a given number of bytes.
 struct Endless(usize);
 
-impl Records for Endless {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Endless {
+    fn start(&self, pos: u64) -> Option<u64> {
         Some(pos)
     }
 
-    fn show(&self, _: u64, out: &mut Output) {
+    fn show(&self, _: u64, out: &mut SeqFile) {
         out.left(self.0, "");
     }
 }
@@ -50,12 +50,12 @@ impl Records for Endless {
 /// Positions that go back: the last record is followed by the first, forever.
 struct Backwards;
 
-impl Records for Backwards {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Backwards {
+    fn start(&self, pos: u64) -> Option<u64> {
         Some(u64::MAX - pos)
     }
 
-    fn show(&self, pos: u64, out: &mut Output) {
+    fn show(&self, pos: u64, out: &mut SeqFile) {
         out.column(20, pos);
     }
 }
@@ -72,12 +72,12 @@ pub(super) fn endless(attacker: &Attacker) -> Result {
 /// Two records with a given number of bytes.
 struct Huge(usize);
 
-impl Records for Huge {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Huge {
+    fn start(&self, pos: u64) -> Option<u64> {
         (pos < 2).then_some(pos)
     }
 
-    fn show(&self, _: u64, out: &mut Output) {
+    fn show(&self, _: u64, out: &mut SeqFile) {
         out.left(self.0, "x");
         out.write(b"\n");
     }
@@ -95,12 +95,12 @@ struct Odd {
     width: usize,
 }
 
-impl Records for Odd {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Odd {
+    fn start(&self, pos: u64) -> Option<u64> {
         (pos == 0).then_some(0)
     }
 
-    fn show(&self, _: u64, out: &mut Output) {
+    fn show(&self, _: u64, out: &mut SeqFile) {
         out.write(b"\xff\xfe\0\x1b[2J");
         out.word(b"\xff\xfe\0\x1b[2J \\");
         out.write(b"\n");
@@ -117,12 +117,12 @@ pub(super) fn odd(attacker: &Attacker) -> Result {
 /// A record for every tenth position; some are slow, and one is much larger than the others.
 struct Slow;
 
-impl Records for Slow {
-    fn seek(&self, pos: u64) -> Option<u64> {
+impl SeqOps for Slow {
+    fn start(&self, pos: u64) -> Option<u64> {
         Some(pos.next_multiple_of(10)).filter(|&pos| pos < 2000)
     }
 
-    fn show(&self, pos: u64, out: &mut Output) {
+    fn show(&self, pos: u64, out: &mut SeqFile) {
         if pos == 990 {
             out.left(70_000, "x");
         }

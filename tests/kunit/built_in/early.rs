@@ -14,15 +14,15 @@ use kalloc::{
     fs::{
         debugfs::{
             self,
-            SeqFile, //
+            DebugfsFile, //
         },
         procfs::{
             Mode,
             ProcFile, //
         },
         seq_file::{
-            Output,
-            Records, //
+            SeqFile,
+            SeqOps, //
         },
     },
     slab::Options,
@@ -55,12 +55,12 @@ static DEBUGFS: SetOnce<bool> = SetOnce::new();
 
 struct Nothing;
 
-impl Records for Nothing {
-    fn seek(&self, _: u64) -> Option<u64> {
+impl SeqOps for Nothing {
+    fn start(&self, _: u64) -> Option<u64> {
         None
     }
 
-    fn show(&self, _: u64, _: &mut Output) {}
+    fn show(&self, _: u64, _: &mut SeqFile) {}
 }
 
 fn module() -> &'static ThisModule {
@@ -95,7 +95,7 @@ pub(crate) fn at_fs_initcall() {
 }
 
 fn files() -> Result {
-    let seq = SeqFile::new(module(), c"kunit_early", Nothing);
+    let seq = DebugfsFile::new(module(), c"kunit_early", Nothing);
     core::mem::forget(KBox::pin_init(seq, GFP_KERNEL)?);
     let proc = ProcFile::new(module(), c"kunit_early", Mode::OwnerRead, Nothing);
     core::mem::forget(KBox::pin_init(proc, GFP_KERNEL)?);
@@ -121,7 +121,7 @@ mod tests {
         assert!(FS.as_ref() == Some(&Ok(())));
         // The names are in use.
         if cfg!(CONFIG_DEBUG_FS) {
-            let seq = SeqFile::new(module(), c"kunit_early", Nothing);
+            let seq = DebugfsFile::new(module(), c"kunit_early", Nothing);
             assert!(KBox::pin_init(seq, GFP_KERNEL).err() == Some(EEXIST));
         }
         if cfg!(CONFIG_PROC_FS) {

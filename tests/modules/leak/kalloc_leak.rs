@@ -11,8 +11,8 @@ use kalloc::{
             ProcFile,
         },
         seq_file::{
-            Output,
-            Records, //
+            SeqFile,
+            SeqOps, //
         }, //
     },
     slab::Options,
@@ -54,12 +54,12 @@ struct Leak;
 /// The records of a file with a forgotten owner. The file exists until the module is unloaded.
 struct Nothing;
 
-impl Records for Nothing {
-    fn seek(&self, _: u64) -> Option<u64> {
+impl SeqOps for Nothing {
+    fn start(&self, _: u64) -> Option<u64> {
         None
     }
 
-    fn show(&self, _: u64, _: &mut Output) {}
+    fn show(&self, _: u64, _: &mut SeqFile) {}
 }
 
 impl kernel::Module for Leak {
