@@ -85,6 +85,11 @@ pub(crate) fn find(ip: usize) -> Option<NonNull<Row>> {
     TABLE.find(ip)
 }
 
+/// Returns whether there is no place for another row. The caller holds the lock of the registry.
+pub(crate) fn is_full() -> bool {
+    TABLE.is_full()
+}
+
 /// Adds the row of a call site. The caller holds the lock of the registry.
 ///
 /// # Errors
@@ -100,6 +105,17 @@ pub(crate) fn remove(module: *mut bindings::module, stays: bool) {
     if !stays {
         // SAFETY: The pointer is only compared.
         unsafe { bindings::kalloc_helper_forget_records(module) };
+        // Its code no longer runs. Other code may have the address before the worker creates the row.
+        for place in &WAITING {
+            let waiting = place.load(Ordering::Relaxed);
+            // SAFETY: The module's memory exists, by the rules of the module loader.
+            let is_its = || unsafe {
+                bindings::kalloc_helper_within_module(address(waiting) as c_ulong, module)
+            };
+            if waiting != 0 && is_its() {
+                let _ = place.compare_exchange(waiting, 0, Ordering::Relaxed, Ordering::Relaxed);
+            }
+        }
     }
     TABLE.remove(|ip, row| {
         // SAFETY: The row of an address in the table exists: the caller holds the lock of the
@@ -333,6 +349,12 @@ unsafe extern "C" fn kalloc_linked_row(
     ptr::null_mut()
 }
 
+/// Returns the address of a waiting call site.
+fn address(waiting: usize) -> usize {
+    // CAST: The shift of a signed number restores the highest bits.
+    (waiting as isize >> 2) as usize
+}
+
 /// Creates the rows of the waiting call sites.
 ///
 /// # Safety
@@ -343,11 +365,9 @@ unsafe extern "C" fn kalloc_create_rows(_: *mut bindings::work_struct) {
     for place in &WAITING {
         let waiting = place.load(Ordering::Relaxed);
         if waiting != 0 {
-            // CAST: The shift of a signed number restores the highest bits.
-            let ip = (waiting as isize >> 2) as usize;
             // Without a row, the blocks stay uncounted.
-            let _ = registry::add_linked(ip, (waiting & 3) as c_uint);
-            place.store(0, Ordering::Relaxed);
+            let _ = registry::add_linked(address(waiting), (waiting & 3) as c_uint);
+            let _ = place.compare_exchange(waiting, 0, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 }

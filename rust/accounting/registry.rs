@@ -99,7 +99,7 @@ struct Entry {
     counters: CounterMem,
     peak: Peak,
     /// The memory of the site of a driver's call.
-    _row: Option<KBox<Row>>,
+    row: Option<KBox<Row>>,
 }
 
 // SAFETY: `module` is compared, and read only while the module exists; a module is not bound to a
@@ -268,6 +268,9 @@ fn add_row(list: &mut List, ip: usize, family: c_uint) -> Result<NonNull<Row>> {
         unsafe { bindings::kalloc_helper_within_module(ip as c_ulong, user.0) }
     };
     let User(module) = *list.users.iter().find(calls).ok_or(ENOENT)?;
+    if linked::is_full() {
+        return Err(ENOSPC);
+    }
     for number in 0..10 {
         // SAFETY: The entry keeps the row until it is removed from the list.
         let row = unsafe { Row::new(module, ip, family, number)? };
@@ -291,7 +294,7 @@ fn add_row(list: &mut List, ip: usize, family: c_uint) -> Result<NonNull<Row>> {
         // OVERFLOW: 2^64 registrations do not happen.
         list.last_id += 1;
         entry.id = list.last_id;
-        entry._row = Some(row);
+        entry.row = Some(row);
         list.entries.push(entry, GFP_KERNEL)?;
         return Ok(found);
     }
@@ -373,7 +376,7 @@ impl Entry {
                 _ => CounterMem::Fixed(PerCpu::zeroed(GFP_KERNEL)?),
             },
             peak: Peak::default(),
-            _row: None,
+            row: None,
         })
     }
 
@@ -550,11 +553,14 @@ fn report_leak(entry: &Entry) {
     if totals.live() == 0 {
         return;
     }
-    pr_warn!(
-        "{}: site {} leaks {} objects, {} bytes; they stay allocated until the next boot\n",
-        entry.site.module(),
-        entry.site.name(),
-        totals.live(),
-        totals.live_bytes,
-    );
+    let (module, name) = (entry.site.module(), entry.site.name());
+    let (live, bytes) = (totals.live(), totals.live_bytes);
+    if entry.row.is_some() {
+        // A call site does not know the code that owns its blocks now.
+        pr_warn!("{module}: {live} objects, {bytes} bytes of {name} are leaked, or given to other code\n");
+    } else {
+        pr_warn!(
+            "{module}: site {name} leaks {live} objects, {bytes} bytes; they stay allocated until the next boot\n"
+        );
+    }
 }

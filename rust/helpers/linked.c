@@ -13,6 +13,7 @@
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/srcu.h>
 #include <linux/stacktrace.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
@@ -81,10 +82,24 @@ static bool is_paged(const void *block, unsigned int family)
 	return family == KALLOC_PAGES || is_vmalloc_addr(block);
 }
 
-/* Returns the bytes that a new block takes. */
+/*
+ * Returns the bytes that a new block takes. vmalloc() rounds a block up to whole
+ * huge pages, or to some contiguous pages on arm64, if it found such. After its area
+ * there is a page that is never mapped.
+ */
 static size_t footprint(const void *block, size_t size, unsigned int family)
 {
-	return is_paged(block, family) ? PAGE_ALIGN(size) : kmalloc_size_roundup(size);
+	size_t pages = PAGE_ALIGN(size);
+
+	if (!is_paged(block, family))
+		return kmalloc_size_roundup(size);
+	if (!is_vmalloc_addr(block))
+		return pages;
+	if (size >= PMD_SIZE && vmalloc_to_page(block + pages))
+		return ALIGN(size, PMD_SIZE);
+	while (vmalloc_to_page(block + pages))
+		pages += PAGE_SIZE;
+	return pages;
 }
 
 /* Returns the bytes that a counted block takes. */
@@ -126,12 +141,27 @@ static void insert(struct kalloc_record *record)
 }
 
 /*
- * Counts the free of a block, and returns its record, or NULL. If the free may
- * fail, @holder receives the module of the row, which stays loaded until
- * module_put(), and the caller counts. It is NULL if that module is being
- * unloaded; the free is counted then, and the row may be gone.
+ * Calls that resize a block, which may fail. Their rows exist until the end of the
+ * call: forget_records() waits for it. A reference to the row's module would not be
+ * enough, since a module whose initialization fails goes without regard to references.
  */
-static struct kalloc_record *take(const void *block, struct module **holder)
+DEFINE_STATIC_SRCU(resizes);
+
+/* Returns true if a module is being unloaded, or its initialization has failed. */
+static bool is_going(const struct module *module)
+{
+#ifdef CONFIG_MODULES
+	return module && READ_ONCE(module->state) == MODULE_STATE_GOING;
+#else
+	return false;
+#endif
+}
+
+/*
+ * Returns the record of a block, or NULL, and counts the free unless @resized. The
+ * caller counts it then, in a reader's section of resizes.
+ */
+static struct kalloc_record *take(const void *block, bool resized)
 {
 	unsigned long *bucket, flags;
 	struct kalloc_record *record, *last = NULL;
@@ -146,13 +176,33 @@ static struct kalloc_record *take(const void *block, struct module **holder)
 		else
 			set_first(bucket, record->next);
 		/* The row exists as long as its record is in a list. */
-		if (holder && record->row->module && try_module_get(record->row->module))
-			*holder = record->row->module;
-		else
+		if (!resized)
 			count(record, true);
 	}
 	unlock_bucket(bucket, flags);
 	return record;
+}
+
+/*
+ * Puts the record of a block back that a failed resize has left alone. The module of
+ * its row may be going: forget_records() has been at this list, or will find it.
+ */
+static void put_back(struct kalloc_record *record)
+{
+	unsigned long *bucket, flags;
+	bool going;
+
+	bucket = lock_bucket(&buckets[hash_ptr((void *)~record->hidden, BUCKET_BITS)], &flags);
+	going = is_going(record->row->module);
+	if (going) {
+		count(record, true);
+	} else {
+		record->next = first(bucket);
+		set_first(bucket, record);
+	}
+	unlock_bucket(bucket, flags);
+	if (going)
+		kfree(record);
 }
 
 /*
@@ -166,7 +216,7 @@ static noinline void kalloc_add_record(void *block, size_t size, size_t bytes, u
 	unsigned long units = bytes >> (is_paged(block, family) ? PAGE_SHIFT : 0);
 
 	/* A block that was freed elsewhere may have had this address. */
-	kfree(take(block, NULL));
+	kfree(take(block, false));
 	if (row && !record)
 		record = kmalloc(sizeof(*record), (gfp & MAY) | __GFP_NOWARN);
 	/* Large pages make kmalloc() blocks possible that have more bytes than a record. */
@@ -182,27 +232,23 @@ static noinline void kalloc_add_record(void *block, size_t size, size_t bytes, u
 	insert(record);
 }
 
-/* Counts the result of a call that has allocated, resized or freed a block. */
-static void counted(void *new, size_t size, struct kalloc_record *record, struct module *holder,
+/* Counts the result of a call that has allocated, freed or, after @p, resized a block. */
+static void counted(const void *p, void *new, size_t size, struct kalloc_record *record,
 		    unsigned int family, gfp_t gfp, unsigned long ip)
 {
 	size_t bytes = new && size ? footprint(new, size, family) : 0;
 
-	if (holder && size && !new) {
-		/* The failed call has left the block alone. */
-		insert(record);
-		module_put(holder);
-		return;
-	}
-	if (holder && record->hidden == ~(unsigned long)new)
-		bytes = resized_footprint(new, size, taken(record));
-	if (holder)
+	if (p && size && record) {
+		if (!new)
+			return put_back(record);
+		if (new == p)
+			bytes = resized_footprint(new, size, taken(record));
 		count(record, true);
+	}
 	if (size && new)
 		kalloc_add_record(new, size, bytes, family, gfp, ip, record);
 	else
 		kfree(record);
-	module_put(holder);
 }
 
 #define DEFINE_REALLOC(name, family)						\
@@ -211,11 +257,14 @@ void *__wrap_rust_helper_##name(const void *p, size_t size, unsigned long align,
 void *__wrap_rust_helper_##name(const void *p, size_t size, unsigned long align,	\
 				gfp_t gfp, int node)				\
 {										\
-	struct module *holder = NULL;						\
-	struct kalloc_record *record = p ? take(p, &holder) : NULL;		\
+	bool resized = p && size;						\
+	int reader = resized ? srcu_read_lock(&resizes) : 0;			\
+	struct kalloc_record *record = p ? take(p, resized) : NULL;		\
 	void *block = name(p, size, align, gfp, node);				\
 										\
-	counted(block, size, record, holder, family, gfp, _RET_IP_);		\
+	counted(p, block, size, record, family, gfp, _RET_IP_);			\
+	if (resized)								\
+		srcu_read_unlock(&resizes, reader);				\
 	return block;								\
 }
 
@@ -237,7 +286,7 @@ struct page *__wrap_rust_helper_alloc_pages(gfp_t gfp, unsigned int order)
 void __wrap___free_pages(struct page *page, unsigned int order);
 void __wrap___free_pages(struct page *page, unsigned int order)
 {
-	kfree(take(page, NULL));
+	kfree(take(page, false));
 	__free_pages(page, order);
 }
 
@@ -273,11 +322,11 @@ void kalloc_helper_adopt(void *block, size_t size, gfp_t gfp)
 void __wrap_kvfree_call_rcu(void *head, void *block);
 void __wrap_kvfree_call_rcu(void *head, void *block)
 {
-	kfree(take(block, NULL));
+	kfree(take(block, false));
 	kvfree_call_rcu(head, block);
 }
 
-/* Removes the records of a module that is unloaded. */
+/* Removes the records of a module that is being unloaded, and waits for calls that have taken some. */
 void kalloc_helper_forget_records(const struct module *module);
 void kalloc_helper_forget_records(const struct module *module)
 {
@@ -305,6 +354,7 @@ void kalloc_helper_forget_records(const struct module *module)
 		next = gone->next;
 		kfree(gone);
 	}
+	synchronize_srcu(&resizes);
 }
 
 /* Writes the symbol of a call site. */

@@ -34,6 +34,7 @@ kalloc::sites! {
 struct Driver {
     _small: KVVec<u8>,
     _large: KVVec<u8>,
+    _kept: KVec<u8>,
     _typed: (
         kalloc::KVec<u8, Small>,
         kalloc::KVVec<u8, Any>,
@@ -62,6 +63,14 @@ fn large() -> Result<KVVec<u8>> {
     let mut vec = KVVec::with_capacity(2000 * PAGE_SIZE, GFP_KERNEL)?;
     refused(&mut vec)?;
     Ok(vec)
+}
+
+/// Shrinks a block of kmalloc, which keeps all its memory.
+fn kept() -> Result<KVec<u8>> {
+    const LEN: usize = 64 << 10;
+    let mut rest = KVec::from_elem(7u8, LEN, GFP_KERNEL)?.into_iter();
+    rest.nth(LEN - 11).ok_or(EDOM)?;
+    Ok(rest.collect(GFP_KERNEL))
 }
 
 /// Shrinks a vector of huge pages, which keeps them all, and grows it into them again.
@@ -93,6 +102,7 @@ impl kernel::Module for Driver {
         Ok(Driver {
             _small: small()?,
             _large: large()?,
+            _kept: kept()?,
             _typed: typed,
         })
     }

@@ -70,17 +70,25 @@ impl<T, const N: usize> Slots<T, N> {
         self.0.iter().filter(unused).count()
     }
 
+    /// Returns whether [`insert`](Self::insert) fails for any address. The caller holds the lock.
+    pub(crate) fn is_full(&self) -> bool {
+        let gone = |slot: &Slot<T>| slot.key.load(Ordering::Relaxed) == GONE;
+        self.unused() == 1 && !self.0.iter().any(gone)
+    }
+
     /// Adds an address, which the table does not have. The caller holds the lock.
     ///
     /// # Errors
     ///
     /// [`ENOSPC`] if there is no slot.
     pub(crate) fn insert(&self, key: usize, value: &T) -> Result {
-        let free = |slot: &&Slot<T>| slot.key.load(Ordering::Relaxed) <= GONE;
+        let last = self.unused() == 1;
+        // The last unused slot ends the searches.
+        let free = |slot: &&Slot<T>| match slot.key.load(Ordering::Relaxed) {
+            0 => !last,
+            key => key == GONE,
+        };
         let slot = self.order(key).find(free).ok_or(ENOSPC)?;
-        if slot.key.load(Ordering::Relaxed) == 0 && self.unused() == 1 {
-            return Err(ENOSPC);
-        }
         slot.value
             .store(ptr::from_ref(value).cast_mut(), Ordering::Relaxed);
         slot.key.store(key, Ordering::Release);
