@@ -87,11 +87,11 @@ use kernel::{
 /// # Invariants
 ///
 /// - `chunk` is the first of a list of `chunks` live chunks that nothing else owns.
-/// - `start` and `next` are null, or point into the first chunk, behind its header. `start` is not
-///   above `next`. The bytes between them are not borrowed.
+/// - `start` points behind the header of the first chunk, and `left` bytes from there are in this
+///   chunk and not borrowed. Without a chunk, `left` is 0.
 pub struct Arena<S: PageSite, const ORDER: u32 = 0> {
     start: Cell<*mut u8>,
-    next: Cell<*mut u8>,
+    left: Cell<usize>,
     chunk: Cell<Option<NonNull<Chunk>>>,
     chunks: Cell<usize>,
     _site: PhantomData<fn() -> S>,
@@ -132,7 +132,7 @@ impl<S: PageSite, const ORDER: u32> Arena<S, ORDER> {
         // INVARIANT: There are no chunks.
         Arena {
             start: Cell::new(ptr::null_mut()),
-            next: Cell::new(ptr::null_mut()),
+            left: Cell::new(0),
             chunk: Cell::new(None),
             chunks: Cell::new(0),
             _site: PhantomData,
@@ -271,35 +271,44 @@ impl<S: PageSite, const ORDER: u32> Arena<S, ORDER> {
             let address = ptr::without_provenance_mut(layout.align());
             return NonNull::new(address).ok_or(AllocError);
         }
-        match self.take(layout) {
+        // SAFETY: The size is not 0.
+        match unsafe { self.take(layout) } {
             Some(place) => Ok(place),
-            None => self.grow(layout, gfp.into()),
+            // SAFETY: The size is not 0.
+            None => unsafe { self.grow(layout, gfp.into()) },
         }
     }
 
     /// Takes the last of the free bytes of the chunk, if there are enough.
+    ///
+    /// # Safety
+    ///
+    /// The size of `layout` must not be 0.
     #[inline(always)]
-    fn take(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let (start, next) = (self.start.get(), self.next.get());
-        // By the type invariants, `start` is not above `next`. Without a chunk, both are null.
-        if next.addr() - start.addr() < layout.size() {
-            return None;
-        }
-        let place = (next.addr() - layout.size()) & !(layout.align() - 1);
-        // `start` is aligned as the header. Rounding down to no more than that does not cross it.
-        if layout.align() > align_of::<Chunk>() && place < start.addr() {
-            return None;
-        }
-        let place = next.with_addr(place);
-        // INVARIANT: `place` is neither below `start` nor above `next`. Its bytes are the caller's.
-        self.next.set(place);
-        NonNull::new(place)
+    unsafe fn take(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let left = self.left.get().checked_sub(layout.size())?;
+        let start = self.start.get();
+        let left = if layout.align() <= align_of::<Chunk>() {
+            // `start` is aligned as the header.
+            left & !(layout.align() - 1)
+        } else {
+            ((start.addr() + left) & !(layout.align() - 1)).checked_sub(start.addr())?
+        };
+        // INVARIANT: There are fewer bytes left than before. Those behind them are the caller's.
+        self.left.set(left);
+        // SAFETY: By the type invariants, the bytes that were left are in a chunk, which `start`
+        // points into: at least one, since no object of size 0 is taken.
+        Some(unsafe { NonNull::new_unchecked(start.add(left)) })
     }
 
     /// Adds a chunk, and takes the room for an object from it.
+    ///
+    /// # Safety
+    ///
+    /// The size of `layout` must not be 0.
     #[cold]
     #[inline(never)]
-    fn grow(&self, layout: Layout, gfp: Gfp) -> Result<NonNull<u8>, AllocError> {
+    unsafe fn grow(&self, layout: Layout, gfp: Gfp) -> Result<NonNull<u8>, AllocError> {
         let order = const { Order::of::<ORDER>() };
         if !Self::holds(layout) {
             site::count_failure::<S>(gfp, true);
@@ -324,16 +333,16 @@ impl<S: PageSite, const ORDER: u32> Arena<S, ORDER> {
         self.chunk.set(Some(chunk));
         self.chunks.set(self.chunks.get() + 1);
         self.start_with(chunk);
-        self.take(layout).ok_or(AllocError)
+        // SAFETY: The requirement of this function is the same.
+        unsafe { self.take(layout) }.ok_or(AllocError)
     }
 
     /// Makes all bytes of a chunk available: the first of the list, of which nothing is borrowed.
     fn start_with(&self, chunk: NonNull<Chunk>) {
         let first = chunk.as_ptr().cast::<u8>();
-        let start = first.wrapping_add(size_of::<Chunk>());
-        // INVARIANT: Both are in the chunk, or its end.
-        self.start.set(start);
-        self.next.set(start.wrapping_add(Self::CAPACITY));
+        // INVARIANT: The rest of the chunk has CAPACITY bytes.
+        self.start.set(first.wrapping_add(size_of::<Chunk>()));
+        self.left.set(Self::CAPACITY);
     }
 
     /// Counts and frees chunks.
@@ -379,9 +388,10 @@ impl<S: PageSite, const ORDER: u32> Drop for Arena<S, ORDER> {
 /// - Nothing may use them afterwards.
 #[inline(never)]
 unsafe fn free_chunks(first: NonNull<Chunk>, pages: usize) {
-    if exact::may_be_freed(pages) {
+    let sleeps = context::known_sleepable();
+    if sleeps || exact::may_be_freed(pages) {
         // SAFETY: The requirements of this function are the same.
-        return unsafe { free_list(first, context::known_sleepable()) };
+        return unsafe { free_list(first, sleeps) };
     }
     // SAFETY: A chunk begins with its entry, which nothing else uses until the worker calls
     // `free_waiting` for it.
@@ -399,7 +409,7 @@ unsafe fn free_waiting(entry: NonNull<deferred_free::Entry>) {
     unsafe { free_list(entry.cast(), true) };
 }
 
-/// Frees a list of chunks, and reschedules after each if `sleeps`.
+/// Frees a list of chunks, and reschedules between them if `sleeps`.
 ///
 /// # Safety
 ///
@@ -416,7 +426,7 @@ unsafe fn free_list(first: NonNull<Chunk>, sleeps: bool) {
             let order = (*chunk.as_ptr()).order;
             Virt::at(chunk.cast()).free(order);
         }
-        if sleeps {
+        if sleeps && next.is_some() {
             reschedule();
         }
     }
