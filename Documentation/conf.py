@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent / "sphinx"))
 project = "kalloc"
 copyright = "the kalloc authors. GPL-2.0"  # pylint: disable=redefined-builtin
 
-extensions = ["rustlinks", "calls", "hazards", "layers", "mutants"]
+extensions = ["rustlinks", "calls", "hazards", "layers", "measured", "mutants"]
 root_doc = "index"
 exclude_patterns = ["sphinx"]
 nitpicky = True

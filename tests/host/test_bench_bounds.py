@@ -46,13 +46,12 @@ def needed(bound: object) -> Iterator[Key]:
 NEEDED = {bound.what: set(needed(bound)) for bound in BOUNDS}
 # The bounds on a cost alone.
 LIMITS = {(bound.scenario, "kalloc", bound.rows): bound.limit for bound in BOUNDS if isinstance(bound, Row) and not bound.fewer}
-USED = {(scenario, "kalloc", param) for scenario, param in record.USED}
 
 
 def costs() -> dict[Key, float]:
     """Returns results within all bounds."""
     return {key: DEAR if key[:2] == (ONE_BY_ONE, "c") else min(COSTS[key[1]], LIMITS.get(key, DEAR))
-            for key in {*USED, *set().union(*NEEDED.values())}}
+            for key in set().union(*NEEDED.values())}
 
 
 def run(by_key: dict[Key, float], *groups: str, **about: str) -> tuple[int, list[str]]:
@@ -82,7 +81,10 @@ def expect(last: str, status: int, outcome: tuple[int, list[str]]) -> None:
 def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record of the costs within all bounds."""
     monkeypatch.setattr(record, "RECORD", tmp_path / record.RECORD.name)
-    record.RECORD.write_text(json.dumps(ABOUT | {"kalloc": {record.name_of(used): 201.0 for used in record.USED}}))
+    kept: dict[str, dict[str, float]] = {}
+    for (scenario, side, param), cost in costs().items():
+        kept.setdefault(f"{scenario}, {param}", {})[side] = cost
+    record.RECORD.write_text(json.dumps({"kernels": {"bench": ABOUT | {"costs": kept}}}))
 
 
 WELL = f"==> {len(BOUNDS) - 1} bounds hold, on Linux 7.3.4, and none is broken"
@@ -97,13 +99,13 @@ def test_missing_cost() -> None:
     """A bound without a measurement is named, unless other groups were chosen."""
     for key in costs():
         outcome = run({other: cost for other, cost in costs().items() if other != key})
-        name = record.name_of((key[0], key[2]))
+        name = f"{key[0]}, {key[2]}, {key[1]}"
         gone = [what for what, keys in NEEDED.items() if key in keys]
         for what in gone:
             line = f"    not measured: {what}: {key[0]}, {key[1]}, {key[2]}"
             assert line in outcome[1], (line, outcome)
         said = "; not measured: " + ", ".join(gone) if gone else ""
-        expect(said + (f"; changed: {name}" if key in USED else ""), 1, outcome)
+        expect(f"{said}; changed: {name}", 1, outcome)
         # With some groups only, only their measurements count.
         expect("none is broken", 0, run({other: cost for other, cost in costs().items() if other != key}, "kmalloc"))
 
@@ -119,8 +121,8 @@ def test_missing_scenario() -> None:
 def test_changed_cost() -> None:
     """A cost above its bound is broken; a cost that differs from the record has changed."""
     key = (bounds.FASTPATH, "kalloc", 1)
-    expect("; broken: slab cache, against C; changed: kmem fastpath reuse, 1", 1, run(costs() | {key: 211.2}))
-    expect("; changed: kmem fastpath reuse, 1", 1, run(costs() | {key: 190.0}))
+    expect("; broken: slab cache, against C; changed: kmem fastpath reuse, 1, kalloc", 1, run(costs() | {key: 211.2}))
+    expect("; changed: kmem fastpath reuse, 1, kalloc", 1, run(costs() | {key: 190.0}))
     expect(WELL, 0, run(costs() | {key: 192.0}))
 
 
@@ -137,3 +139,42 @@ def test_other_kernel() -> None:
     expect("2 bounds hold, on Linux 7.3.4, and none is broken", 0,
            run({key: cost for key, cost in costs().items() if key in NEEDED["slab batch of 32, against C in bulk"] |
                 NEEDED["slab batch of 32, against C one by one"]}, kernel="prof"))
+
+
+def recorded_run(accounting: float) -> None:
+    """Records a run whose accounting takes this number of instructions."""
+    results = [Result("", scenario, param, side, cost, cost, cost, 0, 0, False)
+               for (scenario, side, param), cost in (costs() | {(bounds.FIXED, "kalloc", 64): 200.0 + accounting}).items()]
+    record.record(ABOUT, results, [verdict for bound in BOUNDS for verdict in bound.judge(results)])
+
+
+def test_record() -> None:
+    """A recorded run is compared with the next one, on each kernel by itself."""
+    recorded_run(4)
+    expect("none is broken", 0, run(costs() | {(bounds.FIXED, "kalloc", 64): 204.0}))
+    assert set(record.read()["kernels"]) == {"bench"}
+    assert record.read()["kernels"]["bench"]["bounds"]["accounting alone, fixed size"] == {"limit": 4, "measured": 4}
+
+
+def test_claim_of_readme() -> None:
+    """README states the accounting that the record has."""
+    recorded_run(4)
+    assert not [line for line in record.stale() if line.startswith("README")]
+    recorded_run(6)
+    assert [line for line in record.stale() if line.startswith("README")] == [
+        "README.md: does not say 'blocks of a fixed size, by 3.0 instructions on x86_64', as measured.json does"]
+
+
+def test_typed_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number of instructions on a page is a bound's limit, or comes from the record by a role."""
+    recorded_run(4)
+    page = tmp_path / "Documentation/explanation/page.rst"
+    page.parent.mkdir(parents=True)
+    (tmp_path / "README.md").write_text("blocks of a fixed size, by two instructions")
+    page.write_text("At most 20,000 instructions, and :measured:`kmem fastpath reuse, 1, c` instructions.\n")
+    monkeypatch.setattr(record, "TREE", tmp_path)
+    monkeypatch.setattr(record, "README", tmp_path / "README.md")
+    assert not list(record.stale())
+    page.write_text("A free takes 121.8 instructions.\n")
+    assert [line.partition(": neither")[0] for line in record.stale()] == [
+        "Documentation/explanation/page.rst: 121.8 instructions"]

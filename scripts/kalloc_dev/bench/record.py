@@ -1,79 +1,69 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The measured costs in Documentation/reference/allocators.rst.
+"""The recorded costs in Documentation/measured.json.
 
-`scripts/kalloc bench --record` stores the results and their origin. It generates the page's table
-and sentences from them: no number in them is typed. `make check` compares the page with the record,
-and `make bench` compares the record with new results.
+`scripts/kalloc bench --record` stores a run of all groups, for one of three kernels. The pages show
+numbers by the roles and directives of Documentation/sphinx/measured.py, which read the record.
+`make bench` compares the record with new results.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kalloc_dev.bench.bounds import BULK, FASTPATH, ONE_BY_ONE, PAIRS
-from kalloc_dev.bench.report import grid
+from kalloc_dev.bench.bounds import BOUNDS, FIXED
 from kalloc_dev.core import store
 from kalloc_dev.core.paths import TREE
-from rust_kbuild.console import Failure, say
+from rust_kbuild.console import say
 
 if TYPE_CHECKING:
+    from kalloc_dev.bench.bounds import Verdict
     from kalloc_dev.bench.result import Result
 
 RECORD = TREE / "Documentation/measured.json"
-PAGE = TREE / "Documentation/reference/allocators.rst"
-BEGIN, END = ".. What follows is made by scripts/kalloc bench --record.\n\n", "\n.. Up to here.\n"
+README = TREE / "README.md"
 # The tolerated relative difference from the recorded cost. Some costs of vmalloc depend on the
 # place of the block.
 TOLERANCE = 0.05
-ABOUT = ("kernel", "release", "compiler", "rustc", "unit")
-PAGES, FREE_PAGES, ANY_ORDER, VMALLOC = "alloc_pages", "__get_free_pages", "page_bench01", "fix_size_alloc_test"
+# The tolerated difference in instructions, for costs of a few instructions.
+LEAST = 1.0
+ABOUT = ("release", "compiler", "rustc")
+# Numbers of instructions on the pages that no role shows: they must be limits of bounds, or of rare
+# events of C, which no benchmark repeats.
+TYPED = re.compile(r"(?<![\w`.])([\d][\d,.]*) (?:more )?instructions")
+RARE = {"600,000", "28,000"}
+# The accounting of an allocation and its free, and the words for each of them.
+WORDS = {2: "one", 4: "two"}
+Costs = dict[str, dict[str, float]]
 
 
-@dataclass(frozen=True)
-class Way:
-    """An owner type, and the scenario of the benchmark that measures it."""
-
-    owner: str
-    scenario: str
-    param: int
-
-
-NEEDS: dict[str, tuple[Way, ...]] = {
-    "an object of 256 bytes": (Way("KBox", PAIRS, 256), Way("KmemCache", FASTPATH, 1)),
-    "32 of them together, for each": (Way("KmemCache", ONE_BY_ONE, 32), Way("Batch", BULK, 32)),
-    "a page": (Way("KBox", PAIRS, 4096), Way("FreePages", FREE_PAGES, 0), Way("Pages", PAGES, 0), Way("VBox", VMALLOC, 1)),
-    "4 pages": (Way("KBox", PAIRS, 16384), Way("FreePages", FREE_PAGES, 2), Way("Pages", PAGES, 2), Way("VBox", VMALLOC, 4)),
-    "16 pages": (Way("Pages", ANY_ORDER, 4), Way("VBox", VMALLOC, 16)),
-    "256 pages": (Way("Pages", ANY_ORDER, 8), Way("VBox", VMALLOC, 256)),
-}
-USED = {(way.scenario, way.param) for ways in NEEDS.values() for way in ways}
+def costs(results: Iterable[Result]) -> Costs:
+    """Returns the costs by scenario and parameter, and by side."""
+    made: Costs = {}
+    for result in results:
+        name = f"{result.scenario}, {result.param}{', profiled' if result.profiling else ''}"
+        made.setdefault(name, {})[result.side] = round(result.least, 1)
+    return made
 
 
-def record(about: dict[str, Any], results: Iterable[Result]) -> None:
-    """Stores the results, and generates the page from them."""
-    kept = {f"{result.scenario}, {result.param}": round(result.least, 1) for result in ours(results)}
-    if missing := [name for name in map(name_of, sorted(USED)) if name not in kept]:
-        raise Failure(f"not measured: {'; '.join(missing)}")
-    # REUSE-IgnoreStart
-    data = {"licence": "SPDX-License-Identifier: GPL-2.0-only"} | {name: about[name] for name in ABOUT} | {
-    # REUSE-IgnoreEnd
-        "sources": sources(), "kalloc": kept}
-    RECORD.write_text(json.dumps(data, indent=1) + "\n")
-    PAGE.write_text(with_section(PAGE.read_text(), data))
+def read() -> dict[str, Any]:
+    """Returns the record."""
+    data: dict[str, Any] = json.loads(RECORD.read_text())
+    return data
 
 
-def ours(results: Iterable[Result]) -> Iterator[Result]:
-    """Returns the results that the page uses."""
-    return (result for result in results
-            if result.side == "kalloc" and not result.profiling and (result.scenario, result.param) in USED)
-
-
-def name_of(used: tuple[str, int]) -> str:
-    """Returns the name of a cost in the record."""
-    return f"{used[0]}, {used[1]}"
+def record(about: dict[str, Any], results: Iterable[Result], verdicts: Iterable[Verdict]) -> None:
+    """Stores a run of all groups, in place of the former one on the same kernel."""
+    data = read()
+    data["kernels"][about["kernel"]] = {name: about[name] for name in ABOUT} | {
+        "sources": sources(), "costs": costs(results),
+        "bounds": {verdict.what: {"limit": verdict.limit, "measured": verdict.measured} for verdict in verdicts}}
+    text = json.dumps(data, indent=1)
+    # A line for each cost.
+    text = re.sub(r"\{\s+([^{}]*?)\s+\}(?=,?\n)", lambda match: "{" + re.sub(r"\s*\n\s*", " ", match[1]) + "}", text)
+    RECORD.write_text(text + "\n")
 
 
 def changed(about: dict[str, Any], results: Iterable[Result], whole: bool) -> dict[str, str]:
@@ -81,16 +71,21 @@ def changed(about: dict[str, Any], results: Iterable[Result], whole: bool) -> di
 
     With `whole`, a recorded cost without a result counts as well.
     """
-    data = json.loads(RECORD.read_text())
+    data = read()["kernels"].get(about["kernel"])
+    if data is None:
+        say(f"    not compared: {RECORD.name} has no run on {about['kernel']}")
+        return {}
     if other := [f"{name} {data[name]}" for name in ABOUT if data[name] != about[name]]:
         say(f"    not compared with {RECORD.name}, which is of {', '.join(other)}")
         return {}
-    kept = data["kalloc"]
-    now = {name_of((result.scenario, result.param)): result.least for result in ours(results)}
-    said = {name: f"this is {cost:.1f}" for name, cost in now.items()
-            if abs(cost - kept.get(name, 0)) > TOLERANCE * kept.get(name, 0)}
-    said |= {name: "this has none" for name in kept if whole and name not in now}
-    return {name: f"{RECORD.name} has {kept.get(name, 0)}, {what}: scripts/kalloc bench --record" for name, what in said.items()}
+    now, said = costs(results), {}
+    for name, sides in data["costs"].items():
+        for side, cost in sides.items():
+            new = now.get(name, {}).get(side)
+            if new is None and whole or new is not None and abs(new - cost) > max(TOLERANCE * cost, LEAST):
+                this = "this has none" if new is None else f"this is {new}"
+                said[f"{name}, {side}"] = f"{RECORD.name} has {cost}, {this}: scripts/kalloc bench --record"
+    return said
 
 
 def sources() -> str:
@@ -100,63 +95,16 @@ def sources() -> str:
 
 
 def stale() -> Iterator[str]:
-    """Names the differences of the page from the record."""
-    text, data = PAGE.read_text(), json.loads(RECORD.read_text())
-    if data["sources"] != sources():
+    """Names the numbers on the pages that are not of the record."""
+    bench = read()["kernels"]["bench"]
+    if bench["sources"] != sources():
         say(f"    {RECORD.name} is of other sources: make bench compares it with these")
-    if text != with_section(text, data):
-        yield f"{PAGE.name}: the table differs from {RECORD.name}: scripts/kalloc bench --record"
-
-
-def with_section(page: str, data: dict[str, Any]) -> str:
-    """Returns the page with the table and the sentences of these numbers."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise Failure(f"{PAGE.name} has no place for the table")
-    return before + begin + section(data) + end + after
-
-
-def section(data: dict[str, Any]) -> str:
-    """Returns the table, its origin, and the conclusions from it."""
-    costs = {need: {way.owner: data["kalloc"][name_of((way.scenario, way.param))] for way in ways}
-             for need, ways in NEEDS.items()}
-    body = []
-    for need, by_owner in costs.items():
-        least = min(by_owner.values())
-        body += [["\\" if number else need, f"``{owner}``", f"{cost:.1f}", f"{cost / least:.2f}"]
-                 for number, (owner, cost) in enumerate(sorted(by_owner.items(), key=lambda item: item[1]))]
-    rustc = data["rustc"].split(" (")[0]
-    return (f"Instructions to allocate and free, on the *{data['kernel']}* kernel, Linux {data['release']}, {rustc}:\n\n"
-            + grid(["You need", "Owner", "Instructions", "Ratio"], body) + "\n"
-            + "".join(f"* {sentence}\n" for sentence in advice(costs)))
-
-
-def advice(costs: dict[str, dict[str, float]]) -> Iterator[str]:
-    """Returns the conclusions for the choice of an allocator.
-
-    Raises Failure if the numbers contradict one.
-    """
-    one, many = costs["an object of 256 bytes"], costs["32 of them together, for each"]
-    cache, batch = one["KmemCache"] / one["KBox"], many["Batch"] / many["KmemCache"]
-    yield follows(0.8 < cache < 1.2, f"An object of a slab cache takes {cache:.2f} times the instructions of a box. "
-                  "Make a cache for its other properties:\n  objects that stay constructed, RCU, copies to user space, "
-                  "a row of its own, and a size that no size class rounds up.")
-    yield follows(batch < 0.8, f"Use a ``Batch`` for objects that are allocated and freed together: {batch:.2f} times the "
-                  "instructions of single objects.")
-    for need in ("a page", "4 pages"):
-        ways = costs[need]
-        pages, mapped = ways["FreePages"] / ways["KBox"], ways["VBox"] / ways["KBox"]
-        yield follows(pages < mapped, f"For {need}, page blocks take {pages:.2f} times the instructions of a box, "
-                                      f"``VBox`` {mapped:.2f} times.")
-    small, large = (costs[need]["VBox"] / costs[need]["Pages"] for need in ("16 pages", "256 pages"))
-    yield follows(min(small, large) > 1, "Memory that is not physically contiguous is easier to get, but not faster: "
-                  f"``VBox`` takes {small:.2f} times the\n  instructions of ``Pages`` for 16 pages, "
-                  f"and {large:.2f} times for 256.")
-
-
-def follows(true: bool, sentence: str) -> str:
-    """Returns the sentence if the numbers support its advice."""
-    if not true:
-        raise Failure(f"{PAGE.name}: no longer so: {sentence}")
-    return sentence
+    pair = bench["costs"][f"{FIXED}, 64"]["kalloc"] - bench["costs"][f"{FIXED}, 64"]["uncounted"]
+    claim = f"blocks of a fixed size, by {WORDS.get(round(pair), f'{pair / 2:.1f}')} instructions"
+    if claim not in " ".join(README.read_text().split()):
+        yield f"{README.name}: does not say '{claim} on x86_64', as {RECORD.name} does"
+    limits = {form.format(bound.limit) for bound in BOUNDS for form in ("{:,.0f}", "{:.0f}")} | RARE
+    for page in sorted((TREE / "Documentation").glob("*/*.rst")):
+        for number in TYPED.findall(page.read_text()) if page.parent.name != "reports" else ():
+            if number not in limits:
+                yield f"{page.relative_to(TREE)}: {number} instructions: neither a bound nor of {RECORD.name} (role `measured`)"
