@@ -79,6 +79,12 @@ def test_part() -> None:
     assert set(run("-k", "absent")) == {"test_absent"}
 
 
+def test_unknown_part() -> None:
+    """A glob that matches nothing is a failure that names it, beside others that match."""
+    case, = run("--part=good", "--part=godo").values()
+    assert case.outcome == "failed" and "no function or parameter matches godo" in case.detail
+
+
 def test_last_failed() -> None:
     """--lf selects the failed cases, also of functions that report cases."""
     assert run("--part=good")

@@ -89,7 +89,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     parts: list[str] = config.getoption("--part")
     if not parts or all("parts" in getattr(item, "fixturenames", ()) for item in items):
         return
-    kept = [item for item in items if any(fnmatch.fnmatchcase(name, part) for name in _names(item) for part in parts)]
+    by_part = {part: [item for item in items if any(fnmatch.fnmatchcase(name, part) for name in _names(item))] for part in parts}
+    if unknown := [part for part, matching in by_part.items() if not matching]:
+        raise pytest.UsageError(f"no function or parameter matches {' or '.join(unknown)}")
+    kept = [item for item in items if any(item in matching for matching in by_part.values())]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 
