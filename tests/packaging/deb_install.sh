@@ -62,6 +62,44 @@ modules >$out/modules.purged
 listing >$out/listing.purged
 dpkg-query -W -f '${Package} ${Status}\n' 'kalloc*' rust-kbuild >$out/packages 2>&1 || :
 
+# The lifetime of the packages: a second kernel of the other series, and upgrades in both orders. Each part ends with
+# the state of the packages and of DKMS.
+part() {
+    name=$1
+    shift
+    echo "== $name"
+    status=0
+    "$@" 2>&1 || status=$?
+    echo "status $status"
+    dkms status
+    dpkg --audit
+}
+install() { apt-get -q -y --no-install-recommends install "$@"; }
+second=$(apt-cache search --names-only '^linux-headers-7[.]2[.].*-cloud-amd64$' | sed 's/^linux-headers-//; s/ .*//' | sort -V | tail -1)
+old=$(dpkg-deb -f $out/kalloc-dkms_*.deb Version)
+newer=$old+newer
+# The next version of the packages: the same files.
+for deb in rust-kbuild kalloc-dkms; do
+    dpkg-deb -R $out/${deb}_*.deb /tmp/$deb
+    grep -rlF "$old" /tmp/$deb/DEBIAN /tmp/$deb/usr/src/*/dkms.conf 2>/dev/null | xargs -r sed -i "s/$old/$newer/g"
+done
+mv "/tmp/kalloc-dkms/usr/src/kalloc-$old" "/tmp/kalloc-dkms/usr/src/kalloc-$newer"
+for deb in rust-kbuild kalloc-dkms; do dpkg-deb -b /tmp/$deb /tmp/$deb.deb >/dev/null; done
+{
+    echo "kernels $release $second"
+    part again install $out/rust-kbuild_*.deb $out/kalloc-dkms_*.deb
+    part 'headers before image, stale source' install "linux-headers-$second"
+    part 'source' install linux-source-7.2
+    part 'kernel configured anew' dpkg-reconfigure -f noninteractive "linux-headers-$second"
+    part 'image' install "linux-image-$second"
+    part 'kernels first, then kalloc' install /tmp/rust-kbuild.deb /tmp/kalloc-dkms.deb
+    part 'kernel removed' apt-get -q -y purge "linux-headers-$second" "linux-image-$second"
+    part 'kalloc first, then kernel' install "linux-image-$second" "linux-headers-$second"
+    part 'removed' apt-get -q -y remove kalloc-dkms
+    find /lib/modules /var/lib/dkms -name 'kalloc*'
+    part 'purged' apt-get -q -y purge kalloc-dkms rust-kbuild "linux-headers-$second" "linux-image-$second"
+} >$out/lifetime
+
 # The firmware of a machine whose owner has enrolled the key of DKMS.
 apt-get -q -y --no-install-recommends install ovmf python3-virt-firmware
 openssl x509 -inform DER -in $out/files/var/lib/dkms/mok.pub -out /tmp/mok.pem

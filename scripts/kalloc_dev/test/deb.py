@@ -160,6 +160,31 @@ def skipped(kernel: Kernel, shared: Path) -> None:
     assert (shared / "alone").read_text() == "alone works\n"
 
 
+def lifetime(kernel: Kernel, shared: Path) -> None:
+    """Checks DKMS' modules after each step: a second kernel, upgrades in both orders, removals.
+
+    No step fails, and none leaves a package half-configured.
+    """
+    head, *parts = re.split(r"^== (.*)\n", (shared / "lifetime").read_text(), flags=re.M)
+    _, first, second = head.split()
+    assert first == kernel.release, head
+    installed: dict[str, set[tuple[str, str]]] = {}
+    for name, text in zip(parts[::2], parts[1::2]):
+        said, ended, state = text.rpartition("\nstatus 0\n")
+        assert ended and "packages" not in state, f"{name}: {text[-3000:]}"
+        installed[name] = set(re.findall(r"^kalloc/([^,]+), ([^,]+), x86_64: installed$", state, re.M))
+        if "stale" in name:
+            assert f"kalloc: DKMS skips Linux {second} for this reason\n" in said and "error: no source of Linux" in said, said
+    old = next(iter(installed["again"]))[0]
+    newer = f"{old}+newer"
+    one, both = {(old, first)}, {(old, first), (old, second)}
+    assert installed == {
+        "again": one, "headers before image, stale source": one, "source": one, "kernel configured anew": both, "image": both,
+        "kernels first, then kalloc": {(newer, first), (newer, second)}, "kernel removed": {(newer, first)},
+        "kalloc first, then kernel": {(newer, first), (newer, second)}, "removed": set(), "purged": set()}, installed
+    assert "/kalloc" not in parts[-3].rpartition("\nstatus 0\n")[2], parts[-3]
+
+
 def purged(_: Kernel, shared: Path) -> None:
     """Checks that no file of the packages is left, and that no other module is missing."""
     there, left = lines(shared / "listing.installed"), lines(shared / "listing.purged")
@@ -183,4 +208,4 @@ def _boot(kernel: Kernel, shared: Path, command: str, **more: Any) -> tuple[str,
 
 
 TESTS: dict[str, Callable[[Kernel, Path], None]] = {
-    f"deb.{test.__name__}": test for test in (built, loads, refused, enrolled, skipped, purged)}
+    f"deb.{test.__name__}": test for test in (built, loads, refused, enrolled, skipped, purged, lifetime)}
