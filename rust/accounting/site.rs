@@ -241,6 +241,17 @@ pub(crate) const fn unit<S: Tag>() -> usize {
     <S::Object as Object>::UNIT
 }
 
+/// Checks at compile time that a site has a unit.
+#[doc(hidden)]
+pub const fn assert_sized<S: Tag>() {
+    const {
+        assert!(
+            unit::<S>() != 0,
+            "`percpu` is for sites whose objects all have one size"
+        )
+    };
+}
+
 /// A named allocation site and its counters.
 ///
 /// # Examples

@@ -11,15 +11,9 @@
 //!
 //! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
 
-use crate::accounting::{
-    site::{
-        unit, //
-        Tag,
-    },
-    stats::{
-        is_counter, //
-        Counters,
-    }, //
+use crate::accounting::stats::{
+    is_counter, //
+    Counters,
 };
 use core::cell::UnsafeCell;
 
@@ -88,7 +82,7 @@ macro_rules! static_counters {
         }
 
         fn static_counters() -> ::core::option::Option<&'static $crate::accounting::static_counters::StaticCounters> {
-            const { $crate::accounting::static_counters::assert_sized::<Self>() };
+            const { $crate::accounting::site::assert_sized::<Self>() };
             ::core::option::Option::Some(&COUNTERS)
         }
     };
@@ -113,15 +107,4 @@ pub unsafe fn count<const COUNTER: usize>(counters: &'static StaticCounters) {
 #[doc(hidden)]
 pub const fn assert_counter<const COUNTER: usize>() {
     const { assert!(is_counter::<StaticCounters>(COUNTER)) };
-}
-
-/// Checks at compile time that a site has a unit.
-#[doc(hidden)]
-pub const fn assert_sized<S: Tag>() {
-    const {
-        assert!(
-            unit::<S>() != 0,
-            "`percpu` is for sites whose objects all have one size"
-        )
-    };
 }

@@ -17,6 +17,7 @@
 #include "mm.c"
 #include "module.c"
 #include "mutex.c"
+#include "notifier.c"
 #include "page.c"
 #include "percpu.c"
 #include "pgtable.c"
