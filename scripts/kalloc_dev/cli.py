@@ -14,6 +14,7 @@ from kalloc_dev.bench import cli as bench
 from kalloc_dev.core.paths import TREE, from_environment
 from kalloc_dev.core.prepare import prune, set_up
 from kalloc_dev.doc import coverage
+from kalloc_dev.export import cli as export
 from kalloc_dev.guest import cli as vm
 from kalloc_dev.guest.qemu import MISTAKE
 from kalloc_dev.kernel.build import NAMES, PLANS
@@ -171,6 +172,7 @@ COMMANDS = {
     "test": Command("run every test, or a module by name", runner.main, runner.arguments),
     "kunit": Command("run the KUnit suites in the kernel's own tree, by the kernel's kunit.py", kunit_tool.main,
                      kunit_tool.arguments),
+    "export": Command("write the overlay for a kernel tree, and the patch series", export.main, export.arguments),
     "mutants": Command("plant the defects of tests/defects/ one by one; a test must kill each mutant", mutants.main,
                        mutants.arguments),
     "test-models": Command("check the crate's protocols against the kernel's memory model (herd7)", models.main,

@@ -17,6 +17,7 @@ from kalloc_dev.core.git import files
 from kalloc_dev.core.paths import BUILD, LOGS, TREE
 from kalloc_dev.core.prepare import set_up
 from kalloc_dev.doc import doctests, sphinx, tutorial
+from kalloc_dev.export import series as exported
 from kalloc_dev.lint import frames as stack_frames
 from kalloc_dev.lint import gfp_flags, layers, messages
 from kalloc_dev.lint import hazards as evidence
@@ -341,6 +342,11 @@ def models(log: Path) -> None:
     report(list(litmus.strays(litmus.every())), log)
 
 
+def series(log: Path) -> None:
+    """Checks that each file for a kernel tree is in exactly one patch of the series."""
+    report(list(exported.misplaced(exported.read())), log)
+
+
 def report(complaints: list[str], log: Path) -> None:
     """Fails if there are complaints."""
     log.write_text("".join(line + "\n" for line in complaints))
@@ -350,7 +356,7 @@ def report(complaints: list[str], log: Path) -> None:
 
 CHECKS: tuple[Callable[[Path], None], ...] = (
     licence, reuse, spelling, rustfmt, ruff, mypy, shellcheck, checkpatch, safety, bindings, imports, flags, hazards, tables,
-    attacks, troubles, numbers, commands, defects, models, clippy, frames, cargo, rustdoc, documents, examples)
+    attacks, troubles, numbers, commands, defects, models, series, clippy, frames, cargo, rustdoc, documents, examples)
 
 
 def run_checks(names: list[str]) -> int:
