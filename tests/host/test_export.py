@@ -43,13 +43,14 @@ def test_states_grow_to_the_tree() -> None:
 def test_files_are_in_one_patch() -> None:
     """A file in no patch, a file in two, and a pattern without a file are named."""
     whole = series.read()
-    assert list(series.misplaced(whole)) == []
+    paths = [*TREE, *overlay.HOOKS]
+    assert list(series.misplaced(whole, paths)) == []
     first = whole.patches[0]
     twice = series.Patch("again", "", ("rust/kalloc.rs", "rust/nothing.rs"))
-    wrong = list(series.misplaced(series.Series("", "", (first, *whole.patches[2:], twice), {})))
+    wrong = list(series.misplaced(series.Series("", "", (first, *whole.patches[2:], twice), {}), paths))
     assert f"{RUST}/kalloc.rs: in 2 patches; {first.subject} and again" in wrong
-    assert f"{RUST}/sys/percpu.rs: in 0 patches; add it to series.toml" in wrong
-    assert "series.toml: rust/nothing.rs: no such file" in wrong
+    assert f"{RUST}/sys/percpu.rs: in 0 patches; add it to the series" in wrong
+    assert "rust/nothing.rs: no such file" in wrong
 
 
 def test_rust_names_of_missing_files() -> None:

@@ -11,6 +11,7 @@ from kalloc_dev.core import store
 from kalloc_dev.core.paths import BUILD, CACHE, LOGS
 from kalloc_dev.export import series as data
 from kalloc_dev.export.series import Repository, Series, git, git_bytes
+from kalloc_dev.export.targets import CHANGED, TARGETS, Target
 from kalloc_dev.kernel import overlay
 from kalloc_dev.kernel.build import JOBS
 from kalloc_dev.kernel.debian import debian
@@ -18,9 +19,6 @@ from kalloc_dev.test.result import Case
 from kalloc_dev.toolchain.compilers import toolchain
 from rust_kbuild.console import Failure, run, say
 
-# Everything that User-Mode Linux supports, built in, with exports for modules.
-CONFIG = ("MODULES", "SAMPLE_KALLOC_COMPARE", "SAMPLE_KALLOC_EXERCISE", "SAMPLE_KALLOC_HASH", "SAMPLE_KALLOC_KV",
-          "SAMPLE_KALLOC_MAP", "FTRACE", "ENABLE_DEFAULT_TRACERS", "KALLOC_WATCH")
 WORK = BUILD / "export"
 COMPLAINT = re.compile(r"^[^:]+:(?:\d+:)? (?:ERROR|WARNING|CHECK):(\w+): (.*)$", re.M)
 
@@ -54,28 +52,28 @@ def style(series: Series, patches: Sequence[Path]) -> Iterator[Case]:
         seen |= {kind for kind, _ in found}
         yield _case(f"checkpatch.pl {patch.name}: {len(found)} accepted complaints",
                     "".join(f"{kind}: {said}\n" for kind, said in found if kind not in series.accepted))
-    yield _case("series.toml: each accepted type occurs",
+    yield _case("checkpatch.pl: each accepted type occurs",
                 "".join(f"{kind} does not occur\n" for kind in sorted(series.accepted.keys() - seen)))
 
 
-def applies(repository: Repository, patches: Sequence[Path]) -> Iterator[Case]:
+def applies(name: str, repository: Repository, patches: Sequence[Path]) -> Iterator[Case]:
     """Applies the patches to the clean tree by `git am`; the result must be the overlay's tree."""
     directory = repository.directory.with_name("am")
     shutil.rmtree(directory, ignore_errors=True)
     git(repository.directory, "clone", "--quiet", "--shared", "--no-checkout", "--branch=base", repository.directory, directory)
     # Only the changed directories are on the disk.
-    git(directory, "sparse-checkout", "set", *{str(path.parent) for path in overlay.HOOKS if path.parent != Path()})
+    git(directory, "sparse-checkout", "set", *{str(path.parent) for path in CHANGED if path.parent != Path()})
     git(directory, "checkout", "--quiet", "base")
     try:
         git(directory, "am", "--quiet", *(patch.resolve() for patch in patches))
     except Failure as failure:
         yield _case("git am", f"{failure}\n")
         return
-    got, wanted = git(directory, "rev-parse", "HEAD^{tree}"), data.whole(repository)
+    got, wanted = git(directory, "rev-parse", "HEAD^{tree}"), data.whole(name, repository)
     yield _case(f"git am: tree {got}", "" if got == wanted else f"the overlay is {wanted}\n")
 
 
-def builds(series: Series, repository: Repository, commits: Sequence[str], first: int = 1) -> Iterator[Case]:
+def builds(name: str, series: Series, repository: Repository, commits: Sequence[str], first: int = 1) -> Iterator[Case]:
     """Builds each commit for User-Mode Linux with WERROR, incrementally."""
     source = debian() / "linux"
     directory = store.entry("export", store.key_of(str(source), toolchain().ident, "1"),
@@ -89,7 +87,7 @@ def builds(series: Series, repository: Repository, commits: Sequence[str], first
             overlay.replace(tree, _files(repository, commit))
             log.unlink(missing_ok=True)
             try:
-                _build(tree, out, log)
+                _build(TARGETS[name], tree, out, log)
                 complaint = ""
             except Failure as failure:
                 complaint = f"{failure}\n    log: {log}\n"
@@ -101,26 +99,26 @@ def builds(series: Series, repository: Repository, commits: Sequence[str], first
 def _files(repository: Repository, commit: str) -> dict[Path, bytes]:
     """Returns the files of the overlay in a commit."""
     names = git(repository.directory, "diff", "--name-only", repository.base, commit).splitlines()
-    kept = {str(path) for path in overlay.HOOKS} - set(names)
+    kept = {str(path) for path in CHANGED} - set(names)
     return {Path(name): git_bytes(repository.directory, "show", f"{commit}:{name}") for name in [*names, *sorted(kept)]}
 
 
-def _build(tree: Path, out: Path, log: Path) -> None:
+def _build(target: Target, tree: Path, out: Path, log: Path) -> None:
     """Configures and builds a commit."""
     out.mkdir(parents=True, exist_ok=True)
     base = overlay.tree()[overlay.PLACE / ".kunitconfig"].decode()
-    wanted = base + "".join(f"CONFIG_{name}=y\n" for name in CONFIG)
+    wanted = base + "".join(f"CONFIG_{name}=y\n" for name in target.options)
     make = ["make", f"O={out}", "ARCH=um", "LLVM=1", JOBS]
     log.parent.mkdir(parents=True, exist_ok=True)
     previous = out / ".config.wanted"
-    options = (tree / overlay.PLACE / "Kconfig").read_text()
+    options = (tree / target.kconfig).read_text()
     if not previous.exists() or previous.read_text() != wanted + options:
         (out / ".config").write_text(wanted)
         run(toolchain().argv([*make, "olddefconfig"], cwd=tree), log, "make")
         previous.write_text(wanted + options)
     config = (out / ".config").read_text()
     for name in re.findall(r"^config (\w+)$", options, re.M):
-        if f"CONFIG_{name}=y\n" not in config:
+        if name in wanted and f"CONFIG_{name}=y\n" not in config:
             raise Failure(f"the configuration has no {name}")
     run(toolchain().argv(make, cwd=tree), log, "make")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The patches of series.toml, as commits on a clean kernel tree.
+"""The patches of a target, as commits on a clean kernel tree.
 
 The clean tree is a commit in a repository of the cache. A series is built with git's objects alone,
 without a work tree.
@@ -9,19 +9,17 @@ import os
 import subprocess
 import textwrap
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from kalloc_dev.core import store
-from kalloc_dev.core.paths import TREE
-from kalloc_dev.export import states
+from kalloc_dev.export.targets import TARGETS
 from kalloc_dev.kernel import overlay
 from kalloc_dev.kernel.debian import debian
 from rust_kbuild.console import Failure, step
 
-DATA = TREE / "scripts/kalloc_dev/export/series.toml"
 LINES = 1500
 GIGABYTES = 2.0
 # The commits have fixed dates, so that a series only depends on its content.
@@ -53,24 +51,23 @@ class Series:
     accepted: dict[str, str]
 
 
-def read() -> Series:
-    """Parses the data."""
-    data = tomllib.loads(DATA.read_text())
+def read(name: str = "lib") -> Series:
+    """Parses the data of a target."""
+    data = tomllib.loads(TARGETS[name].data.read_text())
     return Series(data["title"], data["cover"],
                   tuple(Patch(one["subject"], one["body"], tuple(one["files"])) for one in data["patch"]),
                   {one["type"]: one["reason"] for one in data["accepted"]})
 
 
-def misplaced(series: Series) -> Iterator[str]:
-    """Names the files of the overlay that no patch adds, or more than one, and the patterns without a file."""
-    paths = [*overlay.tree(), *overlay.HOOKS]
+def misplaced(series: Series, paths: Collection[Path]) -> Iterator[str]:
+    """Names the files that no patch adds, or more than one, and the patterns without a file."""
     for path in paths:
         if len(owners := [patch.subject for patch in series.patches if patch.has(path)]) != 1:
-            yield f"{path}: in {len(owners)} patches; {' and '.join(owners) or 'add it to series.toml'}"
+            yield f"{path}: in {len(owners)} patches; {' and '.join(owners) or 'add it to the series'}"
     for patch in series.patches:
         for pattern in patch.files:
             if not any(Patch("", "", (pattern,)).has(path) for path in paths):
-                yield f"series.toml: {pattern}: no such file"
+                yield f"{pattern}: no such file"
 
 
 class Repository:
@@ -93,8 +90,8 @@ class Repository:
             text = message.encode()
             stream += f"commit refs/heads/{branch}\nmark :{number}\ncommitter {ours} {DATE}\ndata {len(text)}\n".encode() + text
             stream += f"\nfrom {f':{number - 1}' if number > 1 else self.base}\n".encode()
-            for path, content in files.items():
-                stream += f"M 100644 inline {path}\ndata {len(content)}\n".encode() + content + b"\n"
+            for path, text_of in files.items():
+                stream += f"M 100644 inline {path}\ndata {len(text_of)}\n".encode() + text_of + b"\n"
         marks = self.directory / f"{branch}.marks"
         git(self.directory, "fast-import", "--quiet", "--force", f"--export-marks={marks}", content=bytes(stream))
         found = dict(line.split() for line in marks.read_text().splitlines())
@@ -147,16 +144,21 @@ def _record(source: Path, directory: Path) -> None:
         (directory / "base").write_text(git(directory, "commit-tree", tree, content=b"Linux\n"))
 
 
-def commits(series: Series, repository: Repository) -> list[str]:
+def content(name: str) -> dict[Path, bytes]:
+    """Returns the files of a target, in the tested version of the kernel."""
+    return TARGETS[name].files(debian() / "linux")
+
+
+def commits(name: str, series: Series, repository: Repository) -> list[str]:
     """Commits the patches one after the other; returns their hashes."""
-    files = overlay.tree() | overlay.hooked(debian() / "linux")
+    files = content(name)
     present: set[Path] = set()
     before: dict[Path, bytes] = {}
     made = []
     for patch in series.patches:
         present |= {path for path in files if patch.has(path)}
-        state = states.reduced(files, present)
-        changed = {path: content for path, content in state.items() if before.get(path) != content}
+        state = TARGETS[name].reduced(files, present)
+        changed = {path: new for path, new in state.items() if before.get(path) != new}
         made.append((f"{patch.subject}\n\n{refilled(patch.body)}\n", changed))
         before = state
     return repository.commit("series", made)
@@ -167,9 +169,9 @@ def refilled(text: str) -> str:
     return "\n\n".join(textwrap.fill(paragraph, 72) for paragraph in text.strip().split("\n\n"))
 
 
-def whole(repository: Repository) -> str:
+def whole(name: str, repository: Repository) -> str:
     """Returns the hash of the overlay's tree, without any patches."""
-    commit, = repository.commit("overlay", [("The overlay\n", overlay.tree() | overlay.hooked(debian() / "linux"))])
+    commit, = repository.commit("overlay", [("The overlay\n", content(name))])
     return git(repository.directory, "rev-parse", f"{commit}^{{tree}}")
 
 

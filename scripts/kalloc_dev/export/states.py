@@ -14,6 +14,7 @@ from kalloc_dev.export import rust_names
 from kalloc_dev.kernel.overlay import PLACE
 
 CRATE = PLACE / "rust/kalloc.rs"
+SUITES = PLACE / "tests/kunit/kalloc_kunit.rs"
 MODULE = PLACE / "rust/module.rs"
 INCLUDE = re.compile(r'^#include "(\w+\.c)"\n', re.M)
 DECLARED = re.compile(r"^module! \{\n.*?^\}\n", re.M | re.S)
@@ -60,6 +61,7 @@ class _Rust:
     def __init__(self, files: Mapping[Path, bytes], present: Set[Path]) -> None:
         self.files, self.present = files, present
         self.crate = rust_names.Crate(CRATE, files)
+        self.incomplete = any(self.inside(path) and "testing" not in path.parts for path in files.keys() - present)
         # The aliases of types in missing files, which other files may import.
         self.aliases: set[tuple[Path, str]] = set()
         for path in present:
@@ -107,19 +109,14 @@ class _Rust:
             # A block, a statement or a field about the module.
             text = re.sub(rf"^(?: +///[^\n]*\n)*( *)[^\n/]*\b{name}::[^\n]*\{{\n.*?^\1\}}\n", "", text, flags=re.M | re.S)
             text = re.sub(rf"^(?: +///[^\n]*\n)* *[^\n/]*\b{name}::[^\n]*[;,]\n", "", text, flags=re.M)
-        if path == CRATE:
-            text = self._root(text)
-        return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
-
-    def _root(self, text: str) -> str:
-        """Returns the root of the crate, before the crate is a module and complete."""
-        if MODULE not in self.present:
+        if path == CRATE and MODULE not in self.present:
             text = DECLARED.sub(lambda _: LOG_PREFIX, text)
-        if any(self.inside(path) and "testing" not in path.parts for path in self.files.keys() - self.present):
+        # The root of an incomplete crate, or of incomplete suites.
+        if (path == CRATE and self.incomplete) or (path == SUITES and gone):
             at = re.search(r"^(?!//)(?=\S)", text, re.M)
             assert at
             text = text[:at.start()] + UNUSED + text[at.start():]
-        return text
+        return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
 
 
 def _kbuild(text: str, files: Mapping[Path, bytes], present: Set[Path]) -> tuple[str, set[str]]:

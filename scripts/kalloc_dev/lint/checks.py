@@ -18,6 +18,7 @@ from kalloc_dev.core.paths import BUILD, LOGS, TREE
 from kalloc_dev.core.prepare import set_up
 from kalloc_dev.doc import doctests, sphinx, tutorial
 from kalloc_dev.export import series as exported
+from kalloc_dev.export.targets import TARGETS
 from kalloc_dev.lint import frames as stack_frames
 from kalloc_dev.lint import gfp_flags, layers, messages
 from kalloc_dev.lint import hazards as evidence
@@ -344,7 +345,7 @@ def models(log: Path) -> None:
 
 def series(log: Path) -> None:
     """Checks that each file for a kernel tree is in exactly one patch of the series."""
-    report(list(exported.misplaced(exported.read())), log)
+    report([line for name in TARGETS for line in exported.misplaced(exported.read(name), exported.content(name))], log)
 
 
 def report(complaints: list[str], log: Path) -> None:
