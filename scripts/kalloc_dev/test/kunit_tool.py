@@ -98,7 +98,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Runs kunit.py; returns its status."""
-    return run(options.arch, options.append, options.kconfig, options.glob).status
+    return run(options.arch, options.append, options.kconfig, options.glob, incremental=True).status
 
 
 def tree() -> Path:
@@ -126,12 +126,19 @@ def log(name: str) -> Path:
     return build_directory(name) / "test.log"
 
 
-def run(name: str, append: Sequence[str] = (), kconfig: Sequence[str] = (), glob: str | None = None) -> Result:
-    """Builds a target's kernel and runs its suites, by kunit.py."""
+def run(name: str, append: Sequence[str] = (), kconfig: Sequence[str] = (), glob: str | None = None,
+        incremental: bool = False) -> Result:
+    """Builds a target's kernel and runs its suites, by kunit.py.
+
+    With `incremental`, rustc compiles only the parts of the crates that an edit changes, on
+    User-Mode Linux.
+    """
     directory, target = tree(), TARGETS[name]
     common = [f"--build_dir={build_directory(name)}", f"--arch={target.arch}",
               *(f"--kunitconfig={overlay.PLACE / config}" for config in target.configs),
               *(f"--kconfig_add={option}" for option in kconfig), *target.options]
+    if incremental and target.arch == "um":
+        common.append(f"--make_options=KALLOC_INCREMENTAL={build_directory(name) / 'incremental'}")
     parameters = [*target.parameters, *append]
     # Another clone of this project may use the tree.
     with store.lock(CACHE / "lock" / f"{directory.name}.run"):
