@@ -3,6 +3,7 @@
 
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from kalloc_dev.export.targets import CHANGED, TARGETS, Target
 from kalloc_dev.kernel import overlay
 from kalloc_dev.kernel.build import JOBS
 from kalloc_dev.kernel.debian import debian
+from kalloc_dev.test import kunit_tool
 from kalloc_dev.test.result import Case
 from kalloc_dev.toolchain.compilers import toolchain
 from rust_kbuild.console import Failure, run, say
@@ -74,12 +76,15 @@ def applies(name: str, repository: Repository, patches: Sequence[Path]) -> Itera
 
 
 def builds(name: str, series: Series, repository: Repository, commits: Sequence[str], first: int = 1) -> Iterator[Case]:
-    """Builds each commit for User-Mode Linux with WERROR, incrementally."""
-    source = debian() / "linux"
-    directory = store.entry("export", store.key_of(str(source), toolchain().ident, "1"),
-                            lambda made: overlay.link(source, made / "linux"), gigabytes=2.0)
-    tree, out = directory / "linux", directory / "um"
+    """Builds each commit for User-Mode Linux with WERROR, incrementally.
+
+    The tree is that of kunit.py, with objects of its own, which begin as those of kunit.py.
+    """
+    directory = kunit_tool.tree()
+    tree, out, made = directory / "linux", directory / "export", kunit_tool.build_directory("um")
     with store.lock(CACHE / "lock" / f"{directory.name}.run"):
+        if made.exists() and not out.exists():
+            subprocess.run(["cp", "-a", "--reflink=auto", made, out], check=True)
         for number, (patch, commit) in enumerate(zip(series.patches, commits, strict=True), start=1):
             if number < first:
                 continue
@@ -106,19 +111,17 @@ def _files(repository: Repository, commit: str) -> dict[Path, bytes]:
 def _build(target: Target, tree: Path, out: Path, log: Path) -> None:
     """Configures and builds a commit."""
     out.mkdir(parents=True, exist_ok=True)
-    base = overlay.tree()[overlay.PLACE / ".kunitconfig"].decode()
-    wanted = base + "".join(f"CONFIG_{name}=y\n" for name in target.options)
-    make = ["make", f"O={out}", "ARCH=um", "LLVM=1", JOBS]
     log.parent.mkdir(parents=True, exist_ok=True)
-    previous = out / ".config.wanted"
-    options = (tree / target.kconfig).read_text()
-    if not previous.exists() or previous.read_text() != wanted + options:
-        (out / ".config").write_text(wanted)
-        run(toolchain().argv([*make, "olddefconfig"], cwd=tree), log, "make")
-        previous.write_text(wanted + options)
+    options = re.findall(r"^config (\w+)$", (tree / target.kconfig).read_text(), re.M)
+    base = overlay.tree()[overlay.PLACE / ".kunitconfig"].decode()
+    names = [name for option, needs in target.options.items() if option in options for name in (option, *needs)]
+    wanted = base + "".join(f"CONFIG_{name}=y\n" for name in names)
+    make = ["make", f"O={out}", "ARCH=um", "LLVM=1", f"KALLOC_INCREMENTAL={out}/incremental", JOBS]
+    (out / ".config").write_text(wanted)
+    run(toolchain().argv([*make, "olddefconfig"], cwd=tree), log, "make")
     config = (out / ".config").read_text()
-    for name in re.findall(r"^config (\w+)$", options, re.M):
-        if name in wanted and f"CONFIG_{name}=y\n" not in config:
+    for name in options:
+        if f"CONFIG_{name}=y\n" in wanted and f"CONFIG_{name}=y\n" not in config:
             raise Failure(f"the configuration has no {name}")
     run(toolchain().argv(make, cwd=tree), log, "make")
 

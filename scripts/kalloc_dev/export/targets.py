@@ -59,22 +59,27 @@ def _selected(files: Mapping[Path, bytes], present: Set[Path]) -> dict[Path, byt
 
 @dataclass(frozen=True)
 class Target:
-    """A form: the data of its series, its files in a source tree, their states, and the options of its build."""
+    """A form: the data of its series, its files in a source tree, their states, and the options of its build.
+
+    Each option has the names of the others that it needs.
+    """
 
     data: Path
     files: Callable[[Path], dict[Path, bytes]]
     reduced: Callable[[Mapping[Path, bytes], Set[Path]], dict[Path, bytes]]
-    options: tuple[str, ...]
+    options: Mapping[str, tuple[str, ...]]
     kconfig: Path
 
 
 TARGETS = {
-    # Everything that User-Mode Linux supports, built in, with exports for modules.
+    # Everything that User-Mode Linux supports, built in.
     "lib": Target(HERE / "series.toml", lambda source: overlay.tree() | overlay.hooked(source), states.reduced,
-                  ("MODULES", "SAMPLE_KALLOC_COMPARE", "SAMPLE_KALLOC_EXERCISE", "SAMPLE_KALLOC_HASH", "SAMPLE_KALLOC_KV",
-                   "SAMPLE_KALLOC_MAP", "FTRACE", "ENABLE_DEFAULT_TRACERS", "KALLOC_WATCH"), overlay.PLACE / "Kconfig"),
+                  {"KALLOC": (), "KALLOC_KUNIT_TEST": (), "SAMPLE_KALLOC_COMPARE": (), "SAMPLE_KALLOC_EXERCISE": (),
+                   "SAMPLE_KALLOC_HASH": (), "SAMPLE_KALLOC_KV": (), "SAMPLE_KALLOC_MAP": (),
+                   "KALLOC_WATCH": ("FTRACE", "ENABLE_DEFAULT_TRACERS")}, overlay.PLACE / "Kconfig"),
     "kernel-crate": Target(HERE / "kernel_crate.toml", _inserted, _selected,
-                           ("RUST_KERNEL_DOCTESTS", "SAMPLES_RUST", "SAMPLE_RUST_KMEM_CACHE"), Path("samples/rust/Kconfig")),
+                           {"SAMPLE_RUST_MINIMAL": ("SAMPLES_RUST", "RUST_KERNEL_DOCTESTS"), "SAMPLE_RUST_KMEM_CACHE": ()},
+                           Path("samples/rust/Kconfig")),
 }
 # The files of the kernel that some form changes.
 CHANGED = {*overlay.HOOKS, *INSERTED}
