@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <linux/delay.h>
 #include <linux/fprobe.h>
-#include <linux/random.h>
+#include <linux/kmemleak.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 
 /* The words that a function's entry keeps for its return. */
@@ -17,7 +19,10 @@ void *kalloc_helper_fprobe_new(void *handler,
 					     const unsigned long *words));
 /* Sorts @names. */
 int kalloc_helper_fprobe_register(void *probe, const char **names, int nr);
-/* Unregisters the probe, waits for its handlers, and frees it. */
+/*
+ * Unregisters the probe, waits for its handlers and for the calls whose return
+ * it awaits, and frees it.
+ */
 void kalloc_helper_fprobe_free(void *probe);
 unsigned long kalloc_helper_fprobe_argument(void *regs, unsigned int nth);
 /*
@@ -28,14 +33,22 @@ unsigned long kalloc_helper_fprobe_trampoline(void);
 
 #ifndef __BINDGEN__
 #ifdef CONFIG_FPROBE
+/* The longest wait for the return of a function, in ticks. */
+#define KALLOC_FPROBE_WAIT (5 * HZ)
+
 struct kalloc_fprobe {
 	struct fprobe fprobe;
 	/*
-	 * The first word that an entry keeps. A function may return after its
-	 * probe was freed, and another one, of another user, has its address:
-	 * the handler of the return then gets words that are not its own.
+	 * The calls whose return the probe awaits, as a sum over all CPUs; NULL
+	 * for a probe of entries alone. Each of these calls has the address of
+	 * the probe on its task's shadow stack, also after the unregistration.
+	 * Its return calls the exit handler of any registered probe that then
+	 * has this address: of another user, or of entries alone, whose handler
+	 * is NULL. The memory is freed only if there is no such call.
 	 */
-	unsigned long cookie;
+	long __percpu *awaited;
+	bool is_registered;
+	bool is_closing;
 	void *handler;
 	bool (*enter)(void *handler, unsigned long caller, void *regs, unsigned long *words);
 	void (*leave)(void *handler, unsigned long value, const unsigned long *words);
@@ -45,22 +58,37 @@ static int kalloc_fprobe_enter(struct fprobe *fprobe, unsigned long ip, unsigned
 			       struct ftrace_regs *regs, void *data)
 {
 	struct kalloc_fprobe *probe = container_of(fprobe, struct kalloc_fprobe, fprobe);
-	unsigned long *words = data;
 
-	if (!words)
-		return !probe->enter(probe->handler, caller, regs, NULL);
-	words[0] = probe->cookie;
-	return !probe->enter(probe->handler, caller, regs, words + 1);
+	if (READ_ONCE(probe->is_closing) || !probe->enter(probe->handler, caller, regs, data))
+		return 1;
+	/* From here on, a probe with an exit handler awaits the return. */
+	if (probe->awaited)
+		this_cpu_inc(*probe->awaited);
+	return 0;
 }
 
 static void kalloc_fprobe_leave(struct fprobe *fprobe, unsigned long ip, unsigned long caller,
 				struct ftrace_regs *regs, void *data)
 {
 	struct kalloc_fprobe *probe = container_of(fprobe, struct kalloc_fprobe, fprobe);
-	const unsigned long *words = data;
 
-	if (words && words[0] == probe->cookie)
-		probe->leave(probe->handler, ftrace_regs_get_return_value(regs), words + 1);
+	probe->leave(probe->handler, ftrace_regs_get_return_value(regs), data);
+	this_cpu_dec(*probe->awaited);
+}
+
+/*
+ * Returns the number of calls that the probe awaits, or a larger one. It only
+ * decreases, because the probe is closed: the sum is not less than the number
+ * at the end of this function.
+ */
+static long kalloc_fprobe_awaited(struct kalloc_fprobe *probe)
+{
+	long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(probe->awaited, cpu));
+	return sum;
 }
 
 void *kalloc_helper_fprobe_new(void *handler,
@@ -74,14 +102,18 @@ void *kalloc_helper_fprobe_new(void *handler,
 
 	if (!probe)
 		return NULL;
-	probe->cookie = get_random_long();
 	probe->handler = handler;
 	probe->enter = enter;
 	probe->leave = leave;
 	probe->fprobe.entry_handler = kalloc_fprobe_enter;
 	if (leave) {
+		probe->awaited = alloc_percpu(long);
+		if (!probe->awaited) {
+			kfree(probe);
+			return NULL;
+		}
 		probe->fprobe.exit_handler = kalloc_fprobe_leave;
-		probe->fprobe.entry_data_size = (1 + KALLOC_FPROBE_WORDS) * sizeof(unsigned long);
+		probe->fprobe.entry_data_size = KALLOC_FPROBE_WORDS * sizeof(unsigned long);
 	}
 	return probe;
 }
@@ -89,16 +121,36 @@ void *kalloc_helper_fprobe_new(void *handler,
 int kalloc_helper_fprobe_register(void *probe, const char **names, int nr)
 {
 	struct kalloc_fprobe *p = probe;
+	int error = register_fprobe_syms(&p->fprobe, names, nr);
 
-	return register_fprobe_syms(&p->fprobe, names, nr);
+	p->is_registered = !error;
+	return error;
 }
 
 void kalloc_helper_fprobe_free(void *probe)
 {
 	struct kalloc_fprobe *p = probe;
 
-	/* Fails if the probe is not registered. */
-	unregister_fprobe(&p->fprobe);
+	if (p->awaited && p->is_registered) {
+		unsigned long end = jiffies + KALLOC_FPROBE_WAIT;
+
+		WRITE_ONCE(p->is_closing, true);
+		/* Entry handlers that have read false have returned. */
+		synchronize_rcu();
+		/* Returns reach the probe as long as it is registered. */
+		while (kalloc_fprobe_awaited(p) && time_before(jiffies, end))
+			msleep(20);
+	}
+	if (p->is_registered)
+		unregister_fprobe(&p->fprobe);
+	/* A registration that failed may have been hit, without a return. */
+	if (p->awaited && kalloc_fprobe_awaited(p)) {
+		/* The caller has no address of the memory after this. */
+		kmemleak_not_leak(p);
+		pr_warn("kalloc: a probed function has not returned; the memory of its probe is not freed\n");
+		return;
+	}
+	free_percpu(p->awaited);
 	kfree(p);
 }
 
@@ -122,33 +174,28 @@ static noinline unsigned long kalloc_fprobe_returns(void)
 	return (unsigned long)__builtin_return_address(0);
 }
 
-static int kalloc_fprobe_needs_return(struct fprobe *fprobe, unsigned long ip, unsigned long caller,
-				      struct ftrace_regs *regs, void *data)
+static bool kalloc_fprobe_needs_return(void *handler, unsigned long caller, void *regs,
+				       unsigned long *words)
 {
-	return 0;
+	return true;
 }
 
-static void kalloc_fprobe_ignores(struct fprobe *fprobe, unsigned long ip, unsigned long caller,
-				  struct ftrace_regs *regs, void *data)
+static void kalloc_fprobe_ignores(void *handler, unsigned long value, const unsigned long *words)
 {
 }
 
 unsigned long kalloc_helper_fprobe_trampoline(void)
 {
 	const char *name = "kalloc_fprobe_returns";
-	// GFP: Registering sleeps.
-	struct fprobe *probe = kzalloc(sizeof(*probe), GFP_KERNEL);
+	void *probe = kalloc_helper_fprobe_new(NULL, kalloc_fprobe_needs_return,
+					       kalloc_fprobe_ignores);
 	unsigned long before = kalloc_fprobe_returns(), address = 0;
 
 	if (!probe)
 		return 0;
-	probe->entry_handler = kalloc_fprobe_needs_return;
-	probe->exit_handler = kalloc_fprobe_ignores;
-	if (!register_fprobe_syms(probe, &name, 1)) {
+	if (!kalloc_helper_fprobe_register(probe, &name, 1))
 		address = kalloc_fprobe_returns();
-		unregister_fprobe(probe);
-	}
-	kfree(probe);
+	kalloc_helper_fprobe_free(probe);
 	return address == before ? 0 : address;
 }
 #else

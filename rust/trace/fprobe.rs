@@ -142,8 +142,9 @@ impl Call<'_> {
     }
 }
 
-/// A registered probe of functions. Dropping it unregisters the probe and waits until it has
-/// returned everywhere.
+/// A registered probe of functions. Dropping it waits for the calls whose return the probe awaits, for
+/// at most five seconds, unregisters the probe, and waits until its handlers have returned. Later
+/// returns do not reach the probe; its memory in C is then not freed.
 ///
 /// # Examples
 ///

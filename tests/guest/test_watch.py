@@ -55,6 +55,8 @@ PLANTED = {
     "watched_tail_caller": ("kmalloc", 1, 0),
 }
 
+UNRETURNED = "kalloc_probe_reuse: a probed function has not returned; the memory of its probe is not freed"
+
 HOWTO = TREE / "Documentation/howto/who-holds-memory.rst"
 
 Site = dict[str, Any]
@@ -245,8 +247,10 @@ def test_added_while_loaded(shown: dict[str, str]) -> None:
 
 
 def test_probe_is_reused(shown: dict[str, str]) -> None:
-    """A probe does not see the return of a call that another probe has entered, whose memory it has."""
-    assert shown["reuse"].endswith("reused 1, 1 entered, 0 left\n"), shown["reuse"]
+    """The memory of a probe is reused after all calls that the probe has entered have returned, and else never."""
+    assert shown["reuse-3000"].endswith("entered 1, left 1, reused 1, left 0 later\n"), shown["reuse-3000"]
+    assert UNRETURNED in shown["reuse-8000"], shown["reuse-8000"]
+    assert shown["reuse-8000"].endswith("entered 1, left 0, reused 0, left 0 later\n"), shown["reuse-8000"]
 
 
 def test_built_in_functions(shown: dict[str, str]) -> None:
@@ -329,7 +333,7 @@ def test_stress(shown: dict[str, str]) -> None:
 def test_unload(session: Session, shown: dict[str, str]) -> None:
     """The helper unloads, and leaves no file and no warning."""
     assert shown["unload"].startswith("0 ") and shown["unload"].endswith("\n2\n")
-    session.check_log((r"^kalloc_watch: modules: a/b cannot be watched \(EINVAL\)$",))
+    session.check_log((r"^kalloc_watch: modules: a/b cannot be watched \(EINVAL\)$", f"^{UNRETURNED}$"))
 
 
 def test_howto() -> None:

@@ -55,11 +55,14 @@ arrived
 section coming; try put add kalloc_watched
 wait; sites; rmmod kalloc_watched; put clear
 
-# A probe gets the memory of another one, whose function returns later.
-section reuse; modprobe kalloc_probe_reuse
-modprobe kalloc_watched pause=3000 &
-arrived; rmmod kalloc_probe_reuse
-wait; rmmod kalloc_watched; dmesg | grep kalloc_probe_reuse:
+# A probe is freed while a function that it has entered runs: for less and for more time than the
+# probe's owner waits.
+for pause in 3000 8000; do
+    section reuse-$pause; modprobe kalloc_probe_reuse
+    modprobe kalloc_watched pause=$pause &
+    arrived; rmmod kalloc_probe_reuse
+    wait; rmmod kalloc_watched; dmesg | grep kalloc_probe_reuse: | tail -n 2
+done
 
 # Built-in code by a function, and by two.
 section built-in; try put add dentries __d_alloc

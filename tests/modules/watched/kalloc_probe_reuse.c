@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * When it is unloaded, it frees a probe while a function that the probe has
- * entered runs, and registers others, of which one gets its memory. The
- * function then returns to that one, which must not see the call.
+ * entered runs, and registers probes of entries alone. The function must not
+ * return to one of these: they have no handler of returns.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -13,7 +13,7 @@
 
 #include "../../../rust/helpers/fprobe.c"
 
-#define OTHERS 3
+#define OTHERS 32
 
 static atomic_t entered, left;
 static void *first;
@@ -33,7 +33,14 @@ static void leave(void *handler, unsigned long value, const unsigned long *words
 	atomic_inc(&left);
 }
 
-static void *probe(void)
+static bool enter_only(void *handler, unsigned long caller, void *regs, unsigned long *words)
+{
+	return true;
+}
+
+static void *probe(bool (*enter)(void *handler, unsigned long caller, void *regs,
+				 unsigned long *words),
+		   void (*leave)(void *handler, unsigned long value, const unsigned long *words))
 {
 	const char *name = "msleep";
 	void *new = kalloc_helper_fprobe_new(NULL, enter, leave);
@@ -46,7 +53,7 @@ static void *probe(void)
 
 static int __init kalloc_probe_reuse_init(void)
 {
-	first = probe();
+	first = probe(enter, leave);
 	return first ? 0 : -ENOMEM;
 }
 module_init(kalloc_probe_reuse_init);
@@ -55,20 +62,23 @@ static void __exit kalloc_probe_reuse_exit(void)
 {
 	void *others[OTHERS];
 	bool is_reused = false;
-	int n, before = atomic_read(&entered);
+	int n, before;
 
 	kalloc_helper_fprobe_free(first);
+	before = atomic_read(&left);
 	/* The allocator returns the memory that was freed last. */
 	for (n = 0; n < OTHERS; n++) {
-		others[n] = probe();
+		others[n] = probe(enter_only, NULL);
 		is_reused |= others[n] == first;
 	}
-	for (n = 0; n < 40; n++)
+	/* The function returns while these are registered. */
+	for (n = 0; n < 60; n++)
 		msleep(100);
 	for (n = 0; n < OTHERS; n++)
 		if (others[n])
 			kalloc_helper_fprobe_free(others[n]);
-	pr_info("reused %d, %d entered, %d left\n", is_reused, before, atomic_read(&left));
+	pr_info("entered %d, left %d, reused %d, left %d later\n", atomic_read(&entered), before,
+		is_reused, atomic_read(&left) - before);
 }
 module_exit(kalloc_probe_reuse_exit);
 
