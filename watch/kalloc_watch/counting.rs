@@ -39,8 +39,6 @@ pub(crate) struct Allocation {
     pub(crate) kind: Kind,
     pub(crate) size: usize,
     pub(crate) kinds: u32,
-    /// True if the allocator may have called another one, which reported the block as well.
-    pub(crate) is_nested: bool,
 }
 
 impl Counting {
@@ -67,7 +65,7 @@ impl Counting {
             site,
         };
         if self.blocks.put_new(key, block) {
-            self.sites.allocated(site, new.size, new.kinds, false);
+            self.sites.allocated(site, new.size, new.kinds);
         } else {
             self.replaced(key, block, new);
         }
@@ -79,18 +77,24 @@ impl Counting {
     fn replaced(&self, key: Key, block: Block, new: Allocation) {
         let (put, old) = self.blocks.put(key, block);
         if let Some(old) = old {
-            // Either no probe saw the free of this block, or an allocator has called another one,
-            // and both were called by watched code. With a tail call, both have the same caller.
-            if old.site == block.site && new.is_nested {
-                if !put {
-                    self.sites.lost(old.site, old.size);
-                }
-                return;
-            }
+            // No probe saw the free of this block, or an allocator has called another one, and both
+            // were called by watched code. Each block in the table is counted as freed once.
             self.sites.freed(old.site, old.size, true);
         }
-        self.sites
-            .allocated(block.site, block.size, new.kinds, !put);
+        if put {
+            self.sites.allocated(block.site, block.size, new.kinds);
+        } else {
+            self.sites.lost(block.site, block.size, new.kinds, 1);
+        }
+    }
+
+    /// Counts allocations by a watched call whose blocks are not added to the table.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn lost(&self, view: &View, caller: usize, count: usize, new: Allocation) {
+        if let Some(site) = self.sites.find(view, caller) {
+            self.sites.lost(site, new.size, new.kinds, count);
+        }
     }
 
     /// Counts a free, if the block is in the table. `is_own` returns true if watched code calls it.

@@ -17,7 +17,8 @@ use crate::{
         kinds,
         Allocation,
         Counting, //
-    }, //
+    },
+    view::View, //
 };
 use core::ops::Range;
 use kalloc::{
@@ -49,6 +50,10 @@ kalloc::sites! {
 
 const PAGE_SIZE: usize = kernel::page::PAGE_SIZE;
 
+/// The number of elements of an array that a probe looks at. Preemption is disabled in a probe, and
+/// callers of the allocators choose the length of their arrays.
+const ELEMENTS: usize = 4096;
+
 /// A probe of a tracepoint.
 pub(crate) struct Traced(Arc<Counting>);
 
@@ -65,7 +70,6 @@ unsafe impl tracepoint::Probe<Kmalloc> for Traced {
                 kind: Kind::Slab,
                 size: event.requested,
                 kinds: kinds::KMALLOC,
-                is_nested: false,
             };
             self.0.allocated(view, event.call_site, event.block, new);
         }
@@ -85,7 +89,6 @@ unsafe impl tracepoint::Probe<KmemCacheAlloc> for Traced {
                 kind: Kind::Slab,
                 size: event.size(),
                 kinds: kinds::CACHE,
-                is_nested: false,
             };
             self.0.allocated(view, event.call_site, event.block, new);
         }
@@ -180,6 +183,15 @@ struct Allocator {
     trampoline: usize,
 }
 
+impl Allocator {
+    /// Counts those of `count` blocks in an array that come after the elements that a probe looks at.
+    fn rest(&self, view: &View, caller: usize, count: usize, new: Allocation) {
+        if let Some(rest @ 1..) = count.checked_sub(ELEMENTS) {
+            self.counting.lost(view, caller, rest, new);
+        }
+    }
+}
+
 /// The free places of an array of pages before a call that fills them.
 struct Free {
     /// The first one.
@@ -196,12 +208,13 @@ impl Free {
         let array = array as *const usize;
         // SAFETY: By the requirement of this function.
         let is_free = |nth: usize| unsafe { array.wrapping_add(nth).read() } == 0;
+        let count = count.min(ELEMENTS);
         let first = (0..count).find(|&nth| is_free(nth)).unwrap_or(count);
         let mut free = Free {
             first,
             bits: [0; 4],
         };
-        for nth in first..count.min(first + Self::SEEN) {
+        for nth in (first..count).take(Self::SEEN) {
             if is_free(nth) {
                 let at = nth - first;
                 if let Some(bits) = free.bits.get_mut(at / 64) {
@@ -276,12 +289,7 @@ unsafe impl fprobe::Probe for Allocator {
             return;
         }
         let one = |address, kind, kinds| {
-            let new = Allocation {
-                kind,
-                size,
-                kinds,
-                is_nested: true,
-            };
+            let new = Allocation { kind, size, kinds };
             self.counting.allocated(view, caller, address, new);
         };
         // SAFETY: The function returned successfully, so that the array from its arguments has these
@@ -310,11 +318,11 @@ unsafe impl fprobe::Probe for Allocator {
                     kind: Kind::Slab,
                     size,
                     kinds: kinds::CACHE,
-                    is_nested: false,
                 };
-                for nth in 0..count {
+                for nth in 0..count.min(ELEMENTS) {
                     self.counting.allocated(view, caller, pointer(nth), new);
                 }
+                self.rest(view, caller, count, new);
             }
             Returned::PageArray => {
                 let free = Free {
@@ -325,11 +333,12 @@ unsafe impl fprobe::Probe for Allocator {
                     kind: Kind::Pages,
                     size: PAGE_SIZE,
                     kinds: kinds::PAGES,
-                    is_nested: false,
                 };
-                for nth in (0..value.min(count)).filter(|&nth| free.has(nth)) {
+                let count = value.min(count);
+                for nth in (0..count.min(ELEMENTS)).filter(|&nth| free.has(nth)) {
                     self.counting.allocated(view, caller, pointer(nth), new);
                 }
+                self.rest(view, caller, count, new);
             }
             _ => {}
         }
@@ -382,7 +391,7 @@ unsafe impl fprobe::Probe for Freeing {
             // kmem_cache_free_bulk(cache, count, array)
             Freed::Objects => {
                 let array = call.argument(2) as *const usize;
-                for nth in 0..call.argument(1) {
+                for nth in 0..call.argument(1).min(ELEMENTS) {
                     // SAFETY: The arguments of this function are the length and the address of an
                     // array of pointers.
                     free(unsafe { array.wrapping_add(nth).read() }, Kind::Slab);

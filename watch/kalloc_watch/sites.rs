@@ -101,6 +101,22 @@ impl Record {
         })
     }
 
+    /// Updates the properties of the last allocation.
+    #[inline(always)]
+    fn used(&self, size: usize, kind: u32) {
+        // Stores only if a value changes keep the cache line shared.
+        if self.kinds.load(Relaxed) & kind == 0 {
+            self.kinds.fetch_or(kind, Relaxed);
+        }
+        if self.size.load(Relaxed) != size {
+            self.size.store(size, Relaxed);
+        }
+        let now = trace::ticks();
+        if self.last.load(Relaxed) != now {
+            self.last.store(now, Relaxed);
+        }
+    }
+
     fn clear(&self) {
         self.address.store(0, Relaxed);
         self.kinds.store(0, Relaxed);
@@ -262,30 +278,26 @@ impl Sites {
         }
     }
 
-    /// Counts an allocation.
+    /// Counts an allocation whose block is in the table.
     #[inline(always)]
-    pub(crate) fn allocated(&self, site: u16, size: usize, kind: u32, lost: bool) {
-        let Some(record) = self.record(site) else {
-            return;
-        };
-        // Stores only if a value changes keep the cache line shared.
-        if record.kinds.load(Relaxed) & kind == 0 {
-            record.kinds.fetch_or(kind, Relaxed);
-        }
-        if record.size.load(Relaxed) != size {
-            record.size.store(size, Relaxed);
-        }
-        let now = trace::ticks();
-        if record.last.load(Relaxed) != now {
-            record.last.store(now, Relaxed);
-        }
-        let counters = &record.counters;
-        counters.inc(Field::Allocs as usize + range_of(size));
-        if lost {
-            counters.inc(Field::Lost as usize);
-        } else {
+    pub(crate) fn allocated(&self, site: u16, size: usize, kind: u32) {
+        if let Some(record) = self.record(site) {
+            record.used(size, kind);
+            record.counters.inc(Field::Allocs as usize + range_of(size));
             // CAST: `usize` has 64 bits.
-            counters.add(Field::BytesIn as usize, size as u64);
+            record.counters.add(Field::BytesIn as usize, size as u64);
+        }
+    }
+
+    /// Counts allocations whose blocks are not in the table.
+    pub(crate) fn lost(&self, site: u16, size: usize, kind: u32, count: usize) {
+        if let Some(record) = self.record(site) {
+            record.used(size, kind);
+            // CAST: `usize` has 64 bits.
+            let count = count as u64;
+            let allocs = Field::Allocs as usize + range_of(size);
+            record.counters.add(allocs, count);
+            record.counters.add(Field::Lost as usize, count);
         }
     }
 
@@ -301,15 +313,6 @@ impl Sites {
         counters.add(Field::BytesOut as usize, size as u64);
         if elsewhere {
             counters.inc(Field::Elsewhere as usize);
-        }
-    }
-
-    /// Counts a block of an earlier allocation, which is no longer in the table.
-    pub(crate) fn lost(&self, site: u16, size: usize) {
-        if let Some(record) = self.record(site) {
-            record.counters.inc(Field::Lost as usize);
-            // CAST: `usize` has 64 bits.
-            record.counters.add(Field::BytesOut as usize, size as u64);
         }
     }
 

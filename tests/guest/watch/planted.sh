@@ -28,7 +28,7 @@ rmmod kalloc_watched; sleep 1
 section unloaded; sites
 
 # The module returns, at another address if another module takes its place.
-modprobe kalloc_kv; modprobe kalloc_watched leak=4; rmmod kalloc_watched kalloc_kv; sleep 1
+modprobe kalloc_exercise; modprobe kalloc_watched leak=4; rmmod kalloc_watched kalloc_exercise; sleep 1
 section reloaded; sites
 
 section by-function; try put group function; cat /proc/kallocwatch
@@ -61,7 +61,7 @@ for pause in 3000 8000; do
     section reuse-$pause; modprobe kalloc_probe_reuse
     modprobe kalloc_watched pause=$pause &
     arrived; rmmod kalloc_probe_reuse
-    wait; rmmod kalloc_watched; dmesg | grep kalloc_probe_reuse: | tail -n 2
+    wait; rmmod kalloc_watched; dmesg | grep -E 'kalloc(_probe_reuse)?: ' | tail -n 2
 done
 
 # Built-in code by a function, and by two.
@@ -76,6 +76,10 @@ modprobe kalloc_exercise
 section late; try put add kalloc_exercise; cat $watch
 echo kbox count=10 size=64 >/sys/kernel/debug/kalloc/exercise; sites
 rmmod kalloc_exercise; put clear
+
+# Blocks that are older than the watch.
+modprobe kalloc_watched leak=5
+section older; try put add kalloc_watched; rmmod kalloc_watched; sites; put clear
 
 # The same numbers as the module's own.
 put add kalloc_exercise; modprobe kalloc_exercise
@@ -116,6 +120,15 @@ for n in $(seq 1 3); do put add kalloc_kv; put remove kalloc_kv; done
 sleep 1; tail -n 1 $watch
 sites | grep -c '"kalloc_watched/watched_leak'
 sites | grep watched_leak
+
+# In lockdown, which does not end.
+rmmod kalloc_watch
+modprobe kalloc_watch modules=kalloc_watched
+modprobe kalloc_watched leak=6; rmmod kalloc_watched
+mount -t securityfs none /sys/kernel/security
+echo integrity >/sys/kernel/security/lockdown
+section lockdown; grep watched_leak /proc/kallocwatch
+try cat $watch; try sh -c "echo clear >$watch"; grep watched_leak $watch.json
 
 section unload; try rmmod kalloc_watch
 ls /proc/kallocwatch $watch 2>&1 | wc -l

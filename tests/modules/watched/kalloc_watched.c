@@ -7,6 +7,7 @@
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/init.h>
+#include <linux/irq_work.h>
 #include <linux/kstrtox.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -16,6 +17,12 @@
 #include <linux/vmalloc.h>
 
 #define BLOCKS 20
+/* More pages than the places that a probe sees. */
+#define FAR 300
+/* More objects than a probe sees. */
+#define LARGE 5000
+/* The attempts to get an address again. */
+#define UNSEEN 4096
 
 static unsigned int leak;
 module_param(leak, uint, 0400);
@@ -90,6 +97,16 @@ static noinline int watched_cache_bulk_free(void)
 	return n == BLOCKS ? 0 : -ENOMEM;
 }
 
+static noinline int watched_large_bulk(void)
+{
+	static void *objects[LARGE];
+
+	if (!kmem_cache_alloc_bulk(cache, GFP_KERNEL, LARGE, objects))
+		return -ENOMEM;
+	kmem_cache_free_bulk(cache, LARGE, objects);
+	return 0;
+}
+
 /* The call of kmalloc is a jump, so it returns to the caller. */
 static noinline void *watched_tail_call(size_t size)
 {
@@ -130,6 +147,57 @@ static noinline int watched_pages_partly(void)
 	return count == BLOCKS ? 0 : -ENOMEM;
 }
 
+/* A place in use, more than 256 after the first free one, counts as free. */
+static noinline int watched_pages_far(void)
+{
+	static struct page *pages[FAR];
+	unsigned long count;
+
+	memset(pages, 0, sizeof(pages));
+	pages[FAR - 10] = alloc_page(GFP_KERNEL);
+	count = alloc_pages_bulk(GFP_KERNEL, FAR, pages);
+	for (int n = 0; n < FAR; n++)
+		if (pages[n])
+			__free_page(pages[n]);
+	return count == FAR ? 0 : -ENOMEM;
+}
+
+/* The kernel allocates the text. */
+static noinline int watched_string(void)
+{
+	char *text = kasprintf(GFP_KERNEL, "%d blocks", READ_ONCE(leak));
+
+	kfree(text);
+	return text ? 0 : -ENOMEM;
+}
+
+/* The block is large enough for the new size. */
+static noinline int watched_in_place(void)
+{
+	void *block = kmalloc(40, GFP_KERNEL), *grown = krealloc(block, 60, GFP_KERNEL);
+
+	WRITE_ONCE(seen, grown);
+	kfree(grown ?: block);
+	return grown == block ? 0 : -ENOMEM;
+}
+
+static noinline void watched_interrupt(struct irq_work *work)
+{
+	void *block = kmalloc(70, GFP_ATOMIC);
+
+	WRITE_ONCE(seen, block);
+	kfree(block);
+}
+
+static int interrupted(void)
+{
+	static struct irq_work work = IRQ_WORK_INIT(watched_interrupt);
+
+	irq_work_queue(&work);
+	irq_work_sync(&work);
+	return READ_ONCE(seen) ? 0 : -ENOMEM;
+}
+
 /* vmalloc_array() jumps to another allocator. */
 static noinline int watched_array(void)
 {
@@ -155,6 +223,47 @@ static noinline int watched_vmalloc(void)
 	WRITE_ONCE(seen, block);
 	vfree(block);
 	return block ? 0 : -ENOMEM;
+}
+
+static noinline void *watched_unseen(size_t size)
+{
+	void *block = vmalloc(size);
+
+	WRITE_ONCE(seen, block);
+	return block;
+}
+
+/*
+ * No probe sees the free of a block by vunmap(). A smaller one of the same call
+ * then has its address. The kernel's list of the block's pages stays allocated.
+ */
+static noinline int watched_unseen_free(void)
+{
+	static void *others[UNSEEN];
+	struct page *pages[3];
+	void *first, *block = NULL;
+	int n;
+
+	/* Each CPU has a pool of addresses. */
+	migrate_disable();
+	first = watched_unseen(ARRAY_SIZE(pages) * PAGE_SIZE);
+	if (first) {
+		for (n = 0; n < ARRAY_SIZE(pages); n++)
+			pages[n] = vmalloc_to_page(first + n * PAGE_SIZE);
+		vunmap(first);
+		for (n = 0; n < ARRAY_SIZE(pages); n++)
+			__free_page(pages[n]);
+		/* An address is available as soon as no TLB has it. */
+		vm_unmap_aliases();
+	}
+	for (n = 0; n < UNSEEN && block != first; n++) {
+		block = watched_unseen(2 * PAGE_SIZE + 1);
+		others[n] = block;
+	}
+	while (n)
+		vfree(others[--n]);
+	migrate_enable();
+	return first && block == first ? 0 : -ENOMEM;
 }
 
 /* Too large for kmalloc, so the block is vmalloc's. */
@@ -222,7 +331,9 @@ static int __init kalloc_watched_init(void)
 		watched_tail_caller() ?: watched_pages() ?: watched_free_pages() ?:
 		watched_vmalloc() ?: watched_kvmalloc() ?: watched_kvmalloc_small() ?:
 		watched_percpu() ?: watched_krealloc() ?: watched_kvrealloc() ?:
-		watched_pages_partly() ?: watched_array();
+		watched_pages_partly() ?: watched_array() ?: watched_unseen_free() ?:
+		watched_large_bulk() ?: watched_pages_far() ?: watched_string() ?:
+		watched_in_place() ?: interrupted();
 	if (error) {
 		kmem_cache_destroy(cache);
 		kfree(early);
