@@ -32,5 +32,5 @@ def test_kalloctop_watch() -> None:
                        "--add", TREE / "tests/slabinfo_readers", "--add", f"{SCRIPT}:/", *added)
     print(session.stdout)
     assert list(session.sections()) == ["prints", "shows_a_module_at_work", "ends_by_signals", "hangs_up",
-                                        "keeps_a_loaded_watch", "shows_both", "refuses"]
+                                        "keeps_a_loaded_watch", "shares_a_watch", "shows_both", "refuses"]
     session.check_log(ALLOWED)

@@ -20,11 +20,16 @@ from terminal import Terminal
 PROGRAM = "kalloctop"
 PLANTED, LEAKED = "kalloc_watched", 13
 LIST = Path("/sys/kernel/debug/kalloc/watch")
+SHARES = Path("/run/kalloctop")
 DEVICE = "/dev/nullb0"
 # The seconds in which the planted module is loaded and unloaded.
 WINDOW = "15"
 OLDER = "kalloc_watched was loaded before the watch: its older blocks are not counted."
 KERNEL = "Memory that the kernel allocates for a module (sk_buff, bio, mempool) has other rows: `kalloctop watch all`."
+
+# The planted module allocates a long array.
+LOST = "904 blocks are lost, and LIVE is too small: the table was full (load kalloc_watch with a larger order=), " \
+       "or an array had more than 4096."
 
 
 def modprobe(*words: str) -> None:
@@ -80,7 +85,7 @@ def prints() -> None:
         out, _ = run("watch", "kalloc-watched", "-1", "-t", WINDOW, "-s", "live")
     lines = [line.split() for line in out.splitlines()]
     assert lines[3][:2] == [f"{PLANTED}/watched_leak", str(LEAKED)], out
-    assert out.endswith(f"\n\n{KERNEL}\n{PLANTED} is not loaded now.\n"), out
+    assert out.endswith(f"\n\n{KERNEL}\n{LOST}\n{PLANTED} is not loaded now.\n"), out
     assert not loaded()
     with later(plant):
         out, _ = run("watch", PLANTED, "--json", "-t", WINDOW, "--by", "site")
@@ -88,7 +93,7 @@ def prints() -> None:
     leak, = (row for row in read["rows"] if row["name"].startswith(f"{PLANTED}/watched_leak+0x"))
     assert (leak["live"], leak["site"]["allocs"], leak["site"]["function"]) == (LEAKED, LEAKED, "watched_leak"), leak
     assert {row["site"]["module"] for row in read["rows"]} == {PLANTED}
-    assert read["notes"] == [KERNEL, f"{PLANTED} is not loaded now."], read["notes"]
+    assert read["notes"] == [KERNEL, LOST, f"{PLANTED} is not loaded now."], read["notes"]
     with later(plant):
         out, _ = run("watch", PLANTED, "--leaks=1", "-t", WINDOW, "-n", "1")
     assert out.splitlines()[1].split()[:2] == [f"{PLANTED}/watched_leak", str(LEAKED)], out
@@ -188,6 +193,42 @@ def keeps_a_loaded_watch() -> None:
     assert not loaded()
 
 
+def sharing() -> int:
+    """Returns the number of sessions that watch the planted module."""
+    try:
+        inode = (SHARES / f"entry.{PLANTED}").stat().st_ino
+    except FileNotFoundError:
+        return 0
+    locks = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]
+    return sum(lock[1] == "FLOCK" and lock[3] == "READ" and lock[5].endswith(f":{inode}") for lock in locks)
+
+
+def shares_a_watch() -> None:
+    """Of two sessions that watch the same module, the first to end leaves the watch of the other."""
+    for first in range(2):
+        before = loaded()
+        programs = [subprocess.Popen([PROGRAM, "watch", PLANTED, "-1", "-t", "600"]) for _ in range(2)]
+        try:
+            while sharing() < 2 or not LIST.exists() or PLANTED not in LIST.read_text(encoding="ascii"):
+                time.sleep(0.05)
+            programs[first].terminate()
+            assert ended(programs[first]) == -signal.SIGTERM
+            assert programs[1 - first].poll() is None
+            assert "kalloc_watch" in loaded() and f"{PLANTED} module" in LIST.read_text(encoding="ascii")
+            programs[1 - first].terminate()
+            assert ended(programs[1 - first]) == -signal.SIGTERM
+        finally:
+            for program in programs:
+                program.kill()
+                program.wait()
+        assert loaded() == before and not list(SHARES.iterdir()), (loaded(), list(SHARES.iterdir()))
+        # The second time, they add an entry to a loaded watch.
+        if not first:
+            modprobe("kalloc_watch", "modules=null_blk")
+    assert "null_blk" in LIST.read_text(encoding="ascii") and PLANTED not in LIST.read_text(encoding="ascii")
+    modprobe("-r", "kalloc_watch")
+
+
 def shows_both() -> None:
     """Without arguments, it shows the rows of kalloc and of kalloc_watch."""
     modprobe("kalloc_watch", "modules=kalloc_exercise")
@@ -243,7 +284,8 @@ def refuses() -> None:
     assert text.endswith(" (in lockdown, kalloc.ko and kalloc_watch.ko need a signature)"), text
 
 
-PARTS = (prints, shows_a_module_at_work, ends_by_signals, hangs_up, keeps_a_loaded_watch, shows_both, refuses)
+PARTS = (prints, shows_a_module_at_work, ends_by_signals, hangs_up, keeps_a_loaded_watch, shares_a_watch,
+         shows_both, refuses)
 
 
 def main() -> None:

@@ -72,7 +72,7 @@ impl Watch {
         }
         if self.lost > 0 {
             notes.push(format!(
-                "{} blocks did not fit into the table, and LIVE is too small: load kalloc_watch with a larger order=.",
+                "{} blocks are lost, and LIVE is too small: the table was full (load kalloc_watch with a larger order=), or an array had more than 4096.",
                 self.lost
             ));
         }

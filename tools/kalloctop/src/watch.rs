@@ -3,6 +3,7 @@
 //! The command `watch`: loads kalloc_watch, shows its rows, and leaves the system as it was.
 
 mod machine;
+mod share;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use machine::{
     Machine,
     Running, //
 };
+use share::Share;
 use std::{
     io::{
         self,
@@ -35,6 +37,10 @@ use std::{
 /// The module that watches, and the one on which it depends.
 const WATCHER: &str = "kalloc_watch";
 const BASE: &str = "kalloc";
+
+/// The name of the file of the sessions of all modules. Those of a module have a prefix.
+const SESSIONS: &str = "sessions";
+const ENTRY: &str = "entry.";
 
 /// The name of the kernel and all modules.
 const ALL: &str = "all";
@@ -85,14 +91,15 @@ fn kernel_names(names: &[String]) -> Vec<String> {
     modules
 }
 
-/// The changes of the system, which the end or the destructor reverses.
+/// The changes of the system, which the end or the destructor reverses, unless another session relies
+/// on them.
 struct Session<M: Machine> {
     machine: M,
     modules: Vec<String>,
-    /// The modules that this session loads, in the order of their unloading.
-    loaded: Vec<&'static str>,
-    /// The entries that this session has added to the watch list of a loaded module.
-    added: Vec<String>,
+    /// The share in kalloc_watch, which records the modules that a session has loaded.
+    watcher: Option<Share>,
+    /// The shares in the entries of the watch list, which record those that a session has added.
+    entries: Vec<(String, Share)>,
     notes: Vec<String>,
 }
 
@@ -102,8 +109,8 @@ impl<M: Machine> Session<M> {
         let mut session = Self {
             machine,
             modules: Vec::new(),
-            loaded: Vec::new(),
-            added: Vec::new(),
+            watcher: None,
+            entries: Vec::new(),
             notes: Vec::new(),
         };
         let machine = &session.machine;
@@ -114,18 +121,30 @@ impl<M: Machine> Session<M> {
             .cloned()
             .collect();
         session.modules = modules;
+        session.watcher = Some(session.join(SESSIONS)?);
+        for name in session.modules.clone() {
+            let share = session.join(&format!("{ENTRY}{name}"))?;
+            session.entries.push((name, share));
+        }
         if session.machine.is_loaded(WATCHER) {
             session.add()?;
         } else {
             // A failed attempt may have loaded some of them.
-            session.loaded = vec![WATCHER, BASE];
-            session
-                .loaded
-                .retain(|name| !session.machine.is_loaded(name));
+            for name in [WATCHER, BASE] {
+                if !session.machine.is_loaded(name) {
+                    session
+                        .watcher
+                        .iter_mut()
+                        .for_each(|share| share.record(name));
+                }
+            }
             session.machine.load(WATCHER, &session.modules)?;
-            if !session.watches_each() {
+            if session.watches_each() {
+                for (name, share) in &mut session.entries {
+                    share.record(name);
+                }
+            } else {
                 // Another program loaded it at the same time, with other modules.
-                session.loaded.clear();
                 session.add()?;
             }
         }
@@ -133,11 +152,20 @@ impl<M: Machine> Session<M> {
         Ok(session)
     }
 
+    /// Joins the sessions that share a change.
+    fn join(&self, name: &str) -> Result<Share, Error> {
+        let directory = self.machine.shares();
+        Share::join(directory, name).map_err(|source| Error::Write {
+            path: directory.join(name),
+            source,
+        })
+    }
+
     /// Adds the modules to the list of a loaded kalloc_watch.
     fn add(&mut self) -> Result<(), Error> {
-        for name in &self.modules {
+        for (name, share) in &mut self.entries {
             match self.machine.command(&format!("add {name}")) {
-                Ok(()) => self.added.push(name.clone()),
+                Ok(()) => share.record(name),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.notes.push(
                     format!("{name} was watched already: its counts began earlier."),
                 ),
@@ -204,27 +232,38 @@ impl<M: Machine> Session<M> {
         Source::watched(modules, self.notes.clone())
     }
 
-    /// Ends to watch. Unloads what this session has loaded, or else removes what it has added.
+    /// Ends to watch. The last session unloads what sessions have loaded, or else the last session of
+    /// a module removes what sessions have added.
     fn end(&mut self) -> Result<(), Error> {
-        let loaded = std::mem::take(&mut self.loaded);
-        let mut added = std::mem::take(&mut self.added);
-        if loaded.contains(&WATCHER) && self.has_other_entries() {
-            // Another user relies on the module.
-            added.clone_from(&self.modules);
-        } else {
-            loaded.iter().try_for_each(|name| self.unload(name))?;
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        let entries: Vec<_> = entries
+            .filter_map(|(name, share)| Some((name, share.leave()?)))
+            .collect();
+        let watcher = self.watcher.take().and_then(Share::leave);
+        // Another user may rely on the module.
+        if let Some(last) = watcher.filter(|last| last.has(WATCHER) && !self.has_other_entries()) {
+            return [WATCHER, BASE]
+                .into_iter()
+                .filter(|name| last.has(name))
+                .try_for_each(|name| self.unload(name));
         }
-        let failed = |name: &String| match self.machine.command(&format!("remove {name}")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Some((name.clone(), error)),
-            _ => None,
-        };
-        match added.iter().filter_map(failed).next() {
-            None => Ok(()),
-            Some((name, source)) => Err(Error::Command {
-                command: format!("remove {name}"),
+        let mut result = Ok(());
+        for (name, _) in entries.iter().filter(|(name, last)| last.has(name)) {
+            result = result.and(self.remove(name));
+        }
+        result
+    }
+
+    /// Removes an entry of the watch list.
+    fn remove(&self, name: &str) -> Result<(), Error> {
+        let command = format!("remove {name}");
+        match self.machine.command(&command) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Command {
+                command,
                 source,
                 hint: "",
             }),
+            _ => Ok(()),
         }
     }
 

@@ -57,6 +57,9 @@ pub(super) trait Machine {
     /// Writes a command to the watch list.
     fn command(&self, text: &str) -> io::Result<()>;
 
+    /// Returns the directory of the files that sessions share.
+    fn shares(&self) -> &Path;
+
     /// Waits.
     fn pause(&self, time: Duration);
 }
@@ -158,6 +161,10 @@ impl Machine for Running {
             .write(true)
             .open(WATCH_LIST)
             .and_then(|mut list| io::Write::write_all(&mut list, text.as_bytes()))
+    }
+
+    fn shares(&self) -> &Path {
+        Path::new(super::share::DIRECTORY)
     }
 
     fn pause(&self, time: Duration) {

@@ -12,6 +12,8 @@ use super::{
     Session,
     Watch,
     BASE,
+    ENTRY,
+    SESSIONS,
     WATCHER, //
 };
 use crate::error::Error;
@@ -19,10 +21,21 @@ use kallocinfo::Watched;
 use std::{
     cell::RefCell,
     collections::BTreeSet,
+    env,
+    fs,
     io,
     panic::{
         catch_unwind,
         AssertUnwindSafe, //
+    },
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process,
+    sync::atomic::{
+        AtomicUsize,
+        Ordering::Relaxed, //
     },
     time::Duration, //
 };
@@ -38,6 +51,24 @@ struct Fake {
     fails: bool,
     /// The entry of another program that loads kalloc_watch at the same time.
     other: Option<&'static str>,
+    shares: Shares,
+}
+
+/// A directory for the locks of the sessions, which is removed with the system.
+struct Shares(PathBuf);
+
+impl Default for Shares {
+    fn default() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Relaxed);
+        Self(env::temp_dir().join(format!("kalloctop-{}-{count}", process::id())))
+    }
+}
+
+impl Drop for Shares {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Fake {
@@ -111,7 +142,83 @@ impl Machine for &Fake {
         }
     }
 
+    fn shares(&self) -> &Path {
+        &self.shares.0
+    }
+
     fn pause(&self, _: Duration) {}
+}
+
+/// The first session of a module to end leaves the watch of another one; the last one reverses the
+/// changes of both.
+#[test]
+fn sessions_share_a_watch() {
+    for first_ends in [true, false] {
+        let fake = Fake::default();
+        let watched = (names(&[BASE, WATCHER]), names(&["xfs"]));
+        let first = Session::start(&fake, names(&["xfs"])).unwrap();
+        let second = Session::start(&fake, names(&["xfs"])).unwrap();
+        let (mut first, mut second) = if first_ends {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        first.end().unwrap();
+        assert_eq!(fake.state(), watched);
+        second.end().unwrap();
+        assert_eq!(fake.state(), (vec![], vec![]));
+        assert!(fs::read_dir(&fake.shares.0).unwrap().next().is_none());
+    }
+}
+
+/// The entries of a session end with it, although other sessions continue.
+#[test]
+fn sessions_of_several_modules() {
+    let fake = Fake::default();
+    let mut first = Session::start(&fake, names(&["nfs", "xfs"])).unwrap();
+    let mut second = Session::start(&fake, names(&["xfs", "zram"])).unwrap();
+    first.end().unwrap();
+    assert_eq!(
+        fake.state(),
+        (names(&[BASE, WATCHER]), names(&["xfs", "zram"]))
+    );
+    second.end().unwrap();
+    assert_eq!(fake.state(), (vec![], vec![]));
+}
+
+/// Entries that no session has added stay, as does kalloc_watch with them.
+#[test]
+fn sessions_share_an_entry_of_others() {
+    let fake = Fake::with(&[BASE, WATCHER], &["xfs"]);
+    let before = fake.state();
+    let mut first = Session::start(&fake, names(&["xfs"])).unwrap();
+    let mut second = Session::start(&fake, names(&["xfs"])).unwrap();
+    first.end().unwrap();
+    second.end().unwrap();
+    assert_eq!(fake.state(), before);
+}
+
+/// The records of a session that was killed do not count.
+#[test]
+fn a_killed_session() {
+    let fake = Fake::with(&[BASE, WATCHER], &["xfs"]);
+    fs::create_dir(&fake.shares.0).unwrap();
+    fs::write(fake.shares.0.join(SESSIONS), format!("{WATCHER}\n")).unwrap();
+    fs::write(fake.shares.0.join(format!("{ENTRY}xfs")), "xfs\n").unwrap();
+    let before = fake.state();
+    Session::start(&fake, names(&["xfs"]))
+        .unwrap()
+        .end()
+        .unwrap();
+    assert_eq!(fake.state(), before);
+}
+
+/// Without the directory of the locks, a session acts as if it were alone.
+#[test]
+fn no_directory() {
+    let mut fake = Fake::default();
+    fake.shares.0.push("none/none");
+    check(&fake, &["xfs"], (&[BASE, WATCHER], &["xfs"]));
 }
 
 /// A session that loads kalloc_watch at the same time as another program leaves it loaded.
