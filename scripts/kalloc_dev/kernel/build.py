@@ -70,6 +70,7 @@ PLANS = {
     "hardened": Plan(("base", "variant", "hardened"), packed=True),
     "rt": Plan(("base", "variant", "rt")),
     "tiny": Plan(("base", "variant", "tiny")),
+    "trace": Plan(("base", "debug", "trace")),
     "patched": Plan(("base", "bench", "patched"), patched=True),
     "modversions": Plan(("base", "variant", "modversions")),
     "stock-7.2": Plan(linux=OLDER),
