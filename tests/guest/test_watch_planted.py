@@ -41,6 +41,7 @@ PLANTED = {
     "watched_large_bulk": ("cache", LARGE, 0),
     # A page of the array is allocated twice, and counted as freed elsewhere once.
     "watched_pages_far": ("pages", FAR + 1, 0),
+    "watched_pages_refill": ("pages", 1, 0),
     "watched_in_place": ("kmalloc", 1, 0),
     "watched_interrupt": ("kmalloc", 1, 0),
     "watched_leak": ("kmalloc", LEAKED, LEAKED),

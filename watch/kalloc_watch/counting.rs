@@ -92,8 +92,10 @@ impl Counting {
     #[cold]
     #[inline(never)]
     pub(crate) fn lost(&self, view: &View, caller: usize, count: usize, new: Allocation) {
-        if let Some(site) = self.sites.find(view, caller) {
-            self.sites.lost(site, new.size, new.kinds, count);
+        match self.sites.find(view, caller) {
+            Some(site) => self.sites.lost(site, new.size, new.kinds, count),
+            // The search has counted one of them.
+            None => self.sites.add_unattributed(count.saturating_sub(1)),
         }
     }
 

@@ -50,8 +50,8 @@ kalloc::sites! {
 
 const PAGE_SIZE: usize = kernel::page::PAGE_SIZE;
 
-/// The number of elements of an array that a probe looks at. Preemption is disabled in a probe, and
-/// callers of the allocators choose the length of their arrays.
+/// The number of elements of an array that a probe looks at. Preemption is disabled in the probe of a
+/// function, and callers of the allocators choose the length of their arrays.
 const ELEMENTS: usize = 4096;
 
 /// A probe of a tracepoint.
@@ -208,8 +208,10 @@ impl Free {
         let array = array as *const usize;
         // SAFETY: By the requirement of this function.
         let is_free = |nth: usize| unsafe { array.wrapping_add(nth).read() } == 0;
-        let count = count.min(ELEMENTS);
-        let first = (0..count).find(|&nth| is_free(nth)).unwrap_or(count);
+        let near = count.min(ELEMENTS);
+        let first = (0..near)
+            .find(|&nth| is_free(nth))
+            .unwrap_or_else(|| Self::after_used(near, count, is_free));
         let mut free = Free {
             first,
             bits: [0; 4],
@@ -223,6 +225,20 @@ impl Free {
             }
         }
         free
+    }
+
+    /// Returns the first free place of `start..end`, where a caller that fills an array in several
+    /// calls has its used places before all free ones.
+    fn after_used(mut start: usize, mut end: usize, is_free: impl Fn(usize) -> bool) -> usize {
+        while start < end {
+            let middle = start + (end - start) / 2;
+            if is_free(middle) {
+                end = middle;
+            } else {
+                start = middle + 1;
+            }
+        }
+        start
     }
 
     /// The number of places that are seen.
@@ -335,10 +351,11 @@ unsafe impl fprobe::Probe for Allocator {
                     kinds: kinds::PAGES,
                 };
                 let count = value.min(count);
-                for nth in (0..count.min(ELEMENTS)).filter(|&nth| free.has(nth)) {
+                let new_places = free.first..count.min(free.first.saturating_add(ELEMENTS));
+                for nth in new_places.filter(|&nth| free.has(nth)) {
                     self.counting.allocated(view, caller, pointer(nth), new);
                 }
-                self.rest(view, caller, count, new);
+                self.rest(view, caller, count.saturating_sub(free.first), new);
             }
             _ => {}
         }

@@ -295,10 +295,18 @@ impl Sites {
             record.used(size, kind);
             // CAST: `usize` has 64 bits.
             let count = count as u64;
-            let allocs = Field::Allocs as usize + range_of(size);
-            record.counters.add(allocs, count);
+            // Lost blocks first: a reader between the two must not see more live blocks than there are.
             record.counters.add(Field::Lost as usize, count);
+            record
+                .counters
+                .add(Field::Allocs as usize + range_of(size), count);
         }
+    }
+
+    /// Counts allocations for whose sites there is no record.
+    pub(crate) fn add_unattributed(&self, count: usize) {
+        // CAST: `usize` has 64 bits.
+        self.unattributed.add(count as u64);
     }
 
     /// Counts a free.

@@ -162,6 +162,20 @@ static noinline int watched_pages_far(void)
 	return count == FAR ? 0 : -ENOMEM;
 }
 
+/* Of more places than a probe looks at, only the last one is free. */
+static noinline int watched_pages_refill(void)
+{
+	static struct page *pages[LARGE];
+	unsigned long count;
+
+	for (int n = 0; n < LARGE - 1; n++)
+		pages[n] = ZERO_PAGE(0);
+	count = alloc_pages_bulk(GFP_KERNEL, LARGE, pages);
+	if (pages[LARGE - 1])
+		__free_page(pages[LARGE - 1]);
+	return count == LARGE ? 0 : -ENOMEM;
+}
+
 /* The kernel allocates the text. */
 static noinline int watched_string(void)
 {
@@ -332,8 +346,8 @@ static int __init kalloc_watched_init(void)
 		watched_vmalloc() ?: watched_kvmalloc() ?: watched_kvmalloc_small() ?:
 		watched_percpu() ?: watched_krealloc() ?: watched_kvrealloc() ?:
 		watched_pages_partly() ?: watched_array() ?: watched_unseen_free() ?:
-		watched_large_bulk() ?: watched_pages_far() ?: watched_string() ?:
-		watched_in_place() ?: interrupted();
+		watched_large_bulk() ?: watched_pages_far() ?: watched_pages_refill() ?:
+		watched_string() ?: watched_in_place() ?: interrupted();
 	if (error) {
 		kmem_cache_destroy(cache);
 		kfree(early);
