@@ -37,7 +37,9 @@ struct Line(u64);
 
 /// A word with the alignment of a page.
 #[repr(align(4096))]
-struct Page(u64);
+struct Page {
+    word: u64,
+}
 
 /// A word with a larger alignment, in a type as large as a stack.
 #[repr(align(16384))]
@@ -79,19 +81,20 @@ fn something_of_nothing<A: Allocator, S: Tag>() -> Result<bool> {
 
 /// Returns whether values have the alignment of their type, also in an array that moves.
 #[inline(never)]
-fn types_are_aligned<A: Allocator>() -> Result<bool> {
+fn types_are_aligned<A: Allocator + 'static>() -> Result<bool> {
     let mut right = true;
     for round in 0..8 {
         let line = Box::<Line, A>::new(Line(round), GFP_KERNEL)?;
-        let page = Box::<Page, A>::new(Page(round), GFP_KERNEL)?;
+        // On the stack, such a value would take one of its four pages.
+        let page = Box::<Page, A>::init(init!(Page { word: round }), GFP_KERNEL)?;
         let pages = Box::<Pages, A>::new_uninit(GFP_KERNEL)?;
         right &= is_aligned(&*line) && is_aligned(&*page) && is_aligned(&*pages);
-        right &= [line.0, page.0] == [round; 2];
+        right &= [line.0, page.word] == [round; 2];
     }
-    let mut pages = Vec::<Page, A>::new();
-    for index in 0..20 {
-        pages.push(Page(index), GFP_KERNEL)?;
-        right &= pages.iter().all(is_aligned) && pages.iter().map(|page| page.0).eq(0..=index);
+    let mut lines = Vec::<Line, A>::new();
+    for index in 0..100 {
+        lines.push(Line(index), GFP_KERNEL)?;
+        right &= lines.iter().all(is_aligned) && lines.iter().map(|line| line.0).eq(0..=index);
     }
     let mut pages = Vec::<Pages, A>::new();
     for room in 1..20 {
