@@ -90,7 +90,7 @@ use kernel::{
 /// - `start` points behind the header of the first chunk, and `left` bytes from there are in this
 ///   chunk and not borrowed. Without a chunk, `left` is 0.
 pub struct Arena<S: PageSite, const ORDER: u32 = 0> {
-    start: Cell<*mut u8>,
+    start: Cell<NonNull<u8>>,
     left: Cell<usize>,
     chunk: Cell<Option<NonNull<Chunk>>>,
     chunks: Cell<usize>,
@@ -131,7 +131,7 @@ impl<S: PageSite, const ORDER: u32> Arena<S, ORDER> {
     pub const fn new() -> Self {
         // INVARIANT: There are no chunks.
         Arena {
-            start: Cell::new(ptr::null_mut()),
+            start: Cell::new(NonNull::dangling()),
             left: Cell::new(0),
             chunk: Cell::new(None),
             chunks: Cell::new(0),
@@ -292,13 +292,14 @@ impl<S: PageSite, const ORDER: u32> Arena<S, ORDER> {
             // `start` is aligned as the header.
             left & !(layout.align() - 1)
         } else {
-            ((start.addr() + left) & !(layout.align() - 1)).checked_sub(start.addr())?
+            let start = start.addr().get();
+            ((start + left) & !(layout.align() - 1)).checked_sub(start)?
         };
         // INVARIANT: There are fewer bytes left than before. Those behind them are the caller's.
         self.left.set(left);
         // SAFETY: By the type invariants, the bytes that were left are in a chunk, which `start`
         // points into: at least one, since no object of size 0 is taken.
-        Some(unsafe { NonNull::new_unchecked(start.add(left)) })
+        Some(unsafe { start.add(left) })
     }
 
     /// Adds a chunk, and takes the room for an object from it.
@@ -339,9 +340,9 @@ impl<S: PageSite, const ORDER: u32> Arena<S, ORDER> {
 
     /// Makes all bytes of a chunk available: the first of the list, of which nothing is borrowed.
     fn start_with(&self, chunk: NonNull<Chunk>) {
-        let first = chunk.as_ptr().cast::<u8>();
         // INVARIANT: The rest of the chunk has CAPACITY bytes.
-        self.start.set(first.wrapping_add(size_of::<Chunk>()));
+        // SAFETY: A chunk is larger than its header.
+        self.start.set(unsafe { chunk.add(1) }.cast());
         self.left.set(Self::CAPACITY);
     }
 

@@ -50,6 +50,7 @@ mod tests {
             assert!(*bytes[index] == i as u8 && aligned[index].0 == i as u8);
             assert!(*words[index] == [i, !i, i * 3 + 1]);
             assert!(core::ptr::from_ref(&*aligned[index]).addr() % 256 == 0);
+            assert!(core::ptr::from_ref(&*words[index]).addr() % 8 == 0);
         }
         Ok(())
     }

@@ -27,18 +27,19 @@ static void resize(struct work_struct *work)
 
 	WRITE_ONCE(state, 1);
 	complete(&begun);
-	new = __wrap_rust_helper_kvrealloc_node_align(block, size, 8, GFP_KERNEL, NUMA_NO_NODE);
+	new = __wrap_rust_helper_kvrealloc_node_align(block, size, 8, GFP_KERNEL | __GFP_ZERO,
+						      NUMA_NO_NODE);
 	if (new)
 		block = new;
 	WRITE_ONCE(state, 2);
 }
 static DECLARE_WORK(resizing, resize);
 
-/* Takes a block, and returns while it is being resized to a third of the free memory. */
+/* Takes a block, and returns while it is being resized to most of the free memory. */
 void kalloc_resizer_take(void *given)
 {
 	block = given;
-	size = (si_mem_available() / 3) << PAGE_SHIFT;
+	size = (si_mem_available() / 4 * 3) << PAGE_SHIFT;
 	schedule_work(&resizing);
 	wait_for_completion(&begun);
 }
