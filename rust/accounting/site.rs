@@ -373,11 +373,10 @@ impl Site {
         fn here() -> &'static Location<'static> {
             Location::caller()
         }
-        Site {
-            // A block that shrank in place has more memory than its size tells.
-            class_size: None,
-            ..Self::of::<F>(name, module, TypeName::Text(path), 0, || None, here)
-        }
+        let mut site = Self::of::<F>(name, module, TypeName::Text(path), 0, || None, here);
+        // A block that shrank in place has more memory than its size tells.
+        site.class_size = None;
+        site
     }
 
     const fn of<F: Family>(

@@ -25,12 +25,13 @@ mod tests {
             table.insert(address(number), value)?;
         }
         // The last slot ends every search.
-        assert!(table.unused() == 1);
+        assert!(table.unused() == 1 && table.is_full());
         assert!(table.insert(address(SLOTS), &0) == Err(ENOSPC));
         assert!(table.find(address(SLOTS)).is_none());
 
         let is_odd = |number: usize| number % 2 == 1;
         table.remove(|key, _| is_odd((key - BASE) / 24));
+        assert!(!table.is_full());
         for (number, value) in values.iter().enumerate() {
             let found = table.find(address(number)).map(|found| found.as_ptr());
             let expected = (!is_odd(number)).then_some(core::ptr::from_ref(value));
