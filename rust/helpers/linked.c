@@ -326,7 +326,10 @@ void __wrap_kvfree_call_rcu(void *head, void *block)
 	kvfree_call_rcu(head, block);
 }
 
-/* Removes the records of a module that is being unloaded, and waits for calls that have taken some. */
+/*
+ * Removes the records of a module that is being unloaded, and waits for calls
+ * that have taken some.
+ */
 void kalloc_helper_forget_records(const struct module *module);
 void kalloc_helper_forget_records(const struct module *module)
 {

@@ -9,7 +9,8 @@
 
 static int __init kalloc_given_init(void)
 {
-	void *block = __wrap_rust_helper_kvrealloc_node_align(NULL, 100, 8, GFP_KERNEL, NUMA_NO_NODE);
+	void *block = __wrap_rust_helper_kvrealloc_node_align(NULL, 100, 8, GFP_KERNEL,
+							      NUMA_NO_NODE);
 
 	if (!block)
 		return -ENOMEM;

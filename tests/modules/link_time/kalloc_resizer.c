@@ -33,6 +33,7 @@ static void resize(struct work_struct *work)
 		block = new;
 	WRITE_ONCE(state, 2);
 }
+
 static DECLARE_WORK(resizing, resize);
 
 /* Takes a block, and returns while it is being resized to most of the free memory. */
