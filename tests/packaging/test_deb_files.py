@@ -5,6 +5,7 @@ versions.
 make test-deb builds and installs them.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -56,13 +57,13 @@ def test_source_package_is_whole(tmp_path: Path) -> None:
               if "userspace" not in path.parts and path.suffix in (".rs", ".c", ".h")}
     assert wanted <= there and {"Kbuild", "rust/sys/bindgen_parameters"} <= there, wanted - there
     assert not [path for path in there if "__pycache__" in path], there
-    # DKMS calls the tool in the source directory: it is complete, accepts its options, and rejects
-    # a missing kernel.
-    tool = source / "scripts/rust-kbuild"
-    target = copy / "debian/rust-kbuild" / tool.readlink().relative_to("/")
-    tool.unlink()
-    tool.symlink_to(target)
-    done = subprocess.run(["sh", "-c", configured('"$PRE_BUILD"')], cwd=source, capture_output=True, text=True, check=False)
+    # DKMS calls the tool in its copy of the source, which calls the package rust-kbuild by its name:
+    # that is complete, accepts its options, and rejects a missing kernel.
+    dkms = copy / "dkms/kalloc/1.2.3/build"
+    shutil.copytree(source, dkms, symlinks=True)
+    path = f"{copy / 'debian/rust-kbuild/usr/share/rust-kbuild'}:{os.environ['PATH']}"
+    done = subprocess.run(["sh", "-c", configured('"$PRE_BUILD"')], cwd=dkms, env=os.environ | {"PATH": path},
+                          capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stderr == "error: /nowhere is not a directory with the headers of a kernel\n", done
 
 
