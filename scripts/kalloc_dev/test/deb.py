@@ -106,7 +106,7 @@ def built(kernel: Kernel, shared: Path) -> None:
     status = (shared / "status").read_text()
     assert re.fullmatch(rf"kalloc/[\d.]+, {re.escape(kernel.release)}, x86_64: installed\n", status), status
     new = sorted(set(lines(shared / "modules.installed")) - set(lines(shared / "modules.before")))
-    assert new == [f"./{kernel.release}/updates/dkms/{name}.ko.xz" for name in modules(kernel)], new
+    assert new == [f"./{kernel.release}/updates/dkms/{name}.ko.xz" for name in sorted(modules(kernel))], new
     assert not lines(shared / "left"), lines(shared / "left")
     said = lines(shared / "check")
     assert len(said) == len(modules(kernel)) and all(" are in Linux " in line for line in said), said
