@@ -8,7 +8,6 @@
 #include <linux/bit_spinlock.h>
 #include <linux/gfp.h>
 #include <linux/hash.h>
-#include <linux/kallsyms.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
@@ -358,34 +357,4 @@ void kalloc_helper_forget_records(const struct module *module)
 		kfree(gone);
 	}
 	synchronize_srcu(&resizes);
-}
-
-/* Writes the symbol of a call site. */
-void kalloc_helper_symbol(char *text, unsigned long ip);
-void kalloc_helper_symbol(char *text, unsigned long ip)
-{
-	sprint_symbol(text, ip);
-}
-
-/* Returns true if an address is in a module's code or data, also in that for its initialization. */
-bool kalloc_helper_within_module(unsigned long addr, const struct module *mod);
-bool kalloc_helper_within_module(unsigned long addr, const struct module *mod)
-{
-#ifdef CONFIG_MODULES
-	/* The notifier of that state has removed the call sites in the initialization code. */
-	if (mod->state == MODULE_STATE_LIVE)
-		return within_module_core(addr, mod);
-#endif
-	return within_module(addr, mod);
-}
-
-/* Returns true if a module that is being loaded may use symbols of this one. */
-bool kalloc_helper_depends(const struct module *mod);
-bool kalloc_helper_depends(const struct module *mod)
-{
-#if defined(CONFIG_MODULE_UNLOAD) && defined(MODULE)
-	return !list_empty(&mod->target_list);
-#else
-	return true;
-#endif
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <linux/fs.h>
+#include <linux/kallsyms.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -128,5 +129,35 @@ void kalloc_helper_module_put_kobject(struct module *mod)
 {
 #ifdef CONFIG_MODULES
 	kobject_put(&mod->mkobj.kobj);
+#endif
+}
+
+/* Writes the symbol of a call site. */
+void kalloc_helper_symbol(char *text, unsigned long ip);
+void kalloc_helper_symbol(char *text, unsigned long ip)
+{
+	sprint_symbol(text, ip);
+}
+
+/* Returns true if an address is in a module's code or data, also in that for its initialization. */
+bool kalloc_helper_within_module(unsigned long addr, const struct module *mod);
+bool kalloc_helper_within_module(unsigned long addr, const struct module *mod)
+{
+#ifdef CONFIG_MODULES
+	/* The notifier of that state has removed the call sites in the initialization code. */
+	if (mod->state == MODULE_STATE_LIVE)
+		return within_module_core(addr, mod);
+#endif
+	return within_module(addr, mod);
+}
+
+/* Returns true if a module that is being loaded may use symbols of this one. */
+bool kalloc_helper_depends(const struct module *mod);
+bool kalloc_helper_depends(const struct module *mod)
+{
+#if defined(CONFIG_MODULE_UNLOAD) && defined(MODULE)
+	return !list_empty(&mod->target_list);
+#else
+	return true;
 #endif
 }
