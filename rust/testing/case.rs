@@ -9,8 +9,7 @@ use kernel::{
 };
 
 unsafe extern "C" {
-    /// Skips the current case and does not return. The declaration has a return: objtool has a
-    /// fixed list of functions that do not return, and this one is not on it.
+    /// Skips the current case, of which the rest does not run. Outside of a case, it returns.
     #[link_name = "kalloc_test_skip"]
     fn kunit_skip(reason: *const c_char);
 }
