@@ -3,43 +3,19 @@
 #include <linux/workqueue.h>
 
 /*
- * The work items of the crate, whose functions are in Rust. The compiler
- * initializes them, as the mutexes.
+ * The work item of deferred frees, whose function is in Rust. The compiler
+ * initializes it and the other work items of the crate, as the mutexes.
  */
 struct work_struct *kalloc_helper_deferred_free(void);
-struct work_struct *kalloc_helper_reaper(void);
-struct work_struct *kalloc_helper_row_creator(void);
-struct delayed_work *kalloc_helper_sampler(void);
 
 #ifndef __BINDGEN__
 void kalloc_free_deferred(struct work_struct *work);
-void kalloc_reap_caches(struct work_struct *work);
-void kalloc_create_rows(struct work_struct *work);
-void kalloc_sample_sites(struct work_struct *work);
 
 static DECLARE_WORK(kalloc_deferred_free, kalloc_free_deferred);
-static DECLARE_WORK(kalloc_reaper, kalloc_reap_caches);
-static DECLARE_WORK(kalloc_row_creator, kalloc_create_rows);
-static DECLARE_DEFERRABLE_WORK(kalloc_sampler, kalloc_sample_sites);
 
 struct work_struct *kalloc_helper_deferred_free(void)
 {
 	return &kalloc_deferred_free;
-}
-
-struct work_struct *kalloc_helper_reaper(void)
-{
-	return &kalloc_reaper;
-}
-
-struct work_struct *kalloc_helper_row_creator(void)
-{
-	return &kalloc_row_creator;
-}
-
-struct delayed_work *kalloc_helper_sampler(void)
-{
-	return &kalloc_sampler;
 }
 #endif
 
