@@ -22,7 +22,7 @@ from rust_kbuild.console import say
 # The prefixes of the names of cache entries, and of the leftovers of a killed --prune.
 OURS = tuple(f"{name}-" for name in (
     "toolchain", "cross", "debian", "modules", "busybox", "userland", "cargo", "slabtop", "kalloctop", "packager", "machine",
-    "sphinx", "herd", "pytools", "ruff", "kunit", "emulators", *PLANS)) + (".trash-",)
+    "sphinx", "herd", "pytools", "ruff", "kunit", "export", "emulators", *PLANS)) + (".trash-",)
 
 # The modules of a kernel, and the initramfs of a guest.
 BUILD_GIGABYTES = 0.3
@@ -54,8 +54,9 @@ def prune() -> None:
     """
     kernels = (partial(kernel, name) for name in PLANS)
     userlands = (partial(userland, (), arch) for arch in (X86, ARM64))
+    trees = (partial(kunit_tool.tree, name) for name in ("kunit", "export"))
     used, _ = look(toolchain, emulators, debian, *userlands, *slabinfo_readers.PARTS, kalloctop.optimized, deb.root,
-                   debian_machine.root, models.root, kunit_tool.tree, sphinx.root, python_tools.root, python_tools.ruff, *kernels)
+                   debian_machine.root, models.root, *trees, sphinx.root, python_tools.root, python_tools.ruff, *kernels)
     for path in sorted(CACHE.iterdir()):
         if path.name not in used and path.name.startswith(OURS):
             say(f"    removing {path}")

@@ -3,7 +3,6 @@
 
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -78,13 +77,11 @@ def applies(name: str, repository: Repository, patches: Sequence[Path]) -> Itera
 def builds(name: str, series: Series, repository: Repository, commits: Sequence[str], first: int = 1) -> Iterator[Case]:
     """Builds each commit for User-Mode Linux with WERROR, incrementally.
 
-    The tree is that of kunit.py, with objects of its own, which begin as those of kunit.py.
+    The tree is not that of kunit.py, so that developers can run suites meanwhile.
     """
-    directory = kunit_tool.tree()
-    tree, out, made = directory / "linux", directory / "export", kunit_tool.build_directory("um")
+    directory = kunit_tool.tree("export")
+    tree, out = directory / "linux", directory / "um"
     with store.lock(CACHE / "lock" / f"{directory.name}.run"):
-        if made.exists() and not out.exists():
-            subprocess.run(["cp", "-a", "--reflink=auto", made, out], check=True)
         for number, (patch, commit) in enumerate(zip(series.patches, commits, strict=True), start=1):
             if number < first:
                 continue

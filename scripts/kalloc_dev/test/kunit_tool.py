@@ -101,10 +101,10 @@ def main(options: argparse.Namespace) -> int:
     return run(options.arch, options.append, options.kconfig, options.glob, incremental=True).status
 
 
-def tree() -> Path:
-    """Returns the entry of the cache with the kernel tree, made first if it is missing."""
+def tree(name: str = "kunit") -> Path:
+    """Returns an entry of the cache with a kernel tree for kalloc, made first if it is missing."""
     source = debian() / "linux"
-    return store.entry("kunit", store.key_of(str(source), toolchain().ident, "1"),
+    return store.entry(name, store.key_of(str(source), toolchain().ident, "1"),
                        lambda directory: overlay.link(source, directory / "linux"), gigabytes=GIGABYTES)
 
 
