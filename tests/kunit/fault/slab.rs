@@ -216,7 +216,7 @@ mod tests {
                 },
                 |batch| batch.len() == had,
             )?;
-            assert!(faults.failed >= 1 && faults.needs_memory);
+            assert!(faults.are_at_least(1));
         }
         // Filling a full batch, returning objects to it and freeing it need no memory.
         let none = refuse_each::<Nodes, _, _>(

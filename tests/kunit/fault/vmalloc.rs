@@ -69,7 +69,7 @@ mod tests {
                 },
                 |()| true,
             )?;
-            assert!(faults.failed >= BLOCK && faults.needs_memory);
+            assert!(faults.are_at_least(BLOCK));
         }
         Ok(())
     }
@@ -87,7 +87,7 @@ mod tests {
             },
             |()| true,
         )?;
-        assert!(faults.failed >= BLOCK && faults.needs_memory);
+        assert!(faults.are_at_least(BLOCK));
         Ok(())
     }
 
@@ -144,7 +144,7 @@ mod tests {
             },
             |array| array.len() == PAGE_SIZE && array.iter().all(|&byte| byte == 7),
         )?;
-        assert!(faults.failed >= BLOCK && faults.needs_memory);
+        assert!(faults.are_at_least(BLOCK));
         Ok(())
     }
 
@@ -157,7 +157,7 @@ mod tests {
             |&mut node| Ok::<_, AllocError>(Buffer::zeroed_on(3, flags(), node)?[..] == [0; 3]),
             |_| true,
         )?;
-        assert!(faults.failed >= BLOCK && faults.needs_memory);
+        assert!(faults.are_at_least(BLOCK));
         Ok(())
     }
 
@@ -177,7 +177,7 @@ mod tests {
             },
             |vec| vec.capacity() == 3 && vec.iter().copied().eq(1..4),
         )?;
-        assert!(faults.failed >= BLOCK && faults.needs_memory);
+        assert!(faults.are_at_least(BLOCK));
         Ok(())
     }
 
@@ -243,7 +243,7 @@ mod tests {
             },
             |pages| pages.len() == 2,
         )?;
-        assert!(faults.failed >= AREA && faults.needs_memory);
+        assert!(faults.are_at_least(AREA));
         Ok(())
     }
 }
