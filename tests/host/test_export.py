@@ -2,6 +2,7 @@
 """The states of the tree between the patches of the series."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 from kalloc_dev.export import rust_names, series, states
@@ -18,6 +19,18 @@ def state(*absent: str) -> dict[Path, str]:
     return {path: content.decode() for path, content in states.reduced(TREE, TREE.keys() - gone).items()}
 
 
+@cache
+def growing() -> list[tuple[str, dict[Path, bytes]]]:
+    """Returns the subject of each patch and the tree after it."""
+    present: set[Path] = set()
+    made = []
+    for patch in series.read().patches:
+        present |= {path for path in TREE if patch.has(path)}
+        made.append((patch.subject, states.reduced(TREE, present)))
+        assert made[-1][1].keys() == present
+    return made
+
+
 def test_complete_state_is_the_tree() -> None:
     """Nothing is omitted if nothing is missing."""
     assert states.reduced(TREE, TREE.keys()) == TREE
@@ -25,19 +38,33 @@ def test_complete_state_is_the_tree() -> None:
 
 def test_states_grow_to_the_tree() -> None:
     """No state names a file of a later patch, and the last one is the tree."""
-    present: set[Path] = set()
-    made: dict[Path, bytes] = {}
-    for patch in series.read().patches:
-        present |= {path for path in TREE if patch.has(path)}
-        made = states.reduced(TREE, present)
-        assert made.keys() == present
+    for subject, made in growing():
         for path, content in made.items():
             if path.suffix != ".rs":
                 continue
             for attributes, name in rust_names.MOD.findall(content.decode()):
                 child = rust_names.child(path, attributes, name, TREE)
-                assert child not in TREE or child in present, f"{patch.subject}: {path} has {name}"
-    assert made == TREE
+                assert child not in TREE or child in made, f"{subject}: {path} has {name}"
+    assert growing()[-1][1] == TREE
+
+
+def test_states_have_their_functions() -> None:
+    """A state defines each function that its C files take from Rust files, or its Rust files from C files."""
+    def defined(files: dict[Path, bytes]) -> dict[str, set[str]]:
+        text = {suffix: "\n".join(content.decode() for path, content in files.items() if path.suffix == suffix)
+                for suffix in (".rs", ".c")}
+        return {".rs": set(re.findall(r'extern "C" fn (kalloc_\w+)', text[".rs"])),
+                ".c": set(re.findall(r"^\w[^;{}#]*?\b(kalloc_\w+)\([^;{}]*\)\n\{", text[".c"], re.M))}
+
+    everything = defined(TREE)
+    assert all(len(names) > 5 for names in everything.values())
+    for subject, made in growing():
+        here = defined(made)
+        for path, content in made.items():
+            if path.suffix in everything:
+                other = ".c" if path.suffix == ".rs" else ".rs"
+                named = set(re.findall(r"\bkalloc_\w+", content.decode()))
+                assert not named & (everything[other] - here[other]), f"{subject}: {path}"
 
 
 def test_files_are_in_one_patch() -> None:
