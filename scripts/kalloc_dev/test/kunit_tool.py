@@ -62,6 +62,8 @@ SMP = (".kunitconfig", f"{CONFIGS}/smp.config")
 MACHINE = (*SMP, f"{CONFIGS}/machine.config")
 TWO_CPUS = ("--qemu_args=-smp 2",)
 WATCH = ("kalloc_watch.modules=all",)
+# A warning of objtool fails the build.
+X86_64 = (*TWO_CPUS, "--kconfig_add=CONFIG_OBJTOOL_WERROR=y")
 # Kbuild links the users of the crate before the crate.
 REVERSED = ("--make_options=KALLOC_REVERSED=1",)
 # The users of the crate as modules, with the root directory of the host for their loading.
@@ -75,9 +77,9 @@ TARGETS = {
     "um-users": Target("the suites and all samples as modules", "um", SMP, USERS, ("ncpus=2",), "um-modules", modules=True),
     "um-modules": Target("everything as modules", "um", SMP, (*USERS, "--kconfig_add=CONFIG_KALLOC=m"), ("ncpus=2",),
                          modules=True),
-    "x86_64": Target("lockdep; the watch built in", "x86_64", MACHINE, TWO_CPUS, WATCH),
+    "x86_64": Target("lockdep; the watch built in", "x86_64", MACHINE, X86_64, WATCH),
     "x86_64-reversed": Target("the users of the crate linked before the crate", "x86_64", MACHINE,
-                              (*TWO_CPUS, *REVERSED), WATCH, "x86_64"),
+                              (*X86_64, *REVERSED), WATCH, "x86_64"),
     "arm64": Target("lockdep; the watch built in", "arm64", MACHINE, TWO_CPUS, WATCH),
     "riscv": Target("lockdep; the watch built in", "riscv", MACHINE, TWO_CPUS, WATCH),
 }
