@@ -18,6 +18,10 @@ pub mod symbol;
 pub mod tracepoint;
 
 use crate::sys::bindings;
+use kernel::{
+    ffi::c_int,
+    prelude::*, //
+};
 
 /// Waits until all probes that are running have returned.
 ///
@@ -150,4 +154,20 @@ pub unsafe fn object_size(cache: usize) -> usize {
     // SAFETY: The cache exists by the requirement of this function.
     // CAST: `usize` has 64 bits.
     unsafe { bindings::kmem_cache_size(cache as *mut _) as usize }
+}
+
+/// Returns whether an error is `EOPNOTSUPP`: the kernel has no such probes. The kernel crate of Linux
+/// 7.2 has no name for this error.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::trace;
+///
+/// assert!(trace::is_unsupported(Error::from_errno(-95)));
+/// assert!(!trace::is_unsupported(ENOENT));
+/// ```
+pub fn is_unsupported(error: Error) -> bool {
+    // CAST: The number of an error is small.
+    error.to_errno() == -(bindings::EOPNOTSUPP as c_int)
 }

@@ -19,9 +19,11 @@ void *kalloc_helper_fprobe_new(void *handler,
 					     const unsigned long *words));
 /* Sorts @names. */
 int kalloc_helper_fprobe_register(void *probe, const char **names, int nr);
+/* Lets the probe await no further return: the time for the others begins. */
+void kalloc_helper_fprobe_close(void *probe);
 /*
- * Unregisters the probe, waits for its handlers and for the calls whose return
- * it awaits, and frees it.
+ * Closes the probe, waits for the calls whose return it awaits, unregisters it,
+ * waits for its handlers, and frees it.
  */
 void kalloc_helper_fprobe_free(void *probe);
 unsigned long kalloc_helper_fprobe_argument(void *regs, unsigned int nth);
@@ -49,6 +51,8 @@ struct kalloc_fprobe {
 	long __percpu *awaited;
 	bool is_registered;
 	bool is_closing;
+	/* The end of the wait for these calls, in ticks. */
+	unsigned long end;
 	void *handler;
 	bool (*enter)(void *handler, unsigned long caller, void *regs, unsigned long *words);
 	void (*leave)(void *handler, unsigned long value, const unsigned long *words);
@@ -127,18 +131,26 @@ int kalloc_helper_fprobe_register(void *probe, const char **names, int nr)
 	return error;
 }
 
+void kalloc_helper_fprobe_close(void *probe)
+{
+	struct kalloc_fprobe *p = probe;
+
+	if (p->is_closing)
+		return;
+	p->end = jiffies + KALLOC_FPROBE_WAIT;
+	WRITE_ONCE(p->is_closing, true);
+}
+
 void kalloc_helper_fprobe_free(void *probe)
 {
 	struct kalloc_fprobe *p = probe;
 
 	if (p->awaited && p->is_registered) {
-		unsigned long end = jiffies + KALLOC_FPROBE_WAIT;
-
-		WRITE_ONCE(p->is_closing, true);
+		kalloc_helper_fprobe_close(p);
 		/* Entry handlers that have read false have returned. */
 		synchronize_rcu();
 		/* Returns reach the probe as long as it is registered. */
-		while (kalloc_fprobe_awaited(p) && time_before(jiffies, end))
+		while (kalloc_fprobe_awaited(p) && time_before(jiffies, p->end))
 			msleep(20);
 	}
 	if (p->is_registered)
@@ -211,6 +223,10 @@ void *kalloc_helper_fprobe_new(void *handler,
 int kalloc_helper_fprobe_register(void *probe, const char **names, int nr)
 {
 	return -EOPNOTSUPP;
+}
+
+void kalloc_helper_fprobe_close(void *probe)
+{
 }
 
 void kalloc_helper_fprobe_free(void *probe)

@@ -165,7 +165,7 @@ pub fn is_vmalloc(block: &[u8]) -> bool {
 /// # Errors
 ///
 /// - [`EINVAL`] if `offset` is outside of the block.
-/// - [`EOPNOTSUPP`] if the architecture provides no such check.
+/// - `EOPNOTSUPP` if the architecture provides no such check.
 ///
 /// # Examples
 ///

@@ -188,7 +188,7 @@ impl<P: Probe> Registration<P> {
     /// # Errors
     ///
     /// - [`ENOENT`] if none of the functions can be probed.
-    /// - [`EOPNOTSUPP`] if the kernel has no fprobes.
+    /// - `EOPNOTSUPP` if the kernel has no fprobes.
     /// - [`ENOMEM`] if there is no memory.
     pub unsafe fn new(probe: Arc<P>, names: &[&'static CStr]) -> Result<Self> {
         // GFP: The caller selects no flags: changing the kernel's code sleeps.
@@ -239,6 +239,13 @@ impl<P: Probe> Registration<P> {
             bindings::kalloc_helper_fprobe_register(raw.as_ptr(), names.as_mut_ptr(), count)
         })?;
         Ok(registration)
+    }
+
+    /// Closes the probe: it awaits the return of no further call. The five seconds for which the drop
+    /// waits begin here. Several probes are closed first, to wait for all of them at the same time.
+    pub fn close(&mut self) {
+        // SAFETY: By the type invariants, this owns the probe.
+        unsafe { bindings::kalloc_helper_fprobe_close(self.raw.as_ptr()) };
     }
 }
 

@@ -101,16 +101,16 @@ pub fn with<R>(address: usize, f: impl FnOnce(Symbol<'_>) -> R) -> Result<R> {
 /// # Errors
 ///
 /// - [`ENOENT`] if there is no such function, or if kprobes are not allowed there.
-/// - [`EOPNOTSUPP`] if the kernel has no kprobes.
+/// - `EOPNOTSUPP` if the kernel has no kprobes.
 /// - [`ENOMEM`] if there is no memory, or in a context known to be atomic.
 ///
 /// # Examples
 ///
 /// ```
-/// use kalloc::trace::symbol;
+/// use kalloc::trace::{is_unsupported, symbol};
 ///
 /// let function = symbol::function(c"kmem_cache_free");
-/// assert!(function.map_or_else(|error| error == EOPNOTSUPP, |function| function.len() > 16));
+/// assert!(function.map_or_else(is_unsupported, |function| function.len() > 16));
 /// assert!(symbol::function(c"there_is_no_such_function").is_err());
 /// ```
 pub fn function(name: &CStr) -> Result<Range<usize>> {

@@ -341,7 +341,7 @@ impl<E: Event, P: Probe<E>> Registration<E, P> {
     /// # Errors
     ///
     /// - [`ENOENT`] if the kernel has no such tracepoint.
-    /// - [`ENOSYS`] or [`EOPNOTSUPP`] if the kernel has no tracepoints.
+    /// - [`ENOSYS`] or `EOPNOTSUPP` if the kernel has no tracepoints.
     /// - [`ENOMEM`] if there is no memory.
     pub unsafe fn new(probe: Arc<P>) -> Result<Self> {
         // SAFETY: `drop` unregisters the probe and waits before it drops the reference. By the

@@ -421,7 +421,7 @@ unsafe impl fprobe::Probe for Freeing {
 
 /// The registered probes.
 pub(crate) struct Probes {
-    _allocators: KVec<fprobe::Registration<Allocator>, Registered>,
+    allocators: KVec<fprobe::Registration<Allocator>, Registered>,
     _kmalloc: tracepoint::Registration<Kmalloc, Traced>,
     _cache: tracepoint::Registration<KmemCacheAlloc, Traced>,
     _kfree: tracepoint::Registration<Kfree, Traced>,
@@ -430,6 +430,14 @@ pub(crate) struct Probes {
     _freeing: KVec<fprobe::Registration<Freeing>, Registered>,
     /// True if the kernel can probe functions.
     pub(crate) has_fprobes: bool,
+}
+
+impl Drop for Probes {
+    fn drop(&mut self) {
+        for probe in &mut self.allocators {
+            probe.close();
+        }
+    }
 }
 
 /// The functions that allocate, with the size and the result.
@@ -541,7 +549,7 @@ impl Probes {
             // SAFETY: By the requirement of this function.
             match unsafe { fprobe::Registration::new(Arc::new(probe, GFP_KERNEL)?, names) } {
                 Ok(registration) => freeing.push(registration, GFP_KERNEL)?,
-                Err(error) if error == EOPNOTSUPP => has_fprobes = false,
+                Err(error) if trace::is_unsupported(error) => has_fprobes = false,
                 Err(error) if error == ENOENT => {}
                 Err(error) => return Err(error),
             }
@@ -570,13 +578,13 @@ impl Probes {
             // SAFETY: As above.
             match unsafe { fprobe::Registration::new(Arc::new(probe, GFP_KERNEL)?, names) } {
                 Ok(registration) => allocators.push(registration, GFP_KERNEL)?,
-                Err(error) if error == EOPNOTSUPP => has_fprobes = false,
+                Err(error) if trace::is_unsupported(error) => has_fprobes = false,
                 Err(error) if error == ENOENT => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(Probes {
-            _allocators: allocators,
+            allocators,
             // SAFETY: As above.
             _cache: unsafe { tracepoint::Registration::new(traced.clone())? },
             // SAFETY: As above.
