@@ -49,7 +49,7 @@ configured() {
 }
 mkdir /tmp/away
 mv /usr/src/linux-source-* /tmp/away
-dkms remove -m kalloc -v "$(dkms status | sed 's|kalloc/\([^,]*\),.*|\1|')" -k "$release"
+dkms unbuild -m kalloc -v "$(dkms status | sed 's|kalloc/\([^,]*\),.*|\1|')" -k "$release"
 configured >$out/skipped 2>&1
 mv /tmp/away/linux-source-* /usr/src
 configured >$out/returned 2>&1
