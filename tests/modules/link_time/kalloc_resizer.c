@@ -41,7 +41,8 @@ void kalloc_resizer_take(void *given)
 {
 	block = given;
 	size = (si_mem_available() / 4 * 3) << PAGE_SHIFT;
-	schedule_work(&resizing);
+	/* On an ordinary workqueue, it would delay the work items of this CPU, for which others wait. */
+	queue_work(system_dfl_wq, &resizing);
 	wait_for_completion(&begun);
 }
 EXPORT_SYMBOL_GPL(kalloc_resizer_take);
