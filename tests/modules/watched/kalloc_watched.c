@@ -8,6 +8,7 @@
 #include <linux/gfp.h>
 #include <linux/init.h>
 #include <linux/irq_work.h>
+#include <linux/kmemleak.h>
 #include <linux/kstrtox.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -264,6 +265,8 @@ static noinline int watched_unseen_free(void)
 	if (first) {
 		for (n = 0; n < ARRAY_SIZE(pages); n++)
 			pages[n] = vmalloc_to_page(first + n * PAGE_SIZE);
+		/* vfree() tells kmemleak; vunmap() does not. */
+		kmemleak_free(first);
 		vunmap(first);
 		for (n = 0; n < ARRAY_SIZE(pages); n++)
 			__free_page(pages[n]);
