@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """kalloc_watch counts what unmodified modules of the distribution allocate: on the stock kernel.
 
-The oracle is ftrace's histogram of the tracepoints of kmalloc and of slab caches, by call site.
+The oracle is ftrace's histograms, by call site, of the tracepoints of kmalloc and of slab caches, and of
+events at the returns of the other allocators.
 """
 
 import json
@@ -30,9 +31,7 @@ MODULES = ("null_blk", "zram", "veth", "overlay", "squashfs", "nf_tables", "nf_c
 BUILT_IN = "ext4"
 # The smallest part of the sites whose counts must be those of the oracle.
 EQUAL = 0.995
-# The families that the oracle's tracepoints cover.
-TRACED = ("kmalloc", "cache")
-HISTOGRAM = re.compile(r"call_site: *(?:0x)?([0-9a-f]+) *\} hitcount: +(\d+)")
+HISTOGRAM = re.compile(r"(?:call_site|caller|__probe_ret_ip): *(?:0x)?([0-9a-f]+) *\} hitcount: +(\d+)(?: +r: +(\d+))?")
 HOWTO = TREE / "Documentation/howto/who-holds-memory.rst"
 
 Site = dict[str, Any]
@@ -57,9 +56,8 @@ def machine() -> Session:
 def counted(texts: dict[str, str], name: str) -> dict[int, int]:
     """Returns the oracle's allocations by address."""
     found: dict[int, int] = {}
-    for cache in ("kmalloc", "cache"):
-        for address, count in HISTOGRAM.findall(texts[f"{name}-{cache}"]):
-            found[int(address, 16)] = found.get(int(address, 16), 0) + int(count)
+    for address, calls, pages in HISTOGRAM.findall(texts[f"{name}-oracle"]):
+        found[int(address, 16)] = found.get(int(address, 16), 0) + int(pages or calls)
     return found
 
 
@@ -76,8 +74,7 @@ def judged(texts: dict[str, str], name: str) -> Case:
     base, length = bases(texts, name)
     oracle = counted(texts, name)
     problems, equal = [], 0
-    traced = [site for site in before if site["family"] in TRACED]
-    for site in traced:
+    for site in before:
         expected = oracle.pop(base[site["section"]] + site["at"], 0)
         if expected == site["allocs"]:
             equal += 1
@@ -90,7 +87,7 @@ def judged(texts: dict[str, str], name: str) -> Case:
     lost = sum(site["lost"] for site in after)
     allocs = sum(site["allocs"] for site in before)
     figures = f"{len(before)} call sites, {allocs} allocations, {equal} equal to the oracle, {live} live after unload"
-    good = before and not lost and not live and equal >= EQUAL * (len(traced) + len(missing))
+    good = before and not lost and not live and equal >= EQUAL * (len(before) + len(missing))
     return Case(f"watch {name}", "passed" if good else "failed", "".join(f"    {line}\n" for line in problems), figures)
 
 
@@ -101,7 +98,7 @@ def test_modules(machine: Session, report: Reporter) -> None:
 
 
 def test_built_in(machine: Session, report: Reporter) -> None:
-    """The sites of built-in code have the oracle's counts."""
+    """The sites of built-in code have the oracle's counts, and no live block after its last use."""
     report(judged_built_in(machine.sections()))
 
 
@@ -109,14 +106,22 @@ def judged_built_in(texts: dict[str, str]) -> Iterator[Case]:
     """Yields the case of built-in code, whose functions the list of symbols has."""
     start = {name: int(address, 16) for address, _, name in
              (line.split()[:3] for line in texts[f"{BUILT_IN}-symbols"].splitlines())}
-    found = [site for site in sites(texts[f"{BUILT_IN}-sites"]) if site["family"] in TRACED]
-    oracle = counted(texts, BUILT_IN)
-    problems = [f"{site['name']}: {site['allocs']} allocations, the oracle has {expected}" for site in found
-                if (expected := oracle.get(start.get(site["function"], 0) + site["offset"], 0)) != site["allocs"]]
-    equal = len(found) - len(problems)
-    figures = f"{len(found)} call sites, {sum(site['allocs'] for site in found)} allocations, {equal} equal to the oracle"
-    yield Case(f"watch {BUILT_IN}", "passed" if found and equal >= EQUAL * len(found) else "failed",
-               "".join(f"    {line}\n" for line in problems), figures)
+    found = sites(texts[f"{BUILT_IN}-sites"])
+    oracle = {at: count for at, count in counted(texts, BUILT_IN).items() if min(start.values()) <= at < max(start.values())}
+    problems, equal = [], 0
+    for site in found:
+        expected = oracle.pop(start.get(site["function"], 0) + site["offset"], 0)
+        if expected == site["allocs"]:
+            equal += 1
+        else:
+            problems.append(f"{site['name']}: {site['allocs']} allocations, the oracle has {expected}")
+    problems += [f"a site at {at:#x} is missing, with {count} allocations" for at, count in oracle.items()]
+    live = sum(site["live"] for site in found)
+    problems += [f"{site['name']}: {site['live']} live after unmounting" for site in found if site["live"]]
+    allocs = sum(site["allocs"] for site in found)
+    figures = f"{len(found)} call sites, {allocs} allocations, {equal} equal to the oracle, {live} live after unmounting"
+    good = found and not live and equal >= EQUAL * (len(found) + len(oracle))
+    yield Case(f"watch {BUILT_IN}", "passed" if good else "failed", "".join(f"    {line}\n" for line in problems), figures)
 
 
 def test_idle_after_unload(machine: Session) -> None:

@@ -5,20 +5,46 @@
 watch=/sys/kernel/debug/kalloc/watch tracing=/sys/kernel/tracing
 section() { echo "@@ $1"; }
 
+# The functions that allocate without a tracepoint: events at their returns, with the caller. The
+# last argument of vmalloc's inner function is the caller of kvmalloc(). __probe_ret_ip and the
+# result are those of the whole call.
+functions="alloc_pages folio_alloc __folio_alloc alloc_pages_node get_free_pages get_zeroed_page alloc_pages_exact
+    vmalloc vzalloc __vmalloc vmalloc_node vzalloc_node vmalloc_user vmalloc_32 vmalloc_32_user vmalloc_huge_node
+    vcalloc __vcalloc vmalloc_array __vmalloc_array pcpu_alloc alloc_pages_bulk __vmalloc_node_range"
+trace_functions() {
+    for name in $functions; do
+        grep -q " ${name}_noprof$" /proc/kallsyms || continue
+        caller=
+        [ $name = __vmalloc_node_range ] && caller=' caller=$arg9:x64'
+        echo "f:oracle/$name ${name}_noprof%return r=\$retval:u64$caller" >>$tracing/dynamic_events || exit 1
+    done
+}
+
 # Begins new histograms: an unloaded module's addresses are used again.
 arm() {
-    for event in kmalloc kmem_cache_alloc; do
-        hist='hist:keys=call_site.hex:size=16384'
-        echo "!$hist" >$tracing/events/kmem/$event/trigger 2>/dev/null
-        echo "$hist" >$tracing/events/kmem/$event/trigger
+    for event in kmem/kmalloc kmem/kmem_cache_alloc $(cd $tracing/events && ls -d oracle/*/); do
+        event=${event%/} key=__probe_ret_ip sum=hitcount when=' if r != 0'
+        case $event in
+            kmem/*) key=call_site when= ;;
+            */__vmalloc_node_range) key=caller ;;
+            */alloc_pages_bulk) sum=r ;;
+        esac
+        hist="hist:keys=$key.hex:vals=$sum:size=8192$when"
+        echo "!$hist" >$tracing/events/$event/trigger 2>/dev/null
+        echo "$hist" >$tracing/events/$event/trigger || exit 1
     done
+}
+
+# Shows the histograms.
+histograms() {
+    section "$1-oracle"
+    cat $tracing/events/kmem/kmalloc/hist $tracing/events/kmem/kmem_cache_alloc/hist $tracing/events/oracle/*/hist
 }
 
 # Shows the counters of a module's sites, ftrace's histograms, and the addresses of its code.
 show() {
     section "$1-sites"; grep "\"module\":\"$1\"" $watch.json
-    section "$1-kmalloc"; cat $tracing/events/kmem/kmalloc/hist
-    section "$1-cache"; cat $tracing/events/kmem/kmem_cache_alloc/hist
+    histograms "$1"
     section "$1-code"; grep "^$1 " $watch
     for file in .text .init.text; do
         echo "$file $(cat /sys/module/"$1"/sections/$file 2>/dev/null)"
@@ -50,6 +76,7 @@ files() {
 
 depmod
 mount -t tracefs tracefs $tracing
+trace_functions
 modprobe kalloc_watch modules=brd,null_blk,zram,veth,overlay,squashfs,nf_conntrack,nf_tables,xfs,btrfs sites=4096 || exit 1
 
 arm
@@ -127,8 +154,9 @@ mkfs.ext4 -q /dev/ram0
 echo "add ext4 0x$first 0x$last" >$watch
 arm
 mount /dev/ram0 /mnt; files /mnt; umount /mnt
-section ext4-kmalloc; cat $tracing/events/kmem/kmalloc/hist
-section ext4-cache; cat $tracing/events/kmem/kmem_cache_alloc/hist
+# RCU callbacks free the last blocks.
+sleep 1
+histograms ext4
 section ext4-sites; grep '"module":"vmlinux"' $watch.json
 echo clear >$watch
 rmmod brd
