@@ -66,16 +66,16 @@ PLANS = {
     "debug": Plan(("base", "debug")),
     "bench": Plan(("base", "bench")),
     "prof": Plan(("base", "prof")),
-    "kcsan": Plan(("base", "variant", "kcsan")),
+    "kcsan": Plan(("base", "variant", "kcsan", "trace")),
     "hardened": Plan(("base", "variant", "hardened"), packed=True),
-    "rt": Plan(("base", "variant", "rt")),
+    "rt": Plan(("base", "variant", "rt", "trace")),
     "tiny": Plan(("base", "variant", "tiny")),
     "trace": Plan(("base", "debug", "trace")),
     "patched": Plan(("base", "bench", "patched"), patched=True),
     "modversions": Plan(("base", "variant", "modversions")),
     "stock-7.2": Plan(linux=OLDER),
     "debug-7.2": Plan(("base", "debug"), OLDER),
-    "arm64": Plan(("base", "debug"), arch=ARM64),
+    "arm64": Plan(("base", "debug", "trace"), arch=ARM64),
 }
 # The kernels of the everyday commands.
 NAMES = ("stock", "debug", "bench")

@@ -25,6 +25,8 @@ from rust_kbuild.console import Failure, say, tail
 # The test modules that take the name of a kernel. They run in place of the suites on a kernel
 # without KUnit, and after the suites on the others.
 ON_STOCK, ON_OURS = "module_lifecycle", "mmap_and_kv"
+# The test of kalloc_watch, for the kernels that have its probes.
+WATCH = "watch_planted"
 # The test of the sanitizers, for the kernels that have some.
 GUARDS = "sanitizers_report"
 # The test that modules with other types do not load, for a kernel that compares checksums of types.
@@ -82,7 +84,7 @@ def _named(name: str) -> Iterator[Case]:
     except Failure as failure:
         yield Case(f"{name}: build", "failed", _why(failure))
         return
-    for test in (_builds, _life, _suites if PLANS[name].fragments else _scenarios, _guards, _versions):
+    for test in (_builds, _life, _suites if PLANS[name].fragments else _scenarios, _watch, _guards, _versions):
         for case in test(kernel):
             yield replace(case, name=f"{name}: {case.name}")
 
@@ -109,6 +111,11 @@ def _life(kernel: Kernel) -> Iterator[Case]:
 def _suites(kernel: Kernel) -> Iterator[Case]:
     yield from kunit(kernel, VARIANTS[kernel.name].machine(kernel))
     yield from run_module(ON_OURS, f"--kernel={kernel.name}")
+
+
+def _watch(kernel: Kernel) -> Iterator[Case]:
+    if kbuild.tree_of(kernel).config("FPROBE"):
+        yield from run_module(WATCH, f"--kernel={kernel.name}")
 
 
 def _guards(kernel: Kernel) -> Iterator[Case]:
