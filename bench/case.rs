@@ -95,6 +95,7 @@ pub(crate) enum Run {
     Whole(fn(&Fixture, usize, usize) -> Result),
     /// A function that runs once with the parameter, and returns the nanoseconds of the relevant
     /// part.
+    #[cfg_attr(LINUX_7_2, expect(dead_code))]
     Part(fn(usize) -> Result<i64>),
 }
 

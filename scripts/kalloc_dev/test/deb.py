@@ -26,8 +26,8 @@ from kalloc_dev.test.smoke import SITES, active_objects
 from rust_kbuild.console import say, step, tail
 
 SCRIPT = TREE / "tests/packaging/deb_install.sh"
-MODULES = ("kalloc", "kalloc_compare", "kalloc_exercise", "kalloc_hash", "kalloc_watch")
-WITH_DEVICES = ("kalloc_kv", "kalloc_map")
+MODULES = ("kalloc", "kalloc_compare", "kalloc_exercise", "kalloc_watch")
+SINCE_7_3 = ("kalloc_hash", "kalloc_kv", "kalloc_map")
 
 LOADS = r"""
 test ! -e /lib/modules/$(uname -r)/build && ! ls -d /usr/src/linux-source-* 2>/dev/null || exit 20
@@ -93,7 +93,7 @@ def _packages() -> Path:
 
 def modules(kernel: Kernel) -> tuple[str, ...]:
     """Returns the modules that DKMS builds for the kernel."""
-    return (*MODULES, *(WITH_DEVICES if series(kernel.release) >= DEVICES else ()))
+    return (*MODULES, *(SINCE_7_3 if series(kernel.release) >= DEVICES else ()))
 
 
 def lines(path: Path) -> list[str]:
