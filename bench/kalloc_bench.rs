@@ -46,6 +46,7 @@ mod measure;
 mod pages;
 mod percpu;
 mod ring;
+mod size;
 mod state;
 mod touch;
 mod uncounted;

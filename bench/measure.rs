@@ -115,9 +115,25 @@ fn time(f: impl Fn() -> Result) -> Result<(Spread, Spread)> {
         c::settle_vmalloc();
         let from = c::cycles();
         let start = Instant::<Monotonic>::now();
+        mark::<1>();
         f()?;
+        mark::<0>();
         *ns = start.elapsed().as_nanos();
         *cycles = i64::try_from(c::cycles().wrapping_sub(from))?;
     }
     Ok((Spread::of(ns), Spread::of(cycles)))
+}
+
+/// Marks the start of a round, or its end, for the plugin of QEMU in `bench/plugin.c`.
+#[inline(always)]
+fn mark<const STARTS: u8>() {
+    #[cfg(CONFIG_X86_64)]
+    // SAFETY: The instruction is a `nop` with a number, `0x0040414b` or `0x0140414b`.
+    unsafe {
+        core::arch::asm!(
+            ".byte 0x0f, 0x1f, 0x80, 0x4b, 0x41, 0x40, {starts}",
+            starts = const STARTS,
+            options(nostack, preserves_flags),
+        )
+    };
 }

@@ -6,6 +6,7 @@ The role ``measured`` is a number:
 * ``SCENARIO, PARAMETER, SIDE``: the cost of a side (c, kalloc, uncounted, upstream)
 * ``A over B``, ``A minus B``: a ratio, a difference
 * ``bound WHAT``: the measured value of a bound
+* ``size WHAT``: bytes of code
 * ``KERNEL: …``: of another kernel than *bench*
 * ``… < LIMIT``, ``… > LIMIT``: fails if the sentence around it is no longer true
 
@@ -46,6 +47,8 @@ class Numbers:
         """Returns one number."""
         kernel, name = next(((kernel, name[len(kernel) + 2:]) for kernel in KERNELS if name.startswith(f"{kernel}: ")),
                             ("bench", name))
+        if name.startswith("size "):
+            return float(self.kernels[kernel]["sizes"][name.removeprefix("size ")])
         if name.startswith("bound "):
             return float(self.kernels[kernel]["bounds"][name.removeprefix("bound ")]["measured"])
         scenario, side = name.rsplit(", ", 1)
@@ -63,7 +66,7 @@ class Numbers:
             number, digits = self.cost(words.split(" minus ")[0]) - self.cost(words.split(" minus ")[1]), 1
         else:
             number = self.cost(words)
-            digits = 3 if number < 3 else 1
+            digits = 0 if words.startswith("size ") else 3 if number < 3 else 1
         if limit and (number >= float(limit[1]) if " < " in text else number <= float(limit[1])):
             raise ValueError(f"{words} is {number:.3f}: the sentence is no longer true")
         return f"{number:,.{digits}f}".removesuffix(".0") if " minus " in words else f"{number:,.{digits}f}"
@@ -152,6 +155,33 @@ class Owners(Table):
         return self.table(rows)
 
 
+class Lines(Table):
+    """``.. measured-lines::``: the cache lines of data and of code that a round of a case touches, by side."""
+
+    def run(self) -> list[nodes.Node]:
+        """Returns the table."""
+        kept = self.numbers.kernels["bench"]["lines"]
+        sides = [side for side in SIDES if any(side in of for of in kept.values())]
+        rows = [["Pairs", "Lines of", *(SIDES[side] for side in sides)]]
+        for name, of in kept.items():
+            scenario, what = name.rsplit(", ", 1)
+            rows.append(["" if rows[-1][0] == scenario or what == "code" else scenario, what,
+                         *(f"{of[side]:,}" if side in of else "" for side in sides)])
+        return self.table(rows)
+
+
+class Parts(Table):
+    """``.. measured-parts::``: the instructions of a pair of kmalloc() and kfree() in C, by function."""
+
+    def run(self) -> list[nodes.Node]:
+        """Returns the table."""
+        parts = self.numbers.kernels["bench"]["parts"]
+        rows = [["Function", "Instructions", "of its frame"]]
+        rows += [[f"``{name}``", f"{of['instructions']:.0f}", f"{of['frames']:.0f}"] for name, of in parts.items()]
+        rows.append(["all", *(f"{sum(of[what] for of in parts.values()):.0f}" for what in ("instructions", "frames"))])
+        return self.table(rows)
+
+
 class Bounds(Table):
     """``.. measured-bounds::``: all bounds, with their values on each kernel; a broken one is bold."""
 
@@ -181,4 +211,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("measured-costs", Costs)
     app.add_directive("measured-owners", Owners)
     app.add_directive("measured-bounds", Bounds)
+    app.add_directive("measured-lines", Lines)
+    app.add_directive("measured-parts", Parts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

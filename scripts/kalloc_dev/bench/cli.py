@@ -10,7 +10,7 @@ import json
 import os
 from dataclasses import asdict
 
-from kalloc_dev.bench import record, report
+from kalloc_dev.bench import lines, record, report
 from kalloc_dev.bench.bounds import BOUNDS, Verdict
 from kalloc_dev.bench.measure import GROUPS, instructions, times
 from kalloc_dev.bench.result import Result
@@ -33,6 +33,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
                         help="time limit of all scenarios in seconds (default: 540)")
     parser.add_argument("--times", action="store_true",
                         help="measure nanoseconds and cycles as well (default: if guests run under KVM)")
+    parser.add_argument("--lines", action="store_true",
+                        help="count the cache lines that a pair touches, and its instructions by function, in place of the rest")
     parser.add_argument("--record", action="store_true",
                         help="store the results in Documentation/measured.json, from which the pages take their numbers")
 
@@ -43,8 +45,18 @@ def main(options: argparse.Namespace) -> int:
         raise Failure(f"no group {' or '.join(sorted(unknown))}", status=2)
     if options.record and options.groups:
         raise Failure("--record needs a run of all groups", status=2)
+    if options.lines and options.groups:
+        raise Failure("--lines has its own groups", status=2)
 
     target = kernel("prof") if options.kernel == "prof" else set_up(options.kernel)[0]
+    if options.lines:
+        touched, parts = lines.measure(target, options.timeout)
+        bytes_of = lines.sizes(target)
+        print(lines.table(touched, parts, bytes_of))
+        if options.record:
+            record.record_lines(target.name, touched, parts, bytes_of)
+            say(f"    written: {record.RECORD.relative_to(TREE)}")
+        return 0
     groups = options.groups or GROUPS
     results = instructions(target, groups, options.timeout)
     timed = times(target, groups, options.timeout) if options.times or kvm.usable(target) else []

@@ -20,6 +20,7 @@ from rust_kbuild.console import say
 
 if TYPE_CHECKING:
     from kalloc_dev.bench.bounds import Verdict
+    from kalloc_dev.bench.lines import Part, Touched
     from kalloc_dev.bench.result import Result
 
 RECORD = TREE / "Documentation/measured.json"
@@ -57,9 +58,28 @@ def read() -> dict[str, Any]:
 def record(about: dict[str, Any], results: Iterable[Result], verdicts: Iterable[Verdict]) -> None:
     """Stores a run of all groups, in place of the former one on the same kernel."""
     data = read()
+    kept = {name: of for name, of in data["kernels"].get(about["kernel"], {}).items() if name in ("lines", "parts", "sizes")}
     data["kernels"][about["kernel"]] = {name: about[name] for name in ABOUT} | {
         "sources": sources(), "costs": costs(results),
-        "bounds": {verdict.what: {"limit": verdict.limit, "measured": verdict.measured} for verdict in verdicts}}
+        "bounds": {verdict.what: {"limit": verdict.limit, "measured": verdict.measured} for verdict in verdicts}} | kept
+    _write(data)
+
+
+def record_lines(kernel: str, touched: Iterable[Touched], parts: Iterable[Part], sizes: dict[str, int]) -> None:
+    """Stores the cache lines of cases, the parts of a pair, and bytes of code, next to the costs on that kernel."""
+    data = read()
+    lines: Costs = {}
+    for case in touched:
+        for what, count in (("data", case.data), ("code", case.code)):
+            lines.setdefault(f"{case.scenario}, {case.param}, {what}", {})[case.side] = count
+    data["kernels"][kernel] |= {
+        "lines": lines,
+        "sizes": sizes,
+        "parts": {part.name: {"instructions": part.instructions, "frames": part.frames} for part in parts}}
+    _write(data)
+
+
+def _write(data: dict[str, Any]) -> None:
     text = json.dumps(data, indent=1)
     # A line for each cost.
     text = re.sub(r"\{\s+([^{}]*?)\s+\}(?=,?\n)", lambda match: "{" + re.sub(r"\s*\n\s*", " ", match[1]) + "}", text)

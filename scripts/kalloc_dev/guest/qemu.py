@@ -51,6 +51,7 @@ class Guest:
 
     A kernel without ACPI does not detect `nodes`. `firmware` is that of a UEFI machine with its
     variables, in place of a BIOS. `stdin` is a file descriptor whose bytes reach the command.
+    `plugin` is a plugin of QEMU, with its parameters.
     """
 
     kernel: Kernel
@@ -71,6 +72,7 @@ class Guest:
     interactive: bool = False
     firmware: tuple[Path, ...] = ()
     stdin: int | None = None
+    plugin: str = ""
 
     @property
     def listens(self) -> bool:
@@ -272,6 +274,8 @@ class _Run:
                      "-device", "virtserialport,chardev=in,nr=4"]
         for device in guest.devices:
             argv += ["-device", device]
+        if guest.plugin:
+            argv += ["-plugin", guest.plugin]
         for unit, flash in enumerate(guest.firmware):
             argv += ["-drive", f"if=pflash,format=raw,unit={unit},snapshot=on,file={flash}"]
         if guest.interactive:
