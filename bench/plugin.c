@@ -8,7 +8,6 @@
  */
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,51 +18,52 @@
 
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
-typedef uint64_t plugin_id;
 
-void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id,
-	void (*cb)(plugin_id id, struct qemu_plugin_tb *tb));
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-	void (*cb)(unsigned int cpu, void *data), int flags, void *data);
-void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn,
-	void (*cb)(unsigned int cpu, uint32_t info, uint64_t address, void *data),
-	int flags, int accesses, void *data);
+typedef void (*on_block)(unsigned long id, struct qemu_plugin_tb *tb);
+typedef void (*on_insn)(unsigned int cpu, void *data);
+typedef void (*on_access)(unsigned int cpu, unsigned int info, unsigned long address, void *data);
+
+void qemu_plugin_register_vcpu_tb_trans_cb(unsigned long id, on_block cb);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, on_insn cb,
+					    int flags, void *data);
+void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, on_access cb,
+				      int flags, int accesses, void *data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb,
 						 size_t nth);
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *to,
 			     size_t len);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+unsigned long qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 char *qemu_plugin_insn_disas(const struct qemu_plugin_insn *insn);
 
 EXPORT int qemu_plugin_version = 4;
 
 /* nopl 0x??40414b(%rax): the fourth byte is 1 at the start, and 0 at the end. */
-static const uint8_t mark[] = { 0x0f, 0x1f, 0x80, 'K', 'A', '@' };
+static const unsigned char mark[] = { 0x0f, 0x1f, 0x80, 'K', 'A', '@' };
 
 struct place {
-	uint64_t address, count;
+	unsigned long address, count;
 	struct place *next;
 	char *text;
 	int mark; /* 0, or 1 + the fourth byte */
 };
 
 #define CHAINS 65536
-#define LINES (1 << 20)
+#define LINES 0x100000
 #define LINE_SHIFT 6
 /* Keeps the lines of code apart from those of data. */
-#define CODE (UINT64_C(1) << 62)
+#define CODE 0x4000000000000000UL
 
 static struct place *places[CHAINS];
-static uint64_t lines[LINES];
-static uint64_t instructions, data_lines, code_lines;
+static unsigned long lines[LINES];
+static unsigned long instructions, data_lines, code_lines;
 static bool counting;
 static FILE *out;
 
-static struct place *place_of(uint64_t address, struct qemu_plugin_insn *insn)
+static struct place *place_of(unsigned long address, struct qemu_plugin_insn *insn)
 {
 	struct place **chain = &places[(address >> 1) % CHAINS], *place;
-	uint8_t bytes[sizeof(mark) + 1] = { 0 };
+	unsigned char bytes[sizeof(mark) + 1] = { 0 };
 
 	for (place = *chain; place; place = place->next)
 		if (place->address == address)
@@ -82,9 +82,9 @@ static struct place *place_of(uint64_t address, struct qemu_plugin_insn *insn)
 }
 
 /* Returns whether this window has not touched the line before. */
-static bool is_new(uint64_t key)
+static bool is_new(unsigned long key)
 {
-	uint64_t at = key * UINT64_C(0x9e3779b97f4a7c15) >> 44;
+	unsigned long at = key * 0x9e3779b97f4a7c15UL >> 44;
 
 	while (lines[at] && lines[at] != key)
 		at = (at + 1) % LINES;
@@ -100,7 +100,9 @@ static void start(void)
 		for (struct place *place = places[i]; place; place = place->next)
 			place->count = 0;
 	memset(lines, 0, sizeof(lines));
-	instructions = data_lines = code_lines = 0;
+	instructions = 0;
+	data_lines = 0;
+	code_lines = 0;
 	counting = true;
 }
 
@@ -133,17 +135,17 @@ static void executed(unsigned int cpu, void *data)
 	code_lines += is_new(place->address >> LINE_SHIFT | CODE);
 }
 
-static void accessed(unsigned int cpu, uint32_t info, uint64_t address, void *data)
+static void accessed(unsigned int cpu, unsigned int info, unsigned long address, void *data)
 {
 	if (counting)
 		data_lines += is_new((address >> LINE_SHIFT) + 1);
 }
 
-static void translated(plugin_id id, struct qemu_plugin_tb *tb)
+static void translated(unsigned long id, struct qemu_plugin_tb *tb)
 {
 	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-		uint64_t address = qemu_plugin_insn_vaddr(insn);
+		unsigned long address = qemu_plugin_insn_vaddr(insn);
 		struct place *place;
 
 		/* The kernel has the upper half of the addresses. */
@@ -157,7 +159,7 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb)
 	}
 }
 
-EXPORT int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
+EXPORT int qemu_plugin_install(unsigned long id, const void *info, int argc, char **argv)
 {
 	out = argc == 1 && !strncmp(argv[0], "out=", 4) ? fopen(argv[0] + 4, "w") : NULL;
 	if (!out)

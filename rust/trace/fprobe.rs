@@ -243,6 +243,18 @@ impl<P: Probe> Registration<P> {
 
     /// Closes the probe: it awaits the return of no further call. The five seconds for which the drop
     /// waits begin here. Several probes are closed first, to wait for all of them at the same time.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use kalloc::trace::fprobe::{Probe, Registration};
+    ///
+    /// fn end<P: Probe>(mut probes: [Registration<P>; 2]) {
+    ///     for probe in &mut probes {
+    ///         probe.close();
+    ///     }
+    /// }
+    /// ```
     pub fn close(&mut self) {
         // SAFETY: By the type invariants, this owns the probe.
         unsafe { bindings::kalloc_helper_fprobe_close(self.raw.as_ptr()) };

@@ -41,7 +41,7 @@ void kalloc_resizer_take(void *given)
 {
 	block = given;
 	size = (si_mem_available() / 4 * 3) << PAGE_SHIFT;
-	/* On an ordinary workqueue, it would delay the work items of this CPU, for which others wait. */
+	/* On an ordinary workqueue, it would delay work items for which others wait. */
 	queue_work(system_dfl_wq, &resizing);
 	wait_for_completion(&begun);
 }
