@@ -19,8 +19,8 @@ pub mod tracepoint;
 
 use crate::sys::bindings;
 use kernel::{
-    ffi::c_int,
-    prelude::*, //
+    error::Error,
+    ffi::c_int, //
 };
 
 /// Waits until all probes that are running have returned.
