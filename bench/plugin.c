@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A plugin of QEMU (TCG): counts the instructions of the kernel between two
- * marks of bench/c/loop.c, by address, and the cache lines that they touch.
+ * marks of bench/measure.rs, by address, and the cache lines that they touch.
  *
  * For each window it writes a line "window INSTRUCTIONS DATA_LINES CODE_LINES",
  * and for each address a line "ADDRESS COUNT DISASSEMBLY".

@@ -7,7 +7,7 @@
 use kernel::prelude::*;
 
 /// An object of this module alone.
-struct Object(#[allow(dead_code)] [u64; 4]);
+struct Object(#[expect(dead_code)] [u64; 4]);
 
 kalloc::sites! {
     /// The objects.
@@ -21,7 +21,7 @@ extern "C" fn kalloc_bench_size_kalloc(value: u64) -> bool {
     kalloc::KBox::<_, Objects>::new(Object([value; 4]), GFP_KERNEL).is_ok()
 }
 
-/// The same with the kernel crate.
+/// Does the same with the kernel crate.
 #[no_mangle]
 #[inline(never)]
 extern "C" fn kalloc_bench_size_upstream(value: u64) -> bool {

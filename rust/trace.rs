@@ -156,8 +156,9 @@ pub unsafe fn object_size(cache: usize) -> usize {
     unsafe { bindings::kmem_cache_size(cache as *mut _) as usize }
 }
 
-/// Returns whether an error is `EOPNOTSUPP`: the kernel has no such probes. The kernel crate of Linux
-/// 7.2 has no name for this error.
+/// Returns whether an error is `EOPNOTSUPP`: the kernel has no such probes.
+///
+/// The kernel crate of Linux 7.2 has no name for this error.
 ///
 /// # Examples
 ///

@@ -19,7 +19,7 @@ void *kalloc_helper_fprobe_new(void *handler,
 					     const unsigned long *words));
 /* Sorts @names. */
 int kalloc_helper_fprobe_register(void *probe, const char **names, int nr);
-/* Lets the probe await no further return: the time for the others begins. */
+/* Stops calling the handler of entries. The wait for returns ends five seconds later. */
 void kalloc_helper_fprobe_close(void *probe);
 /*
  * Closes the probe, waits for the calls whose return it awaits, unregisters it,

@@ -142,8 +142,8 @@ impl Call<'_> {
     }
 }
 
-/// A registered probe of functions. Dropping it waits for the calls whose return the probe awaits, for
-/// at most five seconds, unregisters the probe, and waits until its handlers have returned. Later
+/// A registered probe of functions. Dropping it waits for the calls whose return the probe awaits, until
+/// five seconds after [`close`](Self::close) or the start of the drop, unregisters the probe, and waits until its handlers have returned. Later
 /// returns do not reach the probe; its memory in C is then not freed.
 ///
 /// # Examples
@@ -241,8 +241,11 @@ impl<P: Probe> Registration<P> {
         Ok(registration)
     }
 
-    /// Closes the probe: it awaits the return of no further call. The five seconds for which the drop
-    /// waits begin here. Several probes are closed first, to wait for all of them at the same time.
+    /// Stops calling [`Probe::enter`].
+    ///
+    /// An entry that runs on another CPU may still be awaited: the drop waits for it. The five
+    /// seconds of the drop begin here. Close several probes before the first one is dropped, to
+    /// wait for all of them at the same time.
     ///
     /// # Examples
     ///

@@ -23,6 +23,7 @@ def test_without_fprobes() -> None:
     shown = guest.sections()
     assert shown["parameter"] == "0 \n" and shown["module"] == shown["all"] == "0 \n0 \n", shown
     assert shown["function"] == REFUSED, shown["function"]
+    assert shown["loaded"] == "0 \n0 \n", shown["loaded"]
     assert shown["planted"].startswith("# probes tracepoints; "), shown["planted"]
     sites = {site["function"]: site for site in map(json.loads, shown["planted"].splitlines()[1:])}
     assert {site["family"] for site in sites.values()} == {"kmalloc", "cache"}, sites.keys()
@@ -38,6 +39,7 @@ def test_without_tracepoints() -> None:
     assert shown["parameter"].startswith("1 ") and "not supported" in shown["parameter"], shown["parameter"]
     refusals = [line for name in ("module", "function", "all") for line in shown[name].splitlines() if "not supported" in line]
     assert len(refusals) == 3, shown
+    assert shown["loaded"] == "0 \n0 \n", shown["loaded"]
     assert shown["planted"].startswith("# probes off; ") and len(shown["planted"].splitlines()) == 1, shown["planted"]
     assert shown["unload"] == "0 \n", shown["unload"]
     guest.check_log((r"^kalloc_watch: modules: kalloc_watched cannot be watched \(EOPNOTSUPP\)$",))

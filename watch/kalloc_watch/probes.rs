@@ -421,7 +421,7 @@ unsafe impl fprobe::Probe for Freeing {
 
 /// The registered probes.
 pub(crate) struct Probes {
-    allocators: KVec<fprobe::Registration<Allocator>, Registered>,
+    _allocators: Allocators,
     _kmalloc: tracepoint::Registration<Kmalloc, Traced>,
     _cache: tracepoint::Registration<KmemCacheAlloc, Traced>,
     _kfree: tracepoint::Registration<Kfree, Traced>,
@@ -432,9 +432,13 @@ pub(crate) struct Probes {
     pub(crate) has_fprobes: bool,
 }
 
-impl Drop for Probes {
+/// The probes of functions that allocate. They close together, and so wait for their calls at the same
+/// time.
+struct Allocators(KVec<fprobe::Registration<Allocator>, Registered>);
+
+impl Drop for Allocators {
     fn drop(&mut self) {
-        for probe in &mut self.allocators {
+        for probe in &mut self.0 {
             probe.close();
         }
     }
@@ -560,7 +564,7 @@ impl Probes {
         let cache_free = unsafe { tracepoint::Registration::new(traced.clone())? };
         // SAFETY: As above.
         let kfree = unsafe { tracepoint::Registration::new(traced.clone())? };
-        let mut allocators = KVec::new();
+        let mut allocators = Allocators(KVec::new());
         let kvmalloc = match symbol::function(c"__kvmalloc_node_noprof") {
             Ok(function) => function,
             Err(error) if error == ENOMEM => return Err(error),
@@ -577,14 +581,14 @@ impl Probes {
             };
             // SAFETY: As above.
             match unsafe { fprobe::Registration::new(Arc::new(probe, GFP_KERNEL)?, names) } {
-                Ok(registration) => allocators.push(registration, GFP_KERNEL)?,
+                Ok(registration) => allocators.0.push(registration, GFP_KERNEL)?,
                 Err(error) if trace::is_unsupported(error) => has_fprobes = false,
                 Err(error) if error == ENOENT => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(Probes {
-            allocators,
+            _allocators: allocators,
             // SAFETY: As above.
             _cache: unsafe { tracepoint::Registration::new(traced.clone())? },
             // SAFETY: As above.

@@ -172,6 +172,10 @@ def debuggable(kernel: Kernel) -> Path:
     with step("compiling mm/slub.c with debugging information", LOGS / "slub.log") as log:
         run(toolchain().argv(["sh", "-c", command.replace("-c -o mm/slub.o", f"-g -c -o {shlex.quote(str(out))}")],
                              cwd=kernel.tree, binds=[kernel.source]), log, "clang")
+    ours, theirs = (set(re.findall(r"^(\w+ \w+) T (\w+)$", toolchain().output(["llvm-nm", "--print-size", path]), re.M))
+                    for path in (out, kernel.tree / "mm/slub.o"))
+    if ours != theirs:
+        raise Failure("mm/slub.c with debugging information has other code than the kernel's", log)
     return out
 
 

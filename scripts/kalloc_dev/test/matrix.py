@@ -116,6 +116,10 @@ def _suites(kernel: Kernel) -> Iterator[Case]:
 def _watch(kernel: Kernel) -> Iterator[Case]:
     if kbuild.tree_of(kernel).config("FPROBE"):
         yield from run_module(WATCH, f"--kernel={kernel.name}")
+    elif "trace" in PLANS[kernel.name].fragments:
+        yield Case(WATCH, "failed", "    the kernel has no fprobes, although its configuration asks for them\n")
+    else:
+        yield Case(WATCH, "skipped", "    the kernel has no fprobes\n")
 
 
 def _guards(kernel: Kernel) -> Iterator[Case]:

@@ -5,7 +5,8 @@
 watch=/sys/kernel/debug/kalloc/watch tracing=/sys/kernel/tracing
 section() { echo "@@ $1"; }
 
-# The functions that allocate without a tracepoint: events at their returns, with the caller. The
+# The functions that allocate without a tracepoint: events at their returns, with the caller. Resizes
+# and bulk allocations of slab objects are left out: these modules do not call them. The
 # last argument of vmalloc's inner function is the caller of kvmalloc(). __probe_ret_ip and the
 # result are those of the whole call.
 functions="alloc_pages folio_alloc __folio_alloc alloc_pages_node get_free_pages get_zeroed_page alloc_pages_exact

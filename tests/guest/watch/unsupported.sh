@@ -12,7 +12,8 @@ lsmod | grep -q '^kalloc_watch ' || modprobe kalloc_watch
 section module; put remove kalloc_watched; put add kalloc_watched
 section function; put add x alloc_fs_context
 section all; put add all; put remove all
-section planted; modprobe kalloc_watched leak=13; rmmod kalloc_watched; sleep 1; grep '^# probes' $watch; grep '"module":"kalloc_watched"' $watch.json
+section loaded; try modprobe kalloc_watched leak=13; try rmmod kalloc_watched
+section planted; sleep 1; grep '^# probes' $watch; grep '"module":"kalloc_watched"' $watch.json
 section unload; try rmmod kalloc_watch
 lsmod | grep '^kalloc_watch'
 exit 0

@@ -265,7 +265,7 @@ static noinline int watched_unseen_free(void)
 	if (first) {
 		for (n = 0; n < ARRAY_SIZE(pages); n++)
 			pages[n] = vmalloc_to_page(first + n * PAGE_SIZE);
-		/* vfree() tells kmemleak; vunmap() does not. */
+		/* vfree() removes a block from kmemleak; vunmap() does not. */
 		kmemleak_free(first);
 		vunmap(first);
 		for (n = 0; n < ARRAY_SIZE(pages); n++)
