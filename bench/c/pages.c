@@ -108,6 +108,8 @@ int kalloc_bench_pages_bulk(unsigned long n, unsigned long count)
 		memset(pages, 0, count * sizeof(*pages));
 		done = alloc_pages_bulk(GFP_KERNEL | __GFP_ZERO, count, pages);
 		for (i = 0; i < done; i++)
+			touch(page_address(pages[i]));
+		for (i = 0; i < done; i++)
 			__free_page(pages[i]);
 		if (done < count)
 			return -ENOMEM;

@@ -283,12 +283,8 @@ impl List {
         // that they are filled from the first one on.
         let added = unsafe {
             let slots = self.ptr.as_ptr().add(self.len);
-            // For one page, the bulk allocator takes twice as long as the ordinary one.
-            let filled = if count > 1 {
-                bindings::kalloc_helper_alloc_pages_bulk(gfp.as_raw(), count as c_ulong, slots)
-            } else {
-                0
-            };
+            let filled =
+                bindings::kalloc_helper_alloc_pages_bulk(gfp.as_raw(), count as c_ulong, slots);
             if filled == 0 {
                 // The bulk allocator may stop for a reason that does not concern single pages.
                 // Order 0 is valid.
