@@ -241,8 +241,6 @@ BOUNDS: tuple[Bound | Flat | Scales | Share | Row | Most, ...] = (
     Bound("pages of order 0 to 3 by page, against C", 1.01, ("alloc_pages", "kalloc"), ("alloc_pages", "c"), ORDERS),
     Bound("pages of order 0 to 3 by address, against C", 1.01,
           ("__get_free_pages", "kalloc"), ("__get_free_pages", "c"), ORDERS),
-    Bound("page array of one page, against C in bulk", 1.10,
-          ("page_bench04", "kalloc"), ("page_bench04", "c"), range(1, 2)),
     Bound("vmalloc, 1 to 1024 pages, against C", 1.01,
           ("fix_size_alloc_test", "kalloc"), ("fix_size_alloc_test", "c"), VMALLOC),
     Bound("accounting alone, fixed size", 4, (FIXED, "kalloc"), (FIXED, "uncounted"), ONE_SIZE, difference),
