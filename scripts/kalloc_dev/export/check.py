@@ -113,11 +113,11 @@ def _build(target: Target, tree: Path, out: Path, log: Path) -> None:
     base = overlay.tree()[overlay.PLACE / ".kunitconfig"].decode()
     names = [name for option, needs in target.options.items() if option in options for name in (option, *needs)]
     wanted = base + "".join(f"CONFIG_{name}=y\n" for name in names)
-    make = ["make", f"O={out}", "ARCH=um", "LLVM=1", f"KALLOC_INCREMENTAL={out}/incremental", JOBS]
+    make = ["make", f"O={out}", "ARCH=um", "LLVM=1", f"KALLOC_INCREMENTAL={out}/incremental", *target.variables, JOBS]
     (out / ".config").write_text(wanted)
     run(toolchain().argv([*make, "olddefconfig"], cwd=tree), log, "make")
     config = (out / ".config").read_text()
-    for name in options:
+    for name in [*options, *names]:
         if f"CONFIG_{name}=y\n" in wanted and f"CONFIG_{name}=y\n" not in config:
             raise Failure(f"the configuration has no {name}")
     run(toolchain().argv(make, cwd=tree), log, "make")

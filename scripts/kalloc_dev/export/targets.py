@@ -59,7 +59,7 @@ def _selected(files: Mapping[Path, bytes], present: Set[Path]) -> dict[Path, byt
 
 @dataclass(frozen=True)
 class Target:
-    """A form: the data of its series, its files in a source tree, their states, and the options of its build.
+    """A form: the data of its series, its files in a source tree, their states, and the options and variables of its build.
 
     Each option has the names of the others that it needs.
     """
@@ -69,6 +69,7 @@ class Target:
     reduced: Callable[[Mapping[Path, bytes], Set[Path]], dict[Path, bytes]]
     options: Mapping[str, tuple[str, ...]]
     kconfig: Path
+    variables: tuple[str, ...] = ()
 
 
 TARGETS = {
@@ -77,9 +78,11 @@ TARGETS = {
                   {"KALLOC": (), "KALLOC_KUNIT_TEST": (), "SAMPLE_KALLOC_COMPARE": (), "SAMPLE_KALLOC_EXERCISE": (),
                    "SAMPLE_KALLOC_HASH": (), "SAMPLE_KALLOC_KV": (), "SAMPLE_KALLOC_MAP": (),
                    "KALLOC_WATCH": ("FTRACE", "ENABLE_DEFAULT_TRACERS")}, overlay.PLACE / "Kconfig"),
+    # The file of all examples has a type that no example uses on User-Mode Linux.
     "kernel-crate": Target(HERE / "kernel_crate.toml", _inserted, _selected,
-                           {"SAMPLE_RUST_MINIMAL": ("SAMPLES_RUST", "RUST_KERNEL_DOCTESTS"), "SAMPLE_RUST_KMEM_CACHE": ()},
-                           Path("samples/rust/Kconfig")),
+                           {"SAMPLE_RUST_MINIMAL": ("SAMPLES", "SAMPLES_RUST", "RUST_KERNEL_DOCTESTS"),
+                            "SAMPLE_RUST_KMEM_CACHE": ()},
+                           Path("samples/rust/Kconfig"), ("RUSTFLAGS_doctests_kernel_generated.o=-Adead_code",)),
 }
 # The files of the kernel that some form changes.
 CHANGED = {*overlay.HOOKS, *INSERTED}
