@@ -6,7 +6,7 @@ kalloc::sites! {
     pub(crate) Watched: kmalloc(u64), "kunit_fault_site";
 }
 
-/// Sites for one case to register: more sites than one registration has allocations.
+/// Sites for one case to register: more than twice as many as one registration has allocations.
 mod late {
     kalloc::sites! {
         #![manual]
@@ -22,6 +22,18 @@ mod late {
         pub(crate) J: kvmalloc(u64), "kunit_fault_late_j";
         pub(crate) K: kmalloc(u64), "kunit_fault_late_k";
         pub(crate) L: pages, "kunit_fault_late_l";
+        pub(crate) M: cache(u64), "kunit_fault_late_m";
+        pub(crate) N: vmalloc(u64), "kunit_fault_late_n";
+        pub(crate) O: kvmalloc([u8]), "kunit_fault_late_o";
+        pub(crate) P: kmalloc([u8]), "kunit_fault_late_p";
+        pub(crate) Q: pages, "kunit_fault_late_q";
+        pub(crate) R: cache(u32), "kunit_fault_late_r";
+        pub(crate) S: vmalloc([u8]), "kunit_fault_late_s";
+        pub(crate) T: kvmalloc(u64), "kunit_fault_late_t";
+        pub(crate) U: kmalloc(u64), "kunit_fault_late_u";
+        pub(crate) V: pages, "kunit_fault_late_v";
+        pub(crate) W: cache(u16), "kunit_fault_late_w";
+        pub(crate) X: vmalloc(u32), "kunit_fault_late_x";
     }
 }
 
