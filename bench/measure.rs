@@ -124,7 +124,7 @@ fn time(f: impl Fn() -> Result) -> Result<(Spread, Spread)> {
     Ok((Spread::of(ns), Spread::of(cycles)))
 }
 
-/// Marks the start of a round, or its end, for the plugin of QEMU in `bench/plugin.c`.
+/// Marks the start of a round, or its end, for the plugin of QEMU in `scripts/kalloc_dev/bench/plugin.c`.
 #[inline(always)]
 fn mark<const STARTS: u8>() {
     #[cfg(CONFIG_X86_64)]

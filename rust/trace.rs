@@ -172,3 +172,24 @@ pub fn is_unsupported(error: Error) -> bool {
     // CAST: The number of an error is small.
     error.to_errno() == -(bindings::EOPNOTSUPP as c_int)
 }
+
+/// Returns whether the kernel has tracepoints, without which no allocation can be traced.
+///
+/// # Errors
+///
+/// `EOPNOTSUPP` if it has none.
+///
+/// # Examples
+///
+/// ```
+/// use kalloc::trace;
+///
+/// assert!(trace::supported().is_ok() || trace::supported().is_err_and(trace::is_unsupported));
+/// ```
+pub fn supported() -> Result<(), Error> {
+    if cfg!(CONFIG_TRACEPOINTS) {
+        return Ok(());
+    }
+    // CAST: The number of an error is small.
+    Err(Error::from_errno(-(bindings::EOPNOTSUPP as c_int)))
+}

@@ -42,4 +42,4 @@ def test_without_tracepoints() -> None:
     assert shown["loaded"] == "0 \n0 \n", shown["loaded"]
     assert shown["planted"].startswith("# probes off; ") and len(shown["planted"].splitlines()) == 1, shown["planted"]
     assert shown["unload"] == "0 \n", shown["unload"]
-    guest.check_log((r"^kalloc_watch: modules: kalloc_watched cannot be watched \(EOPNOTSUPP\)$",))
+    guest.check_log((r"^kalloc_watch: modules: kalloc_watched cannot be watched \((EOPNOTSUPP|Error\(95\))\)$",))

@@ -68,7 +68,8 @@ def run(by_key: dict[Key, float], *groups: str, **about: str) -> tuple[int, list
         patch.setattr(cli, "write", lambda *_: of)
         patch.setattr(kvm, "usable", lambda _: False)
         patch.setattr(Kernel, "release", property(lambda _: of["release"]))
-        status = cli.main(Namespace(kernel=of["kernel"], groups=list(groups), lines=False, record=False, timeout=1.0, times=False))
+        status = cli.main(Namespace(kernel=of["kernel"], groups=list(groups), lines=False, record=False, timeout=1.0,
+                                    times=False))
     return status, said.getvalue().splitlines()
 
 

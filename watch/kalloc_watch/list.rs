@@ -40,6 +40,7 @@ use core::ops::Range;
 use kalloc::{
     prelude::*,
     trace::{
+        self,
         module::{
             Change,
             Listener,
@@ -206,6 +207,8 @@ impl WatchList {
 
     /// Adds an entry.
     fn insert(&self, list: &mut List, entry: Entry) -> Result {
+        // The error is of the command, and not of a module that arrives later.
+        trace::supported()?;
         // GFP: Commands sleep.
         list.entries.push(entry, GFP_KERNEL)?;
         self.apply(list).inspect_err(|_| {

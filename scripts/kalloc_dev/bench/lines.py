@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Cache lines and the parts of a pair: QEMU's plugin counts each instruction of one round of a case.
 
-The marks around each round are in bench/measure.rs; the plugin is bench/plugin.c.
+The marks around each round are in bench/measure.rs; the plugin is plugin.c.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kalloc_dev.bench.bounds import FASTPATH, FIXED, PAIRS, PERCPU, SIZED
 from kalloc_dev.bench.measure import APPEND, LINE, MEANING
 from kalloc_dev.core import store
-from kalloc_dev.core.paths import BUILD, LOGS, TREE
+from kalloc_dev.core.paths import BUILD, LOGS
 from kalloc_dev.guest.qemu import Guest, boot
 from kalloc_dev.modules import kbuild
 from kalloc_dev.toolchain.compilers import toolchain
 from rust_kbuild.console import Failure, run, step
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kalloc_dev.kernel.build import Kernel
 
-SOURCE = TREE / "bench/plugin.c"
+SOURCE = Path(__file__).with_name("plugin.c")
 # The groups, and the cases of them that are shown.
 GROUPS = ("kmalloc", "cache", "accounting")
 CASES = ((PAIRS, 64), (FASTPATH, 1), (FIXED, 64), (PERCPU, 64), (SIZED, 64))
