@@ -142,9 +142,11 @@ impl Call<'_> {
     }
 }
 
-/// A registered probe of functions. Dropping it waits for the calls whose return the probe awaits, until
-/// five seconds after [`close`](Self::close) or the start of the drop, unregisters the probe, and waits until its handlers have returned. Later
-/// returns do not reach the probe; its memory in C is then not freed.
+/// A registered probe of functions.
+///
+/// The drop waits for the calls whose return the probe awaits, for at most five seconds from
+/// [`close`](Self::close) or from its own start. It then unregisters the probe, and waits until its
+/// handlers have returned. Later returns do not reach the probe; its memory in C is then not freed.
 ///
 /// # Examples
 ///

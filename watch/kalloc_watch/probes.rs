@@ -432,8 +432,7 @@ pub(crate) struct Probes {
     pub(crate) has_fprobes: bool,
 }
 
-/// The probes of functions that allocate. They close together, and so wait for their calls at the same
-/// time.
+/// The probes of functions that allocate, which close together: their waits for calls overlap.
 struct Allocators(KVec<fprobe::Registration<Allocator>, Registered>);
 
 impl Drop for Allocators {
